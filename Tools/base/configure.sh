@@ -1,0 +1,40 @@
+#!/bin/sh
+# Run CPython's configure for the fork or for the untouched base.
+#
+#   configure.sh BUILD NAME SOURCE
+#
+# NAME (fork, stock) is the object folder below BUILD, SOURCE the sources
+# relative to it.  BUILD/arguments holds what our configure was given.  Runs
+# again only when the arguments, the base, CPython's configure or the place
+# changed, and then in an empty folder: make does not see that objects depend
+# on these.
+
+# shellcheck source=lib.sh
+. "${0%/*}/lib.sh"
+
+build=$1
+name=$2
+source=$3
+objects=$build/$name
+
+[ -f "$build/arguments" ] || die "$build/arguments is missing; run ./config.status"
+want=$(
+    cat "$build/arguments" "$build/stamp/base"
+    sha256_of "$build/${source#../}/configure"
+    echo "$objects"
+)
+if [ "$(cat "$objects/.configured" 2>/dev/null)" = "$want" ]; then
+    exit 0
+fi
+
+rm -rf "$objects"
+rm -f "$build/stamp/$name"
+mkdir -p "$objects" && cd "$objects" || exit 1
+own_locale
+eval "set -- $(cat "$build/arguments")"
+"$here/step.sh" "$build/log" "configure-$name" "configuring $name" "$source/configure" "$@" || exit
+sed -n 's/^configure: WARNING: unrecognized options:/unrecognized options, ignored:/p' \
+    "$build/log/configure-$name.log" | sort -u | while IFS= read -r line; do
+    say "" "warning: $line"
+done
+printf '%s\n' "$want" | write_stamp "$objects/.configured"

@@ -1,0 +1,59 @@
+#!/bin/sh
+# Run the driver's tests, then the fork's; end with one line for both.
+#
+#   test.sh ROOT BUILD JOBS
+
+# shellcheck source=lib.sh
+. "${0%/*}/lib.sh"
+
+root=$1
+build=$2
+jobs=$3
+passed=0
+failed=0
+
+dry_run test "$root/Tools/base/test/run, $root/Tools/test/run" && exit 0
+mkdir -p "$build/log"
+
+own_locale
+
+# Run a command, show what it says but for its closing line "N passed, M
+# failed", and add that up.  A run that does not come to such a line failed.
+count() {
+    name=$1
+    log=$build/log/$2.log
+    shift 2
+    printf '\n%s\n' "$name"
+    {
+        "$@" 2>&1
+        echo "status $?"
+    } | tee "$log" | while IFS= read -r line; do
+        # Line by line, so that a terminal or a CI sees where the tests are.
+        printf '%s\n' "$line" | grep -qE '^(status [0-9]+|[0-9]+ passed, [0-9]+ failed)$' ||
+            printf '%s\n' "$line"
+    done
+    status=$(sed -n '$s/^status //p' "$log")
+    closing=$(tail -n 2 "$log" | sed -n '1s/^\([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed$/\1 \2/p')
+    if [ -z "$closing" ]; then
+        echo "$name stopped with status $status before it was done; see $log"
+        failed=$((failed + 1))
+        return
+    fi
+    passed=$((passed + ${closing% *}))
+    failed=$((failed + ${closing#* }))
+    if [ "$status" != 0 ] && [ "${closing#* }" = 0 ]; then
+        echo "$name counted no failure, but ended with status $status; see $log"
+        failed=$((failed + 1))
+    fi
+}
+
+# The tests run their own makes: this one's jobs are not theirs.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
+count "The driver" test-driver "$root/Tools/base/test/run"
+count "The fork" test-fork "$root/Tools/test/run" --fork "$build/fork/python" \
+    --stock "$build/stock/python" --source "$root" --jobs "$jobs" --report "$build/log/test.json"
+
+echo
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]

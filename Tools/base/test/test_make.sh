@@ -1,0 +1,354 @@
+# configure and make as a user runs them, on the made-up release.
+# shellcheck shell=sh
+# shellcheck disable=SC2154
+
+configured_fork() {
+    make_fork
+    cd "$R"
+    runs ./configure "$@"
+}
+
+test_make_builds_and_a_second_make_does_nothing() {
+    configured_fork --prefix="$T/inst"
+    runs make -j2
+    says "compiling fork: done"
+    cmp "$R/build/fork/core.o" "$B/tree/Python/core.c"
+    runs make
+    says "up to date"
+    silent_about compiling
+    same "$(cat build/fork/compiled | sort | tr '\n' ' ')" "core other replaced "
+    same "$(cat build/fork/configure-runs)" configured
+}
+
+test_make_rebuilds_just_what_was_edited() {
+    configured_fork
+    runs make
+    : >build/fork/compiled
+    echo 'int edited;' >Objects/replaced.c
+    touch -d '2099-01-01' Objects/replaced.c
+    runs make
+    same "$(cat build/fork/compiled)" replaced
+    grep -q edited build/fork/python
+}
+
+# As if the last build were of 2021, of sources of 2020.
+built_long_ago() {
+    runs make
+    : >build/fork/compiled
+    find build/fork build/stamp -type f -exec touch -d '2021-01-01' {} +
+    find build/tree Lib Objects Python -type f -exec touch -d '2020-06-01' {} +
+}
+
+test_make_rebuilds_just_what_a_patch_changes() {
+    configured_fork
+    built_long_ago
+    make_patch 0002-other-edit.patch Python/other.c s/core_3/core_three/
+    echo 0002-other-edit.patch >>patches/3.13/series
+    runs make
+    same "$(cat build/fork/compiled)" other
+    grep -q core_three build/fork/python
+}
+
+test_make_rebuilds_all_when_an_older_c_file_joins() {
+    configured_fork
+    built_long_ago
+    echo 'int late;' >Python/late.c
+    touch -d '2020-03-01' Python/late.c
+    runs make
+    same "$(sort build/fork/compiled | tr '\n' ' ')" "core other replaced "
+}
+
+test_make_configures_anew_only_for_other_arguments() {
+    configured_fork --enable-shared
+    runs make
+    runs ./configure --enable-shared
+    runs make
+    same "$(cat build/fork/configure-runs)" configured
+    runs ./configure --with-pydebug
+    runs make
+    same "$(cat build/fork/configure-runs)" configured
+    grep -qxF '<--with-pydebug>' build/fork/arguments-seen
+    same "$(grep -c enable-shared build/fork/arguments-seen)" 0
+    same "$(sort build/fork/compiled | tr '\n' ' ')" "core other replaced "
+}
+
+test_make_starts_anew_on_another_base() {
+    configured_fork
+    runs make all stock
+    cp -R "$scratch/release/Python-3.13.5" "$T/tree"
+    echo 'int other_base;' >>"$T/tree/Python/other.c"
+    touch -d '2019-01-01' "$T/tree/Python/other.c"
+    runs ./configure --with-cpython-source="$T/tree"
+    runs make all stock
+    grep -q other_base build/fork/python
+    grep -q other_base build/stock/python
+}
+
+test_make_goes_on_after_an_interrupt() {
+    configured_fork
+    # Stopped in the middle of a compile.  (A background job ignores INT.)
+    sed "s/^core.o:.*/&\n\tkill -TERM 0/" "$scratch/release/Python-3.13.5/configure" >"$T/killing"
+    runs make fetch
+    cat "$T/killing" >build/base/Python-3.13.5/configure
+    status=0
+    setsid make >"$T/said" 2>&1 || status=$?
+    [ "$status" != 0 ]
+    says "interrupted"
+    absent build/stamp/fork
+    cat "$scratch/release/Python-3.13.5/configure" >build/base/Python-3.13.5/configure
+    rm build/stamp/tree
+    runs make
+    says "compiling fork: done"
+}
+
+test_arguments_are_handed_on_and_ours_are_not() {
+    make_fork
+    mkdir "$T/elsewhere"
+    cd "$T/elsewhere"
+    PROFILE_TASK="-m test 'a b'"
+    export PROFILE_TASK
+    runs "$R/configure" --prefix="$T/in st" --with-lto=thin --disable-gil LDFLAGS='-L/x -L$HOME' \
+        --with-cpython-source="$scratch/release/Python-3.13.5" --enable-unicode=ucs4 -q
+    same "$(cat "$T/said")" ""
+    unset PROFILE_TASK
+    runs make
+    says "warning: unrecognized options, ignored: --enable-unicode"
+    same "$(sort build/fork/arguments-seen)" "<--disable-gil>
+<--enable-unicode=ucs4>
+<--prefix=$T/in st>
+<--with-lto=thin>
+<LDFLAGS=-L/x -L\$HOME>
+<PROFILE_TASK=-m test 'a b'>"
+    absent "$R/build"
+    absent "$R/Makefile"
+}
+
+test_stock_is_the_untouched_base_with_the_same_arguments() {
+    configured_fork --with-pydebug
+    runs make -j2 all stock
+    cmp build/stock/arguments-seen build/fork/arguments-seen
+    cmp build/stock/core.o "$scratch/release/Python-3.13.5/Python/core.c"
+    grep -q core_five build/fork/core.o
+    diff -r build/base/Python-3.13.5 "$scratch/release/Python-3.13.5"
+}
+
+test_install_honours_destdir() {
+    configured_fork
+    runs make DESTDIR="$T/staging" install altinstall
+    [ -x "$(find "$T/staging" -name install)" ]
+    [ -x "$(find "$T/staging" -name altinstall)" ]
+    absent build/out
+    absent build/stamp/install
+    runs make install
+    [ -x build/out/install ]
+    same "$(cat build/stamp/install)" /usr/local
+}
+
+test_a_failed_configure_says_what_failed_and_where() {
+    configured_fork --enable-break-configure
+    refuses make
+    says "configuring fork: FAILED"
+    says "../tree/configure --enable-break-configure"
+    says "  | configure: broken on purpose"
+    says "$R/build/log/configure-fork.log"
+    refuses make
+    says "configuring fork: FAILED"
+}
+
+test_a_failed_build_says_what_failed_and_goes_on_later() {
+    configured_fork
+    mkdir -p build
+    : >build/break
+    refuses make
+    says "compiling fork: FAILED"
+    says "make -C $R/build/fork"
+    says "  | this one breaks"
+    says "$R/build/log/fork.log"
+    rm build/break
+    runs make
+    says "compiling fork: done"
+    same "$(cat build/fork/configure-runs)" configured
+}
+
+test_verbose_shows_what_a_step_says() {
+    configured_fork
+    runs make V=1
+    says "cp ../tree/Python/core.c core.o"
+    grep -q "cp ../tree/Python/core.c" build/log/fork.log
+    : >build/break
+    refuses make V=1 stock
+    says "this one breaks"
+    says "compiling stock: FAILED"
+}
+
+test_a_dry_run_builds_nothing() {
+    configured_fork
+    runs make
+    touch -d '2099-01-01' Objects/replaced.c
+    : >build/fork/compiled
+    runs make -n install
+    says "would run: "
+    same "$(cat build/fork/compiled)" ""
+    absent build/out
+    runs make -n -j2
+    same "$(cat build/fork/compiled)" ""
+}
+
+test_clean_and_distclean() {
+    configured_fork
+    runs make all stock
+    runs make clean
+    absent build/fork
+    absent build/stock
+    absent build/tree
+    [ -d build/base/Python-3.13.5 ]
+    runs make
+    [ -x build/fork/python ]
+    runs make distclean
+    absent build
+    absent Makefile
+    absent config.status
+}
+
+test_help_names_every_target() {
+    configured_fork -q
+    runs make help
+    for target in install altinstall test regrtest stock patch fetch lay check-base \
+        refresh-patches refresh-overrides configure clean distclean; do
+        says "make $target "
+    done
+}
+
+test_make_checks_the_base() {
+    configured_fork -q
+    runs make check-base
+    says "everything holds"
+    edit 's|^--- a/Python/core.c|&	2020-01-01|' patches/3.13/0001-core-edit.patch
+    refuses make check-base
+    runs make refresh-patches
+    runs make check-base
+}
+
+test_make_test_adds_up_and_ends_with_one_line() {
+    configured_fork -q
+    runs make all stock
+    mkdir -p Tools/base/test Tools/test
+    printf '#!/bin/sh\necho "3 passed, 0 failed"\n' >Tools/base/test/run
+    cat >Tools/test/run <<'END'
+#!/bin/sh
+for argument; do echo "<$argument>"; done
+echo "39 passed, 0 failed"
+END
+    chmod +x Tools/base/test/run Tools/test/run
+    runs make test
+    same "$(tail -n 1 "$T/said")" "42 passed, 0 failed"
+    same "$(grep -c ' passed, ' "$T/said")" 1
+    says "<$R/build/fork/python>"
+    says "<$R/build/stock/python>"
+    says "<$R>"
+
+    printf '#!/bin/sh\necho "3 passed, 2 failed"\nexit 1\n' >Tools/base/test/run
+    refuses Tools/base/test.sh "$R" "$R/build" 1
+    same "$(tail -n 1 "$T/said")" "42 passed, 2 failed"
+
+    printf '#!/bin/sh\necho "some"\nexit 0\n' >Tools/base/test/run
+    refuses Tools/base/test.sh "$R" "$R/build" 1
+    says "stopped with status 0 before it was done"
+    same "$(tail -n 1 "$T/said")" "39 passed, 1 failed"
+
+    printf '#!/bin/sh\necho "3 passed, 0 failed"\nexit 5\n' >Tools/base/test/run
+    refuses Tools/base/test.sh "$R" "$R/build" 1
+    same "$(tail -n 1 "$T/said")" "42 passed, 1 failed"
+}
+
+test_the_tests_run_in_the_callers_locale() {
+    configured_fork -q
+    runs make all stock
+    mkdir -p Tools/base/test Tools/test
+    printf '#!/bin/sh\necho "locale ${LC_ALL-none}"\necho "1 passed, 0 failed"\n' >Tools/test/run
+    cp Tools/test/run Tools/base/test/run
+    chmod +x Tools/base/test/run Tools/test/run
+    LC_ALL=en_US.UTF-8 runs make test
+    says "locale en_US.UTF-8"
+    (unset LC_ALL && make test) >"$T/said"
+    says "locale none"
+}
+
+test_regrtest_traces_and_passes_its_options_on() {
+    configured_fork -q
+    runs make
+    printf '#!/bin/sh\necho "python $*"\n' >build/fork/python
+    touch -d '2099-01-01' build/stamp/fork
+    runs make regrtest TESTOPTS='-v test_json'
+    says "python -X tracemalloc=25 -m test -j"
+    says " -v test_json"
+}
+
+test_configure_lists_the_modules_that_will_be_missing() {
+    make_fork
+    cd "$R"
+    LIBFFI_LIBS=-lnowhere
+    export LIBFFI_LIBS
+    runs ./configure
+    unset LIBFFI_LIBS
+    grep -q '^  ctypes  *MISSING *libffi-dev$' "$T/said"
+    grep -q 'apt-get install .*libffi-dev' "$T/said"
+    grep -qF "'LIBFFI_LIBS=-lnowhere'" build/arguments
+}
+
+test_configure_names_the_package_of_a_missing_program() {
+    make_fork
+    cd "$R"
+    only_programs gcc cc as ld make awk
+    mv "$T/tools/patch" "$T/patch"
+    refuses ./configure
+    says "apply the patches (Debian package: patch)"
+    mv "$T/patch" "$T/tools/patch"
+    rm "$T/tools/xz"
+    refuses ./configure
+    says "(Debian package: xz-utils)"
+    rm "$T/tools/gcc" "$T/tools/cc"
+    refuses ./configure
+    says "no C compiler is here (Debian package: build-essential)"
+    program gcc <<END
+echo "cannot find crt1.o" >&2
+exit 1
+END
+    refuses ./configure
+    says "cannot find crt1.o"
+    says "gcc cannot compile and link a C program"
+}
+
+test_configure_refuses_what_it_cannot_use() {
+    make_fork
+    cd "$R"
+    refuses ./configure --with-cpython-source
+    says "--with-cpython-source needs a path"
+    refuses ./configure --with-cpython-source=/nowhere/at/all
+    says "/nowhere/at/all (from --with-cpython-source) does not exist"
+    mkdir "$T/with space"
+    cd "$T/with space"
+    refuses "$R/configure"
+    says "a space in its name"
+}
+
+test_configure_help_tells_of_its_own_options_and_cpythons() {
+    runs "$clone/configure" --help
+    says "--with-cpython-source=PATH"
+    says "takes every option of CPython's configure"
+    says "--enable-optimizations"
+}
+
+test_configure_is_what_autoconf_makes_of_its_source() {
+    version=$(sed -n 's/^# Generated by GNU Autoconf \([0-9.]*[0-9]\) .*/\1/p' "$clone/configure")
+    case $(autoconf --version 2>/dev/null | head -n 1) in
+        *" $version") ;;
+        *)
+            echo "autoconf $version is not here"
+            exit 77
+            ;;
+    esac
+    cp "$clone/configure.ac" .
+    runs autoconf
+    runs cmp configure "$clone/configure"
+}
