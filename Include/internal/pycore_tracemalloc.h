@@ -1,0 +1,84 @@
+/* What the rest of the core may call of the tracer, and nothing more.
+
+   The tracer's data is described in pycore_tracemalloc_core.h.  Only
+   Modules/_tracemalloc.c and Python/tracemalloc_*.c look inside. */
+
+#ifndef Py_BUILD_CORE
+#  error "pycore_tracemalloc.h is internal: define Py_BUILD_CORE to use it"
+#endif
+
+#ifndef Py_INTERNAL_TRACEMALLOC_H
+#define Py_INTERNAL_TRACEMALLOC_H
+
+
+/* The part of the tracer's state that lives in _PyRuntime, where a restarted
+   runtime finds it back at its initial value. */
+struct _tracemalloc_runtime_state {
+    int ready;          /* between Init() and Fini(); GIL */
+    int tracing;        /* written under the store lock; atomic, may lag */
+    int nframe;         /* limit given to start(); GIL */
+};
+
+#define _tracemalloc_runtime_state_INIT {.nframe = 1}
+
+
+/* --- life cycle (Python/pylifecycle.c) ----------------------------------- */
+
+extern PyStatus _PyTraceMalloc_Init(void);
+
+/* Start tracing with at most nframe frames per traceback.  0, or -1 with a
+   ValueError or MemoryError set.  Does nothing if already tracing. */
+extern int _PyTraceMalloc_Start(int nframe);
+
+/* Stop tracing and forget all traces.  Needs the GIL. */
+extern void _PyTraceMalloc_Stop(void);
+
+/* Release everything.  PyTraceMalloc_Track() and the hooks may still be
+   called afterwards, and do nothing. */
+extern void _PyTraceMalloc_Fini(void);
+
+
+/* --- code objects and threads -------------------------------------------- */
+
+struct _PyTraceMalloc_ThreadCache;
+
+/* The code object is about to die, or to get another file name: contexts that
+   name it keep what they have, and it gets a new number when met again.  Call
+   only if co->_co_tracemalloc_id is not 0. */
+extern void _PyTraceMalloc_RetireCodeObject(PyCodeObject *co);
+
+/* The thread state's memory goes away. */
+extern void _PyTraceMalloc_ForgetThread(PyThreadState *tstate);
+
+/* A frame on the calling thread's stack goes on at another instruction than
+   the one at which it called. */
+extern void _PyTraceMalloc_FrameMoved(struct _PyInterpreterFrame *frame);
+
+/* An interpreter with a GIL of its own is about to begin.  Call it while
+   holding the GIL of the creating one. */
+extern void _PyTraceMalloc_AddGil(void);
+
+
+/* --- objects ------------------------------------------------------------- */
+
+/* Called for each new object while tracing (see PyRefTracer in
+   Objects/object.c): one that comes from a free list now belongs to the line
+   that takes it. */
+extern void _PyTraceMalloc_NewReference(PyObject *op);
+
+/* Objects/object.c: decide anew what is called for each new object.  Call it
+   when tracing begins or ends, or the user's PyRefTracer changes. */
+extern void _PyRefTracer_ChooseCreateHook(void);
+
+
+/* --- questions ----------------------------------------------------------- */
+
+extern int _PyTraceMalloc_IsTracing(void);
+
+/* The traceback of a block: a new tuple of (filename, lineno), newest first,
+   or None if the block is not traced.  NULL with an exception on error.
+   Exported for _testinternalcapi. */
+PyAPI_FUNC(PyObject *) _PyTraceMalloc_GetTraceback(unsigned int domain,
+                                                   uintptr_t address);
+
+#endif  /* !Py_INTERNAL_TRACEMALLOC_H */

@@ -1,0 +1,541 @@
+/* The tracer's own data: sources, paths, contexts, blocks and cells.
+
+   Everything declared here is plain C.  No Python object, no interpreter
+   state and no lock lives in these structures, so their files compile without
+   Python.h and are tested, fuzzed and sanitized on their own.
+
+   Glossary
+
+       block     a live allocation: (domain, address) -> size and context
+       domain    the address space of a block: 0 for Python's own memory, any
+                 other number for what extensions report
+       path      a chain of call sites, from the outermost frame to a caller;
+                 a node of the path tree
+       context   where a block comes from: the path of the callers, and the
+                 instruction that allocates.  Has the counters
+       source    what must outlive a code object: its file name
+       cell      4 bytes beside each block of a pymalloc pool: its context
+       trace     a block as users see it: domain, size, decoded context
+
+   Flow: capture -> context -> cells and block tables -> frozen -> Python.
+
+   Access.  The counters of contexts, the cells and the table of large blocks
+   belong to whoever has the right to change them: the holder of the GIL while
+   the process has one GIL, the holder of the store lock otherwise (see
+   pycore_tracemalloc_state.h).  All else needs the store lock, except that
+   paths and contexts may be looked up without it: nodes never move, are
+   complete before an index names them, and an index that was replaced is kept
+   until its readers are gone.
+
+   No function calls back, and all memory comes from the C library, so the
+   store lock is a leaf: nothing else is ever taken under it. */
+
+#ifndef Py_INTERNAL_TRACEMALLOC_CORE_H
+#define Py_INTERNAL_TRACEMALLOC_CORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint32_t code_id;
+typedef uint32_t file_id;
+typedef uint32_t path_id;
+typedef uint32_t context_id;
+
+enum {
+    CODE_NONE = 0,          /* a code object the tracer has not met */
+    FILE_NONE = 0,
+    PATH_NONE = 0,          /* not looked up, or out of memory */
+    PATH_ROOT = 1,          /* no caller */
+    CONTEXT_NONE = 0,       /* an empty cell or slot, or out of memory */
+    CONTEXT_UNKNOWN = 1,    /* no frame: shown as "<unknown>", line 0 */
+};
+
+/* A cell has 25 bits for the context; the stress build has numbers so small
+   that they run out in any test. */
+#ifdef Py_TRACEMALLOC_STRESS
+#  define MAX_CONTEXTS ((size_t)1 << 14)
+#  define MAX_PATHS ((size_t)1 << 15)
+#  define CHUNK_SHIFT 4
+#else
+#  define MAX_CONTEXTS ((size_t)1 << 25)
+#  define MAX_PATHS ((size_t)1 << 27)
+#  define CHUNK_SHIFT 10
+#endif
+
+#define CHUNK_SIZE ((size_t)1 << CHUNK_SHIFT)
+#define CHUNK_MASK (CHUNK_SIZE - 1)
+
+
+/* --- Python/tracemalloc_sources.c ---------------------------------------- */
+
+/* A file name, as the 1, 2 or 4 bytes per character that str uses, so that
+   every name, lone surrogates included, comes back as it was. */
+struct source_file {
+    uint32_t hash;
+    uint32_t kind;              /* bytes per character: 1, 2 or 4 */
+    size_t length;              /* characters */
+    unsigned char text[];       /* length * kind bytes */
+};
+
+/* File names never move or change, and die together: a frozen copy holds a
+   reference and has its own array of pointers, so decoding needs no lock. */
+struct source_names {
+    size_t refcount;
+    size_t used;                /* entries; number 0 is never used */
+    size_t allocated;
+    struct source_file **files;
+    size_t bytes;               /* memory of this structure and the names */
+};
+
+/* The line of each code unit of a code object, made once: its own table is
+   compressed, and takes time proportional to its length.  Most take 2 bytes a
+   unit: the line minus `first`, or NO_LINE. */
+struct line_map {
+    uint32_t nunits;
+    int32_t first;
+    int wide;                   /* `units` are int32_t, and lines */
+    uint16_t units[];
+};
+
+#define NO_LINE 0xffff
+
+/* A code object, alive or dead. */
+struct source_code {
+    void *owner;                /* the code object; NULL: retired or unused */
+    struct line_map *lines;     /* NULL without an owner */
+    file_id file;
+    code_id next_unused;        /* chain of unused entries */
+};
+
+#define MAX_CODES ((size_t)1 << 25)
+
+struct source_table {
+    struct source_names *names;
+    uint32_t *name_slots;       /* open addressing, file_id or 0 */
+    size_t name_mask;
+    uint32_t used;              /* code objects, number 0 included */
+    uint32_t unused;            /* head of the chain of unused numbers */
+    uint32_t retired;           /* without an owner, but named by contexts */
+    size_t line_bytes;
+    struct source_code *chunks[MAX_CODES >> CHUNK_SHIFT];   /* never move */
+};
+
+extern int _PyTraceMalloc_InitSources(struct source_table *);
+extern void _PyTraceMalloc_FiniSources(struct source_table *);
+
+/* The number of a file name, added if new; FILE_NONE when out of memory. */
+extern file_id _PyTraceMalloc_AddFile(struct source_table *, uint32_t kind,
+                                      const void *text, size_t length);
+
+/* Give a code object a number.  Takes over `lines` (from malloc) on success;
+   CODE_NONE when out of memory or numbers. */
+extern code_id _PyTraceMalloc_AddCode(struct source_table *, void *owner,
+                                      file_id file, struct line_map *lines);
+
+/* The code object dies: keep only what contexts name. */
+extern void _PyTraceMalloc_RetireCode(struct source_table *, code_id);
+
+/* Let retired numbers for which used[number] is 0 be given again; a NULL
+   stands for all zeros. */
+extern void _PyTraceMalloc_RecycleCodes(struct source_table *,
+                                        const unsigned char *used);
+
+extern void _PyTraceMalloc_HoldNames(struct source_names *);
+extern void _PyTraceMalloc_DropNames(struct source_names *);
+extern size_t _PyTraceMalloc_SizeOfSources(const struct source_table *);
+
+static inline struct source_code *
+source_at(const struct source_table *table, code_id code)
+{
+    return &table->chunks[code >> CHUNK_SHIFT][code & CHUNK_MASK];
+}
+
+/* The line of a code unit of a live code object; 0 if it has none.  -1 stands
+   for "before the first one", which is the line where the code begins. */
+static inline int32_t
+source_line(const struct source_table *table, code_id code, intptr_t unit)
+{
+    const struct line_map *map = source_at(table, code)->lines;
+    /* The entry behind the last unit is the line where the code begins. */
+    size_t at = (size_t)unit < map->nunits ? (size_t)unit : map->nunits;
+    if (map->wide) {
+        return ((const int32_t *)(const void *)map->units)[at];
+    }
+    return map->units[at] == NO_LINE ? 0 : map->first + map->units[at];
+}
+
+
+/* --- Python/tracemalloc_contexts.c --------------------------------------- */
+
+/* A call site under its caller. */
+struct path {
+    path_id parent;             /* PATH_NONE: unused, or the root */
+    code_id code;               /* fixed while used; unused: next unused */
+    int32_t line;               /* fixed while used; >= 0 */
+    uint32_t depth;             /* frames up to the root; fixed while used */
+};
+
+/* A place that allocates.  Fills one line of a processor's cache. */
+struct context {
+    path_id path;               /* the callers; PATH_NONE: unused */
+    code_id code;               /* fixed while used; unused: next unused */
+    uint32_t site;              /* see CONTEXT_SITE(); fixed while used */
+    int32_t line;               /* fixed while used; >= 0 */
+    /* What was allocated and freed here, ever; live is the difference.  The
+       order keeps apart what is changed together: as a pair it would be
+       loaded as one vector just after being stored as two words, and wait. */
+    uint64_t allocated_blocks;
+    uint64_t freed_blocks;
+    uint64_t allocated_bytes;
+    uint64_t freed_bytes;
+    /* Live blocks and bytes when traced memory was highest, if `epoch` is the
+       current one; otherwise they are what is live now. */
+    uint64_t peak_bytes;
+    uint32_t peak_blocks;
+    uint32_t epoch;
+};
+
+/* The instruction in code units, and the number of the domain: a context is
+   of one domain only.  Domain 0 has number 0. */
+#define CONTEXT_SITE(unit, domain) \
+    ((uint32_t)(unit) | (uint32_t)(domain) << 24)
+#define MAX_UNIT ((1u << 24) - 1)
+#define MAX_DOMAINS 256
+
+/* Open addressing; a number is stored after its node is complete. */
+struct number_index {
+    struct number_index *next;      /* chain of replaced ones; else NULL */
+    size_t mask;
+    uint32_t slots[];
+};
+
+/* Bookkeeping for the nodes of one kind. */
+struct node_space {
+    struct number_index *index;     /* atomic */
+    uint32_t used;                  /* numbers given so far, 0 included */
+    uint32_t unused;                /* head of the chain of unused numbers */
+    uint32_t live;                  /* nodes */
+    size_t chunks;                  /* allocated */
+};
+
+struct context_tree {
+    struct node_space paths;
+    struct node_space contexts;
+    struct number_index *replaced;  /* readers may still be in there */
+    uint32_t generation;            /* bumped when numbers change meaning */
+    uint32_t ndomains;
+    uint32_t domains[MAX_DOMAINS];  /* by number */
+    uint64_t reclaimed_blocks;      /* allocated and freed in contexts that */
+    uint64_t reclaimed_bytes;       /*     were reclaimed since */
+    struct path *path_chunks[MAX_PATHS >> CHUNK_SHIFT];
+    struct context *context_chunks[MAX_CONTEXTS >> CHUNK_SHIFT];
+};
+
+extern int _PyTraceMalloc_InitContexts(struct context_tree *);
+extern void _PyTraceMalloc_FiniContexts(struct context_tree *);
+
+/* A path or context that exists, or PATH_NONE or CONTEXT_NONE.  No lock. */
+extern path_id _PyTraceMalloc_FindPath(const struct context_tree *,
+                                       path_id parent, code_id, int32_t line);
+extern context_id _PyTraceMalloc_FindContext(const struct context_tree *,
+                                             path_id, code_id, uint32_t site,
+                                             int32_t line);
+
+/* The same, added if new; PATH_NONE or CONTEXT_NONE when out of memory or
+   numbers. */
+extern path_id _PyTraceMalloc_AddPath(struct context_tree *, path_id parent,
+                                      code_id, int32_t line);
+extern context_id _PyTraceMalloc_AddContext(struct context_tree *, path_id,
+                                            code_id, uint32_t site,
+                                            int32_t line);
+
+/* The number of a domain; the last number stands for all that came late. */
+extern uint32_t _PyTraceMalloc_AddDomain(struct context_tree *,
+                                         uint32_t domain);
+
+/* Free indexes that were replaced, when nobody looks up without the lock. */
+extern void _PyTraceMalloc_FreeReplaced(struct context_tree *);
+
+/* For reclaim: give a number back, and then build the indexes anew.  Reindex
+   returns -1 when out of memory, and the old ones are useless then. */
+extern void _PyTraceMalloc_FreePath(struct context_tree *, path_id);
+extern void _PyTraceMalloc_FreeContext(struct context_tree *, context_id);
+extern int _PyTraceMalloc_Reindex(struct context_tree *);
+extern void _PyTraceMalloc_EmptyIndexes(struct context_tree *);
+
+extern size_t _PyTraceMalloc_SizeOfContexts(const struct context_tree *);
+
+/* NULL, or what is wrong. */
+extern const char *_PyTraceMalloc_CheckContexts(const struct context_tree *);
+
+static inline struct path *
+path_at(const struct context_tree *tree, path_id id)
+{
+    return &tree->path_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK];
+}
+
+static inline struct context *
+context_at(const struct context_tree *tree, context_id id)
+{
+    return &tree->context_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK];
+}
+
+/* Frames of a context: its own, if it has one, and its callers. */
+static inline uint32_t
+context_depth(const struct context_tree *tree, const struct context *context)
+{
+    return path_at(tree, context->path)->depth + (context->code != CODE_NONE);
+}
+
+static inline uint64_t
+context_live_blocks(const struct context *context)
+{
+    return context->allocated_blocks - context->freed_blocks;
+}
+
+static inline uint64_t
+context_live_bytes(const struct context *context)
+{
+    return context->allocated_bytes - context->freed_bytes;
+}
+
+
+/* --- counting ------------------------------------------------------------ */
+
+/* Traced bytes, and the state at their peak.
+
+   Every new maximum of `current` opens an epoch, unless nothing was saved in
+   the present one.  Before a context changes in an epoch for the first time,
+   other than by a new maximum, it saves what is live: so whatever was not
+   saved is still as it was at the peak, and no event needs recording. */
+struct traced_bytes {
+    size_t current;
+    size_t peak;                /* highest value of `current` */
+    uint32_t epoch;             /* contexts with this one have saved */
+    uint32_t saved;             /* the last epoch in which one was saved */
+};
+
+static inline void
+context_save_peak(struct context *context, struct traced_bytes *bytes)
+{
+    context->peak_blocks = (uint32_t)context_live_blocks(context);
+    context->peak_bytes = context_live_bytes(context);
+    context->epoch = bytes->epoch;
+    bytes->saved = bytes->epoch;
+}
+
+static inline void
+count_alloc(struct traced_bytes *bytes, struct context *context, size_t size)
+{
+    bytes->current += size;
+    if (bytes->current > bytes->peak) {
+        bytes->peak = bytes->current;
+        bytes->epoch = bytes->saved + 1;
+    }
+    else if (context->epoch != bytes->epoch) {
+        context_save_peak(context, bytes);
+    }
+    context->allocated_blocks++;
+    context->allocated_bytes += size;
+}
+
+static inline void
+count_free(struct traced_bytes *bytes, struct context *context, size_t size)
+{
+    if (context->epoch != bytes->epoch) {
+        context_save_peak(context, bytes);
+    }
+    context->freed_blocks++;
+    context->freed_bytes += size;
+    bytes->current -= size;
+}
+
+/* Take back a count_free(): the block is still there. */
+static inline void
+uncount_free(struct traced_bytes *bytes, struct context *context, size_t size)
+{
+    context->freed_blocks--;
+    context->freed_bytes -= size;
+    bytes->current += size;
+}
+
+/* Live blocks and bytes at the peak. */
+static inline void
+context_peak(const struct context *context, const struct traced_bytes *bytes,
+             uint64_t *nblocks, uint64_t *nbytes)
+{
+    int saved = context->epoch == bytes->epoch;
+    *nblocks = saved ? context->peak_blocks : context_live_blocks(context);
+    *nbytes = saved ? context->peak_bytes : context_live_bytes(context);
+}
+
+
+/* --- Objects/tracemalloc_blocks.c ---------------------------------------- */
+
+struct block {
+    uintptr_t address;
+    size_t size;                /* bytes, as the caller asked for */
+    context_id context;         /* CONTEXT_NONE: the slot is empty */
+    uint32_t domain;
+};
+
+struct block_table {
+    struct block *slots;        /* open addressing on (domain, address) */
+    size_t mask;
+    size_t used;
+};
+
+extern int _PyTraceMalloc_InitBlocks(struct block_table *);
+extern void _PyTraceMalloc_FiniBlocks(struct block_table *);
+extern void _PyTraceMalloc_ClearBlocks(struct block_table *);
+
+/* Make room for one more block: 0, or -1 when out of memory. */
+extern int _PyTraceMalloc_ReserveBlock(struct block_table *);
+
+/* Add a block that is not there yet.  Room must have been reserved. */
+extern void _PyTraceMalloc_AddBlock(struct block_table *,
+                                    const struct block *);
+
+/* Remove a block and copy it to *removed: 1, or 0 if there is none. */
+extern int _PyTraceMalloc_RemoveBlock(struct block_table *, uint32_t domain,
+                                      uintptr_t address,
+                                      struct block *removed);
+
+/* The block at an address, or NULL.  Valid until the table changes. */
+extern struct block *_PyTraceMalloc_FindBlock(const struct block_table *,
+                                              uint32_t domain,
+                                              uintptr_t address);
+
+extern size_t _PyTraceMalloc_SizeOfBlocks(const struct block_table *);
+
+/* NULL, or what is wrong; adds the blocks to the sums in live[context]. */
+struct live_sums {
+    uint64_t blocks;
+    uint64_t bytes;
+};
+extern const char *_PyTraceMalloc_CheckBlocks(const struct block_table *,
+                                              const struct context_tree *,
+                                              struct live_sums *live);
+
+
+/* --- Objects/tracemalloc_cells.c ----------------------------------------- */
+
+/* The cells of one pool; `cell[i]` belongs to the block at
+   first + i * block_size. */
+struct cell_row {
+    uintptr_t pool;             /* the pool, or 0: the row is unused */
+    uint32_t next_unused;
+    uint16_t ncells;
+    uint16_t size_class;
+    uint32_t cells[];
+};
+
+/* Context in the low 25 bits; above them the slack, how many bytes the block
+   is larger than what was asked for. */
+#define CELL_CONTEXT(cell) ((cell) & (((uint32_t)1 << 25) - 1))
+#define CELL_SLACK(cell) ((cell) >> 25)
+#define CELL(context, slack) ((context) | (uint32_t)(slack) << 25)
+#define MAX_SLACK 127
+
+#define CELL_CLASSES 64
+#define ROW_UNIT 64             /* rows begin at multiples of it, in bytes */
+#define ROWS_SHIFT 12           /* log2 of units per chunk */
+#define MAX_ROW_CHUNKS (1 << 14)
+
+struct cell_store {
+    char *chunks[MAX_ROW_CHUNKS];
+    uint32_t nchunks;
+    uint32_t next;              /* first unit never used in the last chunk */
+    uint32_t unused[CELL_CLASSES];  /* chains of unused rows, by size class */
+    size_t rows;                /* in use */
+};
+
+extern void _PyTraceMalloc_InitCells(struct cell_store *);
+extern void _PyTraceMalloc_FiniCells(struct cell_store *);
+
+/* A row of `ncells` empty cells: its number, or 0 when out of memory. */
+extern uint32_t _PyTraceMalloc_AddRow(struct cell_store *, uintptr_t pool,
+                                      unsigned size_class, unsigned ncells);
+extern void _PyTraceMalloc_FreeRow(struct cell_store *, uint32_t row);
+
+/* Rows in use, one after the other: the number after `row` (0 at first), or 0
+   at the end. */
+extern uint32_t _PyTraceMalloc_NextRow(const struct cell_store *,
+                                       uint32_t row);
+
+extern size_t _PyTraceMalloc_SizeOfCells(const struct cell_store *);
+
+static inline struct cell_row *
+row_at(const struct cell_store *store, uint32_t row)
+{
+    return (struct cell_row *)(store->chunks[row >> ROWS_SHIFT]
+        + (size_t)(row & ((1 << ROWS_SHIFT) - 1)) * ROW_UNIT);
+}
+
+
+/* --- Python/tracemalloc_reclaim.c ---------------------------------------- */
+
+/* What must stay though no live block names it. */
+struct reclaim_roots {
+    unsigned char *contexts;    /* by context_id: not 0 to keep */
+    unsigned char *paths;       /* by path_id */
+};
+
+/* Take away contexts without live blocks, now and at the peak, then paths
+   without contexts.  With `all` 0 only those of code objects that are dead.
+   Number of nodes taken, or -1 when out of memory (nothing changed).  The
+   caller has marked the roots, in arrays of `used` bytes each, which serve for
+   more marks. */
+extern long _PyTraceMalloc_Reclaim(struct context_tree *,
+                                   struct source_table *,
+                                   const struct traced_bytes *,
+                                   struct reclaim_roots *, int all);
+
+
+/* --- Python/tracemalloc_frozen.c ----------------------------------------- */
+
+/* A call site of a frozen copy: the code object is already a file. */
+struct frozen_path {
+    path_id parent;
+    file_id file;
+    int32_t line;
+    uint32_t depth;
+};
+
+struct frozen_context {
+    path_id path;
+    file_id file;
+    int32_t line;
+    uint32_t depth;
+};
+
+/* A copy of blocks and contexts at one moment, to be decoded at leisure: the
+   store may change or be cleared meanwhile. */
+struct frozen_traces {
+    struct block *blocks;
+    size_t nblocks;
+    struct frozen_path *paths;          /* by path_id */
+    size_t npaths;
+    struct frozen_context *contexts;    /* by context_id */
+    size_t ncontexts;
+    struct source_file **files; /* by file_id; NULL at FILE_NONE */
+    size_t nfiles;
+    struct source_names *names; /* holds a reference: keeps the files alive */
+};
+
+/* Copy all paths, contexts and names, and make room for `nblocks` blocks,
+   which the caller then stores: 0, or -1 when out of memory. */
+extern int _PyTraceMalloc_Freeze(struct frozen_traces *,
+                                 const struct source_table *,
+                                 const struct context_tree *, size_t nblocks);
+
+/* Copy one block and what its context needs, under numbers of its own. */
+extern int _PyTraceMalloc_FreezeBlock(struct frozen_traces *,
+                                      const struct source_table *,
+                                      const struct context_tree *,
+                                      const struct block *);
+
+/* Needs the store lock. */
+extern void _PyTraceMalloc_FreeFrozen(struct frozen_traces *);
+
+#endif  /* !Py_INTERNAL_TRACEMALLOC_CORE_H */

@@ -1,0 +1,260 @@
+/* The tracer's state, who may touch what, and its locks; for the files that
+   run it.
+
+   Access.  While all interpreters share one GIL, whoever holds it may change
+   everything marked "access" below without a lock.  Threads that allocate
+   without the GIL then are *detached*: they take the store lock, leave what is
+   marked "access" alone, and put what they have to count into `detached`, from
+   where the next holder of the GIL takes it.  With more than one GIL, or none,
+   everybody takes the store lock, and that is access.
+
+       ACCESS_GIL        one GIL, and this thread holds it
+       ACCESS_LOCK       several GILs or none; this thread holds the store lock
+       ACCESS_DETACHED   one GIL, which this thread does not hold; holds the
+                         store lock
+
+   Locks, in the order they may be taken:
+
+       control_lock   start() and stop() as a whole; the GIL may be held
+       store_lock     a leaf, held for short; waiting never gives the GIL away,
+                      since a thread may wait inside malloc() */
+
+#ifndef Py_INTERNAL_TRACEMALLOC_STATE_H
+#define Py_INTERNAL_TRACEMALLOC_STATE_H
+
+#include "pycore_lock.h"          // PyMutex_LockFlags()
+#include "pycore_pystate.h"       // _PyThreadState_GET()
+#include "pycore_runtime.h"       // _PyRuntime
+#include "pycore_tstate.h"        // _PyThreadStateImpl
+#include "pycore_tracemalloc_core.h"
+
+#define DEFAULT_DOMAIN 0
+
+enum access {
+    ACCESS_NONE,                /* not tracing */
+    ACCESS_GIL,
+    ACCESS_LOCK,
+    ACCESS_DETACHED,
+};
+
+/* What detached threads counted since somebody with access looked. */
+struct detached_count {
+    context_id context;
+    uint32_t allocated_blocks;
+    uint32_t freed_blocks;
+    uint64_t allocated_bytes;
+    uint64_t freed_bytes;
+};
+
+struct detached_counts {
+    struct detached_count *counts;      /* store lock */
+    size_t used;                        /* store lock */
+    size_t allocated;                   /* store lock */
+    size_t bytes;               /* live bytes that are not in `bytes` yet; may
+                                   wrap below 0; store lock */
+};
+
+/* Where a frame is, in a thread's cache. */
+struct path_entry {
+    _PyInterpreterFrame *frame;
+    const _Py_CODEUNIT *instruction;    /* where the frame was */
+    struct context *context;    /* of an allocation there; NULL: not known */
+    context_id context_id;
+    code_id code;
+    path_id parent;             /* path of the entry below */
+    path_id path;               /* own, for callees; PATH_NONE: not known */
+};
+
+/* A call site under a caller, met before: saves looking its line up, and then
+   its path and its context. */
+struct site {
+    const _Py_CODEUNIT *instruction;
+    struct context *context;    /* or NULL */
+    context_id context_id;
+    code_id code;
+    path_id parent;
+    path_id path;               /* or PATH_NONE */
+};
+
+#define SITES 1024
+
+struct _PyTraceMalloc_ThreadCache;
+
+struct tracer_state {
+    /* --- read or changed by every allocation */
+    int attention;              /* not 0: leave the fast path, because there
+                                   is no tracing, no single GIL, something in
+                                   `detached`, or `foreign`; atomic, store
+                                   lock */
+    int reclaim_wanted;         /* access */
+    struct traced_bytes bytes;  /* access */
+    uintptr_t fresh;            /* block noted last, or 0; access */
+
+    /* --- the rest */
+    PyMutex control_lock;
+    PyMutex store_lock;
+    int one_gil;                /* store lock */
+    int foreign;                /* an extension reported blocks of domain 0:
+                                   any block may be in `raw`; store lock */
+    struct detached_counts detached;
+    uint64_t dropped;           /* traces without memory; store lock */
+    struct block_table large;   /* of obj and mem, without a cell; access */
+    struct block_table raw;     /* of raw, and other domains; store lock */
+    struct cell_store cells;    /* access */
+    size_t reclaim_contexts;    /* so many contexts call for it; access */
+    size_t reclaim_paths;       /* access */
+    struct _PyTraceMalloc_ThreadCache *caches;  /* all of them; store lock */
+    size_t cache_bytes;         /* store lock */
+    struct site sites[SITES];   /* by site_at(); access */
+    struct path_entry unknown;  /* where threads without frames allocate;
+                                   fixed while tracing */
+    struct source_table sources;        /* store lock; see core.h */
+    struct context_tree contexts;       /* store lock; see core.h */
+};
+
+extern struct tracer_state _PyTraceMalloc_State;
+
+
+/* --- locks and access ---------------------------------------------------- */
+
+static inline int
+tracer_is_tracing(void)
+{
+    return _Py_atomic_load_int_relaxed(&_PyRuntime.tracemalloc.tracing);
+}
+
+
+static inline void
+tracer_lock(void)
+{
+    PyMutex_LockFlags(&_PyTraceMalloc_State.store_lock, _Py_LOCK_DONT_DETACH);
+}
+
+
+static inline void
+tracer_unlock(void)
+{
+    PyMutex_Unlock(&_PyTraceMalloc_State.store_lock);
+}
+
+
+/* Whether the fast path may be taken: by a thread that holds the GIL. */
+static inline int
+tracer_is_fast(void)
+{
+    return _Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.attention) == 0;
+}
+
+
+/* Begin to use the store.  Follow with tracer_end(), unless ACCESS_NONE. */
+extern enum access _PyTraceMalloc_Begin(void);
+
+static inline enum access
+tracer_begin(void)
+{
+    if (tracer_is_fast() && _PyThreadState_GET() != NULL) {
+        return ACCESS_GIL;
+    }
+    return tracer_is_tracing() ? _PyTraceMalloc_Begin() : ACCESS_NONE;
+}
+
+
+static inline void
+tracer_end(enum access access)
+{
+    if (access != ACCESS_GIL) {
+        tracer_unlock();
+    }
+}
+
+
+/* The same, with the store lock in any case: for what needs all of the store.
+   Never ACCESS_DETACHED for a thread that holds a GIL. */
+extern enum access _PyTraceMalloc_BeginLocked(void);
+
+static inline void
+tracer_end_locked(void)
+{
+    tracer_unlock();
+}
+
+
+/* --- Objects/tracemalloc_hooks.c ----------------------------------------- */
+
+/* Put the hooks of all domains in place, or take them out where nobody else's
+   allocator depends on them.  Need control_lock. */
+extern void _PyTraceMalloc_InstallHooks(void);
+extern void _PyTraceMalloc_RemoveHooks(void);
+
+/* What the calling thread allocates goes unnoted: not at all, or, while
+   pymalloc gets memory for itself, also what it frees. */
+enum busy { NOT_BUSY, BUSY, BUSY_BELOW };
+extern _Py_thread_local enum busy _PyTraceMalloc_Busy;
+
+/* Note a block in a table: 0, or -1 when the trace had to be dropped. */
+extern int _PyTraceMalloc_NoteBlock(struct block_table *, uint32_t domain,
+                                    uintptr_t address, size_t size,
+                                    enum access access);
+
+/* Forget a block and copy it to *removed: 1, or 0 if it is not known. */
+extern int _PyTraceMalloc_ForgetBlock(struct block_table *, uint32_t domain,
+                                      uintptr_t address,
+                                      struct block *removed,
+                                      enum access access);
+
+/* Find a block of any kind: 1 and a copy, or 0.  Needs access and the lock. */
+extern int _PyTraceMalloc_LookUp(uint32_t domain, uintptr_t address,
+                                 struct block *block);
+
+/* Reclaim contexts; needs access. */
+extern void _PyTraceMalloc_ReclaimNow(enum access access);
+
+
+/* A hook that was replaced by traced pymalloc is asked while busy. */
+extern void _PyTraceMalloc_HookReached(void *ctx);
+
+/* An object that was not just allocated belongs to who takes it now. */
+extern void _PyTraceMalloc_MoveObject(uintptr_t address);
+
+/* So many nodes call for a reclaim at first, and so many for one that takes
+   contexts of live code too. */
+#ifdef Py_TRACEMALLOC_STRESS
+#  define RECLAIM_CONTEXTS 256
+#  define RECLAIM_PATHS 256
+#  define RECLAIM_ALL 4096
+#else
+#  define RECLAIM_CONTEXTS ((size_t)1 << 15)
+#  define RECLAIM_PATHS ((size_t)1 << 16)
+#  define RECLAIM_ALL ((size_t)1 << 18)
+#endif
+
+
+/* --- Objects/tracemalloc_pymalloc.h (part of obmalloc.c) ----------------- */
+
+/* Put pymalloc with cells into `traced`, if `below` is pymalloc. */
+extern void _PyTraceMalloc_UsePymalloc(const PyMemAllocatorEx *below,
+                                       PyMemAllocatorEx *traced);
+
+/* The block at an address, if a pool with cells holds it: 1, or 0.  Needs
+   access, like all that follow. */
+extern int _PyTraceMalloc_LookUpCell(uintptr_t address, struct block *block);
+
+/* Forget the block at an address: 1, or 0 if it has no cell. */
+extern int _PyTraceMalloc_ForgetCell(uintptr_t address);
+
+/* Let the block at an address belong to the calling line: 1, or 0 if it has
+   no cell. */
+extern int _PyTraceMalloc_MoveCell(uintptr_t address, enum access access);
+
+/* Blocks that have cells: their number, or copies of them. */
+extern size_t _PyTraceMalloc_CountCells(void);
+extern void _PyTraceMalloc_CopyCells(struct block *blocks);
+
+/* Empty all cells, or take them away from the pools as well. */
+extern void _PyTraceMalloc_ClearCells(void);
+extern void _PyTraceMalloc_FreeCells(void);
+
+/* NULL, or what is wrong; adds to the sums in live[context]. */
+extern const char *_PyTraceMalloc_CheckCells(struct live_sums *live);
+
+#endif  /* !Py_INTERNAL_TRACEMALLOC_STATE_H */

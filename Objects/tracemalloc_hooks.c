@@ -1,0 +1,722 @@
+/* Hooks: what the three PEP 445 domains allocate and free -> store.
+
+   Called by whoever allocates, and by Modules/_tracemalloc.c to install and
+   remove the hooks; calls capture and the block stores.
+
+       PyObject_Malloc() --> traced pymalloc        (obmalloc.c, with cells)
+                         or  hook_malloc --below--> another allocator
+                                |                      |
+                                v                      v  large blocks, arenas
+                             the store          hook_malloc, busy: not noted
+
+   States of a hook:
+
+       off        not in the chain of its domain
+       tracing    in the chain, notes blocks
+       passive    in the chain though tracing is off, because somebody put an
+                  allocator of their own above it, which stop() must not throw
+                  out; passes through
+
+   off -> tracing        hook_install
+   tracing -> off        hook_remove, if it is the topmost one
+   tracing -> passive    hook_remove otherwise
+   passive -> tracing    hook_install, if allocations still reach it
+
+   A hook may run in any thread, with or without the GIL, and may be entered
+   again while the allocator below runs.  The thread is marked as busy then,
+   and what happens inside is not noted, so a block is counted once.
+
+   A block is forgotten before the allocator below can give its address to
+   another thread, and put back if that fails. */
+
+#include "Python.h"
+#include "pycore_object.h"        // _PyType_PreHeaderSize()
+#include "pycore_tracemalloc.h"
+#include "pycore_tracemalloc_capture.h"
+
+#include <stdlib.h>               // realloc()
+
+#define S (&_PyTraceMalloc_State)
+
+struct hook {
+    PyMemAllocatorDomain domain;    /* fixed after init */
+    PyMemAllocatorEx below;         /* control_lock; readers see old or new */
+    int in_chain;                   /* control_lock; may be stale, see
+                                       hook_is_reached() */
+};
+
+static struct hook hooks[3] = {
+    {.domain = PYMEM_DOMAIN_RAW},
+    {.domain = PYMEM_DOMAIN_MEM},
+    {.domain = PYMEM_DOMAIN_OBJ},
+};
+
+_Py_thread_local enum busy _PyTraceMalloc_Busy;
+
+/* The hook that a probe asks for; it answers by setting this to NULL. */
+static _Py_thread_local struct hook *probed;
+
+
+/* --- access -------------------------------------------------------------- */
+
+/* Take over what detached threads counted. */
+static void
+detached_drain_lock_held(void)
+{
+    struct detached_counts *detached = &S->detached;
+    for (size_t i = 0; i < detached->used; i++) {
+        const struct detached_count *count = &detached->counts[i];
+        struct context *context = context_at(&S->contexts, count->context);
+        if (context->epoch != S->bytes.epoch) {
+            context_save_peak(context, &S->bytes);
+        }
+        context->allocated_blocks += count->allocated_blocks;
+        context->allocated_bytes += count->allocated_bytes;
+        context->freed_blocks += count->freed_blocks;
+        context->freed_bytes += count->freed_bytes;
+    }
+    detached->used = 0;
+    S->bytes.current += detached->bytes;
+    detached->bytes = 0;
+    if (S->bytes.current > S->bytes.peak) {
+        S->bytes.peak = S->bytes.current;
+        S->bytes.epoch = S->bytes.saved + 1;
+    }
+    _PyTraceMalloc_FreeReplaced(&S->contexts);
+    if (S->one_gil && !S->foreign && tracer_is_tracing()) {
+        _Py_atomic_store_int_relaxed(&S->attention, 0);
+    }
+}
+
+
+static enum access
+access_of_locked(void)
+{
+    if (!S->one_gil) {
+        return ACCESS_LOCK;
+    }
+    return _PyThreadState_GET() != NULL ? ACCESS_GIL : ACCESS_DETACHED;
+}
+
+
+enum access
+_PyTraceMalloc_BeginLocked(void)
+{
+    tracer_lock();
+    if (!tracer_is_tracing()) {
+        tracer_unlock();
+        return ACCESS_NONE;
+    }
+    enum access access = access_of_locked();
+    if (access != ACCESS_DETACHED) {
+        detached_drain_lock_held();
+    }
+    return access;
+}
+
+
+enum access
+_PyTraceMalloc_Begin(void)
+{
+    enum access access = _PyTraceMalloc_BeginLocked();
+    if (access == ACCESS_GIL) {
+        tracer_unlock();
+    }
+    return access;
+}
+
+
+/* --- counting ------------------------------------------------------------ */
+
+/* The entry of a context in the list of detached counts, added if new: NULL
+   when out of memory. */
+static struct detached_count *
+detached_count_of(context_id id)
+{
+    struct detached_counts *detached = &S->detached;
+    /* Usually one of the last few. */
+    for (size_t i = detached->used; i-- > 0 && detached->used - i < 16;) {
+        if (detached->counts[i].context == id) {
+            return &detached->counts[i];
+        }
+    }
+    if (detached->used == detached->allocated) {
+        size_t allocated = detached->allocated ? 2 * detached->allocated : 64;
+        struct detached_count *counts = realloc(
+            detached->counts, allocated * sizeof(counts[0]));
+        if (counts == NULL) {
+            return NULL;
+        }
+        detached->counts = counts;
+        detached->allocated = allocated;
+    }
+    struct detached_count *count = &detached->counts[detached->used++];
+    *count = (struct detached_count){.context = id};
+    _Py_atomic_store_int_relaxed(&S->attention, 1);
+    return count;
+}
+
+
+/* Count a block that was noted: 0, or -1 when out of memory. */
+static int
+counted_alloc(context_id id, size_t size, enum access access)
+{
+    if (access != ACCESS_DETACHED) {
+        count_alloc(&S->bytes, context_at(&S->contexts, id), size);
+        return 0;
+    }
+    struct detached_count *count = detached_count_of(id);
+    if (count == NULL) {
+        return -1;
+    }
+    count->allocated_blocks++;
+    count->allocated_bytes += size;
+    S->detached.bytes += size;
+    size_t current = S->bytes.current + S->detached.bytes;
+    if (current > S->bytes.peak && current - S->bytes.peak <= size) {
+        S->bytes.peak = current;
+        S->bytes.epoch = S->bytes.saved + 1;
+    }
+    return 0;
+}
+
+
+static void
+counted_free(context_id id, size_t size, enum access access)
+{
+    struct detached_count *count = NULL;
+    if (access == ACCESS_DETACHED) {
+        count = detached_count_of(id);
+    }
+    if (count == NULL) {
+        /* Also without memory for the list: a count in a thousand million
+           may be lost then, to a thread with access at the same moment. */
+        count_free(&S->bytes, context_at(&S->contexts, id), size);
+        return;
+    }
+    count->freed_blocks++;
+    count->freed_bytes += size;
+    S->detached.bytes -= size;
+}
+
+
+/* A block that was forgotten is still there. */
+static int
+counted_put_back(context_id id, size_t size, enum access access)
+{
+    if (access == ACCESS_DETACHED) {
+        /* Who freed it may have been counted already. */
+        return counted_alloc(id, size, access);
+    }
+    uncount_free(&S->bytes, context_at(&S->contexts, id), size);
+    return 0;
+}
+
+
+static void
+counted_drop(enum access access)
+{
+    if (access == ACCESS_GIL) {
+        tracer_lock();
+    }
+    S->dropped++;
+    if (access == ACCESS_GIL) {
+        tracer_unlock();
+    }
+}
+
+
+void
+_PyTraceMalloc_ReclaimNow(enum access access)
+{
+    if (access == ACCESS_GIL) {
+        tracer_lock();
+        detached_drain_lock_held();
+    }
+    struct context_tree *tree = &S->contexts;
+    S->reclaim_wanted = 0;
+    struct reclaim_roots roots = {
+        .contexts = calloc(tree->contexts.used, 1),
+        .paths = calloc(tree->paths.used, 1),
+    };
+    if (roots.contexts != NULL && roots.paths != NULL) {
+        _PyTraceMalloc_MarkCaches(&roots);
+        _PyTraceMalloc_ForgetSites();
+        size_t before = tree->contexts.live + tree->paths.live;
+        long taken = _PyTraceMalloc_Reclaim(tree, &S->sources, &S->bytes,
+                                            &roots, before > RECLAIM_ALL);
+        if (taken > 0 && _PyTraceMalloc_Reindex(tree) < 0) {
+            /* The old indexes name numbers that are gone: empty them rather
+               than be wrong.  What they named is found as new. */
+            _PyTraceMalloc_EmptyIndexes(tree);
+        }
+    }
+    free(roots.contexts);
+    free(roots.paths);
+    tree->generation++;
+    /* Twice what is left: the time for it is paid by what was added. */
+    S->reclaim_contexts = Py_MAX(2 * (size_t)tree->contexts.live,
+                                 RECLAIM_CONTEXTS);
+    S->reclaim_paths = Py_MAX(2 * (size_t)tree->paths.live, RECLAIM_PATHS);
+    if (access == ACCESS_GIL) {
+        tracer_unlock();
+    }
+}
+
+
+/* --- noting blocks ------------------------------------------------------- */
+
+static const struct path_entry *
+capture_any(enum access access)
+{
+    PyThreadState *tstate = _PyThreadState_GET();
+    if (tstate != NULL && access != ACCESS_DETACHED) {
+        return capture(tstate, access);
+    }
+    if (tstate == NULL) {
+        tstate = _PyTraceMalloc_DetachedThread();
+    }
+    return _PyTraceMalloc_CaptureSlow(tstate, access);
+}
+
+
+/* The context of an entry in another domain than 0. */
+static context_id
+context_in_domain(const struct path_entry *entry, uint32_t domain,
+                  enum access access)
+{
+    if (domain == DEFAULT_DOMAIN) {
+        return entry->context_id;
+    }
+    if (access == ACCESS_GIL) {
+        tracer_lock();
+    }
+    uint32_t number = _PyTraceMalloc_AddDomain(&S->contexts, domain);
+    const struct context *context = entry->context;
+    context_id id = _PyTraceMalloc_AddContext(
+        &S->contexts, context->path, context->code,
+        CONTEXT_SITE(context->site & MAX_UNIT, number), context->line);
+    if (access == ACCESS_GIL) {
+        tracer_unlock();
+    }
+    return id;
+}
+
+
+/* The table of raw blocks is shared with detached threads. */
+static inline int
+table_lock(const struct block_table *table, enum access access)
+{
+    if (table == &S->raw && access == ACCESS_GIL) {
+        tracer_lock();
+        return 1;
+    }
+    return 0;
+}
+
+
+static inline void
+table_unlock(int locked)
+{
+    if (locked) {
+        tracer_unlock();
+    }
+}
+
+
+int
+_PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
+                         uintptr_t address, size_t size, enum access access)
+{
+    /* A block known at this address was freed behind our back, or is reported
+       again by its extension. */
+    struct block stale;
+    _PyTraceMalloc_ForgetBlock(table, domain, address, &stale, access);
+
+    const struct path_entry *entry = capture_any(access);
+    context_id id = CONTEXT_NONE;
+    if (entry != NULL) {
+        id = context_in_domain(entry, domain, access);
+    }
+    int noted = 0;
+    if (id != CONTEXT_NONE) {
+        int locked = table_lock(table, access);
+        if (_PyTraceMalloc_ReserveBlock(table) == 0
+            && counted_alloc(id, size, access) == 0)
+        {
+            _PyTraceMalloc_AddBlock(table, &(struct block){
+                .address = address,
+                .size = size,
+                .context = id,
+                .domain = domain,
+            });
+            noted = 1;
+        }
+        table_unlock(locked);
+    }
+    if (!noted) {
+        counted_drop(access);
+        return -1;
+    }
+    return 0;
+}
+
+
+int
+_PyTraceMalloc_ForgetBlock(struct block_table *table, uint32_t domain,
+                           uintptr_t address, struct block *removed,
+                           enum access access)
+{
+    int locked = table_lock(table, access);
+    int found = _PyTraceMalloc_RemoveBlock(table, domain, address, removed);
+    if (found) {
+        counted_free(removed->context, removed->size, access);
+    }
+    table_unlock(locked);
+    if (found && access != ACCESS_DETACHED && S->fresh == address) {
+        S->fresh = 0;
+    }
+    if (!found && table == &S->large && S->foreign) {
+        return _PyTraceMalloc_ForgetBlock(&S->raw, domain, address, removed,
+                                          access);
+    }
+    return found;
+}
+
+
+/* A block that is forgotten while the allocator below works on it. */
+struct lifted {
+    struct block block;
+    uint32_t generation;    /* of the block's context */
+    int present;
+};
+
+/* What this thread has lifted, for the debug hooks: they may find it damaged,
+   and then ask where it was allocated. */
+static _Py_thread_local const struct lifted *lifted_now;
+
+
+static void
+block_lift(struct block_table *table, void *ptr, struct lifted *lifted)
+{
+    lifted->present = 0;
+    lifted_now = lifted;
+    if (ptr == NULL) {
+        return;
+    }
+    enum access access = tracer_begin();
+    if (access != ACCESS_NONE) {
+        lifted->present = _PyTraceMalloc_ForgetBlock(
+            table, DEFAULT_DOMAIN, (uintptr_t)ptr, &lifted->block, access);
+        lifted->generation = S->contexts.generation;
+        tracer_end(access);
+    }
+}
+
+
+/* The allocator below failed: the block is still there, as it was. */
+static void
+block_put_back(struct block_table *table, const struct lifted *lifted)
+{
+    lifted_now = NULL;
+    if (!lifted->present) {
+        return;
+    }
+    enum access access = tracer_begin();
+    if (access == ACCESS_NONE) {
+        return;
+    }
+    if (lifted->generation == S->contexts.generation) {
+        const struct block *block = &lifted->block;
+        int locked = table_lock(table, access);
+        if (_PyTraceMalloc_ReserveBlock(table) < 0
+            || counted_put_back(block->context, block->size, access) < 0)
+        {
+            S->dropped++;
+        }
+        else {
+            _PyTraceMalloc_AddBlock(table, block);
+        }
+        table_unlock(locked);
+    }
+    tracer_end(access);
+}
+
+
+/* --- hooks --------------------------------------------------------------- */
+
+/* Raw blocks, with or without the GIL, and all others. */
+static inline struct block_table *
+hook_table(const struct hook *hook)
+{
+    return hook->domain == PYMEM_DOMAIN_RAW ? &S->raw : &S->large;
+}
+
+
+static void
+hook_note(struct hook *hook, void *ptr, size_t size)
+{
+    enum access access = tracer_begin();
+    if (access == ACCESS_NONE) {
+        return;
+    }
+    if (_PyTraceMalloc_NoteBlock(hook_table(hook), DEFAULT_DOMAIN,
+                                 (uintptr_t)ptr, size, access) == 0
+        && access != ACCESS_DETACHED)
+    {
+        S->fresh = (uintptr_t)ptr;
+    }
+    tracer_end(access);
+}
+
+
+/* Whether what the thread allocates is noted; a probe is answered. */
+static inline int
+hook_is_quiet(struct hook *hook)
+{
+    if (_PyTraceMalloc_Busy == NOT_BUSY) {
+        return 0;
+    }
+    if (probed == hook) {
+        probed = NULL;
+    }
+    return 1;
+}
+
+
+static void *
+hook_malloc(void *ctx, size_t size)
+{
+    struct hook *hook = ctx;
+    PyMemAllocatorEx *below = &hook->below;
+    if (hook_is_quiet(hook)) {
+        return below->malloc(below->ctx, size);
+    }
+    _PyTraceMalloc_Busy = BUSY;
+    void *ptr = below->malloc(below->ctx, size);
+    if (ptr != NULL) {
+        hook_note(hook, ptr, size);
+    }
+    _PyTraceMalloc_Busy = NOT_BUSY;
+    return ptr;
+}
+
+
+static void *
+hook_calloc(void *ctx, size_t count, size_t size)
+{
+    struct hook *hook = ctx;
+    PyMemAllocatorEx *below = &hook->below;
+    if (hook_is_quiet(hook)) {
+        return below->calloc(below->ctx, count, size);
+    }
+    _PyTraceMalloc_Busy = BUSY;
+    void *ptr = below->calloc(below->ctx, count, size);
+    if (ptr != NULL) {
+        /* No overflow: it would not have been allocated. */
+        hook_note(hook, ptr, count * size);
+    }
+    _PyTraceMalloc_Busy = NOT_BUSY;
+    return ptr;
+}
+
+
+static void *
+hook_realloc(void *ctx, void *ptr, size_t size)
+{
+    struct hook *hook = ctx;
+    PyMemAllocatorEx *below = &hook->below;
+    enum busy was_busy = _PyTraceMalloc_Busy;
+    if (was_busy == BUSY_BELOW) {
+        return below->realloc(below->ctx, ptr, size);
+    }
+    int quiet = hook_is_quiet(hook);
+    struct lifted lifted;
+    block_lift(hook_table(hook), ptr, &lifted);
+    _PyTraceMalloc_Busy = BUSY;
+    void *moved = below->realloc(below->ctx, ptr, size);
+    if (moved == NULL) {
+        block_put_back(hook_table(hook), &lifted);
+    }
+    else if (!quiet) {
+        hook_note(hook, moved, size);
+    }
+    lifted_now = NULL;
+    _PyTraceMalloc_Busy = was_busy;
+    return moved;
+}
+
+
+static void
+hook_free(void *ctx, void *ptr)
+{
+    struct hook *hook = ctx;
+    struct lifted lifted;
+    if (_PyTraceMalloc_Busy != BUSY_BELOW) {
+        block_lift(hook_table(hook), ptr, &lifted);
+    }
+    hook->below.free(hook->below.ctx, ptr);
+    lifted_now = NULL;
+}
+
+
+/* --- installing ---------------------------------------------------------- */
+
+static int
+hook_is_top(struct hook *hook)
+{
+    PyMemAllocatorEx top;
+    PyMem_GetAllocator(hook->domain, &top);
+    return top.ctx == hook;
+}
+
+
+/* Whether allocations of the domain still come by here, below an allocator
+   that was installed later.  The only way to know is to make one. */
+static int
+hook_is_reached(struct hook *hook)
+{
+    void *ptr;
+    enum busy was_busy = _PyTraceMalloc_Busy;
+    _PyTraceMalloc_Busy = BUSY;
+    probed = hook;
+    switch (hook->domain) {
+        case PYMEM_DOMAIN_RAW:
+            ptr = PyMem_RawMalloc(1);
+            PyMem_RawFree(ptr);
+            break;
+        case PYMEM_DOMAIN_MEM:
+            ptr = PyMem_Malloc(1);
+            PyMem_Free(ptr);
+            break;
+        default:
+            ptr = PyObject_Malloc(1);
+            PyObject_Free(ptr);
+            break;
+    }
+    int reached = probed == NULL;
+    probed = NULL;
+    _PyTraceMalloc_Busy = was_busy;
+    return reached;
+}
+
+
+void
+_PyTraceMalloc_HookReached(void *ctx)
+{
+    (void)hook_is_quiet(ctx);
+}
+
+
+static void
+hook_install(struct hook *hook)
+{
+    if (hook->in_chain && (hook_is_top(hook) || hook_is_reached(hook))) {
+        return;
+    }
+    PyMem_GetAllocator(hook->domain, &hook->below);
+    PyMemAllocatorEx ours = {
+        .ctx = hook,
+        .malloc = hook_malloc,
+        .calloc = hook_calloc,
+        .realloc = hook_realloc,
+        .free = hook_free,
+    };
+    if (hook->domain != PYMEM_DOMAIN_RAW) {
+        _PyTraceMalloc_UsePymalloc(&hook->below, &ours);
+    }
+    PyMem_SetAllocator(hook->domain, &ours);
+    hook->in_chain = 1;
+}
+
+
+static void
+hook_remove(struct hook *hook)
+{
+    if (hook_is_top(hook)) {
+        PyMem_SetAllocator(hook->domain, &hook->below);
+        hook->in_chain = 0;
+    }
+}
+
+
+void
+_PyTraceMalloc_InstallHooks(void)
+{
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(hooks); i++) {
+        hook_install(&hooks[i]);
+    }
+}
+
+
+void
+_PyTraceMalloc_RemoveHooks(void)
+{
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(hooks); i++) {
+        hook_remove(&hooks[i]);
+    }
+}
+
+
+/* --- objects and questions ----------------------------------------------- */
+
+/* An object at an address that was not just allocated: it comes from a free
+   list, and now belongs to who takes it.  Unknown blocks stay unknown. */
+void
+_PyTraceMalloc_MoveObject(uintptr_t address)
+{
+    enum access access = tracer_begin();
+    if (access == ACCESS_NONE) {
+        return;
+    }
+    if (S->fresh == address) {
+        S->fresh = 0;
+    }
+    else if (!_PyTraceMalloc_MoveCell(address, access)) {
+        struct block *block = _PyTraceMalloc_FindBlock(
+            &S->large, DEFAULT_DOMAIN, address);
+        if (block == NULL && S->foreign) {
+            block = _PyTraceMalloc_FindBlock(&S->raw, DEFAULT_DOMAIN, address);
+        }
+        const struct path_entry *entry = NULL;
+        if (block != NULL) {
+            entry = capture_any(access);
+        }
+        if (entry != NULL) {
+            count_free(&S->bytes, context_at(&S->contexts, block->context),
+                       block->size);
+            count_alloc(&S->bytes, entry->context, block->size);
+            block->context = entry->context_id;
+        }
+    }
+    tracer_end(access);
+}
+
+
+int
+_PyTraceMalloc_LookUp(uint32_t domain, uintptr_t address, struct block *block)
+{
+    if (domain == DEFAULT_DOMAIN
+        && _PyTraceMalloc_LookUpCell(address, block))
+    {
+        return 1;
+    }
+    const struct block *found = NULL;
+    if (domain == DEFAULT_DOMAIN) {
+        found = _PyTraceMalloc_FindBlock(&S->large, domain, address);
+    }
+    if (found == NULL) {
+        found = _PyTraceMalloc_FindBlock(&S->raw, domain, address);
+    }
+    if (found == NULL && lifted_now != NULL && lifted_now->present
+        && lifted_now->generation == S->contexts.generation
+        && domain == DEFAULT_DOMAIN && lifted_now->block.address == address)
+    {
+        found = &lifted_now->block;
+    }
+    if (found == NULL) {
+        return 0;
+    }
+    *block = *found;
+    return 1;
+}

@@ -1,0 +1,703 @@
+/* pymalloc that notes what it does: allocator functions with cells.
+
+   The last part of Objects/obmalloc.c, because only there a block's pool is
+   known: no table is searched for a small block, neither when it is allocated
+   nor when it is freed.  Called by whoever allocates, in place of the hooks of
+   Objects/tracemalloc_hooks.c, which see to other allocators.
+
+   The fast path is one function per call, without a lock:
+
+       malloc   pymalloc_alloc -> entry of the newest frame -> cell, counters
+       free     pool -> cell -> counters -> pymalloc_free_in_pool
+
+   pool->ref.cells is the number of the pool's row of cells, or 0.
+
+   Invariant: the cell of a block that is not allocated is empty. */
+
+#ifdef WITH_PYMALLOC
+
+#include "pycore_tracemalloc.h"
+#include "pycore_tracemalloc_capture.h"
+
+#define S (&_PyTraceMalloc_State)
+
+static_assert(NB_SMALL_SIZE_CLASSES <= CELL_CLASSES, "a chain per size class");
+static_assert(POOL_SIZE / ALIGNMENT <= 1024, "see cell_of()");
+
+
+/* --- cells of pools ------------------------------------------------------ */
+
+/* 2**16 / size, rounded up, in units of ALIGNMENT: dividing by means of it is
+   exact here, because offsets have 10 bits (Granlund and Montgomery, Division
+   by Invariant Integers using Multiplication, 1994). */
+#define R1(i) (uint16_t)((65536 + (i)) / ((i) + 1) - ((i) == 0))
+#define R4(i) R1(i), R1(i + 1), R1(i + 2), R1(i + 3)
+#define R16(i) R4(i), R4(i + 4), R4(i + 8), R4(i + 12)
+static const uint16_t reciprocals[64] = {R16(0), R16(16), R16(32), R16(48)};
+
+
+/* The pool that holds a block, or NULL if pymalloc does not have it. */
+static inline poolp
+pool_of(OMState *state, void *block)
+{
+    poolp pool = POOL_ADDR(block);
+    return LIKELY(address_in_range(state, block, pool)) ? pool : NULL;
+}
+
+
+static inline uint32_t *
+cell_of(poolp pool, const void *p)
+{
+    uint32_t unit = (uint32_t)((uintptr_t)p - (uintptr_t)pool - POOL_OVERHEAD)
+                    >> ALIGNMENT_SHIFT;
+    uint32_t at = pool->szidx == 0 ? unit
+                  : unit * reciprocals[pool->szidx] >> 16;
+    return &row_at(&S->cells, pool->ref.cells)->cells[at];
+}
+
+
+static inline void *
+cell_block(const struct cell_row *row, uint32_t at)
+{
+    return (void *)(row->pool + POOL_OVERHEAD
+                    + (size_t)at * INDEX2SIZE(row->size_class));
+}
+
+
+/* Give a pool its row: 0, or -1 when out of memory. */
+static int
+pool_attach_cells(poolp pool)
+{
+    uint32_t row = _PyTraceMalloc_AddRow(&S->cells, (uintptr_t)pool,
+                                         pool->szidx, NUMBLOCKS(pool->szidx));
+    pool->ref.cells = row;
+    return row != 0 ? 0 : -1;
+}
+
+
+/* The pool's blocks get another size, or its arena goes: no block is left. */
+static void
+pool_release_cells(poolp pool)
+{
+    enum access access = tracer_begin();
+    if (access != ACCESS_NONE) {
+        if (pool->ref.cells != 0) {
+            _PyTraceMalloc_FreeRow(&S->cells, pool->ref.cells);
+        }
+        tracer_end(access);
+    }
+    pool->ref.cells = 0;
+}
+
+
+static void
+arena_release_cells(const struct arena_object *arena)
+{
+    uintptr_t first = _Py_SIZE_ROUND_UP(arena->address, POOL_SIZE);
+    for (uintptr_t at = first; at < (uintptr_t)arena->pool_address;
+         at += POOL_SIZE)
+    {
+        if (((poolp)at)->ref.cells != 0) {
+            pool_release_cells((poolp)at);
+        }
+    }
+}
+
+
+/* --- noting -------------------------------------------------------------- */
+
+static void
+small_drop(enum access access)
+{
+    if (access == ACCESS_GIL) {
+        tracer_lock();
+    }
+    S->dropped++;
+    if (access == ACCESS_GIL) {
+        tracer_unlock();
+    }
+}
+
+
+static Py_ALWAYS_INLINE inline void
+small_note(void *p, size_t size, PyThreadState *tstate, enum access access)
+{
+    poolp pool = POOL_ADDR(p);
+    const struct path_entry *entry = capture(tstate, access);
+    if (UNLIKELY(entry == NULL)
+        || (UNLIKELY(pool->ref.cells == 0) && pool_attach_cells(pool) < 0))
+    {
+        small_drop(access);
+        return;
+    }
+    *cell_of(pool, p) = CELL(entry->context_id,
+                             INDEX2SIZE(pool->szidx) - size);
+    count_alloc(&S->bytes, entry->context, size);
+    S->fresh = (uintptr_t)p;
+}
+
+
+/* Forget a block of a pool that has cells: its cell, or 0 if it was empty. */
+static Py_ALWAYS_INLINE inline uint32_t
+small_forget(poolp pool, void *p)
+{
+    uint32_t *at = cell_of(pool, p);
+    uint32_t cell = *at;
+    if (LIKELY(cell != 0)) {
+        *at = 0;
+        count_free(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(cell)),
+                   INDEX2SIZE(pool->szidx) - CELL_SLACK(cell));
+        if (UNLIKELY(S->fresh == (uintptr_t)p)) {
+            S->fresh = 0;
+        }
+    }
+    return cell;
+}
+
+
+/* What pymalloc does not serve.  The raw domain's hook passes it through. */
+static void *
+large_note(void *ptr, size_t size)
+{
+    if (ptr != NULL && _PyTraceMalloc_Busy == NOT_BUSY) {
+        _PyTraceMalloc_Busy = BUSY;
+        enum access access = tracer_begin();
+        if (access != ACCESS_NONE) {
+            if (_PyTraceMalloc_NoteBlock(&S->large, DEFAULT_DOMAIN,
+                                         (uintptr_t)ptr, size, access) == 0)
+            {
+                S->fresh = (uintptr_t)ptr;
+            }
+            tracer_end(access);
+        }
+        _PyTraceMalloc_Busy = NOT_BUSY;
+    }
+    return ptr;
+}
+
+
+static void *
+large_alloc(size_t count, size_t size, int zero)
+{
+    OMState *state = get_state();
+    enum busy was_busy = _PyTraceMalloc_Busy;
+    _PyTraceMalloc_Busy = BUSY_BELOW;
+    void *ptr = zero ? PyMem_RawCalloc(count, size)
+                     : PyMem_RawMalloc(count * size);
+    _PyTraceMalloc_Busy = was_busy;
+    raw_allocated_blocks += ptr != NULL;
+    return large_note(ptr, count * size);
+}
+
+
+static void
+large_forget(void *ptr)
+{
+    enum access access = tracer_begin();
+    if (access != ACCESS_NONE) {
+        struct block removed;
+        _PyTraceMalloc_ForgetBlock(&S->large, DEFAULT_DOMAIN, (uintptr_t)ptr,
+                                   &removed, access);
+        tracer_end(access);
+    }
+}
+
+
+static void
+large_free(void *ptr)
+{
+    OMState *state = get_state();
+    large_forget(ptr);
+    enum busy was_busy = _PyTraceMalloc_Busy;
+    _PyTraceMalloc_Busy = BUSY_BELOW;
+    PyMem_RawFree(ptr);
+    _PyTraceMalloc_Busy = was_busy;
+    raw_allocated_blocks--;
+}
+
+
+/* --- the allocator functions --------------------------------------------- */
+
+/* Busy, with several GILs, or something to take over: with the lock if need
+   be. */
+static void
+small_note_slow(void *ctx, void *p, size_t size)
+{
+    if (_PyTraceMalloc_Busy != NOT_BUSY) {
+        _PyTraceMalloc_HookReached(ctx);
+        return;
+    }
+    enum access access = tracer_begin();
+    if (access != ACCESS_NONE) {
+        small_note(p, size, _PyThreadState_GET(), access);
+        tracer_end(access);
+    }
+}
+
+
+static void
+small_forget_slow(poolp pool, void *p)
+{
+    enum access access = tracer_begin();
+    if (access != ACCESS_NONE) {
+        if (pool->ref.cells != 0) {
+            small_forget(pool, p);
+        }
+        if (S->foreign) {
+            struct block removed;
+            _PyTraceMalloc_ForgetBlock(&S->large, DEFAULT_DOMAIN, (uintptr_t)p,
+                                       &removed, access);
+        }
+        tracer_end(access);
+    }
+}
+
+
+static inline int
+small_is_fast(void)
+{
+    return tracer_is_fast() && _PyTraceMalloc_Busy == NOT_BUSY;
+}
+
+
+static Py_ALWAYS_INLINE inline void *
+traced_alloc(void *ctx, size_t count, size_t size, int zero)
+{
+    void *p = pymalloc_alloc(get_state(), ctx, count * size);
+    if (UNLIKELY(p == NULL)) {
+        if (_PyTraceMalloc_Busy != NOT_BUSY) {
+            _PyTraceMalloc_HookReached(ctx);
+        }
+        return large_alloc(count, size, zero);
+    }
+    if (zero) {
+        memset(p, 0, count * size);
+    }
+    if (LIKELY(small_is_fast())) {
+        small_note(p, count * size, _PyThreadState_GET(), ACCESS_GIL);
+    }
+    else {
+        small_note_slow(ctx, p, count * size);
+    }
+    return p;
+}
+
+
+static void *
+traced_malloc(void *ctx, size_t size)
+{
+    return traced_alloc(ctx, 1, size, 0);
+}
+
+
+static void *
+traced_calloc(void *ctx, size_t count, size_t size)
+{
+    return traced_alloc(ctx, count, size, 1);
+}
+
+
+static void
+traced_free(void *ctx, void *p)
+{
+    if (p == NULL) {
+        return;
+    }
+    OMState *state = get_state();
+    poolp pool = pool_of(state, p);
+    if (UNLIKELY(pool == NULL)) {
+        large_free(p);
+        return;
+    }
+    if (LIKELY(tracer_is_fast())) {
+        if (LIKELY(pool->ref.cells != 0)) {
+            small_forget(pool, p);
+        }
+    }
+    else {
+        small_forget_slow(pool, p);
+    }
+    pymalloc_free_in_pool(state, pool, p);
+}
+
+
+static void *
+large_realloc(void *ptr, size_t size)
+{
+    /* Forgotten first: its address may be given to another thread at once. */
+    struct block removed = {.context = CONTEXT_NONE};
+    enum access access = tracer_begin();
+    uint32_t generation = 0;
+    if (access != ACCESS_NONE) {
+        _PyTraceMalloc_ForgetBlock(&S->large, DEFAULT_DOMAIN, (uintptr_t)ptr,
+                                   &removed, access);
+        generation = S->contexts.generation;
+        tracer_end(access);
+    }
+    enum busy was_busy = _PyTraceMalloc_Busy;
+    _PyTraceMalloc_Busy = BUSY_BELOW;
+    void *moved = PyMem_RawRealloc(ptr, size);
+    _PyTraceMalloc_Busy = was_busy;
+    if (moved != NULL) {
+        return large_note(moved, size);
+    }
+    access = tracer_begin();
+    if (access != ACCESS_NONE) {
+        if (removed.context != CONTEXT_NONE
+            && generation == S->contexts.generation
+            && _PyTraceMalloc_ReserveBlock(&S->large) == 0)
+        {
+            uncount_free(&S->bytes, context_at(&S->contexts, removed.context),
+                         removed.size);
+            _PyTraceMalloc_AddBlock(&S->large, &removed);
+        }
+        tracer_end(access);
+    }
+    return NULL;
+}
+
+
+static void *
+traced_realloc(void *ctx, void *p, size_t size)
+{
+    if (p == NULL) {
+        return traced_malloc(ctx, size);
+    }
+    OMState *state = get_state();
+    poolp pool = pool_of(state, p);
+    if (UNLIKELY(pool == NULL)) {
+        return large_realloc(p, size);
+    }
+    size_t room = INDEX2SIZE(pool->szidx);
+    if (size <= room && 4 * size > 3 * room) {
+        /* pymalloc leaves a block in place unless that saves a quarter; but
+           the block is of this line now. */
+        if (LIKELY(small_is_fast())) {
+            if (pool->ref.cells != 0) {
+                small_forget(pool, p);
+            }
+            small_note(p, size, _PyThreadState_GET(), ACCESS_GIL);
+        }
+        else {
+            small_forget_slow(pool, p);
+            small_note_slow(ctx, p, size);
+        }
+        return p;
+    }
+    /* Forgotten first, so that the two are never counted together. */
+    uint32_t cell = 0, generation = 0;
+    enum access access = tracer_begin();
+    if (access != ACCESS_NONE) {
+        if (pool->ref.cells != 0) {
+            cell = small_forget(pool, p);
+        }
+        generation = S->contexts.generation;
+        tracer_end(access);
+    }
+    if (UNLIKELY(S->foreign)) {
+        small_forget_slow(pool, p);
+    }
+    void *moved = traced_malloc(ctx, size);
+    if (moved != NULL) {
+        memcpy(moved, p, Py_MIN(room, size));
+        pymalloc_free_in_pool(state, pool, p);
+    }
+    else if (cell != 0 && (access = tracer_begin()) != ACCESS_NONE) {
+        if (generation == S->contexts.generation && pool->ref.cells != 0) {
+            *cell_of(pool, p) = cell;
+            uncount_free(&S->bytes,
+                         context_at(&S->contexts, CELL_CONTEXT(cell)),
+                         room - CELL_SLACK(cell));
+        }
+        tracer_end(access);
+    }
+    return moved;
+}
+
+
+void
+_PyTraceMalloc_UsePymalloc(const PyMemAllocatorEx *below,
+                           PyMemAllocatorEx *traced)
+{
+    if (below->malloc == _PyObject_Malloc
+        && below->calloc == _PyObject_Calloc
+        && below->realloc == _PyObject_Realloc
+        && below->free == _PyObject_Free)
+    {
+        traced->malloc = traced_malloc;
+        traced->calloc = traced_calloc;
+        traced->realloc = traced_realloc;
+        traced->free = traced_free;
+    }
+}
+
+
+/* --- for the rest of the tracer ------------------------------------------ */
+
+static inline poolp
+pool_with_cells(uintptr_t address)
+{
+    poolp pool = pool_of(get_state(), (void *)address);
+    return pool != NULL && pool->ref.cells != 0 ? pool : NULL;
+}
+
+
+int
+_PyTraceMalloc_LookUpCell(uintptr_t address, struct block *block)
+{
+    if (_PyThreadState_GET() == NULL) {
+        return 0;
+    }
+    poolp pool = pool_with_cells(address);
+    if (pool == NULL) {
+        return 0;
+    }
+    uint32_t cell = *cell_of(pool, (void *)address);
+    if (cell == 0) {
+        return 0;
+    }
+    *block = (struct block){
+        .address = address,
+        .size = INDEX2SIZE(pool->szidx) - CELL_SLACK(cell),
+        .context = CELL_CONTEXT(cell),
+        .domain = DEFAULT_DOMAIN,
+    };
+    return 1;
+}
+
+
+/* An object from a free list belongs to who takes it now: freed and allocated
+   again, as far as counters go. */
+static inline void
+cell_move(uint32_t *cell, size_t class_size, PyThreadState *tstate,
+          enum access access)
+{
+    const struct path_entry *entry = capture(tstate, access);
+    if (entry != NULL) {
+        size_t size = class_size - CELL_SLACK(*cell);
+        count_free(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(*cell)),
+                   size);
+        count_alloc(&S->bytes, entry->context, size);
+        *cell = CELL(entry->context_id, CELL_SLACK(*cell));
+    }
+}
+
+
+int
+_PyTraceMalloc_ForgetCell(uintptr_t address)
+{
+    if (_PyThreadState_GET() == NULL) {
+        return 0;
+    }
+    poolp pool = pool_with_cells(address);
+    return pool != NULL && small_forget(pool, (void *)address) != 0;
+}
+
+
+int
+_PyTraceMalloc_MoveCell(uintptr_t address, enum access access)
+{
+    poolp pool = pool_with_cells(address);
+    if (pool == NULL) {
+        return 0;
+    }
+    uint32_t *cell = cell_of(pool, (void *)address);
+    if (*cell != 0) {
+        cell_move(cell, INDEX2SIZE(pool->szidx), _PyThreadState_GET(), access);
+    }
+    return 1;
+}
+
+
+void
+_PyTraceMalloc_NewReference(PyObject *op)
+{
+    uintptr_t address = (uintptr_t)op - _PyType_PreHeaderSize(Py_TYPE(op));
+    if (LIKELY(tracer_is_fast())) {
+        if (S->fresh == address) {
+            /* Allocated by the very call that makes the object.  Once only:
+               next time it comes from a free list. */
+            S->fresh = 0;
+        }
+        else {
+            poolp pool = pool_with_cells(address);
+            if (LIKELY(pool != NULL)) {
+                uint32_t *cell = cell_of(pool, (void *)address);
+                if (*cell != 0) {
+                    cell_move(cell, INDEX2SIZE(pool->szidx),
+                              _PyThreadState_GET(), ACCESS_GIL);
+                }
+            }
+            else {
+                _PyTraceMalloc_MoveObject(address);
+            }
+        }
+    }
+    else {
+        _PyTraceMalloc_MoveObject(address);
+    }
+    _PyReftracerTrack(op, PyRefTracer_CREATE);
+}
+
+
+size_t
+_PyTraceMalloc_CountCells(void)
+{
+    size_t n = 0;
+    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
+        const struct cell_row *row = row_at(&S->cells, id);
+        for (uint32_t i = 0; i < row->ncells; i++) {
+            n += row->cells[i] != 0;
+        }
+    }
+    return n;
+}
+
+
+void
+_PyTraceMalloc_CopyCells(struct block *blocks)
+{
+    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
+        const struct cell_row *row = row_at(&S->cells, id);
+        for (uint32_t i = 0; i < row->ncells; i++) {
+            uint32_t cell = row->cells[i];
+            if (cell != 0) {
+                *blocks++ = (struct block){
+                    .address = (uintptr_t)cell_block(row, i),
+                    .size = INDEX2SIZE(row->size_class) - CELL_SLACK(cell),
+                    .context = CELL_CONTEXT(cell),
+                    .domain = DEFAULT_DOMAIN,
+                };
+            }
+        }
+    }
+}
+
+
+void
+_PyTraceMalloc_ClearCells(void)
+{
+    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
+        struct cell_row *row = row_at(&S->cells, id);
+        memset(row->cells, 0, row->ncells * sizeof(row->cells[0]));
+    }
+}
+
+
+void
+_PyTraceMalloc_FreeCells(void)
+{
+    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
+        ((poolp)row_at(&S->cells, id)->pool)->ref.cells = 0;
+    }
+    _PyTraceMalloc_FiniCells(&S->cells);
+}
+
+
+const char *
+_PyTraceMalloc_CheckCells(struct live_sums *live)
+{
+    size_t rows = 0;
+    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
+        const struct cell_row *row = row_at(&S->cells, id);
+        poolp pool = (poolp)row->pool;
+        rows++;
+        if (pool->ref.cells != id || pool->szidx != row->size_class
+            || row->ncells != NUMBLOCKS(pool->szidx))
+        {
+            return "cells: a row and its pool disagree";
+        }
+        size_t used = 0;
+        for (uint32_t i = 0; i < row->ncells; i++) {
+            uint32_t cell = row->cells[i];
+            if (cell == 0) {
+                continue;
+            }
+            used++;
+            if (cell_of(pool, cell_block(row, i)) != &row->cells[i]) {
+                return "cells: a cell is not found by its block's address";
+            }
+            if (CELL_CONTEXT(cell) >= S->contexts.contexts.used) {
+                return "cells: a cell names no context";
+            }
+            live[CELL_CONTEXT(cell)].blocks++;
+            live[CELL_CONTEXT(cell)].bytes +=
+                INDEX2SIZE(row->size_class) - CELL_SLACK(cell);
+        }
+        if (used > pool->ref.count) {
+            return "cells: a pool has more cells in use than blocks";
+        }
+    }
+    if (rows != S->cells.rows) {
+        return "cells: the number of rows is wrong";
+    }
+    return NULL;
+}
+
+#undef S
+
+#else   /* !WITH_PYMALLOC */
+
+#include "pycore_tracemalloc.h"
+#include "pycore_tracemalloc_state.h"
+
+void
+_PyTraceMalloc_UsePymalloc(const PyMemAllocatorEx *below,
+                           PyMemAllocatorEx *traced)
+{
+}
+
+int
+_PyTraceMalloc_LookUpCell(uintptr_t address, struct block *block)
+{
+    return 0;
+}
+
+int
+_PyTraceMalloc_ForgetCell(uintptr_t address)
+{
+    return 0;
+}
+
+int
+_PyTraceMalloc_MoveCell(uintptr_t address, enum access access)
+{
+    return 0;
+}
+
+void
+_PyTraceMalloc_NewReference(PyObject *op)
+{
+    _PyTraceMalloc_MoveObject((uintptr_t)op
+                              - _PyType_PreHeaderSize(Py_TYPE(op)));
+    _PyReftracerTrack(op, PyRefTracer_CREATE);
+}
+
+size_t
+_PyTraceMalloc_CountCells(void)
+{
+    return 0;
+}
+
+void
+_PyTraceMalloc_CopyCells(struct block *blocks)
+{
+}
+
+void
+_PyTraceMalloc_ClearCells(void)
+{
+}
+
+void
+_PyTraceMalloc_FreeCells(void)
+{
+}
+
+const char *
+_PyTraceMalloc_CheckCells(struct live_sums *live)
+{
+    return NULL;
+}
+
+#endif  /* WITH_PYMALLOC */

@@ -1,0 +1,613 @@
+/* Capture: the frames of the calling thread -> the context of an allocation.
+
+   The only reader of frames.  Called by the hooks; calls sources and contexts.
+
+   Each thread state has a cache of the path it captured last, and a frame has
+   a mark, set when it enters that cache:
+
+       stack now     [ main:40 *][ main:12 *][ json:31 ]      * marked
+       cached path   [ main:40  ][ main:12  ][ json:9  ][ re:7 ]
+                                                  ^ top before, gone since
+
+   A marked frame's callers have not moved since, for it would have to return
+   first; so a capture walks from the newest frame to the first marked one, and
+   the depth of the stack does not matter.  Frames of generators do move under
+   their callees' feet, from one caller to another, and are never marked: they
+   are walked and compared, but what they run on may be marked.
+
+   A mark says "in the cache of the thread state that runs this frame, or no
+   longer": a frame that is marked but not in there (its greenlet was switched
+   in, or the caches were freed) counts as new.  A frame's mark is reset when
+   it is born; who else changes a frame calls _PyTraceMalloc_FrameMoved().
+
+   Entries remember the instruction, which lies inside the code object, and the
+   code object's number, which tells two code objects that lived at one address
+   apart; so an entry that is gone serves again when the same call comes back.
+
+   Invariants: entry 0 is the root; an entry's parent is the path of the one
+   below; what entries up to `top` name is not reclaimed. */
+
+#include "Python.h"
+#include "pycore_code.h"          // _PyCode_CODE()
+#include "pycore_frame.h"         // _PyInterpreterFrame
+#include "pycore_tracemalloc.h"
+#include "pycore_tracemalloc_capture.h"
+
+#include <stdlib.h>               // malloc()
+
+#define S (&_PyTraceMalloc_State)
+
+#ifdef Py_TRACEMALLOC_STRESS
+#  define FIRST_ENTRIES 2
+#else
+#  define FIRST_ENTRIES 64
+#endif
+
+
+/* Run a statement that needs the store lock. */
+#define WITH_STORE_LOCK(access, statement)      \
+    do {                                        \
+        if ((access) == ACCESS_GIL) {           \
+            tracer_lock();                      \
+        }                                       \
+        statement;                              \
+        if ((access) == ACCESS_GIL) {           \
+            tracer_unlock();                    \
+        }                                       \
+    } while (0)
+
+
+static inline int
+frame_is_marked(const _PyInterpreterFrame *frame)
+{
+    /* A generator's frame may have been copied with its mark. */
+    return frame->traced && frame->owner != FRAME_OWNED_BY_GENERATOR;
+}
+
+
+/* --- thread caches ------------------------------------------------------- */
+
+/* Room for `depth` frames above entry 0. */
+static int
+cache_reserve(struct _PyTraceMalloc_ThreadCache *cache, size_t depth)
+{
+    if (depth < cache->allocated) {
+        return 0;
+    }
+    size_t allocated = cache->allocated ? cache->allocated : FIRST_ENTRIES;
+    while (allocated <= depth) {
+        allocated *= 2;
+    }
+    size_t top = cache->top - cache->path;
+    struct path_entry *path = realloc(cache->path,
+                                      allocated * sizeof(path[0]));
+    if (path == NULL) {
+        return -1;
+    }
+    memset(path + cache->allocated, 0,
+           (allocated - cache->allocated) * sizeof(path[0]));
+    S->cache_bytes += (allocated - cache->allocated) * sizeof(path[0]);
+    cache->path = path;
+    cache->top = path + top;
+    cache->allocated = allocated;
+    return 0;
+}
+
+
+static int
+cache_reserve_frames(struct _PyTraceMalloc_ThreadCache *cache, size_t n)
+{
+    if (n <= cache->frames_allocated) {
+        return 0;
+    }
+    size_t allocated = Py_MAX(2 * n, FIRST_ENTRIES);
+    _PyInterpreterFrame **frames = realloc(cache->frames,
+                                           allocated * sizeof(frames[0]));
+    if (frames == NULL) {
+        return -1;
+    }
+    S->cache_bytes +=
+        (allocated - cache->frames_allocated) * sizeof(frames[0]);
+    cache->frames = frames;
+    cache->frames_allocated = allocated;
+    return 0;
+}
+
+
+static struct _PyTraceMalloc_ThreadCache *
+cache_new(struct _PyTraceMalloc_ThreadCache **owner)
+{
+    struct _PyTraceMalloc_ThreadCache *cache = calloc(1, sizeof(*cache));
+    if (cache == NULL) {
+        return NULL;
+    }
+    if (cache_reserve(cache, 1) < 0) {
+        free(cache);
+        return NULL;
+    }
+    cache->path[0] = S->unknown;
+    /* No frame has this address, so entry 0 is never taken for one. */
+    cache->path[0].frame = (_PyInterpreterFrame *)cache;
+    cache->owner = owner;
+    cache->next = S->caches;
+    if (cache->next != NULL) {
+        cache->next->previous = cache;
+    }
+    S->caches = cache;
+    S->cache_bytes += sizeof(*cache);
+    *owner = cache;
+    return cache;
+}
+
+
+void
+_PyTraceMalloc_FreeCache(struct _PyTraceMalloc_ThreadCache *cache)
+{
+    if (cache->previous != NULL) {
+        cache->previous->next = cache->next;
+    }
+    else {
+        S->caches = cache->next;
+    }
+    if (cache->next != NULL) {
+        cache->next->previous = cache->previous;
+    }
+    S->cache_bytes -= sizeof(*cache)
+                      + cache->allocated * sizeof(cache->path[0])
+                      + cache->frames_allocated * sizeof(cache->frames[0]);
+    *cache->owner = NULL;
+    free(cache->path);
+    free(cache->frames);
+    free(cache);
+}
+
+
+void
+_PyTraceMalloc_FreeCaches(void)
+{
+    while (S->caches != NULL) {
+        _PyTraceMalloc_FreeCache(S->caches);
+    }
+}
+
+
+void
+_PyTraceMalloc_MarkCaches(struct reclaim_roots *roots)
+{
+    for (struct _PyTraceMalloc_ThreadCache *cache = S->caches; cache != NULL;
+         cache = cache->next)
+    {
+        struct path_entry *end = cache->path + cache->allocated;
+        for (struct path_entry *entry = cache->path + 1; entry < end;
+             entry++)
+        {
+            if (entry > cache->top) {
+                /* Right only as long as its numbers mean what they meant. */
+                memset(entry, 0, sizeof(*entry));
+                continue;
+            }
+            if (entry->path != PATH_NONE) {
+                roots->paths[entry->path] = 1;
+            }
+            if (entry->parent != PATH_NONE) {
+                roots->paths[entry->parent] = 1;
+            }
+            if (entry->context != NULL) {
+                roots->contexts[entry->context_id] = 1;
+            }
+        }
+    }
+}
+
+
+/* --- code objects -------------------------------------------------------- */
+
+/* The line of each unit of a code object.  What its table does not know is
+   line 0, as tracebacks of traces have it. */
+static struct line_map *
+lines_make(PyCodeObject *co)
+{
+    PyCodeAddressRange range;
+    int lowest = Py_MAX(co->co_firstlineno, 0);
+    int highest = lowest;
+    _PyCode_InitAddressRange(co, &range);
+    while (_PyLineTable_NextAddressRange(&range)) {
+        if (range.ar_line >= 0) {
+            lowest = Py_MIN(lowest, range.ar_line);
+            highest = Py_MAX(highest, range.ar_line);
+        }
+    }
+
+    Py_ssize_t nunits = Py_SIZE(co);
+    int wide = highest - lowest >= NO_LINE;
+    size_t unit_size = wide ? sizeof(int32_t) : sizeof(uint16_t);
+    struct line_map *map = malloc(sizeof(*map) + (nunits + 1) * unit_size);
+    if (map == NULL) {
+        return NULL;
+    }
+    map->nunits = (uint32_t)nunits;
+    map->first = lowest;
+    map->wide = wide;
+    int32_t *wide_units = (int32_t *)(void *)map->units;
+
+    for (Py_ssize_t unit = 0; unit < nunits; unit++) {
+        if (wide) {
+            wide_units[unit] = 0;
+        }
+        else {
+            map->units[unit] = NO_LINE;
+        }
+    }
+    _PyCode_InitAddressRange(co, &range);
+    while (_PyLineTable_NextAddressRange(&range)) {
+        Py_ssize_t unit = range.ar_start / (int)sizeof(_Py_CODEUNIT);
+        Py_ssize_t end = range.ar_end / (int)sizeof(_Py_CODEUNIT);
+        for (; range.ar_line >= 0 && unit < Py_MIN(end, nunits); unit++) {
+            if (wide) {
+                wide_units[unit] = range.ar_line;
+            }
+            else {
+                map->units[unit] = (uint16_t)(range.ar_line - lowest);
+            }
+        }
+    }
+    int begin = Py_MAX(co->co_firstlineno, 0);
+    if (wide) {
+        wide_units[nunits] = begin;
+    }
+    else {
+        map->units[nunits] = (uint16_t)(begin - lowest);
+    }
+    return map;
+}
+
+
+static code_id
+code_number_lock_held(PyCodeObject *co)
+{
+    if (co->_co_tracemalloc_id != CODE_NONE) {
+        return co->_co_tracemalloc_id;
+    }
+    PyObject *name = co->co_filename;
+    file_id file = _PyTraceMalloc_AddFile(
+        &S->sources, PyUnicode_KIND(name), PyUnicode_DATA(name),
+        PyUnicode_GET_LENGTH(name));
+    if (file == FILE_NONE) {
+        return CODE_NONE;
+    }
+    struct line_map *lines = lines_make(co);
+    if (lines == NULL) {
+        return CODE_NONE;
+    }
+    code_id code = _PyTraceMalloc_AddCode(&S->sources, co, file, lines);
+    if (code == CODE_NONE) {
+        free(lines);
+    }
+    _Py_atomic_store_uint32_release(&co->_co_tracemalloc_id, code);
+    return code;
+}
+
+
+void
+_PyTraceMalloc_ForgetCodeObjects(void)
+{
+    for (code_id id = 1; id < S->sources.used; id++) {
+        PyCodeObject *co = source_at(&S->sources, id)->owner;
+        if (co != NULL) {
+            co->_co_tracemalloc_id = CODE_NONE;
+            _PyTraceMalloc_RetireCode(&S->sources, id);
+        }
+    }
+}
+
+
+/* --- entries ------------------------------------------------------------- */
+
+/* Make an entry say where its frame is now: keep what is still right. */
+static inline void
+entry_update(struct path_entry *entry, _PyInterpreterFrame *frame,
+             path_id parent, enum access access)
+{
+    code_id code = _PyFrame_GetCode(frame)->_co_tracemalloc_id;
+    entry->frame = frame;
+    if (entry->instruction == frame->instr_ptr && entry->parent == parent
+        && entry->code == code)
+    {
+        return;
+    }
+    if (access != ACCESS_DETACHED
+        && entry_recall(entry, frame->instr_ptr, parent, code))
+    {
+        return;
+    }
+    entry->instruction = frame->instr_ptr;
+    entry->parent = parent;
+    entry->code = code;
+    entry->path = PATH_NONE;
+    entry->context = NULL;
+}
+
+
+/* Let what was looked up for an entry be recalled. */
+static void
+entry_remember(const struct path_entry *entry, enum access access)
+{
+    if (access == ACCESS_DETACHED) {
+        return;
+    }
+    *site_at(entry->instruction, entry->parent) = (struct site){
+        .instruction = entry->instruction,
+        .context = entry->context,
+        .context_id = entry->context_id,
+        .code = entry->code,
+        .parent = entry->parent,
+        .path = entry->path,
+    };
+}
+
+
+void
+_PyTraceMalloc_ForgetSites(void)
+{
+    memset(S->sites, 0, sizeof(S->sites));
+}
+
+
+/* The line of an entry, after making sure its code object has a number: -1
+   when out of memory. */
+static int32_t
+entry_line(struct path_entry *entry, enum access access)
+{
+    PyCodeObject *co = _PyFrame_GetCode(entry->frame);
+    if (entry->code == CODE_NONE) {
+        WITH_STORE_LOCK(access, entry->code = code_number_lock_held(co));
+        if (entry->code == CODE_NONE) {
+            return -1;
+        }
+    }
+    return source_line(&S->sources, entry->code,
+                       entry->instruction - _PyCode_CODE(co));
+}
+
+
+static path_id
+entry_find_path(struct path_entry *entry, enum access access)
+{
+    int32_t line = entry_line(entry, access);
+    if (line < 0) {
+        return PATH_NONE;
+    }
+    path_id path = _PyTraceMalloc_FindPath(&S->contexts, entry->parent,
+                                           entry->code, line);
+    if (path == PATH_NONE) {
+        WITH_STORE_LOCK(access,
+            path = _PyTraceMalloc_AddPath(&S->contexts, entry->parent,
+                                          entry->code, line));
+        if (S->contexts.paths.live >= S->reclaim_paths) {
+            S->reclaim_wanted = 1;
+        }
+    }
+    entry->path = path;
+    if (path != PATH_NONE) {
+        entry_remember(entry, access);
+    }
+    return path;
+}
+
+
+static struct context *
+entry_find_context(struct path_entry *entry, enum access access)
+{
+    int32_t line = entry_line(entry, access);
+    if (line < 0) {
+        return NULL;
+    }
+    PyCodeObject *co = _PyFrame_GetCode(entry->frame);
+    intptr_t unit = entry->instruction - _PyCode_CODE(co);
+    uint32_t site = CONTEXT_SITE(
+        0 <= unit && unit < (intptr_t)MAX_UNIT ? unit : (intptr_t)MAX_UNIT, 0);
+    context_id id = _PyTraceMalloc_FindContext(&S->contexts, entry->parent,
+                                               entry->code, site, line);
+    if (id == CONTEXT_NONE) {
+        WITH_STORE_LOCK(access,
+            id = _PyTraceMalloc_AddContext(&S->contexts, entry->parent,
+                                           entry->code, site, line));
+        if (id == CONTEXT_NONE) {
+            return NULL;
+        }
+        if (S->contexts.contexts.live >= S->reclaim_contexts) {
+            S->reclaim_wanted = 1;
+        }
+    }
+    entry->context = context_at(&S->contexts, id);
+    entry->context_id = id;
+    entry_remember(entry, access);
+    return entry->context;
+}
+
+
+/* --- capture ------------------------------------------------------------- */
+
+PyThreadState *
+_PyTraceMalloc_DetachedThread(void)
+{
+    if (_PyRuntimeState_GetFinalizing(&_PyRuntime) != NULL) {
+        /* The states of other threads are being freed under them.  Freeing
+           takes the store lock, which the caller holds, so up to then the
+           state stays valid. */
+        return NULL;
+    }
+    return PyGILState_GetThisThreadState();
+}
+
+
+/* The entry of a marked frame, or NULL: what lies above it has returned. */
+static struct path_entry *
+cache_find(struct _PyTraceMalloc_ThreadCache *cache,
+           const _PyInterpreterFrame *frame)
+{
+    for (struct path_entry *entry = cache->top; entry > cache->path; entry--) {
+        if (entry->frame == frame) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+
+#ifdef Py_TRACEMALLOC_VERIFY
+
+/* Compare with what a walk of the whole stack finds. */
+static void
+capture_verify(PyThreadState *tstate, const struct path_entry *entry)
+{
+    static uint64_t captures;
+    captures++;
+    const struct context_tree *tree = &S->contexts;
+    const struct context *context = entry->context;
+    path_id path = context->path;
+    _PyInterpreterFrame *frame = _PyThreadState_GetFrame(tstate);
+    int first = 1, wrong = 0;
+    for (; frame != NULL && !wrong; first = 0) {
+        PyCodeObject *co = _PyFrame_GetCode(frame);
+        int line = Py_MAX(PyUnstable_InterpreterFrame_GetLine(frame), 0);
+        code_id code = first ? context->code
+                       : path > PATH_ROOT ? path_at(tree, path)->code
+                       : CODE_NONE;
+        int found = first ? context->line
+                    : path > PATH_ROOT ? path_at(tree, path)->line : -1;
+        wrong = code == CODE_NONE || source_at(&S->sources, code)->owner != co
+                || found != line;
+        if (!first && path > PATH_ROOT) {
+            path = path_at(tree, path)->parent;
+        }
+        frame = _PyFrame_GetFirstComplete(frame->previous);
+    }
+    if (wrong || path != PATH_ROOT) {
+        fprintf(stderr, "tracemalloc: capture %llu is wrong\n",
+                (unsigned long long)captures);
+        fprintf(stderr, "  frames of the thread, newest first:\n");
+        for (frame = _PyThreadState_GetFrame(tstate); frame != NULL;
+             frame = _PyFrame_GetFirstComplete(frame->previous))
+        {
+            PyCodeObject *co = _PyFrame_GetCode(frame);
+            fprintf(stderr, "    code %u line %d owner %d marked %d %p\n",
+                    co->_co_tracemalloc_id,
+                    PyUnstable_InterpreterFrame_GetLine(frame), frame->owner,
+                    frame->traced, (void *)frame);
+        }
+        fprintf(stderr, "  context, newest first:\n    code %u line %d\n",
+                context->code, context->line);
+        for (path = context->path; path > PATH_ROOT;
+             path = path_at(tree, path)->parent)
+        {
+            fprintf(stderr, "    code %u line %d\n", path_at(tree, path)->code,
+                    path_at(tree, path)->line);
+        }
+        abort();
+    }
+}
+
+#else
+#  define capture_verify(tstate, entry)
+#endif
+
+
+const struct path_entry *
+_PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
+{
+    _PyInterpreterFrame *frame = NULL;
+    if (tstate != NULL) {
+        frame = _PyThreadState_GetFrame(tstate);
+    }
+    if (frame == NULL) {
+        return &S->unknown;
+    }
+    if (S->reclaim_wanted && access != ACCESS_DETACHED) {
+        _PyTraceMalloc_ReclaimNow(access);
+    }
+    struct _PyTraceMalloc_ThreadCache **owner =
+        &((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
+    struct _PyTraceMalloc_ThreadCache *cache = *owner;
+    if (cache == NULL) {
+        WITH_STORE_LOCK(access, cache = cache_new(owner));
+        if (cache == NULL) {
+            return NULL;
+        }
+    }
+
+    /* Frames that are new, newest first. */
+    size_t n = 0;
+    int lost = 0;
+    struct path_entry *entry = NULL;
+    for (; frame != NULL; frame = _PyFrame_GetFirstComplete(frame->previous)) {
+        if (frame_is_marked(frame) && !lost) {
+            entry = cache_find(cache, frame);
+            if (entry != NULL) {
+                break;
+            }
+            /* Another greenlet's: looking for each of them would take time
+               proportional to the square of the depth. */
+            lost = 1;
+        }
+        if (n == cache->frames_allocated) {
+            int failed;
+            WITH_STORE_LOCK(access,
+                failed = cache_reserve_frames(cache, n + 1));
+            if (failed) {
+                return NULL;
+            }
+        }
+        cache->frames[n++] = frame;
+    }
+
+    if (entry == NULL) {
+        entry = cache->path;
+    }
+    else {
+        entry_update(entry, frame, entry[-1].path, access);
+    }
+    size_t base = entry - cache->path;
+    if (base + n >= cache->allocated) {
+        int failed;
+        WITH_STORE_LOCK(access, failed = cache_reserve(cache, base + n));
+        if (failed) {
+            return NULL;
+        }
+        entry = cache->path + base;
+    }
+    /* Entries from here on are right, or it stays like this. */
+    cache->top = entry;
+    while (n > 0) {
+        if (entry->path == PATH_NONE
+            && entry_find_path(entry, access) == PATH_NONE)
+        {
+            return NULL;
+        }
+        frame = cache->frames[--n];
+        entry_update(entry + 1, frame, entry->path, access);
+        entry++;
+        frame->traced = frame->owner != FRAME_OWNED_BY_GENERATOR;
+        cache->top = entry;
+    }
+    if (entry->context == NULL && entry_find_context(entry, access) == NULL) {
+        return NULL;
+    }
+    capture_verify(tstate, entry);
+    return entry;
+}
+
+
+void
+_PyTraceMalloc_FrameMoved(_PyInterpreterFrame *moved)
+{
+    PyThreadState *tstate = _PyThreadState_GET();
+    for (_PyInterpreterFrame *frame = tstate->current_frame; frame != NULL;
+         frame = frame->previous)
+    {
+        frame->traced = 0;
+        if (frame == moved) {
+            break;
+        }
+    }
+}

@@ -1,0 +1,590 @@
+/* Paths and contexts: the tree of everything that ever called an allocation.
+
+   Called by Python/tracemalloc_capture.c to find the context of a stack, by
+   Python/tracemalloc_reclaim.c to take away what nobody needs, and by the
+   block stores to count; calls nobody.
+
+       paths      root
+                   +-- main.py:40
+                        +-- main.py:12
+                        |    +-- json.py:9
+                        +-- main.py:14
+                             |
+       contexts             [main.py:14] list.py:7, instruction 31  <- blocks
+                            [main.py:14] list.py:7, instruction 44
+
+   A path is one call site under one caller, by line: recursion over the same
+   lines then has few paths.  A context is the allocating instruction under the
+   path of its callers; only contexts have counters.
+
+   States of a number: never given -> node -> unused -> node ...  A number
+   becomes unused when nobody needs it (reclaim), or all at once (clear), which
+   bumps `generation`: whoever remembers numbers remembers that with them.
+
+   Looking up takes no lock, so: chunks never move; a node is complete before
+   its number is stored in the index; an index that is outgrown waits in
+   `replaced` until nobody can be reading it.
+
+   Invariants
+     I1  a path's parent is a path, and its depth the parent's + 1; the root
+         has depth 0
+     I2  a context's path is a path
+     I3  no two paths, and no two contexts, have the same key, and the index
+         finds each of them; nothing else is in the indexes
+     I4  freed <= allocated, in blocks and in bytes
+     I5  used = 2 or 1 + live + length of the chain of unused numbers
+   _PyTraceMalloc_CheckContexts tests them. */
+
+#include "pycore_tracemalloc_core.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef Py_TRACEMALLOC_STRESS
+#  define FIRST_SLOTS 16
+#else
+#  define FIRST_SLOTS 4096
+#endif
+
+static_assert(sizeof(struct path) == 16, "paths are many: keep them small");
+static_assert(sizeof(struct context) == 64, "one cache line");
+
+
+/* --- indexes ------------------------------------------------------------- */
+
+/* Finaliser of MurmurHash3 (Austin Appleby, public domain): numbers and lines
+   are small and dense, so every bit must reach the low ones. */
+static inline size_t
+mix(uint64_t key)
+{
+    key ^= key >> 33;
+    key *= 0xff51afd7ed558ccdu;
+    key ^= key >> 33;
+    key *= 0xc4ceb9fe1a85ec53u;
+    key ^= key >> 33;
+    return (size_t)key;
+}
+
+
+static inline size_t
+path_hash(path_id parent, code_id code, int32_t line)
+{
+    return mix(((uint64_t)parent << 32 | code)
+               ^ (uint64_t)(uint32_t)line * 0x9e3779b97f4a7c15u);
+}
+
+
+static inline size_t
+context_hash(path_id path, code_id code, uint32_t site)
+{
+    return mix(((uint64_t)path << 32 | code)
+               ^ (uint64_t)site * 0x9e3779b97f4a7c15u);
+}
+
+
+static struct number_index *
+index_new(size_t nslots)
+{
+    struct number_index *index = calloc(1, sizeof(*index)
+                                           + nslots * sizeof(index->slots[0]));
+    if (index != NULL) {
+        index->mask = nslots - 1;
+    }
+    return index;
+}
+
+
+static inline struct number_index *
+index_of(const struct node_space *space)
+{
+    return __atomic_load_n(&space->index, __ATOMIC_ACQUIRE);
+}
+
+
+static inline uint32_t
+slot_load(const struct number_index *index, size_t at)
+{
+    return __atomic_load_n(&index->slots[at], __ATOMIC_ACQUIRE);
+}
+
+
+static inline void
+slot_store(struct number_index *index, size_t at, uint32_t id)
+{
+    __atomic_store_n(&index->slots[at], id, __ATOMIC_RELEASE);
+}
+
+
+/* The slot of a path or context in an index, or the free one where it goes. */
+static size_t
+path_slot(const struct context_tree *tree, const struct number_index *index,
+          path_id parent, code_id code, int32_t line)
+{
+    size_t at = path_hash(parent, code, line) & index->mask;
+    for (path_id id; (id = slot_load(index, at)) != PATH_NONE;) {
+        const struct path *path = path_at(tree, id);
+        if (path->parent == parent && path->code == code
+            && path->line == line)
+        {
+            break;
+        }
+        at = (at + 1) & index->mask;
+    }
+    return at;
+}
+
+
+static size_t
+context_slot(const struct context_tree *tree, const struct number_index *index,
+             path_id path, code_id code, uint32_t site, int32_t line)
+{
+    size_t at = context_hash(path, code, site) & index->mask;
+    for (context_id id; (id = slot_load(index, at)) != CONTEXT_NONE;) {
+        const struct context *context = context_at(tree, id);
+        if (context->path == path && context->code == code
+            && context->site == site && context->line == line)
+        {
+            break;
+        }
+        at = (at + 1) & index->mask;
+    }
+    return at;
+}
+
+
+static void
+index_fill_paths(const struct context_tree *tree, struct number_index *index)
+{
+    for (path_id id = PATH_ROOT + 1; id < tree->paths.used; id++) {
+        const struct path *path = path_at(tree, id);
+        if (path->parent != PATH_NONE) {
+            slot_store(index, path_slot(tree, index, path->parent, path->code,
+                                        path->line), id);
+        }
+    }
+}
+
+
+static void
+index_fill_contexts(const struct context_tree *tree,
+                    struct number_index *index)
+{
+    for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
+        const struct context *context = context_at(tree, id);
+        if (context->path != PATH_NONE) {
+            slot_store(index, context_slot(tree, index, context->path,
+                                           context->code, context->site,
+                                           context->line), id);
+        }
+    }
+}
+
+
+/* Replace the index of one kind of node by one of another size. */
+static int
+index_replace(struct context_tree *tree, struct node_space *space,
+              size_t nslots)
+{
+    struct number_index *index = index_new(nslots);
+    if (index == NULL) {
+        return -1;
+    }
+    if (space == &tree->paths) {
+        index_fill_paths(tree, index);
+    }
+    else {
+        index_fill_contexts(tree, index);
+    }
+    struct number_index *old = space->index;
+    __atomic_store_n(&space->index, index, __ATOMIC_RELEASE);
+    if (old != NULL) {
+        old->next = tree->replaced;
+        tree->replaced = old;
+    }
+    return 0;
+}
+
+
+int
+_PyTraceMalloc_Reindex(struct context_tree *tree)
+{
+    size_t npaths = FIRST_SLOTS, ncontexts = FIRST_SLOTS;
+    while (npaths < 2 * (size_t)tree->paths.live) {
+        npaths *= 2;
+    }
+    while (ncontexts < 2 * (size_t)tree->contexts.live) {
+        ncontexts *= 2;
+    }
+    if (index_replace(tree, &tree->paths, npaths) < 0) {
+        return -1;
+    }
+    return index_replace(tree, &tree->contexts, ncontexts);
+}
+
+
+void
+_PyTraceMalloc_EmptyIndexes(struct context_tree *tree)
+{
+    struct number_index *indexes[] = {tree->paths.index, tree->contexts.index};
+    for (size_t i = 0; i < 2; i++) {
+        memset(indexes[i]->slots, 0,
+               (indexes[i]->mask + 1) * sizeof(indexes[i]->slots[0]));
+    }
+}
+
+
+void
+_PyTraceMalloc_FreeReplaced(struct context_tree *tree)
+{
+    while (tree->replaced != NULL) {
+        struct number_index *next = tree->replaced->next;
+        free(tree->replaced);
+        tree->replaced = next;
+    }
+}
+
+
+/* --- numbers ------------------------------------------------------------- */
+
+static path_id
+path_take(struct context_tree *tree)
+{
+    struct node_space *space = &tree->paths;
+    path_id id = space->unused;
+    if (id != PATH_NONE) {
+        space->unused = path_at(tree, id)->code;
+        space->live++;
+        return id;
+    }
+    id = space->used;
+    size_t chunk = id >> CHUNK_SHIFT;
+    if (chunk == space->chunks) {
+        if (id >= MAX_PATHS) {
+            return PATH_NONE;
+        }
+        struct path *nodes = calloc(CHUNK_SIZE, sizeof(nodes[0]));
+        if (nodes == NULL) {
+            return PATH_NONE;
+        }
+        tree->path_chunks[chunk] = nodes;
+        space->chunks++;
+    }
+    space->used++;
+    space->live++;
+    return id;
+}
+
+
+static context_id
+context_take(struct context_tree *tree)
+{
+    struct node_space *space = &tree->contexts;
+    context_id id = space->unused;
+    if (id != CONTEXT_NONE) {
+        space->unused = context_at(tree, id)->code;
+        space->live++;
+        return id;
+    }
+    id = space->used;
+    size_t chunk = id >> CHUNK_SHIFT;
+    if (chunk == space->chunks) {
+        if (id >= MAX_CONTEXTS) {
+            return CONTEXT_NONE;
+        }
+        struct context *nodes = aligned_alloc(
+            sizeof(nodes[0]), CHUNK_SIZE * sizeof(nodes[0]));
+        if (nodes == NULL) {
+            return CONTEXT_NONE;
+        }
+        memset(nodes, 0, CHUNK_SIZE * sizeof(nodes[0]));
+        tree->context_chunks[chunk] = nodes;
+        space->chunks++;
+    }
+    space->used++;
+    space->live++;
+    return id;
+}
+
+
+void
+_PyTraceMalloc_FreePath(struct context_tree *tree, path_id id)
+{
+    *path_at(tree, id) = (struct path){.code = tree->paths.unused};
+    tree->paths.unused = id;
+    tree->paths.live--;
+}
+
+
+void
+_PyTraceMalloc_FreeContext(struct context_tree *tree, context_id id)
+{
+    struct context *context = context_at(tree, id);
+    tree->reclaimed_blocks += context->allocated_blocks;
+    tree->reclaimed_bytes += context->allocated_bytes;
+    *context = (struct context){.code = tree->contexts.unused};
+    tree->contexts.unused = id;
+    tree->contexts.live--;
+}
+
+
+/* --- life cycle ---------------------------------------------------------- */
+
+int
+_PyTraceMalloc_InitContexts(struct context_tree *tree)
+{
+    tree->generation++;
+    tree->paths.used = PATH_ROOT;
+    tree->contexts.used = CONTEXT_UNKNOWN;
+    tree->ndomains = 1;
+    tree->domains[0] = 0;
+    if (index_replace(tree, &tree->paths, FIRST_SLOTS) < 0
+        || index_replace(tree, &tree->contexts, FIRST_SLOTS) < 0
+        || path_take(tree) != PATH_ROOT
+        || _PyTraceMalloc_AddContext(tree, PATH_ROOT, CODE_NONE, 0, 0)
+            != CONTEXT_UNKNOWN)
+    {
+        _PyTraceMalloc_FiniContexts(tree);
+        return -1;
+    }
+    return 0;
+}
+
+
+void
+_PyTraceMalloc_FiniContexts(struct context_tree *tree)
+{
+    for (size_t i = 0; i < tree->paths.chunks; i++) {
+        free(tree->path_chunks[i]);
+        tree->path_chunks[i] = NULL;
+    }
+    for (size_t i = 0; i < tree->contexts.chunks; i++) {
+        free(tree->context_chunks[i]);
+        tree->context_chunks[i] = NULL;
+    }
+    free(tree->paths.index);
+    free(tree->contexts.index);
+    _PyTraceMalloc_FreeReplaced(tree);
+    memset(&tree->paths, 0, sizeof(tree->paths));
+    memset(&tree->contexts, 0, sizeof(tree->contexts));
+    tree->reclaimed_blocks = tree->reclaimed_bytes = 0;
+    tree->generation++;
+}
+
+
+/* --- looking up ---------------------------------------------------------- */
+
+path_id
+_PyTraceMalloc_FindPath(const struct context_tree *tree, path_id parent,
+                        code_id code, int32_t line)
+{
+    const struct number_index *index = index_of(&tree->paths);
+    return slot_load(index, path_slot(tree, index, parent, code, line));
+}
+
+
+context_id
+_PyTraceMalloc_FindContext(const struct context_tree *tree, path_id path,
+                           code_id code, uint32_t site, int32_t line)
+{
+    const struct number_index *index = index_of(&tree->contexts);
+    return slot_load(index, context_slot(tree, index, path, code, site, line));
+}
+
+
+/* Room for one more number: the index stays at most half full. */
+static int
+space_reserve(struct context_tree *tree, struct node_space *space)
+{
+    size_t nslots = space->index->mask + 1;
+    if (2 * ((size_t)space->live + 1) <= nslots) {
+        return 0;
+    }
+    return index_replace(tree, space, 2 * nslots);
+}
+
+
+path_id
+_PyTraceMalloc_AddPath(struct context_tree *tree, path_id parent, code_id code,
+                       int32_t line)
+{
+    assert(parent != PATH_NONE && code != CODE_NONE && line >= 0);
+    path_id id = _PyTraceMalloc_FindPath(tree, parent, code, line);
+    if (id != PATH_NONE) {
+        return id;
+    }
+    if (space_reserve(tree, &tree->paths) < 0
+        || (id = path_take(tree)) == PATH_NONE)
+    {
+        return PATH_NONE;
+    }
+    *path_at(tree, id) = (struct path){
+        .parent = parent,
+        .code = code,
+        .line = line,
+        .depth = path_at(tree, parent)->depth + 1,
+    };
+    struct number_index *index = tree->paths.index;
+    slot_store(index, path_slot(tree, index, parent, code, line), id);
+    return id;
+}
+
+
+context_id
+_PyTraceMalloc_AddContext(struct context_tree *tree, path_id path,
+                          code_id code, uint32_t site, int32_t line)
+{
+    assert(path != PATH_NONE && line >= 0);
+    context_id id = _PyTraceMalloc_FindContext(tree, path, code, site, line);
+    if (id != CONTEXT_NONE) {
+        return id;
+    }
+    if (space_reserve(tree, &tree->contexts) < 0
+        || (id = context_take(tree)) == CONTEXT_NONE)
+    {
+        return CONTEXT_NONE;
+    }
+    *context_at(tree, id) = (struct context){
+        .path = path,
+        .code = code,
+        .site = site,
+        .line = line,
+    };
+    struct number_index *index = tree->contexts.index;
+    slot_store(index, context_slot(tree, index, path, code, site, line), id);
+    return id;
+}
+
+
+uint32_t
+_PyTraceMalloc_AddDomain(struct context_tree *tree, uint32_t domain)
+{
+    uint32_t number = 0;
+    while (number < tree->ndomains && tree->domains[number] != domain) {
+        number++;
+    }
+    if (number == tree->ndomains && number < MAX_DOMAINS - 1) {
+        tree->domains[number] = domain;
+        tree->ndomains++;
+    }
+    return number;
+}
+
+
+size_t
+_PyTraceMalloc_SizeOfContexts(const struct context_tree *tree)
+{
+    size_t size = CHUNK_SIZE * (tree->paths.chunks * sizeof(struct path)
+                  + tree->contexts.chunks * sizeof(struct context));
+    const struct number_index *lists[] = {
+        tree->paths.index, tree->contexts.index, tree->replaced,
+    };
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        for (const struct number_index *index = lists[i]; index != NULL;
+             index = index->next)
+        {
+            size += sizeof(*index);
+            size += (index->mask + 1) * sizeof(index->slots[0]);
+        }
+    }
+    return size;
+}
+
+
+/* --- checking ------------------------------------------------------------ */
+
+static const char *
+check_paths(const struct context_tree *tree)
+{
+    size_t live = 1, indexed = 0;
+    const struct number_index *index = tree->paths.index;
+    for (path_id id = PATH_ROOT + 1; id < tree->paths.used; id++) {
+        const struct path *path = path_at(tree, id);
+        if (path->parent == PATH_NONE) {
+            continue;
+        }
+        live++;
+        const struct path *parent = path_at(tree, path->parent);
+        if (path->parent >= tree->paths.used
+            || (path->parent != PATH_ROOT && parent->parent == PATH_NONE)
+            || path->depth != parent->depth + 1)
+        {
+            return "contexts: I1, a path hangs in the air";
+        }
+        if (_PyTraceMalloc_FindPath(tree, path->parent, path->code,
+                                    path->line) != id)
+        {
+            return "contexts: I3, a path is not found by its key";
+        }
+    }
+    for (size_t i = 0; i <= index->mask; i++) {
+        indexed += index->slots[i] != PATH_NONE;
+    }
+    size_t unused = 0;
+    for (path_id id = tree->paths.unused; id != PATH_NONE;
+         id = path_at(tree, id)->code)
+    {
+        unused++;
+    }
+    if (indexed != live - 1) {
+        return "contexts: I3, the index names what is no path";
+    }
+    if (live != tree->paths.live || 1 + live + unused != tree->paths.used) {
+        return "contexts: I5, the number of paths is wrong";
+    }
+    return NULL;
+}
+
+
+const char *
+_PyTraceMalloc_CheckContexts(const struct context_tree *tree)
+{
+    const char *fault = check_paths(tree);
+    if (fault != NULL) {
+        return fault;
+    }
+    size_t live = 0, indexed = 0;
+    for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
+        const struct context *context = context_at(tree, id);
+        if (context->path == PATH_NONE) {
+            continue;
+        }
+        live++;
+        if (context->path >= tree->paths.used
+            || (context->path != PATH_ROOT
+                && path_at(tree, context->path)->parent == PATH_NONE))
+        {
+            return "contexts: I2, a context has no path";
+        }
+        if (_PyTraceMalloc_FindContext(tree, context->path, context->code,
+                                       context->site, context->line) != id)
+        {
+            return "contexts: I3, a context is not found by its key";
+        }
+        if (context->freed_blocks > context->allocated_blocks
+            || (context_live_blocks(context) == 0
+                && context_live_bytes(context) != 0))
+        {
+            return "contexts: I4, more was freed than allocated";
+        }
+    }
+    const struct number_index *index = tree->contexts.index;
+    for (size_t i = 0; i <= index->mask; i++) {
+        indexed += index->slots[i] != CONTEXT_NONE;
+    }
+    size_t unused = 0;
+    for (context_id id = tree->contexts.unused; id != CONTEXT_NONE;
+         id = context_at(tree, id)->code)
+    {
+        unused++;
+    }
+    if (indexed != live) {
+        return "contexts: I3, the index names what is no context";
+    }
+    if (live != tree->contexts.live
+        || 1 + live + unused != tree->contexts.used)
+    {
+        return "contexts: I5, the number of contexts is wrong";
+    }
+    return NULL;
+}

@@ -1,0 +1,303 @@
+/* Sources: numbers for code objects and file names.
+
+   Called by Python/tracemalloc_capture.c (to number code objects), reclaim
+   and frozen; calls nobody.
+
+       code object --_co_tracemalloc_id--> code --file--> names->files[n]
+
+   States of an entry of `codes`:
+
+       unused    owner NULL, in the chain of free entries, no file
+       live      owner set
+       retired   owner NULL, file kept: contexts may still name it
+
+   unused -> live     AddCode
+   live -> retired    RetireCode: the code object died or was renamed
+   retired -> unused  RecycleCodes: no context names it
+
+   Invariants: a live entry's owner carries the entry's number; every entry
+   but number 0 is in one of the three states; `files` holds no two equal
+   names. */
+
+#include "pycore_tracemalloc_core.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_NAMES 64
+
+/* Retired and unused entries both have no owner; the file tells them apart. */
+#define ENTRY_IS_RETIRED(entry) \
+    ((entry)->owner == NULL && (entry)->file != FILE_NONE)
+
+
+static uint32_t
+name_hash(uint32_t kind, const unsigned char *text, size_t length)
+{
+    /* FNV-1a (Fowler, Noll, Vo), 32 bits, over the bytes. */
+    uint32_t hash = 2166136261u ^ kind;
+    for (size_t i = 0; i < length * kind; i++) {
+        hash = (hash ^ text[i]) * 16777619u;
+    }
+    return hash;
+}
+
+
+static int
+name_equals(const struct source_file *file, uint32_t hash, uint32_t kind,
+            const void *text, size_t length)
+{
+    return file->hash == hash && file->kind == kind && file->length == length
+           && memcmp(file->text, text, length * kind) == 0;
+}
+
+
+static struct source_names *
+names_new(void)
+{
+    struct source_names *names = calloc(1, sizeof(*names));
+    if (names == NULL) {
+        return NULL;
+    }
+    names->files = calloc(FIRST_NAMES, sizeof(names->files[0]));
+    if (names->files == NULL) {
+        free(names);
+        return NULL;
+    }
+    names->refcount = 1;
+    names->used = 1;
+    names->allocated = FIRST_NAMES;
+    names->bytes = sizeof(*names) + FIRST_NAMES * sizeof(names->files[0]);
+    return names;
+}
+
+
+void
+_PyTraceMalloc_HoldNames(struct source_names *names)
+{
+    names->refcount++;
+}
+
+
+void
+_PyTraceMalloc_DropNames(struct source_names *names)
+{
+    assert(names->refcount > 0);
+    if (--names->refcount > 0) {
+        return;
+    }
+    for (size_t i = 1; i < names->used; i++) {
+        free(names->files[i]);
+    }
+    free(names->files);
+    free(names);
+}
+
+
+int
+_PyTraceMalloc_InitSources(struct source_table *table)
+{
+    table->names = names_new();
+    table->name_slots = calloc(2 * FIRST_NAMES, sizeof(table->name_slots[0]));
+    table->chunks[0] = calloc(CHUNK_SIZE, sizeof(table->chunks[0][0]));
+    if (table->names == NULL || table->name_slots == NULL
+        || table->chunks[0] == NULL)
+    {
+        _PyTraceMalloc_FiniSources(table);
+        return -1;
+    }
+    table->name_mask = 2 * FIRST_NAMES - 1;
+    table->used = 1;
+    return 0;
+}
+
+
+void
+_PyTraceMalloc_FiniSources(struct source_table *table)
+{
+    if (table->names != NULL) {
+        _PyTraceMalloc_DropNames(table->names);
+    }
+    for (code_id id = 1; id < table->used; id++) {
+        free(source_at(table, id)->lines);
+    }
+    for (size_t i = 0; i < MAX_CODES >> CHUNK_SHIFT && table->chunks[i]; i++) {
+        free(table->chunks[i]);
+        table->chunks[i] = NULL;
+    }
+    free(table->name_slots);
+    table->names = NULL;
+    table->name_slots = NULL;
+    table->used = table->unused = table->retired = 0;
+    table->line_bytes = 0;
+}
+
+
+/* Twice as many names; the slots follow, so they stay at most half full. */
+static int
+names_grow(struct source_table *table)
+{
+    struct source_names *names = table->names;
+    size_t allocated = 2 * names->allocated;
+    size_t mask = 2 * allocated - 1;
+    uint32_t *slots = calloc(mask + 1, sizeof(slots[0]));
+    if (slots == NULL) {
+        return -1;
+    }
+    struct source_file **files = realloc(names->files,
+                                         allocated * sizeof(files[0]));
+    if (files == NULL) {
+        free(slots);
+        return -1;
+    }
+    names->files = files;
+    for (size_t i = 1; i < names->used; i++) {
+        size_t at = files[i]->hash & mask;
+        while (slots[at]) {
+            at = (at + 1) & mask;
+        }
+        slots[at] = (uint32_t)i;
+    }
+    free(table->name_slots);
+    table->name_slots = slots;
+    table->name_mask = mask;
+    names->bytes += (allocated - names->allocated) * sizeof(files[0]);
+    names->allocated = allocated;
+    return 0;
+}
+
+
+file_id
+_PyTraceMalloc_AddFile(struct source_table *table, uint32_t kind,
+                       const void *text, size_t length)
+{
+    uint32_t hash = name_hash(kind, text, length);
+    struct source_names *names = table->names;
+    size_t at = hash & table->name_mask;
+    while (table->name_slots[at]) {
+        file_id id = table->name_slots[at];
+        if (name_equals(names->files[id], hash, kind, text, length)) {
+            return id;
+        }
+        at = (at + 1) & table->name_mask;
+    }
+
+    if (names->used == names->allocated) {
+        if (names->used > UINT32_MAX / 4 || names_grow(table) < 0) {
+            return FILE_NONE;
+        }
+        at = hash & table->name_mask;
+        while (table->name_slots[at]) {
+            at = (at + 1) & table->name_mask;
+        }
+    }
+    struct source_file *file = malloc(sizeof(*file) + length * kind);
+    if (file == NULL) {
+        return FILE_NONE;
+    }
+    file->hash = hash;
+    file->kind = kind;
+    file->length = length;
+    memcpy(file->text, text, length * kind);
+    file_id id = (file_id)names->used++;
+    names->files[id] = file;
+    names->bytes += sizeof(*file) + length * kind;
+    table->name_slots[at] = id;
+    return id;
+}
+
+
+/* An unused entry's number, or CODE_NONE. */
+static code_id
+code_take(struct source_table *table)
+{
+    code_id id = table->unused;
+    if (id != CODE_NONE) {
+        table->unused = source_at(table, id)->next_unused;
+        return id;
+    }
+    id = table->used;
+    if (id >= MAX_CODES) {
+        return CODE_NONE;
+    }
+    struct source_code **chunk = &table->chunks[id >> CHUNK_SHIFT];
+    if (*chunk == NULL) {
+        *chunk = calloc(CHUNK_SIZE, sizeof((*chunk)[0]));
+        if (*chunk == NULL) {
+            return CODE_NONE;
+        }
+    }
+    table->used++;
+    return id;
+}
+
+
+static size_t
+line_map_size(const struct line_map *map)
+{
+    size_t unit = map->wide ? sizeof(int32_t) : sizeof(map->units[0]);
+    return sizeof(*map) + (map->nunits + (size_t)1) * unit;
+}
+
+
+code_id
+_PyTraceMalloc_AddCode(struct source_table *table, void *owner, file_id file,
+                       struct line_map *lines)
+{
+    assert(owner != NULL && file != FILE_NONE && lines != NULL);
+    code_id id = code_take(table);
+    if (id != CODE_NONE) {
+        *source_at(table, id) = (struct source_code){
+            .owner = owner,
+            .file = file,
+            .lines = lines,
+        };
+        table->line_bytes += line_map_size(lines);
+    }
+    return id;
+}
+
+
+void
+_PyTraceMalloc_RetireCode(struct source_table *table, code_id id)
+{
+    assert(id != CODE_NONE && id < table->used);
+    struct source_code *entry = source_at(table, id);
+    assert(entry->owner != NULL);
+    table->line_bytes -= line_map_size(entry->lines);
+    free(entry->lines);
+    entry->lines = NULL;
+    entry->owner = NULL;
+    table->retired++;
+}
+
+
+void
+_PyTraceMalloc_RecycleCodes(struct source_table *table,
+                            const unsigned char *used)
+{
+    for (code_id id = table->used - 1; id != CODE_NONE; id--) {
+        struct source_code *entry = source_at(table, id);
+        if (ENTRY_IS_RETIRED(entry) && (used == NULL || !used[id])) {
+            entry->file = FILE_NONE;
+            entry->next_unused = table->unused;
+            table->unused = id;
+            table->retired--;
+        }
+    }
+}
+
+
+size_t
+_PyTraceMalloc_SizeOfSources(const struct source_table *table)
+{
+    if (table->names == NULL) {
+        return 0;
+    }
+    size_t nchunks = (table->used + CHUNK_SIZE - 1) >> CHUNK_SHIFT;
+    return table->names->bytes
+           + (table->name_mask + 1) * sizeof(table->name_slots[0])
+           + nchunks * CHUNK_SIZE * sizeof(table->chunks[0][0])
+           + table->line_bytes;
+}
