@@ -1,0 +1,444 @@
+"""Run the fork's own tests, then the contract: upstream's tests, unmodified.
+
+Each (module, mode) is one regrtest process of its own, so that a crash or a
+hang costs one module, and --jobs of them run side by side.  Everything ends
+with one line, "N passed, M failed"; the exit status is 1 when M is not 0 and 2
+when the command line or a data file is wrong.
+"""
+import argparse
+import collections
+import concurrent.futures
+import filecmp
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))           # the runner is started with -I
+
+import known                            # noqa: E402
+import results                          # noqa: E402
+
+DEFAULT_TIMEOUT = 1200.0                # seconds; regrtest dumps stacks after it
+GRACE = 420.0                           # regrtest ends a deaf worker within 300 s
+CONTRACT_HELPERS = ("support", "libregrtest")
+
+Job = collections.namedtuple("Job", "module mode frames")
+Outcome = collections.namedtuple("Outcome", "job cases seconds status log")
+Row = collections.namedtuple("Row", "module frames quick")
+
+
+class WrongUse(Exception):
+    """The command line or the tree makes a run pointless; the text says why."""
+
+
+def label(job):
+    return f"traced {job.frames}" if job.mode == known.TRACED else known.OFF
+
+
+# ---------------------------------------------------------------- one process
+
+def clean_environment(stock, source):
+    """The caller's environment without what would change an interpreter's ways."""
+    environment = {name: value for name, value in os.environ.items()
+                   if not name.startswith("PYTHON")}
+    environment["TRACEMALLOC_STOCK_PYTHON"] = str(stock)
+    environment["TRACEMALLOC_SOURCE"] = str(source)
+    return environment
+
+
+live = set()                            # the processes that run_process() waits for
+
+
+def run_process(command, log, environment, limit):
+    """Run `command` into the file `log`; return its status, None past `limit`.
+
+    The process leads a session of its own, so that what it started ends with it.
+    """
+    with open(log, "wb") as stream:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream,
+                                   stderr=subprocess.STDOUT, env=environment,
+                                   start_new_session=True)
+        live.add(process)
+        try:
+            return process.wait(limit)
+        except subprocess.TimeoutExpired:
+            end_process(process)
+            return None
+        finally:
+            live.discard(process)
+
+
+def end_process(process):
+    """End a process and its session; not yet waited for, its id is still its own."""
+    if process.poll() is None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass                        # it ended, and its own thread has seen to it
+        process.wait()
+
+
+class Regrtest:
+    """Runs test modules with one interpreter, logs and junit files in `folder`."""
+
+    def __init__(self, python, folder, environment, timeout, grace=GRACE):
+        self.python = str(python)
+        self.folder = folder
+        self.environment = environment
+        self.timeout = timeout
+        self.grace = grace
+
+    def command(self, job, junit, patterns):
+        traced = ["-X", f"tracemalloc={job.frames}"] if job.mode == known.TRACED else []
+        command = [self.python, *traced, "-m", "test", "-j1", "-W",
+                   "--timeout", str(self.timeout), "--junit-xml", str(junit)]
+        for pattern in patterns:
+            command += ["-m", pattern]
+        return [*command, job.module]
+
+    def run(self, job, patterns=()):
+        """Run one module, or those of its tests that `patterns` name."""
+        stem = self.folder / f"{job.module}.{job.mode}"
+        junit, log = stem.with_name(stem.name + ".xml"), stem.with_name(stem.name + ".log")
+        junit.unlink(missing_ok=True)
+        begin = time.monotonic()
+        status = run_process(self.command(job, junit, patterns), log, self.environment,
+                             self.timeout + self.grace)
+        seconds = time.monotonic() - begin
+        xml = junit.read_text(encoding="utf-8") if junit.exists() else None
+        cases = results.read_run(job.module, status, xml,
+                                 log.read_text(encoding="utf-8", errors="replace"))
+        return Outcome(job, cases, seconds, status, log)
+
+
+# ------------------------------------------------------------------- the plan
+
+def read_contract(path):
+    """The Rows of a contract file."""
+    rows = []
+    for number, fields in known.data_lines(path, 3):
+        if (len(fields) < 2 or not (fields[1] == "-" or fields[1].isdecimal())
+                or fields[2:] not in ([], ["quick"])):
+            raise known.BadList(f"{path}:{number}: expected: MODULE FRAMES|- [quick]")
+        frames = None if fields[1] == "-" else int(fields[1])
+        rows.append(Row(fields[0], frames, bool(fields[2:])))
+    return rows
+
+
+def own_modules(source):
+    return sorted(path.stem for path in (source / "Lib/test").glob("test_tracemalloc_*.py"))
+
+
+def plan(own, rows, only=None, quick=False):
+    """The Jobs of a run: our own tests first, then the contract, off and traced."""
+    if only:
+        unknown = sorted(set(only) - set(own) - {row.module for row in rows})
+        if unknown:
+            raise WrongUse(f"--only: no such test module: {', '.join(unknown)}")
+        own = [name for name in own if name in only]
+        rows = [row for row in rows if row.module in only]
+    jobs = [Job(name, known.OFF, None) for name in own]
+    jobs += [Job(row.module, known.OFF, None) for row in rows]
+    jobs += [Job(row.module, known.TRACED, row.frames) for row in rows
+             if row.frames and (row.quick or not quick)]
+    return jobs
+
+
+# ----------------------------------------------------------- what is laid down
+
+def test_folder(python):
+    """The folder of the `test` package that an interpreter imports."""
+    answer = subprocess.run([str(python), "-I", "-c", "import test; print(test.__path__[0])"],
+                            capture_output=True, text=True, check=False)
+    if answer.returncode:
+        reason = answer.stderr.strip().splitlines()[-1:] or [f"status {answer.returncode}"]
+        raise WrongUse(f"{python}: cannot import the test package: {reason[0]}")
+    return pathlib.Path(answer.stdout.strip())
+
+
+def module_path(folder, module):
+    """A test module's file or package folder."""
+    path = folder / module.replace(".", "/")
+    return path if path.is_dir() else path.with_name(path.name + ".py")
+
+
+def files_below(path):
+    if path.is_file():
+        return {pathlib.Path("."): path}
+    return {file.relative_to(path): file for file in path.rglob("*")
+            if file.is_file() and "__pycache__" not in file.parts}
+
+
+def differences(ours, base):
+    """Sentences on how one file or folder differs from the base's."""
+    mine, theirs = files_below(ours), files_below(base)
+    if not theirs:
+        return [f"{base}: the base has no such test"]
+    found = []
+    for name in sorted(mine.keys() | theirs.keys()):
+        if name not in mine:
+            found.append(f"{theirs[name]}: missing from the fork")
+        elif name not in theirs:
+            found.append(f"{mine[name]}: not in the base")
+        elif not filecmp.cmp(mine[name], theirs[name], shallow=False):
+            found.append(f"{mine[name]}: differs from {theirs[name]}")
+    return found
+
+
+def check_laid(rows, own, laid, base, source):
+    """Cases: the contract's files are the base's, our tests are the repository's."""
+    checks = [(f"unmodified: {name}", laid / name, base / name) for name in CONTRACT_HELPERS]
+    checks += [(f"unmodified: {row.module}", module_path(laid, row.module),
+                module_path(base, row.module)) for row in rows]
+    checks += [(f"laid: {name}", module_path(laid, name),
+                source / "Lib/test" / f"{name}.py") for name in own]
+    cases = []
+    for name, ours, theirs in checks:
+        found = differences(ours, theirs)
+        outcome = results.FAILED if found else results.PASSED
+        cases.append(results.Case(name, outcome, "\n".join(found)))
+    return cases
+
+
+# ------------------------------------------------------------- the runner's own
+
+class CaseResult(unittest.TestResult):
+    """Collects unittest's results as Cases."""
+
+    def __init__(self):
+        super().__init__()
+        self.cases = []
+
+    def add(self, test, outcome, detail=""):
+        self.cases.append(results.Case(test.id(), outcome, detail))
+
+    def addSuccess(self, test):
+        self.add(test, results.PASSED)
+
+    def addFailure(self, test, err):
+        self.add(test, results.FAILED, self._exc_info_to_string(err, test))
+
+    def addError(self, test, err):
+        self.add(test, results.ERROR, self._exc_info_to_string(err, test))
+
+    def addSkip(self, test, reason):
+        self.add(test, results.SKIPPED, reason)
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            self.addFailure(subtest, err)
+
+
+def self_test():
+    """Run test_runner.py; a judge that errs must not judge."""
+    outcome = CaseResult()
+    unittest.defaultTestLoader.loadTestsFromName("test_runner").run(outcome)
+    return outcome.cases
+
+
+# ------------------------------------------------------------------ the account
+
+class Account:
+    """Everything that has been found out, and its rendering."""
+
+    def __init__(self, stream=None):
+        self.stream = stream or sys.stdout
+        self.passed = self.failed = self.skipped = 0
+        self.failures = []              # (label, Case)
+        self.known = []                 # (label, Case, reason)
+        self.runs = []                  # rows of the JSON report
+
+    def say(self, text=""):
+        print(text, file=self.stream, flush=True)
+
+    def add(self, where, cases, excused=()):
+        """Count cases; return "passed 5, failed 1" for a line of progress."""
+        excused_ids = {case.id for case in excused}
+        rest = [case for case in cases
+                if not (results.is_failure(case) and case.id in excused_ids)]
+        totals = results.count(rest)
+        failed = totals[results.FAILED] + totals[results.ERROR]
+        self.passed += totals[results.PASSED]
+        self.failed += failed
+        self.skipped += totals[results.SKIPPED]
+        self.failures += [(where, case) for case in rest if results.is_failure(case)]
+        parts = [("passed", totals[results.PASSED]), ("FAILED", failed),
+                 ("skipped", totals[results.SKIPPED]), ("known", len(excused))]
+        return ", ".join(f"{name} {number}" for name, number in parts if number)
+
+    def summary(self):
+        if self.known:
+            self.say("\nKnown failures, checked on the untouched base:")
+            for where, case, reason in self.known:
+                self.say(f"  {case.id} [{where}]: {reason}")
+        for where, case in self.failures:
+            self.say(f"\n{'-' * 70}\nFAILED {case.id} [{where}]")
+            self.say(case.detail)
+        self.say()
+        self.say(f"{self.skipped} skipped, {len(self.known)} known failures")
+        self.say(f"{self.passed} passed, {self.failed} failed")
+        return 1 if self.failed else 0
+
+    def report(self, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({
+            "passed": self.passed, "failed": self.failed, "skipped": self.skipped,
+            "known": [{"id": case.id, "where": where, "reason": reason}
+                      for where, case, reason in self.known],
+            "failures": [{"id": case.id, "where": where, "outcome": case.outcome,
+                          "detail": case.detail} for where, case in self.failures],
+            "runs": self.runs,
+        }, indent=1)
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+def judge(outcome, entries, stock, account, progress):
+    """Enter one run into the account, known failures confirmed on the base."""
+    job, where = outcome.job, label(outcome.job)
+    failures = [case for case in outcome.cases if results.is_failure(case)]
+
+    def run_on_stock(ids):
+        # Only a test's own id can be matched; a module or a fixture needs it all.
+        single = all("." in test_id and " " not in test_id for test_id in ids)
+        return stock.run(job, ids if single else ()).cases
+
+    excused, failed = known.confirm(failures, entries, job.mode, run_on_stock)
+    for case in excused:
+        account.known.append((where, case, known.find_known(entries, case.id, job.mode).reason))
+    cases = [case for case in outcome.cases if not results.is_failure(case)]
+    cases += excused + failed + known.stale(entries, job.module, job.mode, outcome.cases)
+    text = account.add(where, cases, excused)
+    account.say(f"{progress} {job.module:<34} {where:<10} {text:<38}{outcome.seconds:7.1f} s")
+    account.runs.append({"module": job.module, "mode": job.mode, "frames": job.frames,
+                         "seconds": round(outcome.seconds, 1), "status": outcome.status,
+                         "result": text})
+
+
+def run_jobs(jobs, fork, stock, entries, workers, account):
+    """Run the jobs side by side; enter each as it ends."""
+    width = len(str(len(jobs)))
+    pool = concurrent.futures.ThreadPoolExecutor(workers)
+    try:
+        pending = [pool.submit(fork.run, job) for job in jobs]
+        for number, future in enumerate(concurrent.futures.as_completed(pending), 1):
+            judge(future.result(), entries, stock, account, f"[{number:{width}}/{len(jobs)}]")
+    except BaseException:               # Ctrl-C: do not wait for what nobody will read
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in list(live):
+            end_process(process)
+        raise
+    finally:
+        pool.shutdown()
+
+
+# ------------------------------------------------------------------------ main
+
+class Parser(argparse.ArgumentParser):
+    """One line for a wrong command line, without the usage above it."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message} (--help lists the options)\n")
+
+
+def parse(arguments):
+    parser = Parser(
+        prog="Tools/test/run", description="Run the fork's own tests, then upstream's"
+        " (the contract), unmodified, with tracing off and on.")
+    parser.add_argument("--fork", required=True, type=pathlib.Path, metavar="PYTHON",
+                        help="the fork's interpreter")
+    parser.add_argument("--stock", required=True, type=pathlib.Path, metavar="PYTHON",
+                        help="the untouched base's, to compare with")
+    parser.add_argument("--source", type=pathlib.Path, default=HERE.parent.parent, metavar="DIR",
+                        help="the repository (default: the one this runner is in)")
+    parser.add_argument("--base", type=pathlib.Path, metavar="DIR",
+                        help="the unpacked base (default: where --stock finds its tests)")
+    parser.add_argument("--jobs", "-j", type=int, default=os.cpu_count() or 1, metavar="N",
+                        help="modules run side by side (default: the number of cores)")
+    parser.add_argument("--report", type=pathlib.Path, metavar="FILE",
+                        help="write a JSON report there, logs beside it")
+    parser.add_argument("--timeout", type=float, default=DEFAULT_TIMEOUT, metavar="SECONDS",
+                        help="for one module (default: %(default).0f)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="run these modules only")
+    parser.add_argument("--quick", action="store_true",
+                        help="trace only the modules that contract.txt marks as quick")
+    parser.add_argument("--contract", type=pathlib.Path, default=HERE / "contract.txt",
+                        help=argparse.SUPPRESS)
+    parser.add_argument("--known", type=pathlib.Path, default=HERE / "known-failures.txt",
+                        help=argparse.SUPPRESS)
+    parser.add_argument("--no-self-test", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.jobs < 1:
+        parser.error("--jobs must be at least 1")
+    if options.timeout <= 0:
+        parser.error("--timeout must be more than 0")
+    for name in ("fork", "stock"):
+        python = getattr(options, name)
+        if not (python.is_file() and os.access(python, os.X_OK)):
+            parser.error(f"--{name}: {python} is not an interpreter; build it first (make"
+                         f"{' stock' if name == 'stock' else ''})")
+        setattr(options, name, python.absolute())
+    options.source = options.source.resolve()
+    if not (options.source / "Lib/test").is_dir():
+        parser.error(f"--source: {options.source} has no Lib/test; name the repository")
+    return options
+
+
+def run(options, account, logs):
+    """The whole run, all of it entered into the account."""
+    entries = known.read_known(options.known)
+    rows, own = read_contract(options.contract), own_modules(options.source)
+    jobs = plan(own, rows, options.only, options.quick)
+    laid = test_folder(options.fork)
+    base = options.base / "Lib/test" if options.base else test_folder(options.stock)
+
+    if not options.no_self_test:
+        cases = self_test()
+        account.say(f"the runner's own tests: {account.add('runner', cases)}")
+        if account.failed:
+            account.say("the runner is broken; nothing else was run")
+            return
+    wanted = {job.module for job in jobs}
+    cases = check_laid([row for row in rows if row.module in wanted],
+                       [name for name in own if name in wanted], laid, base, options.source)
+    account.say(f"test files are what they should be: {account.add('files', cases)}")
+
+    environment = clean_environment(options.stock, options.source)
+    for name in ("fork", "stock"):
+        (logs / name).mkdir(parents=True, exist_ok=True)
+    fork = Regrtest(options.fork, logs / "fork", environment, options.timeout)
+    stock = Regrtest(options.stock, logs / "stock", environment, options.timeout)
+    run_jobs(jobs, fork, stock, entries, options.jobs, account)
+
+
+def main(arguments=None, stream=None):
+    # A shell starts background jobs with SIGINT ignored, tests inherit that,
+    # and those that interrupt themselves (test_threading) then never end.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    options = parse(arguments)
+    account = Account(stream)
+    with tempfile.TemporaryDirectory(prefix="tracemalloc-test-") as scratch:
+        logs = options.report.with_suffix(".logs") if options.report else pathlib.Path(scratch)
+        try:
+            run(options, account, logs.absolute())
+        except (WrongUse, known.BadList) as error:
+            print(f"Tools/test/run: {error}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("Tools/test/run: interrupted", file=sys.stderr)
+            return 130
+        if options.report:
+            account.report(options.report)
+        status = account.summary()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
