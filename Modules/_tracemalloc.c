@@ -1,32 +1,29 @@
 /* _tracemalloc: life cycle, C API and the Python module.
 
-   This file owns the tracer's state, and is the only one that makes Python
-   objects of it.
+   This file owns the tracer's state: it makes the store when tracing begins
+   and frees it when it ends, and copies from it what users ask for.
 
-       hooks ------------+                                 +-- _get_traces()
-                         +--> capture --> contexts, -----> frozen
-       PyTraceMalloc_    |    (frames)    blocks (store)   +-- the traceback
-       Track() ----------+                                     of one block
+       hooks ---------+                               +-- _get_traces()
+                      +-> capture -> contexts, -> frozen -- decode
+       PyTraceMalloc_ |   (frames)   blocks           +-- the traceback
+       Track() -------+              (store)              of one block
 
-   The locks are described in pycore_tracemalloc_state.h. */
+   Who may touch the store, and its locks: pycore_tracemalloc_state.h. */
 
 #include "Python.h"
 #include "pycore_initconfig.h"    // _PyStatus_NO_MEMORY()
-#include "pycore_fileutils.h"     // _Py_write_noraise()
 #include "pycore_modsupport.h"    // _PyArg_CheckPositional()
 #include "pycore_object.h"        // _PyType_PreHeaderSize()
 #include "pycore_pylifecycle.h"   // _PyTraceMalloc_Fini()
 #include "pycore_runtime.h"       // _PyRuntime
-#include "pycore_traceback.h"     // _Py_DumpDecimal()
 #include "pycore_tstate.h"        // _PyThreadStateImpl
 #include "pycore_tracemalloc.h"
+#include "pycore_tracemalloc_decode.h"
 #include "pycore_tracemalloc_capture.h"
 
 #ifdef HAVE_PTHREAD_H
 #  include <pthread.h>            // pthread_atfork()
 #endif
-
-#define MAX_NFRAME 65535
 
 #define S (&_PyTraceMalloc_State)
 
@@ -345,7 +342,7 @@ _PyTraceMalloc_IsTracing(void)
 }
 
 
-/* --- decoding ------------------------------------------------------------ */
+/* --- tracebacks ---------------------------------------------------------- */
 
 static void
 frozen_free(struct frozen_traces *frozen)
@@ -353,151 +350,6 @@ frozen_free(struct frozen_traces *frozen)
     tracer_lock();
     _PyTraceMalloc_FreeFrozen(frozen);
     tracer_unlock();
-}
-
-
-/* What decoding has made so far; all references are strong. */
-struct decoder {
-    const struct frozen_traces *frozen;
-    uint32_t nframe;            /* frames per traceback at most */
-    PyObject **names;           /* by file_id: str */
-    PyObject **frames;          /* by path_id: (filename, lineno) */
-    PyObject **tracebacks;      /* by context_id: tuple of frames */
-    PyObject *interned;         /* dict: traceback -> itself */
-};
-
-
-static void
-decoder_fini(struct decoder *decoder)
-{
-    for (size_t i = 0; decoder->names && i < decoder->frozen->nfiles; i++) {
-        Py_XDECREF(decoder->names[i]);
-    }
-    for (size_t i = 0; decoder->frames && i < decoder->frozen->npaths; i++) {
-        Py_XDECREF(decoder->frames[i]);
-    }
-    for (size_t i = 0; decoder->tracebacks && i < decoder->frozen->ncontexts;
-         i++)
-    {
-        Py_XDECREF(decoder->tracebacks[i]);
-    }
-    free(decoder->names);
-    free(decoder->frames);
-    free(decoder->tracebacks);
-    Py_XDECREF(decoder->interned);
-}
-
-
-static int
-decoder_init(struct decoder *decoder, const struct frozen_traces *frozen,
-             uint32_t nframe)
-{
-    *decoder = (struct decoder){
-        .frozen = frozen,
-        .nframe = nframe,
-        .names = calloc(frozen->nfiles, sizeof(PyObject *)),
-        .frames = calloc(frozen->npaths, sizeof(PyObject *)),
-        .tracebacks = calloc(frozen->ncontexts, sizeof(PyObject *)),
-        .interned = PyDict_New(),
-    };
-    if (decoder->names == NULL || decoder->frames == NULL
-        || decoder->tracebacks == NULL)
-    {
-        PyErr_NoMemory();
-    }
-    else if (decoder->interned != NULL) {
-        return 0;
-    }
-    decoder_fini(decoder);
-    return -1;
-}
-
-
-/* Borrowed references, here and below. */
-static PyObject *
-decode_name(struct decoder *decoder, file_id id)
-{
-    PyObject **name = &decoder->names[id];
-    if (*name == NULL) {
-        const struct source_file *file = decoder->frozen->files[id];
-        *name = file == NULL
-            ? PyUnicode_FromString("<unknown>")
-            : PyUnicode_FromKindAndData(file->kind, file->text, file->length);
-    }
-    return *name;
-}
-
-
-static PyObject *
-decode_path(struct decoder *decoder, path_id id)
-{
-    PyObject **frame = &decoder->frames[id];
-    if (*frame == NULL) {
-        const struct frozen_path *path = &decoder->frozen->paths[id];
-        PyObject *name = decode_name(decoder, path->file);
-        if (name != NULL) {
-            *frame = Py_BuildValue("(Oi)", name, (int)path->line);
-        }
-    }
-    return *frame;
-}
-
-
-static PyObject *
-decode_frames(struct decoder *decoder, const struct frozen_context *context)
-{
-    /* A block without any frame is shown with one, "<unknown>" line 0. */
-    uint32_t nframe = Py_MIN(Py_MAX(context->depth, 1), decoder->nframe);
-    PyObject *name = decode_name(decoder, context->file);
-    PyObject *frames = name != NULL ? PyTuple_New(nframe) : NULL;
-    if (frames == NULL) {
-        return NULL;
-    }
-    PyObject *newest = Py_BuildValue("(Oi)", name, (int)context->line);
-    PyTuple_SET_ITEM(frames, 0, newest);
-    path_id at = context->path;
-    for (uint32_t i = 1; newest != NULL && i < nframe; i++) {
-        newest = Py_XNewRef(decode_path(decoder, at));
-        PyTuple_SET_ITEM(frames, i, newest);
-        at = decoder->frozen->paths[at].parent;
-    }
-    if (newest == NULL) {
-        Py_CLEAR(frames);
-    }
-    return frames;
-}
-
-
-static PyObject *
-decode_traceback(struct decoder *decoder, context_id id)
-{
-    PyObject **traceback = &decoder->tracebacks[id];
-    if (*traceback == NULL) {
-        PyObject *frames = decode_frames(decoder,
-                                         &decoder->frozen->contexts[id]);
-        if (frames != NULL) {
-            /* Different contexts may look alike: cut at the limit, or two
-               instructions of one line. */
-            (void)PyDict_SetDefaultRef(decoder->interned, frames, frames,
-                                       traceback);
-            Py_DECREF(frames);
-        }
-    }
-    return *traceback;
-}
-
-
-static PyObject *
-decode_block(struct decoder *decoder, const struct block *block)
-{
-    PyObject *traceback = decode_traceback(decoder, block->context);
-    if (traceback == NULL) {
-        return NULL;
-    }
-    uint32_t depth = decoder->frozen->contexts[block->context].depth;
-    int total = (int)Py_MIN(Py_MAX(depth, 1), MAX_NFRAME);
-    return Py_BuildValue("(IKOi)", (unsigned int)block->domain,
-                         (unsigned long long)block->size, traceback, total);
 }
 
 
@@ -525,94 +377,15 @@ _PyTraceMalloc_GetTraceback(unsigned int domain, uintptr_t address)
     }
     PyObject *traceback = NULL;
     struct decoder decoder;
-    if (decoder_init(&decoder, &frozen, _PyRuntime.tracemalloc.nframe) == 0) {
-        traceback = Py_XNewRef(decode_traceback(&decoder,
+    if (_PyTraceMalloc_InitDecoder(&decoder, &frozen,
+                                   _PyRuntime.tracemalloc.nframe) == 0)
+    {
+        traceback = Py_XNewRef(_PyTraceMalloc_DecodeTraceback(&decoder,
                                                 frozen.blocks[0].context));
-        decoder_fini(&decoder);
+        _PyTraceMalloc_FiniDecoder(&decoder);
     }
     frozen_free(&frozen);
     return traceback;
-}
-
-
-/* --- fatal errors -------------------------------------------------------- */
-
-static void
-dump_text(int fd, const char *text)
-{
-    (void)_Py_write_noraise(fd, text, strlen(text));
-}
-
-
-static void
-dump_name(int fd, const struct source_file *file)
-{
-    /* Like _Py_DumpASCII(), for a name that is no str: printable ASCII as it
-       is, the rest escaped, long names cut. */
-    const size_t longest = 500;
-    for (size_t i = 0; i < Py_MIN(file->length, longest); i++) {
-        Py_UCS4 ch = PyUnicode_READ((int)file->kind, file->text, i);
-        if (' ' <= ch && ch <= '~') {
-            char byte = (char)ch;
-            (void)_Py_write_noraise(fd, &byte, 1);
-        }
-        else {
-            int width = ch <= 0xff ? 2 : ch <= 0xffff ? 4 : 8;
-            dump_text(fd, width == 2 ? "\\x" : width == 4 ? "\\u" : "\\U");
-            _Py_DumpHexadecimal(fd, ch, width);
-        }
-    }
-    if (file->length > longest) {
-        dump_text(fd, "...");
-    }
-}
-
-
-static void
-dump_call_site(int fd, code_id code, int32_t line)
-{
-    file_id file = source_at(&S->sources, code)->file;
-    dump_text(fd, "  File \"");
-    if (file == FILE_NONE) {
-        dump_text(fd, "<unknown>");
-    }
-    else {
-        dump_name(fd, S->sources.names->files[file]);
-    }
-    dump_text(fd, "\", line ");
-    _Py_DumpDecimal(fd, line);
-    dump_text(fd, "\n");
-}
-
-
-/* Print where a block was allocated; the debug hooks of obmalloc.c call this
-   when they found it damaged, just before they abort.  Allocates nothing. */
-void
-_PyMem_DumpTraceback(int fd, const void *ptr)
-{
-    enum access access = _PyTraceMalloc_BeginLocked();
-    if (access == ACCESS_NONE) {
-        dump_text(fd, "Enable tracemalloc to get the memory ");
-        dump_text(fd, "block allocation traceback\n\n");
-        return;
-    }
-    struct block block;
-    if (_PyTraceMalloc_LookUp(DEFAULT_DOMAIN, (uintptr_t)ptr, &block)) {
-        dump_text(fd, "Memory block allocated at (most recent call first):\n");
-        const struct context *context = context_at(&S->contexts,
-                                                   block.context);
-        dump_call_site(fd, context->code, context->line);
-        path_id at = context->path;
-        for (int left = _PyRuntime.tracemalloc.nframe - 1;
-             left > 0 && at != PATH_ROOT; left--)
-        {
-            const struct path *path = path_at(&S->contexts, at);
-            dump_call_site(fd, path->code, path->line);
-            at = path->parent;
-        }
-        dump_text(fd, "\n");
-    }
-    tracer_end_locked();
 }
 
 
@@ -817,16 +590,124 @@ module_get_traces(PyObject *self, PyObject *unused)
     /* What is made here is not part of the program's memory. */
     _PyTraceMalloc_Busy = BUSY;
     struct decoder decoder;
-    failed = decoder_init(&decoder, &frozen, _PyRuntime.tracemalloc.nframe);
+    failed = _PyTraceMalloc_InitDecoder(&decoder, &frozen,
+                                        _PyRuntime.tracemalloc.nframe);
     if (!failed) {
         for (size_t i = 0; i < frozen.nblocks && !failed; i++) {
-            PyObject *trace = decode_block(&decoder, &frozen.blocks[i]);
+            PyObject *trace = _PyTraceMalloc_DecodeBlock(&decoder,
+                                                         &frozen.blocks[i]);
             failed = trace == NULL || PyList_Append(list, trace) < 0;
             Py_XDECREF(trace);
         }
-        decoder_fini(&decoder);
+        _PyTraceMalloc_FiniDecoder(&decoder);
     }
     _PyTraceMalloc_Busy = NOT_BUSY;
+    frozen_free(&frozen);
+    if (failed) {
+        Py_CLEAR(list);
+    }
+    return list;
+}
+
+
+/* The totals of a context, copied under the lock. */
+struct context_totals {
+    uint32_t domain;
+    uint64_t allocated_blocks, allocated_bytes;
+    uint64_t freed_blocks, freed_bytes;
+    uint64_t peak_blocks, peak_bytes;
+};
+
+
+static struct context_totals *
+totals_copy_lock_held(const struct context_tree *tree)
+{
+    struct context_totals *all = calloc(tree->contexts.used, sizeof(all[0]));
+    for (context_id id = CONTEXT_UNKNOWN;
+         all != NULL && id < tree->contexts.used; id++)
+    {
+        const struct context *context = context_at(tree, id);
+        struct context_totals *totals = &all[id];
+        if (context->path == PATH_NONE) {
+            continue;
+        }
+        totals->domain = tree->domains[context->site >> 24];
+        totals->allocated_blocks = context->allocated_blocks;
+        totals->allocated_bytes = context->allocated_bytes;
+        totals->freed_blocks = context->freed_blocks;
+        totals->freed_bytes = context->freed_bytes;
+        context_peak(context, &S->bytes, &totals->peak_blocks,
+                     &totals->peak_bytes);
+    }
+    return all;
+}
+
+
+static PyObject *
+decode_totals(struct decoder *decoder, context_id id,
+              const struct context_totals *totals)
+{
+    PyObject *traceback = _PyTraceMalloc_DecodeTraceback(decoder, id);
+    if (traceback == NULL) {
+        return NULL;
+    }
+    return Py_BuildValue("(IOiKKKKKK)",
+                         (unsigned int)totals->domain, traceback,
+                         _PyTraceMalloc_TotalFrames(decoder, id),
+                         (unsigned long long)totals->allocated_blocks,
+                         (unsigned long long)totals->allocated_bytes,
+                         (unsigned long long)totals->freed_blocks,
+                         (unsigned long long)totals->freed_bytes,
+                         (unsigned long long)totals->peak_blocks,
+                         (unsigned long long)totals->peak_bytes);
+}
+
+
+PyDoc_STRVAR(get_contexts_doc,
+"_get_contexts($module, /)\n--\n\n"
+"A list with one tuple for each place that ever allocated:\n\n"
+"(domain, traceback, total_nframe, allocated blocks, allocated bytes,\n"
+" freed blocks, freed bytes, blocks at the peak, bytes at the peak)\n\n"
+"Exact; what is live is the difference of allocated and freed.  Several\n"
+"tuples may have one traceback.  Empty when not tracing.  O(places),\n"
+"whatever the number of blocks.");
+
+static PyObject *
+module_get_contexts(PyObject *self, PyObject *unused)
+{
+    PyObject *list = PyList_New(0);
+    if (list == NULL || _PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
+        return list;
+    }
+    struct frozen_traces frozen = {.blocks = NULL};
+    struct context_totals *all = totals_copy_lock_held(&S->contexts);
+    int failed = all == NULL
+                 || _PyTraceMalloc_Freeze(&frozen, &S->sources, &S->contexts,
+                                          0) < 0;
+    tracer_end_locked();
+    if (failed) {
+        free(all);
+        Py_DECREF(list);
+        return PyErr_NoMemory();
+    }
+
+    _PyTraceMalloc_Busy = BUSY;
+    struct decoder decoder;
+    failed = _PyTraceMalloc_InitDecoder(&decoder, &frozen,
+                                        _PyRuntime.tracemalloc.nframe);
+    if (!failed) {
+        for (size_t i = 1; i < frozen.ncontexts && !failed; i++) {
+            if (all[i].allocated_blocks == 0) {
+                continue;
+            }
+            PyObject *row = decode_totals(&decoder, (context_id)i, &all[i]);
+            failed = row == NULL || PyList_Append(list, row) < 0;
+            Py_XDECREF(row);
+        }
+        _PyTraceMalloc_FiniDecoder(&decoder);
+    }
+    _PyTraceMalloc_Busy = NOT_BUSY;
+    free(all);
     frozen_free(&frozen);
     if (failed) {
         Py_CLEAR(list);
@@ -945,6 +826,7 @@ static PyMethodDef module_methods[] = {
     {"get_tracemalloc_memory", module_get_tracemalloc_memory, METH_NOARGS,
      get_tracemalloc_memory_doc},
     {"_get_traces", module_get_traces, METH_NOARGS, get_traces_doc},
+    {"_get_contexts", module_get_contexts, METH_NOARGS, get_contexts_doc},
     {"_get_object_traceback", module_get_object_traceback, METH_O,
      get_object_traceback_doc},
     {"_get_dropped", module_get_dropped, METH_NOARGS, get_dropped_doc},

@@ -1,0 +1,37 @@
+/* Decoding frozen traces: see Python/tracemalloc_decode.c. */
+
+#ifndef Py_INTERNAL_TRACEMALLOC_DECODE_H
+#define Py_INTERNAL_TRACEMALLOC_DECODE_H
+
+#include "pycore_tracemalloc_core.h"
+
+/* The highest limit of frames, and the highest total that is told. */
+#define MAX_NFRAME 65535
+
+/* What decoding has made so far; all references are strong. */
+struct decoder {
+    const struct frozen_traces *frozen;
+    uint32_t nframe;            /* frames per traceback at most */
+    PyObject **names;           /* by file_id: str */
+    PyObject **frames;          /* by path_id: (filename, lineno) */
+    PyObject **tracebacks;      /* by context_id: tuple of frames */
+    PyObject *interned;         /* dict: traceback -> itself */
+};
+
+/* 0, or -1 with an exception set. */
+extern int _PyTraceMalloc_InitDecoder(struct decoder *,
+                                      const struct frozen_traces *,
+                                      uint32_t nframe);
+extern void _PyTraceMalloc_FiniDecoder(struct decoder *);
+
+/* The traceback of a context, newest frame first; a borrowed reference. */
+extern PyObject *_PyTraceMalloc_DecodeTraceback(struct decoder *, context_id);
+
+/* How many frames it had before it was cut. */
+extern int _PyTraceMalloc_TotalFrames(const struct decoder *, context_id);
+
+/* (domain, size, traceback, total_nframe); a new reference. */
+extern PyObject *_PyTraceMalloc_DecodeBlock(struct decoder *,
+                                            const struct block *);
+
+#endif  /* !Py_INTERNAL_TRACEMALLOC_DECODE_H */
