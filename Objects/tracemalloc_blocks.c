@@ -139,6 +139,23 @@ _PyTraceMalloc_AddBlock(struct block_table *table, const struct block *block)
 
 
 int
+_PyTraceMalloc_PutBlock(struct block_table *table, const struct block *block,
+                        struct block *stale)
+{
+    assert(block->context != CONTEXT_NONE);
+    struct block *slot = &table->slots[slot_find(table, block->domain,
+                                                 block->address)];
+    int found = slot->context != CONTEXT_NONE;
+    if (found) {
+        *stale = *slot;
+    }
+    *slot = *block;
+    table->used += !found;
+    return found;
+}
+
+
+int
 _PyTraceMalloc_RemoveBlock(struct block_table *table, uint32_t domain,
                            uintptr_t address, struct block *removed)
 {

@@ -328,32 +328,31 @@ int
 _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
                          uintptr_t address, size_t size, enum access access)
 {
-    /* A block known at this address was freed behind our back, or is reported
-       again by its extension. */
+    struct block block = {.address = address, .size = size, .domain = domain};
     struct block stale;
-    _PyTraceMalloc_ForgetBlock(table, domain, address, &stale, access);
-
     const struct path_entry *entry = capture_any(access);
-    context_id id = CONTEXT_NONE;
     if (entry != NULL) {
-        id = context_in_domain(entry, domain, access);
+        block.context = context_in_domain(entry, domain, access);
     }
-    int noted = 0;
-    if (id != CONTEXT_NONE) {
-        int locked = table_lock(table, access);
-        if (_PyTraceMalloc_ReserveBlock(table) == 0
-            && counted_alloc(id, size, access) == 0)
-        {
-            _PyTraceMalloc_AddBlock(table, &(struct block){
-                .address = address,
-                .size = size,
-                .context = id,
-                .domain = domain,
-            });
-            noted = 1;
+    int put = 0, noted = 0;
+    int locked = table_lock(table, access);
+    if (block.context != CONTEXT_NONE
+        && _PyTraceMalloc_ReserveBlock(table) == 0)
+    {
+        put = 1;
+        /* A block known at this address was freed behind our back, or is
+           reported again by its extension. */
+        if (_PyTraceMalloc_PutBlock(table, &block, &stale)) {
+            counted_free(stale.context, stale.size, access);
         }
-        table_unlock(locked);
+        noted = counted_alloc(block.context, size, access) == 0;
     }
+    if (!noted && _PyTraceMalloc_RemoveBlock(table, domain, address, &stale)
+        && !put)
+    {
+        counted_free(stale.context, stale.size, access);
+    }
+    table_unlock(locked);
     if (!noted) {
         counted_drop(access);
         return -1;

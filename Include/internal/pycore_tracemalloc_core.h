@@ -396,6 +396,10 @@ extern int _PyTraceMalloc_ReserveBlock(struct block_table *);
 extern void _PyTraceMalloc_AddBlock(struct block_table *,
                                     const struct block *);
 
+/* The same, in place of one that may be there: 1 and a copy of it, or 0. */
+extern int _PyTraceMalloc_PutBlock(struct block_table *, const struct block *,
+                                   struct block *stale);
+
 /* Remove a block and copy it to *removed: 1, or 0 if there is none. */
 extern int _PyTraceMalloc_RemoveBlock(struct block_table *, uint32_t domain,
                                       uintptr_t address,
