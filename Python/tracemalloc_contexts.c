@@ -67,19 +67,56 @@ mix(uint64_t key)
 }
 
 
-static inline size_t
-path_hash(path_id parent, code_id code, int32_t line)
+/* The children of a node are looked for in the bucket that the node's number
+   gives, and only if that is full, all over the index.  Numbers are given in
+   the order of calls, so going down or up a stack reads the index from one end
+   to the other, where a hash alone would miss the processor's cache each time.
+
+   Slots are never emptied, so a free slot ends the search. */
+#define BUCKET 8
+
+struct probe {
+    size_t at;
+    size_t mask;
+    size_t in_bucket;           /* slots left there */
+    size_t elsewhere;           /* where to go on then */
+};
+
+
+static inline struct probe
+probe_begin(const struct number_index *index, uint32_t parent, uint64_t key)
 {
-    return mix(((uint64_t)parent << 32 | code)
-               ^ (uint64_t)(uint32_t)line * 0x9e3779b97f4a7c15u);
+    return (struct probe){
+        .at = (size_t)parent * BUCKET & index->mask,
+        .mask = index->mask,
+        .in_bucket = BUCKET,
+        .elsewhere = mix((uint64_t)parent << 32 ^ key),
+    };
 }
 
 
-static inline size_t
-context_hash(path_id path, code_id code, uint32_t site)
+static inline void
+probe_next(struct probe *probe)
 {
-    return mix(((uint64_t)path << 32 | code)
-               ^ (uint64_t)site * 0x9e3779b97f4a7c15u);
+    size_t next = probe->at + 1;
+    if (probe->in_bucket > 0 && --probe->in_bucket == 0) {
+        next = probe->elsewhere;
+    }
+    probe->at = next & probe->mask;
+}
+
+
+static inline uint64_t
+path_key(code_id code, int32_t line)
+{
+    return code ^ (uint64_t)(uint32_t)line * 0x9e3779b97f4a7c15u;
+}
+
+
+static inline uint64_t
+context_key(code_id code, uint32_t site)
+{
+    return code ^ (uint64_t)site * 0x9e3779b97f4a7c15u;
 }
 
 
@@ -121,17 +158,17 @@ static size_t
 path_slot(const struct context_tree *tree, const struct number_index *index,
           path_id parent, code_id code, int32_t line)
 {
-    size_t at = path_hash(parent, code, line) & index->mask;
-    for (path_id id; (id = slot_load(index, at)) != PATH_NONE;) {
+    struct probe probe = probe_begin(index, parent, path_key(code, line));
+    for (path_id id; (id = slot_load(index, probe.at)) != PATH_NONE;) {
         const struct path *path = path_at(tree, id);
         if (path->parent == parent && path->code == code
             && path->line == line)
         {
             break;
         }
-        at = (at + 1) & index->mask;
+        probe_next(&probe);
     }
-    return at;
+    return probe.at;
 }
 
 
@@ -139,17 +176,17 @@ static size_t
 context_slot(const struct context_tree *tree, const struct number_index *index,
              path_id path, code_id code, uint32_t site, int32_t line)
 {
-    size_t at = context_hash(path, code, site) & index->mask;
-    for (context_id id; (id = slot_load(index, at)) != CONTEXT_NONE;) {
+    struct probe probe = probe_begin(index, path, context_key(code, site));
+    for (context_id id; (id = slot_load(index, probe.at)) != CONTEXT_NONE;) {
         const struct context *context = context_at(tree, id);
         if (context->path == path && context->code == code
             && context->site == site && context->line == line)
         {
             break;
         }
-        at = (at + 1) & index->mask;
+        probe_next(&probe);
     }
-    return at;
+    return probe.at;
 }
 
 
