@@ -11,7 +11,8 @@
        a path      of a context that is needed, or above one that is
 
    In the mild form only contexts of dead code go: they cannot come back, so
-   nothing is lost but their history, whose sum is kept.
+   nothing is lost but their history, whose sum is kept.  File names go with
+   the last code object that has them.
 
    Time: proportional to the nodes; 1 byte each of memory meanwhile. */
 
@@ -96,6 +97,7 @@ _PyTraceMalloc_Reclaim(struct context_tree *tree, struct source_table *sources,
         }
     }
     _PyTraceMalloc_RecycleCodes(sources, codes);
+    _PyTraceMalloc_ReclaimFiles(sources);
     free(codes);
     return taken;
 }

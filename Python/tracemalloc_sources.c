@@ -27,6 +27,9 @@
 
 #define FIRST_NAMES 64
 
+/* What a name takes beside itself. */
+#define NAME_BYTES (sizeof(struct source_file *) + sizeof(file_id))
+
 /* Retired and unused entries both have no owner; the file tells them apart. */
 #define ENTRY_IS_RETIRED(entry) \
     ((entry)->owner == NULL && (entry)->file != FILE_NONE)
@@ -60,15 +63,16 @@ names_new(void)
     if (names == NULL) {
         return NULL;
     }
-    names->files = calloc(FIRST_NAMES, sizeof(names->files[0]));
-    if (names->files == NULL) {
-        free(names);
-        return NULL;
-    }
     names->refcount = 1;
     names->used = 1;
     names->allocated = FIRST_NAMES;
-    names->bytes = sizeof(*names) + FIRST_NAMES * sizeof(names->files[0]);
+    names->files = calloc(FIRST_NAMES, sizeof(names->files[0]));
+    names->next_unused = calloc(FIRST_NAMES, sizeof(names->next_unused[0]));
+    names->bytes = sizeof(*names) + FIRST_NAMES * NAME_BYTES;
+    if (names->files == NULL || names->next_unused == NULL) {
+        _PyTraceMalloc_DropNames(names);
+        return NULL;
+    }
     return names;
 }
 
@@ -91,6 +95,7 @@ _PyTraceMalloc_DropNames(struct source_names *names)
         free(names->files[i]);
     }
     free(names->files);
+    free(names->next_unused);
     free(names);
 }
 
@@ -134,6 +139,23 @@ _PyTraceMalloc_FiniSources(struct source_table *table)
 }
 
 
+/* Enter all names into slots that are free. */
+static void
+names_index(struct source_table *table)
+{
+    const struct source_names *names = table->names;
+    for (size_t i = 1; i < names->used; i++) {
+        if (names->files[i] != NULL) {
+            size_t at = names->files[i]->hash & table->name_mask;
+            while (table->name_slots[at]) {
+                at = (at + 1) & table->name_mask;
+            }
+            table->name_slots[at] = (uint32_t)i;
+        }
+    }
+}
+
+
 /* Twice as many names; the slots follow, so they stay at most half full. */
 static int
 names_grow(struct source_table *table)
@@ -152,18 +174,19 @@ names_grow(struct source_table *table)
         return -1;
     }
     names->files = files;
-    for (size_t i = 1; i < names->used; i++) {
-        size_t at = files[i]->hash & mask;
-        while (slots[at]) {
-            at = (at + 1) & mask;
-        }
-        slots[at] = (uint32_t)i;
+    file_id *next_unused = realloc(names->next_unused,
+                                   allocated * sizeof(next_unused[0]));
+    if (next_unused == NULL) {
+        free(slots);
+        return -1;
     }
+    names->next_unused = next_unused;
+    names->bytes += (allocated - names->allocated) * NAME_BYTES;
+    names->allocated = allocated;
     free(table->name_slots);
     table->name_slots = slots;
     table->name_mask = mask;
-    names->bytes += (allocated - names->allocated) * sizeof(files[0]);
-    names->allocated = allocated;
+    names_index(table);
     return 0;
 }
 
@@ -183,7 +206,8 @@ _PyTraceMalloc_AddFile(struct source_table *table, uint32_t kind,
         at = (at + 1) & table->name_mask;
     }
 
-    if (names->used == names->allocated) {
+    file_id id = names->unused;
+    if (id == FILE_NONE && names->used == names->allocated) {
         if (names->used > UINT32_MAX / 4 || names_grow(table) < 0) {
             return FILE_NONE;
         }
@@ -200,7 +224,12 @@ _PyTraceMalloc_AddFile(struct source_table *table, uint32_t kind,
     file->kind = kind;
     file->length = length;
     memcpy(file->text, text, length * kind);
-    file_id id = (file_id)names->used++;
+    if (id != FILE_NONE) {
+        names->unused = names->next_unused[id];
+    }
+    else {
+        id = (file_id)names->used++;
+    }
     names->files[id] = file;
     names->bytes += sizeof(*file) + length * kind;
     table->name_slots[at] = id;
@@ -286,6 +315,38 @@ _PyTraceMalloc_RecycleCodes(struct source_table *table,
             table->retired--;
         }
     }
+}
+
+
+void
+_PyTraceMalloc_ReclaimFiles(struct source_table *table)
+{
+    struct source_names *names = table->names;
+    unsigned char *used = NULL;
+    if (names->refcount == 1) {
+        used = calloc(names->used, 1);
+    }
+    if (used == NULL) {
+        /* A frozen copy reads them, or there is no memory: next time. */
+        return;
+    }
+    for (code_id id = 1; id < table->used; id++) {
+        used[source_at(table, id)->file] = 1;
+    }
+    for (file_id id = 1; id < names->used; id++) {
+        struct source_file *file = names->files[id];
+        if (file != NULL && !used[id]) {
+            names->bytes -= sizeof(*file) + file->length * file->kind;
+            free(file);
+            names->files[id] = NULL;
+            names->next_unused[id] = names->unused;
+            names->unused = id;
+        }
+    }
+    free(used);
+    memset(table->name_slots, 0,
+           (table->name_mask + 1) * sizeof(table->name_slots[0]));
+    names_index(table);
 }
 
 

@@ -77,13 +77,15 @@ struct source_file {
     unsigned char text[];       /* length * kind bytes */
 };
 
-/* File names never move or change, and die together: a frozen copy holds a
-   reference and has its own array of pointers, so decoding needs no lock. */
+/* File names never move or change, and none goes while a frozen copy holds a
+   reference: that has its own array of pointers, so decoding needs no lock. */
 struct source_names {
     size_t refcount;
     size_t used;                /* entries; number 0 is never used */
     size_t allocated;
-    struct source_file **files;
+    struct source_file **files; /* NULL: unused */
+    file_id *next_unused;       /* chain of unused numbers */
+    file_id unused;             /* its head */
     size_t bytes;               /* memory of this structure and the names */
 };
 
@@ -139,6 +141,9 @@ extern void _PyTraceMalloc_RetireCode(struct source_table *, code_id);
    stands for all zeros. */
 extern void _PyTraceMalloc_RecycleCodes(struct source_table *,
                                         const unsigned char *used);
+
+/* Free file names that no code object, live or retired, has. */
+extern void _PyTraceMalloc_ReclaimFiles(struct source_table *);
 
 extern void _PyTraceMalloc_HoldNames(struct source_names *);
 extern void _PyTraceMalloc_DropNames(struct source_names *);

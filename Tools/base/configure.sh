@@ -4,10 +4,10 @@
 #   configure.sh BUILD NAME SOURCE
 #
 # NAME (fork, stock) is the object folder below BUILD, SOURCE the sources
-# relative to it.  BUILD/arguments holds what our configure was given.  Runs
-# again only when the arguments, the base, CPython's configure or the place
-# changed, and then in an empty folder: make does not see that objects depend
-# on these.
+# relative to it.  BUILD/arguments holds what our configure was given, and
+# BUILD/fork-flags what the compiler gets for the fork alone.  Runs again only
+# when these, the base, CPython's configure or the place changed, and then in
+# an empty folder: make does not see that objects depend on them.
 
 # shellcheck source=lib.sh
 . "${0%/*}/lib.sh"
@@ -17,11 +17,16 @@ name=$2
 source=$3
 objects=$build/$name
 
-[ -f "$build/arguments" ] || die "$build/arguments is missing; run ./config.status"
+for file in arguments fork-flags; do
+    [ -f "$build/$file" ] || die "$build/$file is missing; run ./config.status"
+done
+flags=
+[ "$name" != fork ] || flags=$(cat "$build/fork-flags")
 want=$(
     cat "$build/arguments" "$build/stamp/base"
     sha256_of "$build/${source#../}/configure"
     echo "$objects"
+    [ -z "$flags" ] || echo "$flags"
 )
 if [ "$(cat "$objects/.configured" 2>/dev/null)" = "$want" ]; then
     exit 0
@@ -32,6 +37,15 @@ rm -f "$build/stamp/$name"
 mkdir -p "$objects" && cd "$objects" || exit 1
 own_locale
 eval "set -- $(cat "$build/arguments")"
+if [ -n "$flags" ]; then
+    # CFLAGS_NODIST is for the interpreter itself: CFLAGS and OPT stay as they
+    # are, and so does what extensions are compiled with.
+    given=
+    for argument; do
+        case $argument in CFLAGS_NODIST=*) given=${argument#*=} ;; esac
+    done
+    set -- "$@" "CFLAGS_NODIST=$given$flags"
+fi
 "$here/step.sh" "$build/log" "configure-$name" "configuring $name" "$source/configure" "$@" || exit
 sed -n 's/^configure: WARNING: unrecognized options:/unrecognized options, ignored:/p' \
     "$build/log/configure-$name.log" | sort -u | while IFS= read -r line; do

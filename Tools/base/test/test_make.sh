@@ -123,6 +123,28 @@ test_arguments_are_handed_on_and_ours_are_not() {
     absent "$R/Makefile"
 }
 
+test_the_tracers_test_builds_concern_the_fork_alone() {
+    configured_fork CFLAGS=-Wall CFLAGS_NODIST=-Wextra --enable-tracemalloc-verify \
+        --enable-tracemalloc-stress=yes
+    says "built to test the tracer, not to be used: --enable-tracemalloc-verify --enable-tracemalloc-stress"
+    runs make all stock
+    same "$(sort build/stock/arguments-seen)" "<CFLAGS=-Wall>
+<CFLAGS_NODIST=-Wextra>"
+    same "$(sort build/fork/arguments-seen)" "<CFLAGS=-Wall>
+<CFLAGS_NODIST=-Wextra -DPy_TRACEMALLOC_VERIFY -DPy_TRACEMALLOC_STRESS>
+<CFLAGS_NODIST=-Wextra>"
+    : >build/fork/compiled
+    : >build/stock/compiled
+    runs ./configure CFLAGS=-Wall CFLAGS_NODIST=-Wextra --enable-tracemalloc-verify \
+        --disable-tracemalloc-stress
+    runs make all stock
+    grep -qxF '<CFLAGS_NODIST=-Wextra -DPy_TRACEMALLOC_VERIFY>' build/fork/arguments-seen
+    same "$(sort build/fork/compiled | tr '\n' ' ')" "core other replaced "
+    same "$(cat build/stock/compiled)" ""
+    refuses ./configure --enable-tracemalloc-verify=perhaps
+    says "--enable-tracemalloc-verify takes no value, or yes or no"
+}
+
 test_stock_is_the_untouched_base_with_the_same_arguments() {
     configured_fork --with-pydebug
     runs make -j2 all stock
