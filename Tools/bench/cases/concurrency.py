@@ -1,0 +1,105 @@
+"""Frames that are left and resumed, and threads."""
+import asyncio
+import threading
+
+from . import case
+from .churn import churn
+
+
+async def numbers(count):
+    for number in range(count):
+        yield [number]
+        if number % 4 == 0:
+            await asyncio.sleep(0)
+
+
+async def relay(source, target):
+    while (item := await source.get()) is not None:
+        await target.put((item, str(item)))
+    await target.put(None)
+
+
+async def conversation(count):
+    first, second = asyncio.Queue(8), asyncio.Queue(8)
+    task = asyncio.create_task(relay(first, second))
+
+    async def feed():
+        async for item in numbers(count):
+            await first.put(item)
+        await first.put(None)
+
+    feeder = asyncio.create_task(feed())
+    total = 0
+    while (pair := await second.get()) is not None:
+        total += len(pair[1])
+    await asyncio.gather(task, feeder)
+    return total
+
+
+@case(size=(30, 30), loops=(110, 25))
+def asyncio_tasks(size):
+    """Tasks that talk through queues; asynchronous generators; await chains."""
+    async def everything():
+        return sum(await asyncio.gather(*(conversation(40) for _ in range(size))))
+
+    def step():
+        return asyncio.run(everything()), None
+    return step
+
+
+def leaves(tree):
+    """The leaves of nested lists: a chain of generators as deep as the tree."""
+    for item in tree:
+        if isinstance(item, list):
+            yield from leaves(item)
+        else:
+            yield (item, str(item))
+
+
+def averages():
+    total = count = 0
+    result = None
+    while True:
+        try:
+            total += yield result
+        except ValueError:
+            total = count = 0
+            result = [0.0]
+        else:
+            count += 1
+            result = [total / count]
+
+
+@case(size=(8, 8), loops=(190, 45))
+def generators(size):
+    """Generators resumed by yield from, send() and throw(), allocating when they run."""
+    def nested(depth):
+        return [nested(depth - 1) for _ in range(4)] if depth else 1000
+
+    tree = [nested(6) for _ in range(size // 8)]
+
+    def step():
+        total = 0
+        average = averages()
+        next(average)
+        for number, (leaf, text) in enumerate(leaves(tree)):
+            value = average.send(leaf) if number % 16 else average.throw(ValueError())
+            total += len(text) + len(value)
+        total += sum(len(part) for part in ([number, text] for number, text in leaves(tree)))
+        return total, None
+    return step
+
+
+@case(size=(10_000, 10_000), loops=(16, 4))
+def threads(size):
+    """The loop of small_objects in four threads at once."""
+    def step():
+        totals = []
+        workers = [threading.Thread(target=lambda: totals.append(churn(size)))
+                   for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return sum(totals), None
+    return step

@@ -1,0 +1,91 @@
+"""The files of a folder of results, and the page that is made of them.
+
+LABEL.json, LABEL.svg             Tools/bench/run
+callgrind-LABEL.json              Tools/bench/callgrind
+pyperformance-LABEL.json          Tools/bench/pyperformance-run
+results.inc                       all of it, for Doc/benchmarks/index.rst
+"""
+import json
+import os
+
+import figures
+import tables
+from measure import BenchError
+
+CASES, COUNTS, SUITE = "cases", "callgrind", "pyperformance"
+PAGE = "results.inc"
+EMPTY = "No figures are kept here yet; ``make bench`` writes them.\n"
+
+
+def read(path):
+    """The content of a JSON file of ours, checked to be one."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            data = json.load(stream)
+        kind = data["kind"]
+    except OSError as error:
+        raise BenchError(f"{path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise BenchError(f"{path} was not written by Tools/bench") from None
+    if kind not in (CASES, COUNTS, SUITE):
+        raise BenchError(f"{path} was written by another version of Tools/bench")
+    return data
+
+
+def write(path, data):
+    """Write JSON whole or not at all, a line for each run."""
+    text = json.dumps({key: value for key, value in data.items() if key not in ("runs", "rows")},
+                      indent=1)
+    for key in ("runs", "rows"):
+        if key in data:
+            lines = ",\n".join("  " + json.dumps(row) for row in data[key])
+            text = f'{text[:-2]},\n "{key}": [\n{lines}\n ]\n}}'
+    replace(path, text + "\n")
+
+
+def replace(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text, encoding="utf-8")
+    os.replace(fresh, path)
+
+
+def read_all(folder):
+    """{kind: {name: data}} of a folder, without what is partial."""
+    found = {CASES: {}, COUNTS: {}, SUITE: {}}
+    for path in sorted(folder.glob("*.json")):
+        data = read(path)
+        if not data["partial"]:
+            found[data["kind"]][path.stem] = data
+    return found
+
+
+def companions(folder, label):
+    """(callgrind, pyperformance) data that belong beside the cases of `label`."""
+    found = []
+    for kind in (COUNTS, SUITE):
+        path = folder / f"{kind}-{label}.json"
+        data = read(path) if path.exists() else None
+        found.append(data if data and data["kind"] == kind and not data["partial"] else None)
+    return found
+
+
+def page(folder):
+    """The text of results.inc."""
+    found = read_all(folder)
+    parts = []
+    for name, data in found[CASES].items():
+        picture = f"{name}.svg" if (folder / f"{name}.svg").exists() else None
+        parts.append(tables.rst_of_results(figures.Results(data), picture,
+                                           *companions(folder, data["label"])))
+    for data in found[SUITE].values():
+        parts.append(tables.rst_of_table(f"pyperformance, {data['label']}", data,
+                                         tables.suite_table(data)))
+    for data in found[COUNTS].values():
+        parts.append(tables.rst_of_table(f"Instructions, {data['label']}", data,
+                                         tables.counts_table(data)))
+    return "\n\n".join(parts) or EMPTY
+
+
+def write_page(folder):
+    replace(folder / PAGE, page(folder))

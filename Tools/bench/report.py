@@ -1,0 +1,42 @@
+"""Print the tables of results, draw their plots again and write results.inc anew."""
+import pathlib
+import sys
+
+import environments
+import figures
+import options
+import pages
+import tables
+
+
+def parse(arguments):
+    parser = options.Parser(prog="Tools/bench/report", description=__doc__)
+    parser.add_argument("files", nargs="+", type=pathlib.Path, metavar="FILE.json",
+                        help="written by Tools/bench/run, callgrind or pyperformance-run")
+    parser.add_argument("--no-plot", action="store_true", help="do not draw")
+    return parser.parse_args(arguments)
+
+
+def report(path, data, no_plot):
+    if data["kind"] == pages.CASES:
+        tables.print_report(figures.Results(data), *pages.companions(path.parent, data["label"]),
+                            file=sys.stdout)
+        if not no_plot:
+            environments.draw(path, path.with_suffix(".svg"))
+    elif data["kind"] == pages.SUITE:
+        print(tables.aligned(tables.suite_table(data)))
+    else:
+        print(tables.aligned(tables.counts_table(data)))
+
+
+def main():
+    given = parse(sys.argv[1:])
+    for path in given.files:
+        report(path, pages.read(path), given.no_plot)
+    for folder in sorted({path.parent for path in given.files}):
+        pages.write_page(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(options.guarded(main))

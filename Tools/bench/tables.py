@@ -1,0 +1,243 @@
+"""Tables of figures, as aligned text and as reStructuredText.
+
+The functions `..._table` return rows of strings, the first of them the
+heading; `aligned` and `simple_table` render any of them.
+"""
+from configurations import BASE
+from figures import reach, reached
+
+NONE = "–"
+MARKS = {True: "✓", False: "✗", None: "not measured"}
+
+
+# -------------------------------------------------------------------- rendering
+
+def pad(rows):
+    """Cells padded to the width of their columns, the first one to the left."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return widths, [[cell.ljust(width) if column == 0 or not numeric(rows, column)
+                     else cell.rjust(width)
+                     for column, (cell, width) in enumerate(zip(row, widths))] for row in rows]
+
+
+def numeric(rows, column):
+    cells = [row[column] for row in rows[1:]]
+    return all(cell[:1].isdigit() or cell[:1] in ">–" for cell in cells if cell)
+
+
+def aligned(rows):
+    """A table for a terminal."""
+    widths, cells = pad(rows)
+    lines = ["  ".join(row).rstrip() for row in cells]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def simple_table(rows):
+    """A simple table of reStructuredText; no cell of the first column may be empty."""
+    widths, cells = pad(rows)
+    rule = "  ".join("=" * width for width in widths)
+    lines = ["  ".join(row).rstrip() for row in cells]
+    return "\n".join([rule, lines[0], rule, *lines[1:], rule])
+
+
+def show_ratio(ratio, digits=2):
+    if ratio is None:
+        return NONE
+    return show_mean(ratio.value, ratio.bound, digits)
+
+
+def show_mean(value, bound, digits=2):
+    """1.234 as 1.23, large ratios with fewer digits, a lower bound with ">"."""
+    if value is None:
+        return NONE
+    if value >= 10:
+        digits = 1 if value < 100 else 0
+    return f"{'>' if bound else ''}{value:.{digits}f}"
+
+
+def show_seconds(seconds):
+    if seconds is None:
+        return NONE
+    return f"{seconds:.3f}" if seconds >= 0.1 else f"{seconds:.5f}"
+
+
+def show_mebibytes(size):
+    return NONE if size is None else f"{size / 2**20:.1f}"
+
+
+# ----------------------------------------------------------------------- tables
+
+def ratio_table(results, metric, heading, show):
+    """Cases by configurations: the base's own number, then ratios to it."""
+    others = [name for name in results.configurations if name != BASE]
+    rows = [["case", heading, *(results.labels[name] for name in others)]]
+    for case in results.cases:
+        rows.append([case, show(results.median(case, BASE, metric)),
+                     *(show_ratio(results.ratio(case, name, metric)) for name in others)])
+    rows.append(["geometric mean", "",
+                 *(show_mean(*results.mean(name, metric)) for name in others)])
+    return rows
+
+
+def time_table(results, metric="cpu"):
+    return ratio_table(results, metric, "stock, s/loop", show_seconds)
+
+
+def memory_table(results):
+    return ratio_table(results, "peak_rss", "stock, MiB", show_mebibytes)
+
+
+def live_table(results):
+    """What snapshots take, for the cases that keep many blocks."""
+    rows = [["case", "configuration", "live blocks", "tracer B/block", "RSS B/block",
+             "picture s", "snapshot s", "MiB", "statistics s", "MiB"]]
+    for case in results.cases:
+        if not results.facts[case]["live"]:
+            continue
+        base = results.median(case, BASE, "peak_rss")
+        for name in results.configurations:
+            def median(metric):
+                return results.median(case, name, metric)
+            blocks, tracer = median("blocks"), results.bytes_per_block(case, name)
+            if median("snapshot_cpu") is None:
+                continue
+            extra = (median("peak_rss") - base) / blocks if blocks and base else None
+            rows.append([case, results.labels[name], f"{blocks:.0f}" if blocks else NONE,
+                         show_mean(tracer, False, 1), NONE if extra is None else f"{extra:.1f}",
+                         show_seconds(median("picture_cpu")),
+                         show_seconds(median("snapshot_cpu")),
+                         show_mebibytes(median("snapshot_rss")),
+                         show_seconds(median("statistics_cpu")),
+                         show_mebibytes(median("statistics_rss"))])
+    return rows
+
+
+FORMS = {"ratio": "{:.3f}", "instructions": "{:.4f}", "bytes": "{:.2f}", "ms": "{:.2f}",
+         "percent": "{:.2f}"}
+
+
+def reach_table(rows):
+    table = [["target", "at most", "measured", "reached", "note"]]
+    for row in rows:
+        value = NONE if row.value is None else FORMS[row.form].format(row.value)
+        table.append([row.what, f"{row.target:g}", (">" if row.bound else "") + value,
+                      MARKS[reached(row)], row.detail])
+    return table
+
+
+def counts_table(data):
+    """Instruction counts, from the file of Tools/bench/callgrind."""
+    rows = [["case", "configuration", "start-up Ir", "ratio", "workload Ir", "ratio"]]
+    for row in data["rows"]:
+        rows.append([row["case"], row["label"], f"{row['startup']}", f"{row['startup_ratio']:.4f}",
+                     f"{row['workload']}", f"{row['ratio']:.4f}"])
+    return rows
+
+
+def suite_table(data):
+    """Benchmarks by configurations, from the file of Tools/bench/pyperformance-run."""
+    others = [name for name in data["configurations"] if name != BASE]
+    rows = [["benchmark", "stock, s", *(data["labels"][name] for name in others)]]
+    for row in data["rows"]:
+        rows.append([row["benchmark"], f"{row['seconds']:.5g}",
+                     *(show_mean(row["ratios"].get(name), False) for name in others)])
+    rows.append(["geometric mean", "",
+                 *(show_mean(data["means"].get(name), False, 3) for name in others)])
+    return rows
+
+
+# ----------------------------------------------------------------------- pieces
+
+def facts(data):
+    """(name, reStructuredText) of machine and builds, for any of the JSON files."""
+    machine = data["machine"]
+    found = [("Processor", f"{machine['cpu']}, {machine['cores']} cores")]
+    if machine["memory"]:
+        found.append(("Memory", f"{machine['memory'] / 2**30:.0f} GiB"))
+    found.append(("System", f"{machine['system']}, {machine['libc']}"))
+    for name, build in data["builds"].items():
+        found.append((f"Compiler, {name}", f"{build['cc']} ({build['compiler']})"))
+        found.append((f"Flags, {name}", f"``{build['flags']}``"))
+        if build["arguments"]:
+            found.append((f"Configured, {name}", f"``{build['arguments']}``"))
+    randomised = {"0": "off", "1": "on", "2": "on"}.get(machine["address_randomisation"], "unknown")
+    found += [("Addresses", f"randomisation {randomised}"),
+              ("Load before", f"{machine['load']}"),
+              ("Date", machine["date"]), ("Commit", machine["commit"] or "none"),
+              ("Command", f"``{data['command']}``")]
+    return found
+
+
+def count_rounds(results):
+    return f"{results.rounds} round{'s' if results.rounds != 1 else ''}"
+
+
+def notes(results):
+    """Sentences that belong under the tables."""
+    found = [f"Medians of {count_rounds(results)}; ratios to the untraced stock build in the"
+             " same round; CPU time unless said otherwise."]
+    if results.rounds < 5:
+        found.append("Fewer than five rounds: for a first look only.")
+    spread = results.spread()
+    if spread:
+        found.append(f"The middle half of a cell's ratios spans {100 * spread[0]:.1f} % of it"
+                     f" (median cell; widest {100 * spread[1]:.1f} %).")
+    if results.data["skipped"]:
+        found.append(f"For want of time, {results.data['skipped']} cells of stock with tracing on"
+                     " were left out.")
+    for name, reason in results.absent.items():
+        found.append(f"Absent: {results.labels[name]} ({reason}).")
+    return found
+
+
+def print_report(results, callgrind=None, pyperformance=None, *, file):
+    """Everything, for a terminal."""
+    def section(title, text):
+        print(f"\n{title}\n\n{text}", file=file)
+
+    section("CPU time", aligned(time_table(results)))
+    section("Wall time, geometric means", aligned([time_table(results, "wall")[index]
+                                                   for index in (0, -1)]))
+    section("Peak resident memory", aligned(memory_table(results)))
+    live = live_table(results)
+    if len(live) > 1:
+        section("Live blocks and snapshots", aligned(live))
+    if callgrind:
+        section("Instructions", aligned(counts_table(callgrind)))
+    if pyperformance:
+        section("pyperformance", aligned(suite_table(pyperformance)))
+    section("Reach", aligned(reach_table(reach(results, callgrind, pyperformance))))
+    print("\n" + "\n".join(notes(results)), file=file)
+
+
+def heading(title, mark):
+    return f"{title}\n{mark * len(title)}\n"
+
+
+def facts_list(data):
+    return "\n".join(f":{name}: {text}" for name, text in facts(data)) + "\n"
+
+
+def rst_of_results(results, picture, callgrind=None, pyperformance=None):
+    """A section of the documentation; `picture` is the name of the plot or None."""
+    parts = [heading(f"The cases, {results.data['label']}", "="), facts_list(results.data)]
+    if picture:
+        parts.append(f".. image:: {picture}\n   :width: 100%\n"
+                     "   :alt: CPU time and peak memory of every case, as ratios\n")
+    parts += ["\n".join(notes(results)) + "\n",
+              heading("Reach", "-"),
+              simple_table(reach_table(reach(results, callgrind, pyperformance))) + "\n",
+              heading("CPU time", "-"), simple_table(time_table(results)) + "\n",
+              heading("Wall time", "-"), simple_table(time_table(results, "wall")) + "\n",
+              heading("Peak resident memory", "-"), simple_table(memory_table(results)) + "\n"]
+    live = live_table(results)
+    if len(live) > 1:
+        parts += [heading("Live blocks and snapshots", "-"), simple_table(live) + "\n"]
+    parts += [heading("What the cases do", "-"),
+              "\n".join(f"``{row['name']}``\n    {row['text']}\n" for row in results.data["cases"])]
+    return "\n".join(parts)
+
+
+def rst_of_table(title, data, rows):
+    return "\n".join([heading(title, "="), facts_list(data), simple_table(rows) + "\n"])
