@@ -276,7 +276,8 @@ capture_any(enum access access)
     if (tstate == NULL) {
         tstate = _PyTraceMalloc_DetachedThread();
     }
-    return _PyTraceMalloc_CaptureSlow(tstate, access);
+    return capture_verified(tstate,
+                            _PyTraceMalloc_CaptureSlow(tstate, access));
 }
 
 

@@ -457,9 +457,9 @@ cache_find(struct _PyTraceMalloc_ThreadCache *cache,
 
 #ifdef Py_TRACEMALLOC_VERIFY
 
-/* Compare with what a walk of the whole stack finds. */
-static void
-capture_verify(PyThreadState *tstate, const struct path_entry *entry)
+void
+_PyTraceMalloc_VerifyCapture(PyThreadState *tstate,
+                             const struct path_entry *entry)
 {
     static uint64_t captures;
     captures++;
@@ -508,8 +508,6 @@ capture_verify(PyThreadState *tstate, const struct path_entry *entry)
     }
 }
 
-#else
-#  define capture_verify(tstate, entry)
 #endif
 
 
@@ -593,7 +591,6 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
     if (entry->context == NULL && entry_find_context(entry, access) == NULL) {
         return NULL;
     }
-    capture_verify(tstate, entry);
     return entry;
 }
 

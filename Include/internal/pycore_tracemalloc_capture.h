@@ -24,6 +24,12 @@ struct _PyTraceMalloc_ThreadCache {
 extern const struct path_entry *_PyTraceMalloc_CaptureSlow(
     PyThreadState *tstate, enum access access);
 
+#ifdef Py_TRACEMALLOC_VERIFY
+/* Walk the whole stack and compare; abort if the entry is wrong. */
+extern void _PyTraceMalloc_VerifyCapture(PyThreadState *tstate,
+                                         const struct path_entry *entry);
+#endif
+
 /* Forget all call sites met before; needs access. */
 extern void _PyTraceMalloc_ForgetSites(void);
 
@@ -77,9 +83,8 @@ entry_recall(struct path_entry *entry, const _Py_CODEUNIT *instruction,
    frame is the one of the last capture, at the same place or at one that was
    met before. */
 static inline const struct path_entry *
-capture(PyThreadState *tstate, enum access access)
+capture_unverified(PyThreadState *tstate, enum access access)
 {
-#ifndef Py_TRACEMALLOC_VERIFY
     const struct _PyTraceMalloc_ThreadCache *cache =
         ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
     const _PyInterpreterFrame *frame = tstate->current_frame;
@@ -115,8 +120,26 @@ capture(PyThreadState *tstate, enum access access)
         }
     }
 slow:
-#endif
     return _PyTraceMalloc_CaptureSlow(tstate, access);
+}
+
+
+static inline const struct path_entry *
+capture_verified(PyThreadState *tstate, const struct path_entry *entry)
+{
+#ifdef Py_TRACEMALLOC_VERIFY
+    if (entry != NULL && tstate != NULL) {
+        _PyTraceMalloc_VerifyCapture(tstate, entry);
+    }
+#endif
+    return entry;
+}
+
+
+static inline const struct path_entry *
+capture(PyThreadState *tstate, enum access access)
+{
+    return capture_verified(tstate, capture_unverified(tstate, access));
 }
 
 #endif  /* !Py_INTERNAL_TRACEMALLOC_CAPTURE_H */

@@ -179,7 +179,8 @@ class FunctionTests(CaptureTest):
             del inner, outer
 
     def test_lambdas_on_one_line(self):
-        pair = (lambda n: self.seen(bytearray(n))), (lambda n: pair[0](n) and self.seen(bytearray(n)))
+        seen = self.seen
+        pair = (lambda n: seen(bytearray(n))), (lambda n: pair[0](n) and seen(bytearray(n)))
         for number in range(1, WARM):
             pair[number % 2](number); pair[1](number)
 
@@ -798,8 +799,8 @@ class CodeTests(CaptureTest):
 
     def test_lines_far_apart(self):
         self.run_source("def far():\n    seen(bytearray(1))\n" + "\n" * 70_000
-                        + "    seen(bytearray(2))\n    return seen(bytearray(3))\nfar()\nseen(bytearray(4))\n",
-                        "far apart")
+                        + "    seen(bytearray(2))\n    return seen(bytearray(3))\n"
+                        + "far()\nseen(bytearray(4))\n", "far apart")
         self.check()
         self.run_source("def near():\n    seen(bytearray(1))\n    x = 1\n" + "    x = x, 1\n" * 300
                         + "    seen(bytearray(2))\nnear()\n" + "\n" * 66_000 + "near()\n", "near")
@@ -1233,13 +1234,13 @@ class ThreadTests(CaptureTest):
     def test_allocations_without_the_gil(self):
         testcapi = import_helper.import_module("_testcapi")
         internal = import_helper.import_module("_testinternalcapi")
-        domain = 77
+        note, domain = testcapi.tracemalloc_track, 77
         released = []
 
         def track(address, depth):
             if depth:
                 return track(address, depth - 1)
-            testcapi.tracemalloc_track(domain, address, 10, True); stack = stack_of(sys._getframe())
+            note(domain, address, 10, True); stack = stack_of(sys._getframe())
             released.append((address, stack))
 
         def work(first):
