@@ -329,8 +329,9 @@ context_save_peak(struct context *context, struct traced_bytes *bytes)
     bytes->saved = bytes->epoch;
 }
 
+/* More is live from now on: a new maximum, or a change within the epoch. */
 static inline void
-count_alloc(struct traced_bytes *bytes, struct context *context, size_t size)
+count_rise(struct traced_bytes *bytes, struct context *context, size_t size)
 {
     bytes->current += size;
     if (bytes->current > bytes->peak) {
@@ -340,6 +341,12 @@ count_alloc(struct traced_bytes *bytes, struct context *context, size_t size)
     else if (context->epoch != bytes->epoch) {
         context_save_peak(context, bytes);
     }
+}
+
+static inline void
+count_alloc(struct traced_bytes *bytes, struct context *context, size_t size)
+{
+    count_rise(bytes, context, size);
     context->allocated_blocks++;
     context->allocated_bytes += size;
 }
@@ -355,13 +362,14 @@ count_free(struct traced_bytes *bytes, struct context *context, size_t size)
     bytes->current -= size;
 }
 
-/* Take back a count_free(): the block is still there. */
+/* Take back a count_free(): the block is still there.  Others may have counted
+   in between. */
 static inline void
 uncount_free(struct traced_bytes *bytes, struct context *context, size_t size)
 {
+    count_rise(bytes, context, size);
     context->freed_blocks--;
     context->freed_bytes -= size;
-    bytes->current += size;
 }
 
 /* Live blocks and bytes at the peak. */

@@ -1,0 +1,98 @@
+/* What every test of the core uses: checks, random numbers, and the memory
+   functions that the core calls in place of the C library's. */
+
+#ifndef CORE_CHECK_H
+#define CORE_CHECK_H
+
+#include "pycore_tracemalloc_core.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+/* --- tests --------------------------------------------------------------- */
+
+struct test {
+    const char *name;
+    void (*run)(void);
+};
+
+/* One list per file, each ending with an entry without a name. */
+extern const struct test sources_tests[];
+extern const struct test contexts_tests[];
+extern const struct test blocks_tests[];
+extern const struct test cells_tests[];
+extern const struct test counting_tests[];
+extern const struct test reclaim_tests[];
+extern const struct test frozen_tests[];
+extern const struct test memory_tests[];
+extern const struct test random_tests[];
+extern const struct test threads_tests[];
+
+struct test_options {
+    uint64_t seed;
+    int quick;
+};
+extern struct test_options test_options;
+
+/* A test that fails a check ends there: its process does. */
+extern _Noreturn void check_failed(const char *file, int line,
+                                   const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#define CHECK(expression) \
+    ((expression) ? (void)0 \
+     : check_failed(__FILE__, __LINE__, "not so: %s", #expression))
+
+#define CHECK_EQUAL(left, right) do { \
+        unsigned long long left_ = (unsigned long long)(left); \
+        unsigned long long right_ = (unsigned long long)(right); \
+        if (left_ != right_) { \
+            check_failed(__FILE__, __LINE__, "%s is %llu, %s is %llu", \
+                         #left, left_, #right, right_); \
+        } \
+    } while (0)
+
+/* For the checkers of the core, which return NULL or what is wrong. */
+#define CHECK_SOUND(call) do { \
+        const char *fault_ = (call); \
+        if (fault_ != NULL) { \
+            check_failed(__FILE__, __LINE__, "%s", fault_); \
+        } \
+    } while (0)
+
+
+/* --- random numbers ------------------------------------------------------ */
+
+/* Each test begins with its own sequence, given by the seed and its name. */
+extern uint64_t random_bits(void);
+
+static inline uint32_t
+random_below(uint32_t limit)
+{
+    return (uint32_t)((random_bits() >> 32) * limit >> 32);
+}
+
+
+/* --- memory -------------------------------------------------------------- */
+
+/* The core is compiled with malloc=test_malloc and so on.  Fresh memory is
+   full of junk, freed memory too, and realloc always moves. */
+extern void *test_malloc(size_t size);
+extern void *test_calloc(size_t n, size_t size);
+extern void *test_realloc(void *p, size_t size);
+extern void *test_aligned_alloc(size_t alignment, size_t size);
+extern void test_free(void *p);
+
+/* Blocks and bytes that were asked for and not freed. */
+extern size_t test_live_blocks(void);
+extern size_t test_live_bytes(void);
+
+/* Let the n-th allocation from now on fail, counted from 0; with `onward` all
+   behind it too. */
+extern void test_fail_after(size_t n, int onward);
+extern void test_fail_never(void);
+
+/* How many allocations were made to fail since the test began. */
+extern size_t test_failures(void);
+
+#endif  /* !CORE_CHECK_H */

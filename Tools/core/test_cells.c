@@ -1,0 +1,271 @@
+/* Cells: rows in chunks, their reuse, and the walk over them. */
+
+#include "check.h"
+
+#include <string.h>
+
+static struct cell_store store;
+
+enum { MAX_ROWS = 6000 };
+static struct {
+    uint32_t number;            /* 0: free */
+    uintptr_t pool;
+    unsigned size_class;
+} rows[MAX_ROWS];
+
+/* What a pool of 16 KiB holds of each class, give or take. */
+static unsigned
+class_cells(unsigned size_class)
+{
+    return (16384 - 48) / (16 * (size_class + 1));
+}
+
+
+static uint32_t
+row_begin(size_t i, unsigned size_class)
+{
+    uintptr_t pool = 16384 * (i + 1);
+    uint32_t number = _PyTraceMalloc_AddRow(&store, pool, size_class,
+                                            class_cells(size_class));
+    CHECK(number != 0);
+    const struct cell_row *row = row_at(&store, number);
+    CHECK_EQUAL(row->pool, pool);
+    CHECK_EQUAL(row->size_class, size_class);
+    CHECK_EQUAL(row->ncells, class_cells(size_class));
+    CHECK_EQUAL((uintptr_t)row % ROW_UNIT, 0);
+    for (unsigned cell = 0; cell < row->ncells; cell++) {
+        CHECK_EQUAL(row->cells[cell], 0);
+    }
+    rows[i].number = number;
+    rows[i].pool = pool;
+    rows[i].size_class = size_class;
+    return number;
+}
+
+
+/* Cells carry the row's own number: rows that overlap would show. */
+static void
+row_fill(size_t i)
+{
+    struct cell_row *row = row_at(&store, rows[i].number);
+    for (unsigned cell = 0; cell < row->ncells; cell++) {
+        row->cells[cell] = rows[i].number + (cell << 20);
+    }
+}
+
+
+static void
+row_end(size_t i)
+{
+    const struct cell_row *row = row_at(&store, rows[i].number);
+    for (unsigned cell = 0; cell < row->ncells; cell++) {
+        CHECK_EQUAL(row->cells[cell], rows[i].number + (cell << 20));
+    }
+    _PyTraceMalloc_FreeRow(&store, rows[i].number);
+    rows[i].number = 0;
+}
+
+
+static void
+walk_compare(size_t n)
+{
+    size_t expected = 0, walked = 0;
+    for (size_t i = 0; i < n; i++) {
+        expected += rows[i].number != 0;
+    }
+    uint32_t before = 0;
+    for (uint32_t number = 0;
+         (number = _PyTraceMalloc_NextRow(&store, number)) != 0;)
+    {
+        CHECK(number > before);
+        before = number;
+        size_t i = row_at(&store, number)->pool / 16384 - 1;
+        CHECK(i < n && rows[i].number == number);
+        walked++;
+    }
+    CHECK_EQUAL(walked, expected);
+    CHECK_EQUAL(store.rows, expected);
+    CHECK_EQUAL(_PyTraceMalloc_SizeOfCells(&store), test_live_bytes());
+}
+
+
+static void
+test_packing(void)
+{
+    uint32_t cell = CELL((1u << 25) - 1, MAX_SLACK);
+    CHECK_EQUAL(cell, UINT32_MAX);
+    CHECK_EQUAL(CELL_CONTEXT(cell), (1u << 25) - 1);
+    CHECK_EQUAL(CELL_SLACK(cell), MAX_SLACK);
+    cell = CELL(5, 9);
+    CHECK_EQUAL(CELL_CONTEXT(cell), 5);
+    CHECK_EQUAL(CELL_SLACK(cell), 9);
+    CHECK(MAX_CONTEXTS <= (size_t)1 << 25);
+}
+
+
+static void
+test_empty_store(void)
+{
+    _PyTraceMalloc_InitCells(&store);
+    CHECK_EQUAL(_PyTraceMalloc_NextRow(&store, 0), 0);
+    CHECK_EQUAL(_PyTraceMalloc_SizeOfCells(&store), 0);
+    _PyTraceMalloc_FiniCells(&store);
+}
+
+
+static void
+test_rows_of_every_class(void)
+{
+    _PyTraceMalloc_InitCells(&store);
+    size_t n = 0;
+    /* Enough for several chunks. */
+    while (store.nchunks < 5) {
+        row_begin(n, (unsigned)(n % 32));
+        row_fill(n);
+        n++;
+        CHECK(n < MAX_ROWS);
+    }
+    walk_compare(n);
+    for (size_t i = 0; i < n; i++) {
+        row_end(i);
+    }
+    walk_compare(n);
+    _PyTraceMalloc_FiniCells(&store);
+    CHECK_EQUAL(test_live_blocks(), 0);
+    CHECK_EQUAL(_PyTraceMalloc_NextRow(&store, 0), 0);
+}
+
+
+static void
+test_walk_over_holes(void)
+{
+    _PyTraceMalloc_InitCells(&store);
+    size_t n = 400;
+    for (size_t i = 0; i < n; i++) {
+        row_begin(i, random_below(32));
+        row_fill(i);
+    }
+    walk_compare(n);
+    for (size_t left = n; left > 0;) {
+        size_t i = random_below((uint32_t)n);
+        if (rows[i].number != 0) {
+            row_end(i);
+            left--;
+            walk_compare(n);
+        }
+    }
+    _PyTraceMalloc_FiniCells(&store);
+}
+
+
+static void
+test_reuse_by_class(void)
+{
+    _PyTraceMalloc_InitCells(&store);
+    uint32_t small = row_begin(0, 0), large = row_begin(1, 31);
+    uint32_t other = row_begin(2, 0);
+    row_fill(0);
+    row_fill(1);
+    row_fill(2);
+    row_end(0);
+    row_end(1);
+    /* Another class gets another row, the same class gets its own again. */
+    uint32_t between = row_begin(3, 15);
+    CHECK(between != small && between != large && between != other);
+    CHECK_EQUAL(row_begin(4, 31), large);
+    CHECK_EQUAL(row_begin(5, 0), small);
+    row_fill(3);
+    row_fill(4);
+    row_fill(5);
+    row_end(5);
+    row_end(2);
+    uint32_t first = row_begin(6, 0), second = row_begin(7, 0);
+    CHECK((first == small && second == other)
+          || (first == other && second == small));
+    walk_compare(8);
+    _PyTraceMalloc_FiniCells(&store);
+}
+
+
+/* Chunks that are filled to the last unit have no header of zeros. */
+static void
+test_full_chunk(void)
+{
+    /* 12 cells and the header fill one unit. */
+    size_t units = (size_t)1 << ROWS_SHIFT;
+    _PyTraceMalloc_InitCells(&store);
+    for (size_t i = 0; i < 2 * units - 1; i++) {
+        CHECK_EQUAL(_PyTraceMalloc_AddRow(&store, 64 * (i + 1), 40, 12),
+                    i + 1);
+    }
+    CHECK_EQUAL(store.nchunks, 2);
+    CHECK_EQUAL(store.next, units);
+    uint32_t number = 0;
+    for (size_t i = 0; i < 2 * units - 1; i++) {
+        number = _PyTraceMalloc_NextRow(&store, number);
+        CHECK_EQUAL(number, i + 1);
+    }
+    CHECK_EQUAL(_PyTraceMalloc_NextRow(&store, number), 0);
+    /* One cell more takes two units. */
+    uint32_t wide = _PyTraceMalloc_AddRow(&store, 64, 41, 13);
+    CHECK_EQUAL(wide, 2 * units);
+    CHECK_EQUAL(_PyTraceMalloc_AddRow(&store, 64, 41, 13), 2 * units + 2);
+    _PyTraceMalloc_FiniCells(&store);
+}
+
+
+static void
+test_random_rows(void)
+{
+    _PyTraceMalloc_InitCells(&store);
+    memset(rows, 0, sizeof(rows));
+    size_t n = 500;
+    int rounds = test_options.quick ? 5000 : 20000;
+    for (int round = 0; round < rounds; round++) {
+        size_t i = random_below((uint32_t)n);
+        if (rows[i].number != 0) {
+            row_end(i);
+        }
+        else {
+            /* Few classes in one stretch, so that rows come again. */
+            row_begin(i, (random_below(4) + (unsigned)round / 1000) % 32);
+            row_fill(i);
+        }
+        if (round % 50 == 0) {
+            walk_compare(n);
+        }
+    }
+    walk_compare(n);
+    _PyTraceMalloc_FiniCells(&store);
+}
+
+
+static void
+test_rows_run_out(void)
+{
+    _PyTraceMalloc_InitCells(&store);
+    uint32_t number = row_begin(0, 0);
+    uint32_t nchunks = store.nchunks, next = store.next;
+    store.nchunks = MAX_ROW_CHUNKS;
+    store.next = 1u << ROWS_SHIFT;
+    CHECK_EQUAL(_PyTraceMalloc_AddRow(&store, 64, 1, 20), 0);
+    CHECK_EQUAL(store.rows, 1);
+    _PyTraceMalloc_FreeRow(&store, number);
+    CHECK_EQUAL(_PyTraceMalloc_AddRow(&store, 64, 0, class_cells(0)), number);
+    store.nchunks = nchunks;
+    store.next = next;
+    _PyTraceMalloc_FiniCells(&store);
+}
+
+
+const struct test cells_tests[] = {
+    {"a cell packs context and slack", test_packing},
+    {"an empty store has no rows", test_empty_store},
+    {"rows of every class, over several chunks", test_rows_of_every_class},
+    {"the walk over rows skips holes", test_walk_over_holes},
+    {"rows are given again to their class only", test_reuse_by_class},
+    {"a chunk that is full to the last unit", test_full_chunk},
+    {"random rows against a list", test_random_rows},
+    {"no numbers for rows are left", test_rows_run_out},
+    {NULL, NULL},
+};

@@ -1,0 +1,464 @@
+/* Contexts: the path tree, its indexes, domains, and what happens when the
+   numbers run out. */
+
+#include "check.h"
+
+static struct context_tree tree;
+
+
+static void
+tree_begin(void)
+{
+    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
+}
+
+
+static void
+tree_end(void)
+{
+    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_EQUAL(_PyTraceMalloc_SizeOfContexts(&tree), test_live_bytes());
+    _PyTraceMalloc_FiniContexts(&tree);
+    CHECK_EQUAL(_PyTraceMalloc_SizeOfContexts(&tree), 0);
+}
+
+
+static void
+test_begins_with_root_and_unknown(void)
+{
+    tree_begin();
+    CHECK_EQUAL(path_at(&tree, PATH_ROOT)->depth, 0);
+    CHECK_EQUAL(tree.paths.live, 1);
+    CHECK_EQUAL(tree.contexts.live, 1);
+    const struct context *unknown = context_at(&tree, CONTEXT_UNKNOWN);
+    CHECK_EQUAL(unknown->path, PATH_ROOT);
+    CHECK_EQUAL(context_depth(&tree, unknown), 0);
+    CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, CODE_NONE, 0, 0),
+                CONTEXT_UNKNOWN);
+    tree_end();
+}
+
+
+static void
+test_find_and_add(void)
+{
+    tree_begin();
+    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, PATH_ROOT, 1, 10), PATH_NONE);
+    path_id outer = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 10);
+    path_id inner = _PyTraceMalloc_AddPath(&tree, outer, 1, 10);
+    CHECK(outer > PATH_ROOT && inner > PATH_ROOT && inner != outer);
+    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, PATH_ROOT, 1, 10), outer);
+    CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 10), outer);
+    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, outer, 1, 10), inner);
+    CHECK_EQUAL(path_at(&tree, inner)->depth, 2);
+    CHECK_EQUAL(path_at(&tree, inner)->parent, outer);
+
+    /* Each part of the key tells apart. */
+    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, outer, 2, 10), PATH_NONE);
+    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, outer, 1, 11), PATH_NONE);
+    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, inner, 1, 10), PATH_NONE);
+
+    context_id context = _PyTraceMalloc_AddContext(&tree, inner, 7, 3, 20);
+    CHECK(context > CONTEXT_UNKNOWN);
+    CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, inner, 7, 3, 20), context);
+    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, inner, 7, 3, 20), context);
+    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, outer, 7, 3, 20), 0);
+    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, inner, 8, 3, 20), 0);
+    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, inner, 7, 4, 20), 0);
+    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, inner, 7, 3, 21), 0);
+    CHECK_EQUAL(context_depth(&tree, context_at(&tree, context)), 3);
+    CHECK_EQUAL((uintptr_t)context_at(&tree, context) % 64, 0);
+    CHECK_EQUAL(context_at(&tree, context)->allocated_blocks, 0);
+    CHECK_EQUAL(context_at(&tree, context)->epoch, 0);
+    tree_end();
+}
+
+
+static void
+test_extreme_keys(void)
+{
+    tree_begin();
+    path_id path = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, MAX_CODES - 1,
+                                          INT32_MAX);
+    uint32_t site = CONTEXT_SITE(MAX_UNIT, MAX_DOMAINS - 1);
+    context_id context = _PyTraceMalloc_AddContext(&tree, path, MAX_CODES - 1,
+                                                   site, INT32_MAX);
+    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, path, MAX_CODES - 1, site,
+                                           INT32_MAX), context);
+    CHECK_EQUAL(context_at(&tree, context)->site >> 24, MAX_DOMAINS - 1);
+    CHECK_EQUAL(context_at(&tree, context)->site & MAX_UNIT, MAX_UNIT);
+    /* Line 0 is a line. */
+    CHECK(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 0) != PATH_NONE);
+    tree_end();
+}
+
+
+/* A tree with paths of every shape: node i hangs under a node before it. */
+static path_id parents[20000];
+
+static void
+test_growth(void)
+{
+    uint32_t n = 20000;
+    if (n > MAX_CONTEXTS / 2) {
+        n = MAX_CONTEXTS / 2;
+    }
+    tree_begin();
+    const struct path *root = path_at(&tree, PATH_ROOT);
+    const struct context *unknown = context_at(&tree, CONTEXT_UNKNOWN);
+    for (uint32_t i = 0; i < n; i++) {
+        parents[i] = PATH_ROOT + random_below(i + 1);
+        CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, parents[i], i + 1, 5),
+                    PATH_ROOT + 1 + i);
+        CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT + 1 + i, 1, i,
+                                              6),
+                    CONTEXT_UNKNOWN + 1 + i);
+    }
+    /* Indexes were replaced on the way, and wait for their readers. */
+    CHECK(tree.replaced != NULL);
+    CHECK_EQUAL(_PyTraceMalloc_SizeOfContexts(&tree), test_live_bytes());
+    _PyTraceMalloc_FreeReplaced(&tree);
+    CHECK(tree.replaced == NULL);
+    for (uint32_t i = 0; i < n; i++) {
+        CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, parents[i], i + 1, 5),
+                    PATH_ROOT + 1 + i);
+        CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, PATH_ROOT + 1 + i, 1, i,
+                                               6),
+                    CONTEXT_UNKNOWN + 1 + i);
+    }
+    CHECK(root == path_at(&tree, PATH_ROOT));
+    CHECK(unknown == context_at(&tree, CONTEXT_UNKNOWN));
+    CHECK_EQUAL(tree.paths.live, n + 1);
+    CHECK_EQUAL(tree.contexts.live, n + 1);
+    tree_end();
+}
+
+
+static void
+test_replaced_indexes_stay_readable(void)
+{
+    tree_begin();
+    path_id path = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 1);
+    const struct number_index *before = tree.paths.index;
+    size_t mask = before->mask;
+    for (int32_t line = 2; tree.paths.index == before; line++) {
+        CHECK(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, line) != PATH_NONE);
+    }
+    /* A reader that came before still gets its answers from it. */
+    CHECK_EQUAL(before->mask, mask);
+    size_t named = 0;
+    for (size_t i = 0; i <= mask; i++) {
+        named += before->slots[i] == path;
+    }
+    CHECK_EQUAL(named, 1);
+    tree_end();
+}
+
+
+static void
+test_deep_path(void)
+{
+    uint32_t n = MAX_PATHS - 2 < 70000 ? MAX_PATHS - 2 : 70000;
+    tree_begin();
+    path_id path = PATH_ROOT;
+    for (uint32_t i = 0; i < n; i++) {
+        path = _PyTraceMalloc_AddPath(&tree, path, 1, 1);
+        CHECK(path != PATH_NONE);
+    }
+    CHECK_EQUAL(path_at(&tree, path)->depth, n);
+    tree_end();
+}
+
+
+static void
+test_domains(void)
+{
+    tree_begin();
+    CHECK_EQUAL(_PyTraceMalloc_AddDomain(&tree, 0), 0);
+    CHECK_EQUAL(_PyTraceMalloc_AddDomain(&tree, UINT32_MAX), 1);
+    CHECK_EQUAL(_PyTraceMalloc_AddDomain(&tree, UINT32_MAX), 1);
+    for (uint32_t i = 2; i < MAX_DOMAINS - 1; i++) {
+        CHECK_EQUAL(_PyTraceMalloc_AddDomain(&tree, 1000 + i), i);
+    }
+    /* From here on all share the last number. */
+    for (uint32_t i = 0; i < 1000; i++) {
+        CHECK_EQUAL(_PyTraceMalloc_AddDomain(&tree, 5000 + i),
+                    MAX_DOMAINS - 1);
+    }
+    for (uint32_t i = 2; i < MAX_DOMAINS - 1; i++) {
+        CHECK_EQUAL(_PyTraceMalloc_AddDomain(&tree, 1000 + i), i);
+        CHECK_EQUAL(tree.domains[i], 1000 + i);
+    }
+    CHECK_EQUAL(_PyTraceMalloc_AddDomain(&tree, 0), 0);
+    tree_end();
+
+    /* Another tree has other domains. */
+    tree_begin();
+    CHECK_EQUAL(_PyTraceMalloc_AddDomain(&tree, 5000), 1);
+    tree_end();
+}
+
+
+static void
+test_numbers_change_meaning(void)
+{
+    tree_begin();
+    uint32_t generation = tree.generation;
+    tree_end();
+    CHECK(tree.generation != generation);
+    tree_begin();
+    CHECK(tree.generation != generation);
+    tree_end();
+}
+
+
+static void
+test_unused_numbers_come_again(void)
+{
+    enum { N = 100 };
+    tree_begin();
+    for (uint32_t i = 0; i < N; i++) {
+        CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, i), 2 + i);
+        CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, 2 + i, 1, 0, 0), 2 + i);
+        struct context *context = context_at(&tree, 2 + i);
+        context->allocated_blocks = context->freed_blocks = 1;
+        context->allocated_bytes = context->freed_bytes = 10;
+        context->epoch = 77;
+    }
+    for (uint32_t i = 0; i < N; i += 3) {
+        _PyTraceMalloc_FreeContext(&tree, 2 + i);
+        _PyTraceMalloc_FreePath(&tree, 2 + i);
+    }
+    CHECK_EQUAL(tree.reclaimed_blocks, (N + 2) / 3);
+    CHECK_EQUAL(tree.reclaimed_bytes, (N + 2) / 3 * 10);
+    CHECK_EQUAL(_PyTraceMalloc_Reindex(&tree), 0);
+    _PyTraceMalloc_FreeReplaced(&tree);
+    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    for (uint32_t i = 0; i < N; i++) {
+        int gone = i % 3 == 0;
+        CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, PATH_ROOT, 1, i),
+                    gone ? PATH_NONE : 2 + i);
+        CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, 2 + i, 1, 0, 0),
+                    gone ? CONTEXT_NONE : 2 + i);
+    }
+    for (uint32_t i = 0; i < N; i += 3) {
+        path_id path = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 2, i);
+        CHECK(path < 2 + N && (path - 2) % 3 == 0);
+        context_id id = _PyTraceMalloc_AddContext(&tree, path, 1, 0, 0);
+        CHECK(id < 2 + N && (id - 2) % 3 == 0);
+        CHECK_EQUAL(context_at(&tree, id)->allocated_blocks, 0);
+        CHECK_EQUAL(context_at(&tree, id)->epoch, 0);
+    }
+    CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 3, 0), 2 + N);
+    CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, 3, 0, 0), 2 + N);
+    tree_end();
+}
+
+
+static void
+test_indexes_shrink(void)
+{
+    tree_begin();
+    size_t smallest = tree.paths.index->mask;
+    for (uint32_t i = 0; i < 10000; i++) {
+        CHECK(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, i) != PATH_NONE);
+        CHECK(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, 1, i, 1)
+              != CONTEXT_NONE);
+    }
+    CHECK(tree.paths.index->mask > smallest);
+    for (uint32_t i = 0; i < 10000; i++) {
+        _PyTraceMalloc_FreePath(&tree, 2 + i);
+        _PyTraceMalloc_FreeContext(&tree, 2 + i);
+    }
+    CHECK_EQUAL(_PyTraceMalloc_Reindex(&tree), 0);
+    CHECK_EQUAL(tree.paths.index->mask, smallest);
+    CHECK_EQUAL(tree.contexts.index->mask, smallest);
+    tree_end();
+}
+
+
+/* Only the numbers that exist: what the index finds is checked elsewhere. */
+static void
+check_chain(path_id path, uint32_t depth)
+{
+    CHECK_EQUAL(path_at(&tree, path)->depth, depth);
+    while (path != PATH_ROOT) {
+        CHECK_EQUAL(path_at(&tree, path)->line, depth);
+        depth--;
+        path = path_at(&tree, path)->parent;
+    }
+    CHECK_EQUAL(depth, 0);
+}
+
+
+static void
+test_empty_indexes(void)
+{
+    enum { N = 50 };
+    static path_id old[N + 1], new[N + 1];
+    tree_begin();
+    old[0] = new[0] = PATH_ROOT;
+    for (int i = 1; i <= N; i++) {
+        old[i] = _PyTraceMalloc_AddPath(&tree, old[i - 1], 1, i);
+    }
+    context_id before = _PyTraceMalloc_AddContext(&tree, old[N], 1, 2, 3);
+    _PyTraceMalloc_EmptyIndexes(&tree);
+    for (int i = 1; i <= N; i++) {
+        CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, old[i - 1], 1, i), 0);
+    }
+    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, old[N], 1, 2, 3), 0);
+
+    /* Who has a number can still read it, and the same chain can be added. */
+    for (int i = 1; i <= N; i++) {
+        new[i] = _PyTraceMalloc_AddPath(&tree, new[i - 1], 1, i);
+        CHECK(new[i] != PATH_NONE && new[i] != old[i]);
+        CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, new[i - 1], 1, i), new[i]);
+    }
+    context_id after = _PyTraceMalloc_AddContext(&tree, new[N], 1, 2, 3);
+    CHECK(after != before);
+    check_chain(context_at(&tree, before)->path, N);
+    check_chain(context_at(&tree, after)->path, N);
+
+    /* When the lost ones are gone, all is as it should be. */
+    _PyTraceMalloc_FreeContext(&tree, before);
+    for (int i = 1; i <= N; i++) {
+        _PyTraceMalloc_FreePath(&tree, old[i]);
+    }
+    CHECK_EQUAL(_PyTraceMalloc_Reindex(&tree), 0);
+    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, new[N], 1, 2, 3), after);
+    tree_end();
+}
+
+
+static void
+test_checker_sees_faults(void)
+{
+    tree_begin();
+    path_id outer = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 1);
+    path_id inner = _PyTraceMalloc_AddPath(&tree, outer, 1, 2);
+    path_id twin = _PyTraceMalloc_AddPath(&tree, outer, 1, 9);
+    context_id id = _PyTraceMalloc_AddContext(&tree, inner, 1, 0, 3);
+    CHECK(twin != PATH_NONE);
+    CHECK(_PyTraceMalloc_AddContext(&tree, inner, 1, 9, 3) != CONTEXT_NONE);
+    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    struct context *context = context_at(&tree, id);
+
+    path_at(&tree, inner)->depth = 7;
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    path_at(&tree, inner)->depth = 2;
+
+    /* Two with one key: one of them cannot be found. */
+    path_at(&tree, inner)->line = 9;
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    path_at(&tree, inner)->line = 2;
+
+    context->site = 9;
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    context->site = 0;
+
+    context->freed_blocks = 1;
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    context->freed_blocks = 0;
+
+    context->allocated_bytes = 1;
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    context->allocated_bytes = 0;
+
+    struct number_index *index = tree.paths.index;
+    size_t at = 0;
+    while (index->slots[at] != inner) {
+        at++;
+    }
+    index->slots[at] = PATH_NONE;
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    index->slots[at] = inner;
+
+    tree.paths.live++;
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    tree.paths.live--;
+
+    tree.contexts.live++;
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    tree.contexts.live--;
+
+    /* A number that was freed, but stayed in the index. */
+    _PyTraceMalloc_FreeContext(&tree, id);
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK_EQUAL(_PyTraceMalloc_Reindex(&tree), 0);
+    tree_end();
+}
+
+
+static void
+test_checker_sees_more_bytes_freed(void)
+{
+    tree_begin();
+    struct context *context = context_at(&tree, CONTEXT_UNKNOWN);
+    context->allocated_blocks = 2;
+    context->freed_blocks = 1;
+    context->allocated_bytes = 10;
+    context->freed_bytes = 11;
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    context->freed_bytes = 10;
+    tree_end();
+}
+
+
+#ifdef Py_TRACEMALLOC_STRESS
+static void
+test_numbers_run_out(void)
+{
+    tree_begin();
+    for (uint32_t i = 1; tree.paths.live < MAX_PATHS - 1; i++) {
+        CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, i), i + 1);
+    }
+    for (uint32_t i = 1; tree.contexts.live < MAX_CONTEXTS - 1; i++) {
+        CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, 1, i, 1),
+                    i + 1);
+    }
+    for (uint32_t i = 0; i < 100; i++) {
+        CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 2, i), 0);
+        CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, 2, i, 1), 0);
+    }
+    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 5), 6);
+    CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, 1, 5, 1), 6);
+
+    /* One number is given back, and given again. */
+    _PyTraceMalloc_FreePath(&tree, 77);
+    _PyTraceMalloc_FreeContext(&tree, 78);
+    CHECK_EQUAL(_PyTraceMalloc_Reindex(&tree), 0);
+    CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 2, 1), 77);
+    CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 2, 2), 0);
+    CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, 77, 2, 1, 1), 78);
+    CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, 77, 2, 2, 1), 0);
+    tree_end();
+}
+#endif
+
+
+const struct test contexts_tests[] = {
+    {"a tree begins with the root and the unknown context",
+     test_begins_with_root_and_unknown},
+    {"what was added is found, and nothing else", test_find_and_add},
+    {"the largest codes, lines and sites", test_extreme_keys},
+    {"nodes grow, and never move", test_growth},
+    {"an index that was replaced can still be read",
+     test_replaced_indexes_stay_readable},
+    {"a path of 70,000 frames, or as many as there are numbers",
+     test_deep_path},
+    {"domains have numbers, the last stands for all that came late",
+     test_domains},
+    {"the generation tells one tree from the next",
+     test_numbers_change_meaning},
+    {"numbers given back come again, empty", test_unused_numbers_come_again},
+    {"indexes shrink with what they name", test_indexes_shrink},
+    {"empty indexes lose nobody's numbers", test_empty_indexes},
+    {"the checker sees what is broken", test_checker_sees_faults},
+    {"the checker sees more bytes freed than allocated",
+     test_checker_sees_more_bytes_freed},
+#ifdef Py_TRACEMALLOC_STRESS
+    {"numbers run out, and nothing breaks", test_numbers_run_out},
+#endif
+    {NULL, NULL},
+};

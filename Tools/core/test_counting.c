@@ -1,0 +1,288 @@
+/* Counting: what each context had when traced memory was highest, against a
+   model that copies all contexts at every new maximum. */
+
+#include "check.h"
+
+#include <string.h>
+
+enum { N = 40, MAX_LIVE = 3000 };
+
+static struct traced_bytes bytes;
+static struct context contexts[N];
+
+static struct {
+    uint64_t live_blocks[N], live_bytes[N];
+    uint64_t peak_blocks[N], peak_bytes[N];
+    uint64_t current, peak;
+    struct {
+        size_t size;
+        int context;
+    } blocks[MAX_LIVE];
+    size_t nblocks;
+} m;
+
+
+static void
+begin(void)
+{
+    memset(&bytes, 0, sizeof(bytes));
+    memset(contexts, 0, sizeof(contexts));
+    memset(&m, 0, sizeof(m));
+}
+
+
+static void
+model_copy(void)
+{
+    m.peak = m.current;
+    memcpy(m.peak_blocks, m.live_blocks, sizeof(m.peak_blocks));
+    memcpy(m.peak_bytes, m.live_bytes, sizeof(m.peak_bytes));
+}
+
+
+static void
+both_alloc(int context, size_t size)
+{
+    count_alloc(&bytes, &contexts[context], size);
+    m.live_blocks[context]++;
+    m.live_bytes[context] += size;
+    m.current += size;
+    if (m.current > m.peak) {
+        model_copy();
+    }
+}
+
+
+static void
+both_free(int context, size_t size)
+{
+    count_free(&bytes, &contexts[context], size);
+    m.live_blocks[context]--;
+    m.live_bytes[context] -= size;
+    m.current -= size;
+}
+
+
+static void
+both_take_back(int context, size_t size)
+{
+    uncount_free(&bytes, &contexts[context], size);
+    m.live_blocks[context]++;
+    m.live_bytes[context] += size;
+    m.current += size;
+    if (m.current > m.peak) {
+        model_copy();
+    }
+}
+
+
+static void
+both_reset_peak(void)
+{
+    bytes.peak = bytes.current;
+    bytes.epoch = bytes.saved + 1;
+    model_copy();
+}
+
+
+static void
+compare(void)
+{
+    uint64_t sum = 0;
+    CHECK_EQUAL(bytes.current, m.current);
+    CHECK_EQUAL(bytes.peak, m.peak);
+    for (int i = 0; i < N; i++) {
+        uint64_t nblocks, nbytes;
+        context_peak(&contexts[i], &bytes, &nblocks, &nbytes);
+        CHECK_EQUAL(nblocks, m.peak_blocks[i]);
+        CHECK_EQUAL(nbytes, m.peak_bytes[i]);
+        CHECK_EQUAL(context_live_blocks(&contexts[i]), m.live_blocks[i]);
+        CHECK_EQUAL(context_live_bytes(&contexts[i]), m.live_bytes[i]);
+        sum += nbytes;
+    }
+    CHECK_EQUAL(sum, bytes.peak);
+}
+
+
+static void
+test_nothing_yet(void)
+{
+    begin();
+    compare();
+    both_alloc(0, 0);
+    compare();
+    both_free(0, 0);
+    compare();
+}
+
+
+static void
+test_peak_is_kept(void)
+{
+    begin();
+    both_alloc(0, 100);
+    both_alloc(1, 50);
+    both_free(0, 100);
+    compare();
+    both_alloc(2, 99);
+    compare();
+    both_free(1, 50);
+    both_free(2, 99);
+    compare();
+    /* As high as before is no new maximum. */
+    both_alloc(3, 150);
+    compare();
+    both_alloc(3, 1);
+    compare();
+    both_free(3, 150);
+    both_free(3, 1);
+    compare();
+}
+
+
+static void
+test_growth_opens_no_epochs(void)
+{
+    begin();
+    for (int i = 0; i < 1000; i++) {
+        both_alloc(i % N, 10);
+    }
+    compare();
+    CHECK_EQUAL(bytes.epoch, 1);
+    for (int i = 0; i < 10; i++) {
+        both_free(0, 10);
+        both_alloc(1, 20);
+    }
+    compare();
+    CHECK_EQUAL(bytes.epoch, 11);
+}
+
+
+static void
+test_reset(void)
+{
+    begin();
+    both_alloc(0, 100);
+    both_alloc(1, 30);
+    both_free(0, 100);
+    both_reset_peak();
+    compare();
+    both_reset_peak();
+    both_free(1, 30);
+    compare();
+    both_reset_peak();
+    compare();
+}
+
+
+static void
+random_run(int rounds, uint32_t bias_period)
+{
+    begin();
+    uint32_t bias = 500;
+    for (int i = 0; i < rounds; i++) {
+        if ((uint32_t)i % bias_period == 0) {
+            bias = 350 + random_below(300);
+        }
+        int context = (int)random_below(N);
+        size_t size = random_below(10) ? random_below(64) : random_below(9000);
+        if (m.nblocks < MAX_LIVE && random_below(1000) < bias) {
+            both_alloc(context, size);
+            m.blocks[m.nblocks].size = size;
+            m.blocks[m.nblocks++].context = context;
+        }
+        else if (m.nblocks > 0) {
+            size_t at = random_below((uint32_t)m.nblocks);
+            both_free(m.blocks[at].context, m.blocks[at].size);
+            if (random_below(8) == 0) {
+                both_take_back(m.blocks[at].context, m.blocks[at].size);
+            }
+            else {
+                m.blocks[at] = m.blocks[--m.nblocks];
+            }
+        }
+        if (random_below(2000) == 0) {
+            both_reset_peak();
+        }
+        if (i % 7 == 0) {
+            compare();
+        }
+    }
+    compare();
+}
+
+
+static void
+test_random(void)
+{
+    int rounds = test_options.quick ? 100000 : 500000;
+    random_run(rounds, 2000);
+    random_run(rounds, 50);
+}
+
+
+/* realloc() lets go of the lock between forgetting a block and putting it
+   back, so another thread may make a maximum meanwhile. */
+static void
+test_taken_back_after_a_maximum(void)
+{
+    begin();
+    both_alloc(0, 100);
+    both_alloc(1, 10);
+    both_free(0, 100);
+    both_alloc(2, 500);
+    both_take_back(0, 100);
+    CHECK_EQUAL(bytes.current, 610);
+    CHECK(bytes.peak >= bytes.current);
+    compare();
+    both_free(2, 500);
+    compare();
+}
+
+
+static void
+test_taken_back_below_a_maximum(void)
+{
+    begin();
+    both_alloc(0, 100);
+    both_free(0, 100);
+    both_alloc(2, 500);
+    both_free(2, 500);
+    both_take_back(0, 100);
+    compare();
+    both_free(0, 100);
+    compare();
+}
+
+
+/* The same in an epoch in which the context has saved nothing. */
+static void
+test_taken_back_unsaved(void)
+{
+    begin();
+    both_alloc(0, 100);
+    both_free(0, 100);
+    both_reset_peak();
+    both_alloc(2, 500);
+    both_alloc(3, 10);
+    both_free(3, 10);
+    both_free(2, 500);
+    both_take_back(0, 100);
+    compare();
+}
+
+
+const struct test counting_tests[] = {
+    {"before anything is allocated", test_nothing_yet},
+    {"the state at the peak is kept", test_peak_is_kept},
+    {"growth alone opens no new epochs", test_growth_opens_no_epochs},
+    {"a peak that begins anew", test_reset},
+    {"random sequences against whole copies", test_random},
+    {"a free taken back makes a new maximum",
+     test_taken_back_after_a_maximum},
+    {"a free taken back below another's maximum",
+     test_taken_back_below_a_maximum},
+    {"a free taken back in an epoch without a save",
+     test_taken_back_unsaved},
+    {NULL, NULL},
+};

@@ -1,0 +1,386 @@
+/* Looking up without the lock, as the tracer does it.
+
+   Attached threads take turns with the GIL.  Who has it looks up paths and
+   contexts without the store lock, counts, and now and then takes the store
+   lock to free replaced indexes or to reclaim.  Detached threads add under the
+   store lock alone, at any time.  A sanitizer for threads must find nothing,
+   and every answer must be right. */
+
+#include "check.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+
+enum { NATTACHED = 2, NDETACHED = 2, NCODES = 40, NLINES = 60 };
+
+static struct context_tree tree;
+static struct source_table sources;
+static struct traced_bytes bytes;
+static pthread_mutex_t gil = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t store = PTHREAD_MUTEX_INITIALIZER;
+static char owners[NCODES + 1];
+static int reclaims;            /* whether anybody may reclaim */
+
+
+struct worker {
+    pthread_t thread;
+    uint64_t random;
+    int attached;
+    int rounds;
+    size_t found, added;
+};
+
+
+static uint32_t
+worker_random(struct worker *worker, uint32_t limit)
+{
+    worker->random = worker->random * 6364136223846793005u
+                     + 1442695040888963407u;
+    return (uint32_t)((worker->random >> 32) * limit >> 32);
+}
+
+
+/* Whoever looked up in vain adds, and must then get what it asked for. */
+static path_id
+path_get(struct worker *worker, path_id parent, code_id code, int32_t line)
+{
+    path_id id = PATH_NONE;
+    if (worker->attached) {
+        id = _PyTraceMalloc_FindPath(&tree, parent, code, line);
+        worker->found += id != PATH_NONE;
+        if (id == PATH_NONE) {
+            pthread_mutex_lock(&store);
+            id = _PyTraceMalloc_AddPath(&tree, parent, code, line);
+            pthread_mutex_unlock(&store);
+            worker->added++;
+        }
+    }
+    else {
+        id = _PyTraceMalloc_AddPath(&tree, parent, code, line);
+    }
+    CHECK(id != PATH_NONE);
+    const struct path *path = path_at(&tree, id);
+    CHECK(path->parent == parent && path->code == code && path->line == line);
+    CHECK_EQUAL(path->depth, path_at(&tree, parent)->depth + 1);
+    return id;
+}
+
+
+static context_id
+context_get(struct worker *worker, path_id path, code_id code, uint32_t site,
+            int32_t line)
+{
+    context_id id = CONTEXT_NONE;
+    if (worker->attached) {
+        id = _PyTraceMalloc_FindContext(&tree, path, code, site, line);
+        if (id == CONTEXT_NONE) {
+            pthread_mutex_lock(&store);
+            id = _PyTraceMalloc_AddContext(&tree, path, code, site, line);
+            pthread_mutex_unlock(&store);
+        }
+    }
+    else {
+        id = _PyTraceMalloc_AddContext(&tree, path, code, site, line);
+    }
+    CHECK(id != CONTEXT_NONE);
+    const struct context *context = context_at(&tree, id);
+    CHECK(context->path == path && context->code == code
+          && context->site == site && context->line == line);
+    return id;
+}
+
+
+static void
+stack_capture(struct worker *worker)
+{
+    path_id at = PATH_ROOT;
+    /* Most stacks are alike at their bottom, and differ at their top. */
+    for (uint32_t depth = worker_random(worker, 5); depth > 0; depth--) {
+        at = path_get(worker, at, 1 + worker_random(worker, NCODES) / depth,
+                      (int32_t)(worker_random(worker, NLINES) / depth));
+    }
+    context_id id = context_get(worker, at, 1 + worker_random(worker, NCODES),
+                                worker_random(worker, 3), 5);
+    if (worker->attached) {
+        struct context *context = context_at(&tree, id);
+        count_alloc(&bytes, context, 10);
+        count_free(&bytes, context, 10);
+    }
+}
+
+
+static void
+reclaim_with_everything(void)
+{
+    struct reclaim_roots roots = {
+        .contexts = calloc(tree.contexts.used, 1),
+        .paths = calloc(tree.paths.used, 1),
+    };
+    CHECK(roots.contexts != NULL && roots.paths != NULL);
+    CHECK(_PyTraceMalloc_Reclaim(&tree, &sources, &bytes, &roots, 1) >= 0);
+    free(roots.contexts);
+    free(roots.paths);
+    CHECK_EQUAL(_PyTraceMalloc_Reindex(&tree), 0);
+    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    tree.generation++;
+}
+
+
+static int
+tree_is_large(void)
+{
+    return tree.paths.live > MAX_PATHS / 2
+           || tree.contexts.live > MAX_CONTEXTS / 2;
+}
+
+
+static void *
+attached_run(void *argument)
+{
+    struct worker *worker = argument;
+    for (int round = 0; round < worker->rounds; round++) {
+        pthread_mutex_lock(&gil);
+        for (int i = 0; i < 20; i++) {
+            stack_capture(worker);
+        }
+        if (worker_random(worker, 10) == 0) {
+            pthread_mutex_lock(&store);
+            _PyTraceMalloc_FreeReplaced(&tree);
+            if (reclaims && (worker_random(worker, 20) == 0
+                             || tree_is_large()))
+            {
+                reclaim_with_everything();
+            }
+            pthread_mutex_unlock(&store);
+        }
+        pthread_mutex_unlock(&gil);
+    }
+    return NULL;
+}
+
+
+static void *
+detached_run(void *argument)
+{
+    struct worker *worker = argument;
+    for (int round = 0; round < worker->rounds; round++) {
+        pthread_mutex_lock(&store);
+        for (int i = 0; i < 10 && !tree_is_large(); i++) {
+            stack_capture(worker);
+        }
+        pthread_mutex_unlock(&store);
+    }
+    return NULL;
+}
+
+
+static void
+run_workers(int rounds)
+{
+    struct worker workers[NATTACHED + NDETACHED];
+    bytes = (struct traced_bytes){0};
+    CHECK_EQUAL(_PyTraceMalloc_InitSources(&sources), 0);
+    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
+    file_id file = _PyTraceMalloc_AddFile(&sources, 1, "f", 1);
+    for (code_id id = 1; id <= NCODES; id++) {
+        struct line_map *map = test_calloc(1, sizeof(*map)
+                                              + sizeof(map->units[0]));
+        CHECK_EQUAL(_PyTraceMalloc_AddCode(&sources, &owners[id], file, map),
+                    id);
+    }
+    for (int i = 0; i < NATTACHED + NDETACHED; i++) {
+        struct worker *worker = &workers[i];
+        *worker = (struct worker){
+            .random = random_bits(),
+            .attached = i < NATTACHED,
+            .rounds = rounds,
+        };
+        CHECK_EQUAL(pthread_create(&worker->thread, NULL,
+                                   worker->attached ? attached_run
+                                                    : detached_run,
+                                   worker), 0);
+    }
+    size_t found = 0, added = 0;
+    for (int i = 0; i < NATTACHED + NDETACHED; i++) {
+        CHECK_EQUAL(pthread_join(workers[i].thread, NULL), 0);
+        found += workers[i].found;
+        added += workers[i].added;
+    }
+    /* It must have been worth it. */
+    CHECK(found + added > 100);
+    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_EQUAL(bytes.current, 0);
+    CHECK_EQUAL(bytes.peak, 10);
+    _PyTraceMalloc_FiniContexts(&tree);
+    _PyTraceMalloc_FiniSources(&sources);
+}
+
+
+static void
+test_growth(void)
+{
+    reclaims = 0;
+    for (int i = 0; i < 5; i++) {
+        run_workers(test_options.quick ? 30 : 60);
+    }
+}
+
+
+static void
+test_reclaim(void)
+{
+    reclaims = 1;
+    run_workers(test_options.quick ? 60 : 150);
+}
+
+
+/* --- one slot ------------------------------------------------------------ */
+
+/* A slot that was seen free may be taken right after.  So one thread looks for
+   a path and a context that are never there, again and again, while another
+   adds others that go into the very slots where that search ends. */
+
+enum { MAX_PAIRS = 300 };
+
+struct key {
+    uint32_t parent;
+    int32_t line;               /* a context's is its site */
+};
+
+static struct pair {
+    struct key absent, added;
+} path_pairs[MAX_PAIRS], context_pairs[MAX_PAIRS];
+static uint32_t npairs;
+static uint32_t turn;           /* atomic: the pair that is being added */
+static uint32_t seen;           /* atomic: the last one that was looked for */
+
+
+static path_id
+path_of(struct key key)
+{
+    return _PyTraceMalloc_AddPath(&tree, key.parent, 1, key.line);
+}
+
+
+static context_id
+context_of(struct key key)
+{
+    return _PyTraceMalloc_AddContext(&tree, key.parent, 1, (uint32_t)key.line,
+                                     1);
+}
+
+
+/* Where a key would go: it is added, and taken back. */
+static size_t
+slot_of(struct key key, int paths)
+{
+    uint32_t id = paths ? path_of(key) : context_of(key);
+    struct number_index *index = paths ? tree.paths.index
+                                       : tree.contexts.index;
+    size_t at = 0;
+    CHECK(id != 0);
+    while (index->slots[at] != id) {
+        CHECK(at < index->mask);
+        at++;
+    }
+    index->slots[at] = 0;
+    if (paths) {
+        _PyTraceMalloc_FreePath(&tree, id);
+    }
+    else {
+        _PyTraceMalloc_FreeContext(&tree, id);
+    }
+    return at;
+}
+
+
+/* The i-th pair is for a tree where the ones before have been added.  Nothing
+   is known here about where the index looks: keys are tried until two meet. */
+static void
+pair_find(uint32_t i, int paths)
+{
+    enum { TRIED = 4096 };
+    static struct key tried[TRIED];
+    memset(tried, 0, sizeof(tried));
+    struct pair *pair = paths ? &path_pairs[i] : &context_pairs[i];
+    for (int32_t line = 1;; line++) {
+        /* Some nodes have many children, most have few. */
+        struct key key = {
+            .parent = PATH_ROOT + (line % 2 ? i / 4 : random_below(i + 1)),
+            .line = (int32_t)i * 100000 + line,
+        };
+        size_t at = slot_of(key, paths) % TRIED;
+        if (tried[at].line != 0
+            && slot_of(tried[at], paths) == slot_of(key, paths))
+        {
+            pair->absent = tried[at];
+            pair->added = key;
+            CHECK((paths ? path_of(key) : context_of(key)) != 0);
+            return;
+        }
+        tried[at] = key;
+    }
+}
+
+
+static void *
+looker_run(void *unused)
+{
+    (void)unused;
+    uint32_t i;
+    while ((i = __atomic_load_n(&turn, __ATOMIC_ACQUIRE)) < npairs) {
+        struct key path = path_pairs[i].absent;
+        struct key context = context_pairs[i].absent;
+        CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, path.parent, 1, path.line),
+                    PATH_NONE);
+        CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, context.parent, 1,
+                                               (uint32_t)context.line, 1),
+                    CONTEXT_NONE);
+        __atomic_store_n(&seen, i + 1, __ATOMIC_RELEASE);
+    }
+    return NULL;
+}
+
+
+static void
+test_one_slot(void)
+{
+    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
+    /* As many as fit without another index. */
+    size_t fitting = (tree.paths.index->mask + 1) / 2 - 3;
+    npairs = fitting < MAX_PAIRS ? (uint32_t)fitting : MAX_PAIRS;
+    for (uint32_t i = 0; i < npairs; i++) {
+        pair_find(i, 1);
+        pair_find(i, 0);
+    }
+    CHECK(tree.replaced == NULL);
+    _PyTraceMalloc_FiniContexts(&tree);
+
+    uint32_t rounds = (test_options.quick ? 300 : 1000) / npairs;
+    for (uint32_t round = 0; round < rounds; round++) {
+        pthread_t looker;
+        CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
+        turn = seen = 0;
+        CHECK_EQUAL(pthread_create(&looker, NULL, looker_run, NULL), 0);
+        for (uint32_t i = 0; i < npairs; i++) {
+            while (__atomic_load_n(&seen, __ATOMIC_ACQUIRE) <= i) {
+                sched_yield();
+            }
+            CHECK(path_of(path_pairs[i].added) != PATH_NONE);
+            CHECK(context_of(context_pairs[i].added) != CONTEXT_NONE);
+            __atomic_store_n(&turn, i + 1, __ATOMIC_RELEASE);
+        }
+        CHECK_EQUAL(pthread_join(looker, NULL), 0);
+        CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+        _PyTraceMalloc_FiniContexts(&tree);
+    }
+}
+
+
+const struct test threads_tests[] = {
+    {"looking up without the lock while others add", test_growth},
+    {"the same while nodes are reclaimed", test_reclaim},
+    {"looking in vain for what would be where others add", test_one_slot},
+    {NULL, NULL},
+};
