@@ -51,8 +51,6 @@ count() {
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
 count "The driver" test-driver "$root/Tools/base/test/run"
-count "The benchmarks' arithmetic" test-bench \
-    "$build/stock/python" -s -B "$root/Tools/bench/test_bench.py"
 count "The fork" test-fork "$root/Tools/test/run" --fork "$build/fork/python" \
     --stock "$build/stock/python" --source "$root" --jobs "$jobs" --report "$build/log/test.json"
 
