@@ -153,14 +153,16 @@ slot_store(struct number_index *index, size_t at, uint32_t id)
 }
 
 
-/* The slot of a path or context in an index, or the free one where it goes. */
+/* The slot of a path or context in an index, or the free one where it goes;
+   *found is the number in it.  Without the lock the slot may not be read once
+   more: a free one may be another node's by then. */
 static size_t
 path_slot(const struct context_tree *tree, const struct number_index *index,
-          path_id parent, code_id code, int32_t line)
+          path_id parent, code_id code, int32_t line, path_id *found)
 {
     struct probe probe = probe_begin(index, parent, path_key(code, line));
-    for (path_id id; (id = slot_load(index, probe.at)) != PATH_NONE;) {
-        const struct path *path = path_at(tree, id);
+    while ((*found = slot_load(index, probe.at)) != PATH_NONE) {
+        const struct path *path = path_at(tree, *found);
         if (path->parent == parent && path->code == code
             && path->line == line)
         {
@@ -174,11 +176,12 @@ path_slot(const struct context_tree *tree, const struct number_index *index,
 
 static size_t
 context_slot(const struct context_tree *tree, const struct number_index *index,
-             path_id path, code_id code, uint32_t site, int32_t line)
+             path_id path, code_id code, uint32_t site, int32_t line,
+             context_id *found)
 {
     struct probe probe = probe_begin(index, path, context_key(code, site));
-    for (context_id id; (id = slot_load(index, probe.at)) != CONTEXT_NONE;) {
-        const struct context *context = context_at(tree, id);
+    while ((*found = slot_load(index, probe.at)) != CONTEXT_NONE) {
+        const struct context *context = context_at(tree, *found);
         if (context->path == path && context->code == code
             && context->site == site && context->line == line)
         {
@@ -196,8 +199,9 @@ index_fill_paths(const struct context_tree *tree, struct number_index *index)
     for (path_id id = PATH_ROOT + 1; id < tree->paths.used; id++) {
         const struct path *path = path_at(tree, id);
         if (path->parent != PATH_NONE) {
+            path_id found;
             slot_store(index, path_slot(tree, index, path->parent, path->code,
-                                        path->line), id);
+                                        path->line, &found), id);
         }
     }
 }
@@ -210,9 +214,10 @@ index_fill_contexts(const struct context_tree *tree,
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = context_at(tree, id);
         if (context->path != PATH_NONE) {
+            context_id found;
             slot_store(index, context_slot(tree, index, context->path,
                                            context->code, context->site,
-                                           context->line), id);
+                                           context->line, &found), id);
         }
     }
 }
@@ -415,8 +420,9 @@ path_id
 _PyTraceMalloc_FindPath(const struct context_tree *tree, path_id parent,
                         code_id code, int32_t line)
 {
-    const struct number_index *index = index_of(&tree->paths);
-    return slot_load(index, path_slot(tree, index, parent, code, line));
+    path_id found;
+    (void)path_slot(tree, index_of(&tree->paths), parent, code, line, &found);
+    return found;
 }
 
 
@@ -424,8 +430,10 @@ context_id
 _PyTraceMalloc_FindContext(const struct context_tree *tree, path_id path,
                            code_id code, uint32_t site, int32_t line)
 {
-    const struct number_index *index = index_of(&tree->contexts);
-    return slot_load(index, context_slot(tree, index, path, code, site, line));
+    context_id found;
+    (void)context_slot(tree, index_of(&tree->contexts), path, code, site, line,
+                       &found);
+    return found;
 }
 
 
@@ -462,7 +470,8 @@ _PyTraceMalloc_AddPath(struct context_tree *tree, path_id parent, code_id code,
         .depth = path_at(tree, parent)->depth + 1,
     };
     struct number_index *index = tree->paths.index;
-    slot_store(index, path_slot(tree, index, parent, code, line), id);
+    path_id found;
+    slot_store(index, path_slot(tree, index, parent, code, line, &found), id);
     return id;
 }
 
@@ -488,7 +497,9 @@ _PyTraceMalloc_AddContext(struct context_tree *tree, path_id path,
         .line = line,
     };
     struct number_index *index = tree->contexts.index;
-    slot_store(index, context_slot(tree, index, path, code, site, line), id);
+    context_id found;
+    slot_store(index, context_slot(tree, index, path, code, site, line,
+                                   &found), id);
     return id;
 }
 
@@ -599,6 +610,7 @@ _PyTraceMalloc_CheckContexts(const struct context_tree *tree)
             return "contexts: I3, a context is not found by its key";
         }
         if (context->freed_blocks > context->allocated_blocks
+            || context->freed_bytes > context->allocated_bytes
             || (context_live_blocks(context) == 0
                 && context_live_bytes(context) != 0))
         {
