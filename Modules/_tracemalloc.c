@@ -542,74 +542,6 @@ module_get_tracemalloc_memory(PyObject *self, PyObject *unused)
 }
 
 
-static int
-freeze_all_lock_held(struct frozen_traces *frozen)
-{
-    const struct block_table *tables[] = {&S->large, &S->raw};
-    size_t ncells = _PyTraceMalloc_CountCells();
-    if (_PyTraceMalloc_Freeze(frozen, &S->sources, &S->contexts,
-                              ncells + S->large.used + S->raw.used) < 0)
-    {
-        return -1;
-    }
-    _PyTraceMalloc_CopyCells(frozen->blocks);
-    size_t n = ncells;
-    for (size_t t = 0; t < Py_ARRAY_LENGTH(tables); t++) {
-        for (size_t i = 0; i <= tables[t]->mask; i++) {
-            if (tables[t]->slots[i].context != CONTEXT_NONE) {
-                frozen->blocks[n++] = tables[t]->slots[i];
-            }
-        }
-    }
-    assert(n == frozen->nblocks);
-    return 0;
-}
-
-
-PyDoc_STRVAR(get_traces_doc,
-"_get_traces($module, /)\n--\n\n"
-"A list of (domain, size, traceback, total_nframe), one for each block.\n\n"
-"A traceback is a tuple of (filename, lineno), newest frame first; equal\n"
-"ones are the same object.  Empty when not tracing.  O(blocks).");
-
-static PyObject *
-module_get_traces(PyObject *self, PyObject *unused)
-{
-    PyObject *list = PyList_New(0);
-    if (list == NULL || _PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
-        return list;
-    }
-    struct frozen_traces frozen;
-    int failed = freeze_all_lock_held(&frozen);
-    tracer_end_locked();
-    if (failed) {
-        Py_DECREF(list);
-        return PyErr_NoMemory();
-    }
-
-    /* What is made here is not part of the program's memory. */
-    _PyTraceMalloc_Busy = BUSY;
-    struct decoder decoder;
-    failed = _PyTraceMalloc_InitDecoder(&decoder, &frozen,
-                                        _PyRuntime.tracemalloc.nframe);
-    if (!failed) {
-        for (size_t i = 0; i < frozen.nblocks && !failed; i++) {
-            PyObject *trace = _PyTraceMalloc_DecodeBlock(&decoder,
-                                                         &frozen.blocks[i]);
-            failed = trace == NULL || PyList_Append(list, trace) < 0;
-            Py_XDECREF(trace);
-        }
-        _PyTraceMalloc_FiniDecoder(&decoder);
-    }
-    _PyTraceMalloc_Busy = NOT_BUSY;
-    frozen_free(&frozen);
-    if (failed) {
-        Py_CLEAR(list);
-    }
-    return list;
-}
-
-
 /* The totals of a context, copied under the lock. */
 struct context_totals {
     uint32_t domain;
@@ -663,6 +595,89 @@ decode_totals(struct decoder *decoder, context_id id,
 }
 
 
+/* Append a row for each frozen block, or for each context if there are totals,
+   and let go of the copy.  Takes over the list, and returns it, or NULL. */
+static PyObject *
+rows_append(PyObject *list, struct frozen_traces *frozen,
+            const struct context_totals *totals)
+{
+    /* What is made here is not part of the program's memory. */
+    _PyTraceMalloc_Busy = BUSY;
+    struct decoder decoder;
+    int failed = _PyTraceMalloc_InitDecoder(&decoder, frozen,
+                                            _PyRuntime.tracemalloc.nframe);
+    if (!failed) {
+        size_t n = totals != NULL ? frozen->ncontexts : frozen->nblocks;
+        for (size_t i = 0; i < n && !failed; i++) {
+            if (totals != NULL && totals[i].allocated_blocks == 0) {
+                continue;
+            }
+            PyObject *row = totals == NULL
+                ? _PyTraceMalloc_DecodeBlock(&decoder, &frozen->blocks[i])
+                : decode_totals(&decoder, (context_id)i, &totals[i]);
+            failed = row == NULL || PyList_Append(list, row) < 0;
+            Py_XDECREF(row);
+        }
+        _PyTraceMalloc_FiniDecoder(&decoder);
+    }
+    _PyTraceMalloc_Busy = NOT_BUSY;
+    frozen_free(frozen);
+    if (failed) {
+        Py_CLEAR(list);
+    }
+    return list;
+}
+
+
+static int
+freeze_all_lock_held(struct frozen_traces *frozen)
+{
+    const struct block_table *tables[] = {&S->large, &S->raw};
+    size_t ncells = _PyTraceMalloc_CountCells();
+    if (_PyTraceMalloc_Freeze(frozen, &S->sources, &S->contexts,
+                              ncells + S->large.used + S->raw.used) < 0)
+    {
+        return -1;
+    }
+    _PyTraceMalloc_CopyCells(frozen->blocks);
+    size_t n = ncells;
+    for (size_t t = 0; t < Py_ARRAY_LENGTH(tables); t++) {
+        for (size_t i = 0; i <= tables[t]->mask; i++) {
+            if (tables[t]->slots[i].context != CONTEXT_NONE) {
+                frozen->blocks[n++] = tables[t]->slots[i];
+            }
+        }
+    }
+    assert(n == frozen->nblocks);
+    return 0;
+}
+
+
+PyDoc_STRVAR(get_traces_doc,
+"_get_traces($module, /)\n--\n\n"
+"A list of (domain, size, traceback, total_nframe), one for each block.\n\n"
+"A traceback is a tuple of (filename, lineno), newest frame first; equal\n"
+"ones are the same object.  Empty when not tracing.  O(blocks).");
+
+static PyObject *
+module_get_traces(PyObject *self, PyObject *unused)
+{
+    PyObject *list = PyList_New(0);
+    if (list == NULL || _PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
+        return list;
+    }
+    struct frozen_traces frozen;
+    int failed = freeze_all_lock_held(&frozen);
+    tracer_end_locked();
+    if (failed) {
+        Py_DECREF(list);
+        return PyErr_NoMemory();
+    }
+
+    return rows_append(list, &frozen, NULL);
+}
+
+
 PyDoc_STRVAR(get_contexts_doc,
 "_get_contexts($module, /)\n--\n\n"
 "A list with one tuple for each place that ever allocated:\n\n"
@@ -691,27 +706,8 @@ module_get_contexts(PyObject *self, PyObject *unused)
         return PyErr_NoMemory();
     }
 
-    _PyTraceMalloc_Busy = BUSY;
-    struct decoder decoder;
-    failed = _PyTraceMalloc_InitDecoder(&decoder, &frozen,
-                                        _PyRuntime.tracemalloc.nframe);
-    if (!failed) {
-        for (size_t i = 1; i < frozen.ncontexts && !failed; i++) {
-            if (all[i].allocated_blocks == 0) {
-                continue;
-            }
-            PyObject *row = decode_totals(&decoder, (context_id)i, &all[i]);
-            failed = row == NULL || PyList_Append(list, row) < 0;
-            Py_XDECREF(row);
-        }
-        _PyTraceMalloc_FiniDecoder(&decoder);
-    }
-    _PyTraceMalloc_Busy = NOT_BUSY;
+    list = rows_append(list, &frozen, all);
     free(all);
-    frozen_free(&frozen);
-    if (failed) {
-        Py_CLEAR(list);
-    }
     return list;
 }
 
