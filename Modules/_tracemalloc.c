@@ -27,7 +27,7 @@
 
 #define S (&_PyTraceMalloc_State)
 
-struct tracer_state _PyTraceMalloc_State = {.attention = 1};
+struct tracer_state _PyTraceMalloc_State = {.attention = ATTENTION_ACCESS};
 
 /* The process has, or had once, more than one GIL, or has none; atomic. */
 #ifdef Py_GIL_DISABLED
@@ -154,7 +154,7 @@ tracing_set_lock_held(int tracing)
 {
     _Py_atomic_store_int_relaxed(&_PyRuntime.tracemalloc.tracing, tracing);
     S->one_gil = !_Py_atomic_load_int_relaxed(&several_gils);
-    _Py_atomic_store_int_relaxed(&S->attention, !(tracing && S->one_gil));
+    attention_change(ATTENTION_ACCESS, !(tracing && S->one_gil));
     _PyRefTracer_ChooseCreateHook();
 }
 
@@ -165,7 +165,7 @@ _PyTraceMalloc_AddGil(void)
     tracer_lock();
     _Py_atomic_store_int_relaxed(&several_gils, 1);
     S->one_gil = 0;
-    _Py_atomic_store_int_relaxed(&S->attention, 1);
+    attention_change(ATTENTION_ACCESS, 1);
     tracer_unlock();
 }
 
@@ -300,7 +300,7 @@ PyTraceMalloc_Track(unsigned int domain, uintptr_t address, size_t size)
             return -2;
         }
         S->foreign = 1;
-        _Py_atomic_store_int_relaxed(&S->attention, 1);
+        attention_change(ATTENTION_ACCESS, 1);
         tracer_end_locked();
     }
     enum access access = tracer_begin();

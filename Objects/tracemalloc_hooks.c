@@ -84,7 +84,7 @@ detached_drain_lock_held(void)
     }
     _PyTraceMalloc_FreeReplaced(&S->contexts);
     if (S->one_gil && !S->foreign && tracer_is_tracing()) {
-        _Py_atomic_store_int_relaxed(&S->attention, 0);
+        attention_change(ATTENTION_ACCESS, 0);
     }
 }
 
@@ -152,7 +152,7 @@ detached_count_of(context_id id)
     }
     struct detached_count *count = &detached->counts[detached->used++];
     *count = (struct detached_count){.context = id};
-    _Py_atomic_store_int_relaxed(&S->attention, 1);
+    attention_change(ATTENTION_ACCESS, 1);
     return count;
 }
 

@@ -309,7 +309,7 @@ traced_free(void *ctx, void *p)
         large_free(p);
         return;
     }
-    if (LIKELY(tracer_is_fast())) {
+    if (LIKELY(tracer_is_free())) {
         if (LIKELY(pool->ref.cells != 0)) {
             small_forget(pool, p);
         }

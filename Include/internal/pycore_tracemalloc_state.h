@@ -78,14 +78,21 @@ struct site {
 
 #define SITES 1024
 
+/* Why allocations cannot take the fast path; bits of `attention`. */
+enum attention {
+    ATTENTION_ACCESS = 1,       /* the store is not free to use: there is no
+                                   tracing, no single GIL, something in
+                                   `detached`, or `foreign` */
+    ATTENTION_NOTE = 2,         /* somebody wants a look at what is noted:
+                                   there are filters, or an alarm is set */
+};
+
 struct _PyTraceMalloc_ThreadCache;
 
 struct tracer_state {
     /* --- read or changed by every allocation */
-    int attention;              /* not 0: leave the fast path, because there
-                                   is no tracing, no single GIL, something in
-                                   `detached`, or `foreign`; atomic, store
-                                   lock */
+    int attention;              /* enum attention: not 0: leave the fast path;
+                                   atomic, written under the store lock */
     int reclaim_wanted;         /* access */
     struct traced_bytes bytes;  /* access */
     uintptr_t fresh;            /* block noted last, or 0; access */
@@ -146,13 +153,32 @@ tracer_is_fast(void)
 }
 
 
+/* The same for giving blocks back, which filters and alarms do not concern. */
+static inline int
+tracer_is_free(void)
+{
+    return (_Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.attention)
+            & ATTENTION_ACCESS) == 0;
+}
+
+
+/* Needs the store lock. */
+static inline void
+attention_change(int bit, int on)
+{
+    int *attention = &_PyTraceMalloc_State.attention;
+    int bits = _Py_atomic_load_int_relaxed(attention);
+    _Py_atomic_store_int_relaxed(attention, on ? bits | bit : bits & ~bit);
+}
+
+
 /* Begin to use the store.  Follow with tracer_end(), unless ACCESS_NONE. */
 extern enum access _PyTraceMalloc_Begin(void);
 
 static inline enum access
 tracer_begin(void)
 {
-    if (tracer_is_fast() && _PyThreadState_GET() != NULL) {
+    if (tracer_is_free() && _PyThreadState_GET() != NULL) {
         return ACCESS_GIL;
     }
     return tracer_is_tracing() ? _PyTraceMalloc_Begin() : ACCESS_NONE;
