@@ -128,6 +128,7 @@ store_reset_lock_held(void)
     S->foreign = 0;
     S->reclaim_contexts = RECLAIM_CONTEXTS;
     S->reclaim_paths = RECLAIM_PATHS;
+    S->reclaim_retired = RECLAIM_RETIRED;
 }
 
 
@@ -249,6 +250,9 @@ _PyTraceMalloc_RetireCodeObject(PyCodeObject *co)
     if (access != ACCESS_NONE) {
         if (co->_co_tracemalloc_id != CODE_NONE) {
             _PyTraceMalloc_RetireCode(&S->sources, co->_co_tracemalloc_id);
+            if (S->sources.retired_bytes >= S->reclaim_retired) {
+                S->reclaim_wanted = 1;
+            }
         }
         if (Py_REFCNT(co) > 0) {
             /* Renamed: a frame that runs it may be in a cache. */

@@ -258,6 +258,7 @@ _PyTraceMalloc_ReclaimNow(enum access access)
     S->reclaim_contexts = Py_MAX(2 * (size_t)tree->contexts.live,
                                  RECLAIM_CONTEXTS);
     S->reclaim_paths = Py_MAX(2 * (size_t)tree->paths.live, RECLAIM_PATHS);
+    S->reclaim_retired = Py_MAX(2 * S->sources.retired_bytes, RECLAIM_RETIRED);
     if (access == ACCESS_GIL) {
         tracer_unlock();
     }

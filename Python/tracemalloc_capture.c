@@ -262,26 +262,36 @@ lines_make(PyCodeObject *co)
 }
 
 
+static file_id
+name_number_lock_held(PyObject *name)
+{
+    return _PyTraceMalloc_AddName(&S->sources, PyUnicode_KIND(name),
+                                  PyUnicode_DATA(name),
+                                  PyUnicode_GET_LENGTH(name));
+}
+
+
 static code_id
 code_number_lock_held(PyCodeObject *co)
 {
     if (co->_co_tracemalloc_id != CODE_NONE) {
         return co->_co_tracemalloc_id;
     }
-    PyObject *name = co->co_filename;
-    file_id file = _PyTraceMalloc_AddFile(
-        &S->sources, PyUnicode_KIND(name), PyUnicode_DATA(name),
-        PyUnicode_GET_LENGTH(name));
-    if (file == FILE_NONE) {
+    struct code_source source = {
+        .file = name_number_lock_held(co->co_filename),
+        .function = name_number_lock_held(co->co_qualname),
+        .locations =
+            (const unsigned char *)PyBytes_AS_STRING(co->co_linetable),
+        .nlocations = (uint32_t)PyBytes_GET_SIZE(co->co_linetable),
+    };
+    if (source.file == FILE_NONE || source.function == FILE_NONE
+        || (source.lines = lines_make(co)) == NULL)
+    {
         return CODE_NONE;
     }
-    struct line_map *lines = lines_make(co);
-    if (lines == NULL) {
-        return CODE_NONE;
-    }
-    code_id code = _PyTraceMalloc_AddCode(&S->sources, co, file, lines);
+    code_id code = _PyTraceMalloc_AddCode(&S->sources, co, &source);
     if (code == CODE_NONE) {
-        free(lines);
+        free(source.lines);
     }
     _Py_atomic_store_uint32_release(&co->_co_tracemalloc_id, code);
     return code;
@@ -295,7 +305,6 @@ _PyTraceMalloc_ForgetCodeObjects(void)
         PyCodeObject *co = source_at(&S->sources, id)->owner;
         if (co != NULL) {
             co->_co_tracemalloc_id = CODE_NONE;
-            _PyTraceMalloc_RetireCode(&S->sources, id);
         }
     }
 }

@@ -1,15 +1,18 @@
-/* Sources: numbers for code objects and file names.
+/* Sources: numbers for code objects, and for names of files and functions.
 
    Called by Python/tracemalloc_capture.c (to number code objects), reclaim
    and frozen; calls nobody.
 
-       code object --_co_tracemalloc_id--> code --file--> names->files[n]
+       code object --_co_tracemalloc_id--> code --file, function--> names
+                                            |
+                                            +--> lines, locations
 
    States of an entry of `codes`:
 
        unused    owner NULL, in the chain of free entries, no file
        live      owner set
-       retired   owner NULL, file kept: contexts may still name it
+       retired   owner NULL, names and locations kept: contexts may still
+                 name it
 
    unused -> live     AddCode
    live -> retired    RetireCode: the code object died or was renamed
@@ -125,7 +128,11 @@ _PyTraceMalloc_FiniSources(struct source_table *table)
         _PyTraceMalloc_DropNames(table->names);
     }
     for (code_id id = 1; id < table->used; id++) {
-        free(source_at(table, id)->lines);
+        struct source_code *entry = source_at(table, id);
+        free(entry->lines);
+        if (entry->owner == NULL) {
+            free((void *)entry->locations);
+        }
     }
     for (size_t i = 0; i < MAX_CODES >> CHUNK_SHIFT && table->chunks[i]; i++) {
         free(table->chunks[i]);
@@ -135,7 +142,7 @@ _PyTraceMalloc_FiniSources(struct source_table *table)
     table->names = NULL;
     table->name_slots = NULL;
     table->used = table->unused = table->retired = 0;
-    table->line_bytes = 0;
+    table->line_bytes = table->retired_bytes = 0;
 }
 
 
@@ -192,7 +199,7 @@ names_grow(struct source_table *table)
 
 
 file_id
-_PyTraceMalloc_AddFile(struct source_table *table, uint32_t kind,
+_PyTraceMalloc_AddName(struct source_table *table, uint32_t kind,
                        const void *text, size_t length)
 {
     uint32_t hash = name_hash(kind, text, length);
@@ -271,18 +278,22 @@ line_map_size(const struct line_map *map)
 
 
 code_id
-_PyTraceMalloc_AddCode(struct source_table *table, void *owner, file_id file,
-                       struct line_map *lines)
+_PyTraceMalloc_AddCode(struct source_table *table, void *owner,
+                       const struct code_source *source)
 {
-    assert(owner != NULL && file != FILE_NONE && lines != NULL);
+    assert(owner != NULL && source->lines != NULL);
+    assert(source->file != FILE_NONE && source->function != FILE_NONE);
     code_id id = code_take(table);
     if (id != CODE_NONE) {
         *source_at(table, id) = (struct source_code){
             .owner = owner,
-            .file = file,
-            .lines = lines,
+            .lines = source->lines,
+            .locations = source->locations,
+            .nlocations = source->nlocations,
+            .file = source->file,
+            .function = source->function,
         };
-        table->line_bytes += line_map_size(lines);
+        table->line_bytes += line_map_size(source->lines);
     }
     return id;
 }
@@ -299,6 +310,18 @@ _PyTraceMalloc_RetireCode(struct source_table *table, code_id id)
     entry->lines = NULL;
     entry->owner = NULL;
     table->retired++;
+    unsigned char *copy = NULL;
+    if (entry->nlocations != 0) {
+        copy = malloc(entry->nlocations);
+    }
+    if (copy != NULL) {
+        memcpy(copy, entry->locations, entry->nlocations);
+        table->retired_bytes += entry->nlocations;
+    }
+    else {
+        entry->nlocations = 0;
+    }
+    entry->locations = copy;
 }
 
 
@@ -309,8 +332,9 @@ _PyTraceMalloc_RecycleCodes(struct source_table *table,
     for (code_id id = table->used - 1; id != CODE_NONE; id--) {
         struct source_code *entry = source_at(table, id);
         if (ENTRY_IS_RETIRED(entry) && (used == NULL || !used[id])) {
-            entry->file = FILE_NONE;
-            entry->next_unused = table->unused;
+            table->retired_bytes -= entry->nlocations;
+            free((void *)entry->locations);
+            *entry = (struct source_code){.next_unused = table->unused};
             table->unused = id;
             table->retired--;
         }
@@ -332,6 +356,7 @@ _PyTraceMalloc_ReclaimFiles(struct source_table *table)
     }
     for (code_id id = 1; id < table->used; id++) {
         used[source_at(table, id)->file] = 1;
+        used[source_at(table, id)->function] = 1;
     }
     for (file_id id = 1; id < names->used; id++) {
         struct source_file *file = names->files[id];
@@ -360,5 +385,108 @@ _PyTraceMalloc_SizeOfSources(const struct source_table *table)
     return table->names->bytes
            + (table->name_mask + 1) * sizeof(table->name_slots[0])
            + nchunks * CHUNK_SIZE * sizeof(table->chunks[0][0])
-           + table->line_bytes;
+           + table->line_bytes + table->retired_bytes;
+}
+
+
+/* --- locations ----------------------------------------------------------- */
+
+/* A location table is a chain of entries, each for the next 1 to 8 units:
+
+       1 kind kind kind kind n n n     n: units, minus 1
+       what the kind says; the highest bit is clear
+
+       kind 0 to 9    same line; columns below 80 in one byte
+            10 to 12  that many lines further, minus 10; one line; columns in
+                      a byte each
+            13        lines further; no columns
+            14        lines further; lines to the end; columns + 1
+            15        nothing is known
+
+   Numbers have 6 bits a byte, the lowest first; all but the last byte have bit
+   6 set.  Where a line begins is not read here: contexts have it. */
+
+struct reader {
+    const unsigned char *at, *end;
+    int failed;                 /* an entry is cut off, or out of range */
+};
+
+
+static unsigned
+read_byte(struct reader *reader)
+{
+    if (reader->at == reader->end || *reader->at & 0x80) {
+        reader->failed = 1;
+        return 0;
+    }
+    return *reader->at++;
+}
+
+
+static int32_t
+read_number(struct reader *reader)
+{
+    uint32_t number = 0;
+    for (unsigned shift = 0; shift < 30; shift += 6) {
+        unsigned byte = read_byte(reader);
+        number |= (uint32_t)(byte & 0x3f) << shift;
+        if (!(byte & 0x40)) {
+            return (int32_t)number;
+        }
+    }
+    /* No source has so many lines or columns. */
+    reader->failed = 1;
+    return 0;
+}
+
+
+/* What follows the first byte of an entry. */
+static struct location
+read_location(struct reader *reader, unsigned kind)
+{
+    struct location location = {-1, -1, -1};
+    if (kind <= 9) {
+        unsigned byte = read_byte(reader);
+        location.lines = 0;
+        location.column = (int32_t)(kind * 8 + (byte >> 4));
+        location.end_column = location.column + (int32_t)(byte & 15);
+    }
+    else if (kind <= 12) {
+        location.lines = 0;
+        location.column = (int32_t)read_byte(reader);
+        location.end_column = (int32_t)read_byte(reader);
+    }
+    else if (kind <= 14) {
+        (void)read_number(reader);
+        location.lines = 0;
+        if (kind == 14) {
+            location.lines = read_number(reader);
+            location.column = read_number(reader) - 1;
+            location.end_column = read_number(reader) - 1;
+        }
+    }
+    return location;
+}
+
+
+void
+_PyTraceMalloc_ReadLocations(const unsigned char *table, size_t length,
+                             struct location *units, size_t nunits)
+{
+    const struct location unknown = {-1, -1, -1};
+    struct reader reader = {.at = table, .end = table + length};
+    size_t unit = 0;
+    while (unit < nunits && reader.at < reader.end && *reader.at & 0x80) {
+        unsigned first = *reader.at++;
+        struct location location = read_location(&reader, first >> 3 & 15);
+        if (reader.failed) {
+            break;
+        }
+        for (unsigned n = (first & 7) + 1; n > 0 && unit < nunits; n--) {
+            units[unit++] = location;
+        }
+    }
+    while (unit < nunits) {
+        units[unit++] = unknown;
+    }
 }

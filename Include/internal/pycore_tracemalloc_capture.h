@@ -43,7 +43,7 @@ extern void _PyTraceMalloc_FreeCaches(void);
 /* Mark what caches name; forget what lies behind their tops. */
 extern void _PyTraceMalloc_MarkCaches(struct reclaim_roots *);
 
-/* Take the numbers back from all live code objects. */
+/* Take the numbers back from all live code objects, before sources go. */
 extern void _PyTraceMalloc_ForgetCodeObjects(void);
 
 

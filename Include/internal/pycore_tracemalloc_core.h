@@ -13,7 +13,8 @@
                  a node of the path tree
        context   where a block comes from: the path of the callers, and the
                  instruction that allocates.  Has the counters
-       source    what must outlive a code object: its file name
+       source    what must outlive a code object: its names, and where its
+                 instructions stand
        cell      4 bytes beside each block of a pymalloc pool: its context
        trace     a block as users see it: domain, size, decoded context
 
@@ -68,8 +69,9 @@ enum {
 
 /* --- Python/tracemalloc_sources.c ---------------------------------------- */
 
-/* A file name, as the 1, 2 or 4 bytes per character that str uses, so that
-   every name, lone surrogates included, comes back as it was. */
+/* The name of a file or a function, as the 1, 2 or 4 bytes per character that
+   str uses, so that every name, lone surrogates included, comes back as it
+   was. */
 struct source_file {
     uint32_t hash;
     uint32_t kind;              /* bytes per character: 1, 2 or 4 */
@@ -77,7 +79,7 @@ struct source_file {
     unsigned char text[];       /* length * kind bytes */
 };
 
-/* File names never move or change, and none goes while a frozen copy holds a
+/* Names never move or change, and none goes while a frozen copy holds a
    reference: that has its own array of pointers, so decoding needs no lock. */
 struct source_names {
     size_t refcount;
@@ -101,11 +103,27 @@ struct line_map {
 
 #define NO_LINE 0xffff
 
+/* What is known of a code object. */
+struct code_source {
+    file_id file;
+    file_id function;           /* its qualified name */
+    struct line_map *lines;
+    /* Its location table, which says for each instruction from where to where
+       it stands.  The code object's own, which is not copied before the code
+       object dies: it takes as much memory as the lines, and is read only when
+       somebody looks. */
+    const unsigned char *locations;
+    uint32_t nlocations;        /* bytes */
+};
+
 /* A code object, alive or dead. */
 struct source_code {
     void *owner;                /* the code object; NULL: retired or unused */
     struct line_map *lines;     /* NULL without an owner */
+    const unsigned char *locations;     /* own memory without an owner */
+    uint32_t nlocations;
     file_id file;
+    file_id function;
     code_id next_unused;        /* chain of unused entries */
 };
 
@@ -119,22 +137,25 @@ struct source_table {
     uint32_t unused;            /* head of the chain of unused numbers */
     uint32_t retired;           /* without an owner, but named by contexts */
     size_t line_bytes;
+    size_t retired_bytes;       /* location tables of retired ones */
     struct source_code *chunks[MAX_CODES >> CHUNK_SHIFT];   /* never move */
 };
 
 extern int _PyTraceMalloc_InitSources(struct source_table *);
 extern void _PyTraceMalloc_FiniSources(struct source_table *);
 
-/* The number of a file name, added if new; FILE_NONE when out of memory. */
-extern file_id _PyTraceMalloc_AddFile(struct source_table *, uint32_t kind,
+/* The number of a name, added if new; FILE_NONE when out of memory. */
+extern file_id _PyTraceMalloc_AddName(struct source_table *, uint32_t kind,
                                       const void *text, size_t length);
 
-/* Give a code object a number.  Takes over `lines` (from malloc) on success;
-   CODE_NONE when out of memory or numbers. */
+/* Give a code object a number.  Takes over the lines (from malloc) on success,
+   and borrows the locations until the code object is retired.  CODE_NONE when
+   out of memory or numbers. */
 extern code_id _PyTraceMalloc_AddCode(struct source_table *, void *owner,
-                                      file_id file, struct line_map *lines);
+                                      const struct code_source *);
 
-/* The code object dies: keep only what contexts name. */
+/* The code object dies: keep only what contexts name.  Without memory for a
+   copy of its locations they are unknown from then on. */
 extern void _PyTraceMalloc_RetireCode(struct source_table *, code_id);
 
 /* Let retired numbers for which used[number] is 0 be given again; a NULL
@@ -142,12 +163,28 @@ extern void _PyTraceMalloc_RetireCode(struct source_table *, code_id);
 extern void _PyTraceMalloc_RecycleCodes(struct source_table *,
                                         const unsigned char *used);
 
-/* Free file names that no code object, live or retired, has. */
+/* Free names that no code object, live or retired, has. */
 extern void _PyTraceMalloc_ReclaimFiles(struct source_table *);
 
 extern void _PyTraceMalloc_HoldNames(struct source_names *);
 extern void _PyTraceMalloc_DropNames(struct source_names *);
 extern size_t _PyTraceMalloc_SizeOfSources(const struct source_table *);
+
+/* Where an instruction stands in its source: it begins in `column` of its line
+   and ends before `end_column`, `lines` lines below.  Columns are counted in
+   bytes of UTF-8.  -1: unknown. */
+struct location {
+    int32_t lines;
+    int32_t column;
+    int32_t end_column;
+};
+
+/* Read a location table: where each of `nunits` code units stands.  Whatever
+   the table does not say, or says wrongly, is unknown. */
+extern void _PyTraceMalloc_ReadLocations(const unsigned char *table,
+                                         size_t length,
+                                         struct location *units,
+                                         size_t nunits);
 
 static inline struct source_code *
 source_at(const struct source_table *table, code_id code)

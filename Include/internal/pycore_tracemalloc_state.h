@@ -110,6 +110,7 @@ struct tracer_state {
     struct cell_store cells;    /* access */
     size_t reclaim_contexts;    /* so many contexts call for it; access */
     size_t reclaim_paths;       /* access */
+    size_t reclaim_retired;     /* so many bytes of dead code; access */
     struct _PyTraceMalloc_ThreadCache *caches;  /* all of them; store lock */
     size_t cache_bytes;         /* store lock */
     struct site sites[SITES];   /* by site_at(); access */
@@ -242,16 +243,18 @@ extern void _PyTraceMalloc_HookReached(void *ctx);
 /* An object that was not just allocated belongs to who takes it now. */
 extern void _PyTraceMalloc_MoveObject(uintptr_t address);
 
-/* So many nodes call for a reclaim at first, and so many for one that takes
-   contexts of live code too. */
+/* So many nodes call for a reclaim at first, so many for one that takes
+   contexts of live code too, and so many bytes kept of dead code. */
 #ifdef Py_TRACEMALLOC_STRESS
 #  define RECLAIM_CONTEXTS 256
 #  define RECLAIM_PATHS 256
 #  define RECLAIM_ALL 4096
+#  define RECLAIM_RETIRED 1024
 #else
 #  define RECLAIM_CONTEXTS ((size_t)1 << 15)
 #  define RECLAIM_PATHS ((size_t)1 << 16)
 #  define RECLAIM_ALL ((size_t)1 << 18)
+#  define RECLAIM_RETIRED ((size_t)1 << 22)
 #endif
 
 

@@ -25,7 +25,9 @@ struct m_name {                 /* by file_id */
 struct m_code {                 /* by code_id */
     enum { UNUSED, LIVE, RETIRED } state;
     void *owner;
-    file_id file;
+    file_id file, function;
+    const unsigned char *locations;     /* some of the bytes of `noise` */
+    uint32_t nlocations;
     uint32_t nunits;
     int32_t *lines;             /* one more than nunits */
 };
@@ -313,7 +315,7 @@ both_add_file(void)
         }
     }
     call_begin();
-    file_id id = _PyTraceMalloc_AddFile(&sources, kind, text, length);
+    file_id id = _PyTraceMalloc_AddName(&sources, kind, text, length);
     if (id == FILE_NONE) {
         CHECK(call_lacked_memory());
         return FILE_NONE;
@@ -374,7 +376,10 @@ step_add_code(void)
         live += m.codes[i].state != UNUSED;
     }
     file_id file = both_add_file();
-    if (file == FILE_NONE || live >= m.limits.codes) {
+    file_id function = both_add_file();
+    if (file == FILE_NONE || function == FILE_NONE
+        || live >= m.limits.codes)
+    {
         return;
     }
     uint32_t nunits = random_below(6);
@@ -384,8 +389,16 @@ step_add_code(void)
         return;
     }
     void *owner = (void *)(16 * ++m.owners);
+    static const unsigned char noise[64] = "where instructions stand";
+    struct code_source source = {
+        .file = file,
+        .function = function,
+        .lines = map,
+        .locations = noise + random_below(32),
+        .nlocations = random_below(32),
+    };
     call_begin();
-    code_id id = _PyTraceMalloc_AddCode(&sources, owner, file, map);
+    code_id id = _PyTraceMalloc_AddCode(&sources, owner, &source);
     if (id == CODE_NONE) {
         CHECK(call_lacked_memory());
         test_free(map);
@@ -400,6 +413,9 @@ step_add_code(void)
     code->state = LIVE;
     code->owner = owner;
     code->file = file;
+    code->function = function;
+    code->locations = source.locations;
+    code->nlocations = source.nlocations;
     code->nunits = nunits;
     code->lines = malloc(sizeof(lines));
     CHECK(code->lines != NULL);
@@ -412,9 +428,13 @@ step_retire_code(void)
 {
     code_id id = pick(m.ncodes, code_is_live);
     if (id != CODE_NONE) {
+        call_begin();
         _PyTraceMalloc_RetireCode(&sources, id);
         m.codes[id].state = RETIRED;
         m.codes[id].owner = NULL;
+        if (call_lacked_memory()) {
+            m.codes[id].nlocations = 0;
+        }
     }
 }
 
@@ -1042,7 +1062,8 @@ model_reclaim_names(void)
         int used = 0;
         for (code_id code = 1; code < m.ncodes; code++) {
             used |= m.codes[code].state != UNUSED
-                    && m.codes[code].file == id;
+                    && (m.codes[code].file == id
+                        || m.codes[code].function == id);
         }
         m.names[id].used &= used;
     }
@@ -1165,7 +1186,13 @@ compare_sources(void)
         const struct m_code *code = &m.codes[id];
         CHECK(entry->owner == code->owner);
         CHECK((entry->lines != NULL) == (code->state == LIVE));
-        CHECK_EQUAL(entry->file, code->state == UNUSED ? 0 : code->file);
+        int used = code->state != UNUSED;
+        CHECK_EQUAL(entry->file, used ? code->file : 0);
+        CHECK_EQUAL(entry->function, used ? code->function : 0);
+        CHECK_EQUAL(entry->nlocations, used ? code->nlocations : 0);
+        CHECK(entry->nlocations == 0
+              || memcmp(entry->locations, code->locations,
+                        entry->nlocations) == 0);
         retired += code->state == RETIRED;
     }
     CHECK_EQUAL(sources.retired, retired);

@@ -14,9 +14,9 @@ code_add(const char *name)
 {
     struct line_map *map = test_calloc(1, sizeof(*map)
                                           + sizeof(map->units[0]));
-    return _PyTraceMalloc_AddCode(
+    return code_add_named(
         &sources, owners,
-        _PyTraceMalloc_AddFile(&sources, 1, name, strlen(name)), map);
+        _PyTraceMalloc_AddName(&sources, 1, name, strlen(name)), map);
 }
 
 
@@ -86,7 +86,7 @@ test_whole_copy_outlives_the_store(void)
 
     /* Names that come later move the table's own array, not the copy's. */
     for (uint32_t i = 0; i < 500; i++) {
-        CHECK(_PyTraceMalloc_AddFile(&sources, 4, &i, 1) != FILE_NONE);
+        CHECK(_PyTraceMalloc_AddName(&sources, 4, &i, 1) != FILE_NONE);
     }
     check_chain(&frozen, id);
     _PyTraceMalloc_FiniContexts(&tree);

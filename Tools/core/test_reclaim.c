@@ -17,11 +17,11 @@ begin(code_id n)
     bytes = (struct traced_bytes){0};
     CHECK_EQUAL(_PyTraceMalloc_InitSources(&sources), 0);
     CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
-    file_id file = _PyTraceMalloc_AddFile(&sources, 1, "f", 1);
+    file_id file = _PyTraceMalloc_AddName(&sources, 1, "f", 1);
     for (code_id id = 1; id <= n; id++) {
         struct line_map *map = test_calloc(1, sizeof(*map)
                                               + sizeof(map->units[0]));
-        CHECK_EQUAL(_PyTraceMalloc_AddCode(&sources, &owners[id], file, map),
+        CHECK_EQUAL(code_add_named(&sources, &owners[id], file, map),
                     id);
     }
 }
@@ -265,7 +265,7 @@ test_plateau(void)
         for (int i = 0; i < 20; i++) {
             struct line_map *map = test_calloc(1, sizeof(*map)
                                                   + sizeof(map->units[0]));
-            code_id code = _PyTraceMalloc_AddCode(&sources, owners, 1, map);
+            code_id code = code_add_named(&sources, owners, 1, map);
             CHECK(code != CODE_NONE);
             path_id at = path;
             for (int depth = 0; depth < 5; depth++) {

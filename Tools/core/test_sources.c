@@ -39,10 +39,10 @@ test_names_of_each_kind(void)
     static const uint16_t middle[] = {'a', 0x2603, 0xd800, '.'};
     static const uint32_t broad[] = {'a', 0x1f40d, 0xdfff};
     CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id first = _PyTraceMalloc_AddFile(&table, 1, narrow, 6);
-    file_id second = _PyTraceMalloc_AddFile(&table, 2, middle, 4);
-    file_id third = _PyTraceMalloc_AddFile(&table, 4, broad, 3);
-    file_id empty = _PyTraceMalloc_AddFile(&table, 1, "", 0);
+    file_id first = _PyTraceMalloc_AddName(&table, 1, narrow, 6);
+    file_id second = _PyTraceMalloc_AddName(&table, 2, middle, 4);
+    file_id third = _PyTraceMalloc_AddName(&table, 4, broad, 3);
+    file_id empty = _PyTraceMalloc_AddName(&table, 1, "", 0);
     CHECK(first != FILE_NONE && second != FILE_NONE && third != FILE_NONE
           && empty != FILE_NONE);
     CHECK(first != second && first != third && second != third);
@@ -66,13 +66,13 @@ test_equal_names_share_a_number(void)
 {
     static const uint16_t wide[] = {0x6161, 0x6262};
     CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id name = _PyTraceMalloc_AddFile(&table, 1, "aabb", 4);
+    file_id name = _PyTraceMalloc_AddName(&table, 1, "aabb", 4);
     char copy[] = "aabbc";
-    CHECK_EQUAL(_PyTraceMalloc_AddFile(&table, 1, copy, 4), name);
+    CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 1, copy, 4), name);
     /* Same bytes, but other characters; a prefix; one character more. */
-    CHECK(_PyTraceMalloc_AddFile(&table, 2, wide, 2) != name);
-    CHECK(_PyTraceMalloc_AddFile(&table, 1, copy, 3) != name);
-    CHECK(_PyTraceMalloc_AddFile(&table, 1, copy, 5) != name);
+    CHECK(_PyTraceMalloc_AddName(&table, 2, wide, 2) != name);
+    CHECK(_PyTraceMalloc_AddName(&table, 1, copy, 3) != name);
+    CHECK(_PyTraceMalloc_AddName(&table, 1, copy, 5) != name);
     CHECK_EQUAL(table.names->used, 5);
     _PyTraceMalloc_FiniSources(&table);
 }
@@ -86,12 +86,12 @@ test_names_grow(void)
     static struct source_file *places[N];
     CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
     for (uint32_t i = 0; i < N; i++) {
-        ids[i] = _PyTraceMalloc_AddFile(&table, 4, &i, 1);
+        ids[i] = _PyTraceMalloc_AddName(&table, 4, &i, 1);
         places[i] = table.names->files[ids[i]];
         CHECK_EQUAL(ids[i], i + 1);
     }
     for (uint32_t i = 0; i < N; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_AddFile(&table, 4, &i, 1), ids[i]);
+        CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 4, &i, 1), ids[i]);
         CHECK(table.names->files[ids[i]] == places[i]);
     }
     CHECK_EQUAL(table.names->used, N + 1);
@@ -109,13 +109,13 @@ test_names_grow_without_memory(void)
     for (int growths = 0; growths < 3; growths++) {
         while (table.names->used < table.names->allocated) {
             n++;
-            CHECK_EQUAL(_PyTraceMalloc_AddFile(&table, 4, &n, 1), n);
+            CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 4, &n, 1), n);
         }
         size_t before = test_live_blocks();
         uint32_t next = n + 1, failed = 0;
         for (;; failed++) {
             test_fail_after(failed, 0);
-            file_id id = _PyTraceMalloc_AddFile(&table, 4, &next, 1);
+            file_id id = _PyTraceMalloc_AddName(&table, 4, &next, 1);
             test_fail_never();
             if (id != FILE_NONE) {
                 break;
@@ -123,13 +123,13 @@ test_names_grow_without_memory(void)
             CHECK_EQUAL(table.names->used, next);
             CHECK_EQUAL(test_live_blocks(), before);
             for (uint32_t i = 1; i <= n; i++) {
-                CHECK_EQUAL(_PyTraceMalloc_AddFile(&table, 4, &i, 1), i);
+                CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 4, &i, 1), i);
             }
         }
         /* Each of the arrays, and the name itself. */
         CHECK(failed >= 2);
         n++;
-        CHECK_EQUAL(_PyTraceMalloc_AddFile(&table, 4, &n, 1), n);
+        CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 4, &n, 1), n);
     }
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
     _PyTraceMalloc_FiniSources(&table);
@@ -140,7 +140,7 @@ static void
 test_names_outlive_the_table(void)
 {
     CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id id = _PyTraceMalloc_AddFile(&table, 1, "kept.py", 7);
+    file_id id = _PyTraceMalloc_AddName(&table, 1, "kept.py", 7);
     struct source_names *names = table.names;
     struct source_file *file = names->files[id];
     _PyTraceMalloc_HoldNames(names);
@@ -161,12 +161,12 @@ test_names_are_reclaimed(void)
     CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
     file_id ids[5];
     for (uint32_t i = 0; i < 5; i++) {
-        ids[i] = _PyTraceMalloc_AddFile(&table, 4, &i, 1);
+        ids[i] = _PyTraceMalloc_AddName(&table, 4, &i, 1);
     }
     /* Names 1 and 3 have code, of which one is dead. */
-    CHECK_EQUAL(_PyTraceMalloc_AddCode(&table, owners, ids[1],
+    CHECK_EQUAL(code_add_named(&table, owners, ids[1],
                                        line_map_plain()), 1);
-    CHECK_EQUAL(_PyTraceMalloc_AddCode(&table, owners, ids[3],
+    CHECK_EQUAL(code_add_named(&table, owners, ids[3],
                                        line_map_plain()), 2);
     _PyTraceMalloc_RetireCode(&table, 2);
 
@@ -175,7 +175,7 @@ test_names_are_reclaimed(void)
     _PyTraceMalloc_HoldNames(names);
     _PyTraceMalloc_ReclaimFiles(&table);
     for (uint32_t i = 0; i < 5; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_AddFile(&table, 4, &i, 1), ids[i]);
+        CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 4, &i, 1), ids[i]);
     }
     _PyTraceMalloc_DropNames(names);
 
@@ -192,16 +192,16 @@ test_names_are_reclaimed(void)
     }
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
     for (uint32_t i = 1; i < 5; i += 2) {
-        CHECK_EQUAL(_PyTraceMalloc_AddFile(&table, 4, &i, 1), ids[i]);
+        CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 4, &i, 1), ids[i]);
     }
     /* Three numbers come again, each once; then new ones. */
     unsigned char given[6] = {0};
     for (uint32_t i = 10; i < 13; i++) {
-        file_id id = _PyTraceMalloc_AddFile(&table, 4, &i, 1);
+        file_id id = _PyTraceMalloc_AddName(&table, 4, &i, 1);
         CHECK(id <= 5 && id != ids[1] && id != ids[3] && !given[id]);
         given[id] = 1;
     }
-    CHECK_EQUAL(_PyTraceMalloc_AddFile(&table, 1, "x", 1), 6);
+    CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 1, "x", 1), 6);
     _PyTraceMalloc_RecycleCodes(&table, NULL);
     _PyTraceMalloc_ReclaimFiles(&table);
     CHECK(names->files[ids[3]] == NULL && names->files[ids[1]] != NULL);
@@ -215,10 +215,10 @@ test_codes_grow_and_keep_their_place(void)
 {
     uint32_t n = 3 * CHUNK_SIZE + 5;
     CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id file = _PyTraceMalloc_AddFile(&table, 1, "f", 1);
+    file_id file = _PyTraceMalloc_AddName(&table, 1, "f", 1);
     const struct source_code *place = NULL;
     for (uint32_t i = 1; i <= n; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_AddCode(&table, &owners[i], file,
+        CHECK_EQUAL(code_add_named(&table, &owners[i], file,
                                            line_map_plain()), i);
         if (i == 1) {
             place = source_at(&table, 1);
@@ -238,10 +238,10 @@ static void
 test_retired_codes_are_given_again(void)
 {
     CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id file = _PyTraceMalloc_AddFile(&table, 1, "f", 1);
-    file_id other = _PyTraceMalloc_AddFile(&table, 1, "g", 1);
+    file_id file = _PyTraceMalloc_AddName(&table, 1, "f", 1);
+    file_id other = _PyTraceMalloc_AddName(&table, 1, "g", 1);
     for (code_id id = 1; id <= 5; id++) {
-        CHECK_EQUAL(_PyTraceMalloc_AddCode(&table, &owners[id], file,
+        CHECK_EQUAL(code_add_named(&table, &owners[id], file,
                                            line_map_plain()), id);
     }
     for (code_id id = 2; id <= 4; id++) {
@@ -252,7 +252,7 @@ test_retired_codes_are_given_again(void)
     CHECK_EQUAL(table.retired, 3);
 
     /* Not before somebody says that no context names them. */
-    CHECK_EQUAL(_PyTraceMalloc_AddCode(&table, &owners[6], file,
+    CHECK_EQUAL(code_add_named(&table, &owners[6], file,
                                        line_map_plain()), 6);
     static const unsigned char used[7] = {[3] = 1};
     _PyTraceMalloc_RecycleCodes(&table, used);
@@ -260,22 +260,22 @@ test_retired_codes_are_given_again(void)
     CHECK_EQUAL(source_at(&table, 3)->file, file);
     CHECK(source_at(&table, 1)->owner == &owners[1]);
 
-    code_id again = _PyTraceMalloc_AddCode(&table, &owners[7], other,
+    code_id again = code_add_named(&table, &owners[7], other,
                                            line_map_plain());
-    code_id last = _PyTraceMalloc_AddCode(&table, &owners[8], other,
+    code_id last = code_add_named(&table, &owners[8], other,
                                           line_map_plain());
     CHECK((again == 2 && last == 4) || (again == 4 && last == 2));
     CHECK_EQUAL(source_at(&table, again)->file, other);
-    CHECK_EQUAL(_PyTraceMalloc_AddCode(&table, &owners[9], file,
+    CHECK_EQUAL(code_add_named(&table, &owners[9], file,
                                        line_map_plain()), 7);
 
     /* Twice changes nothing: unused ones are in the chain once. */
     _PyTraceMalloc_RecycleCodes(&table, NULL);
     _PyTraceMalloc_RecycleCodes(&table, NULL);
     CHECK_EQUAL(table.retired, 0);
-    CHECK_EQUAL(_PyTraceMalloc_AddCode(&table, &owners[10], file,
+    CHECK_EQUAL(code_add_named(&table, &owners[10], file,
                                        line_map_plain()), 3);
-    CHECK_EQUAL(_PyTraceMalloc_AddCode(&table, &owners[11], file,
+    CHECK_EQUAL(code_add_named(&table, &owners[11], file,
                                        line_map_plain()), 8);
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
     _PyTraceMalloc_FiniSources(&table);
@@ -286,15 +286,15 @@ static void
 test_codes_run_out(void)
 {
     CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id file = _PyTraceMalloc_AddFile(&table, 1, "f", 1);
+    file_id file = _PyTraceMalloc_AddName(&table, 1, "f", 1);
     struct line_map *lines = line_map_plain();
     uint32_t used = table.used;
     table.used = MAX_CODES;
-    CHECK_EQUAL(_PyTraceMalloc_AddCode(&table, owners, file, lines),
+    CHECK_EQUAL(code_add_named(&table, owners, file, lines),
                 CODE_NONE);
     table.used = used;
     /* It did not take them over. */
-    CHECK_EQUAL(_PyTraceMalloc_AddCode(&table, owners, file, lines), 1);
+    CHECK_EQUAL(code_add_named(&table, owners, file, lines), 1);
     _PyTraceMalloc_FiniSources(&table);
 }
 
@@ -303,7 +303,7 @@ static void
 test_lines_narrow(void)
 {
     CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id file = _PyTraceMalloc_AddFile(&table, 1, "f", 1);
+    file_id file = _PyTraceMalloc_AddName(&table, 1, "f", 1);
     struct line_map *map = line_map_make(4, 0);
     map->first = 70000;
     map->units[0] = 0;
@@ -311,7 +311,7 @@ test_lines_narrow(void)
     map->units[2] = NO_LINE - 1;
     map->units[3] = 7;
     map->units[4] = 2;
-    code_id code = _PyTraceMalloc_AddCode(&table, owners, file, map);
+    code_id code = code_add_named(&table, owners, file, map);
     CHECK_EQUAL(source_line(&table, code, 0), 70000);
     CHECK_EQUAL(source_line(&table, code, 1), 0);
     CHECK_EQUAL(source_line(&table, code, 2), 70000 + NO_LINE - 1);
@@ -330,11 +330,11 @@ test_lines_wide(void)
 {
     static const int32_t lines[] = {1, INT32_MAX, 0, 9};
     CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id file = _PyTraceMalloc_AddFile(&table, 1, "f", 1);
+    file_id file = _PyTraceMalloc_AddName(&table, 1, "f", 1);
     struct line_map *map = line_map_make(3, 1);
     map->first = 12345;
     memcpy(map->units, lines, sizeof(lines));
-    code_id code = _PyTraceMalloc_AddCode(&table, owners, file, map);
+    code_id code = code_add_named(&table, owners, file, map);
     CHECK_EQUAL(source_line(&table, code, 0), 1);
     CHECK_EQUAL(source_line(&table, code, 1), INT32_MAX);
     CHECK_EQUAL(source_line(&table, code, 2), 0);
@@ -344,6 +344,135 @@ test_lines_wide(void)
     _PyTraceMalloc_RetireCode(&table, code);
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
     _PyTraceMalloc_FiniSources(&table);
+}
+
+
+static void
+test_locations_outlive_the_code(void)
+{
+    unsigned char locations[] = {0x81, 0x25, 0xd0, 3, 9};
+    CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
+    file_id file = _PyTraceMalloc_AddName(&table, 1, "f", 1);
+    for (code_id id = 1; id <= 2; id++) {
+        struct code_source source = {
+            .file = file,
+            .function = _PyTraceMalloc_AddName(&table, 1, "f.g", 3),
+            .lines = line_map_plain(),
+            .locations = locations,
+            .nlocations = sizeof(locations),
+        };
+        CHECK_EQUAL(_PyTraceMalloc_AddCode(&table, &owners[id], &source), id);
+        CHECK(source_at(&table, id)->locations == locations);
+    }
+    _PyTraceMalloc_RetireCode(&table, 1);
+    test_fail_after(0, 1);
+    _PyTraceMalloc_RetireCode(&table, 2);
+    test_fail_never();
+    memset(locations, 0, sizeof(locations));
+
+    static const unsigned char expected[] = {0x81, 0x25, 0xd0, 3, 9};
+    CHECK_EQUAL(source_at(&table, 1)->nlocations, sizeof(expected));
+    CHECK(memcmp(source_at(&table, 1)->locations, expected,
+                 sizeof(expected)) == 0);
+    CHECK_EQUAL(source_at(&table, 1)->function, 2);
+    CHECK_EQUAL(source_at(&table, 2)->nlocations, 0);
+    CHECK_EQUAL(table.retired_bytes, sizeof(expected));
+    CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
+
+    _PyTraceMalloc_RecycleCodes(&table, NULL);
+    CHECK_EQUAL(table.retired_bytes, 0);
+    CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
+    /* Their function's name goes with them. */
+    _PyTraceMalloc_ReclaimFiles(&table);
+    CHECK(table.names->files[2] == NULL);
+    _PyTraceMalloc_FiniSources(&table);
+}
+
+
+static void
+check_location(const struct location *found, int32_t lines, int32_t column,
+               int32_t end_column)
+{
+    CHECK(found->lines == lines);
+    CHECK(found->column == column);
+    CHECK(found->end_column == end_column);
+}
+
+
+static void
+test_locations_of_each_kind(void)
+{
+    static const unsigned char bytes[] = {
+        0x81, 0x25,                     /* two units, short, columns 2 to 7 */
+        0xc8, 0x7f,                     /* short, 79 to 94 */
+        0xd0, 3, 127,                   /* one line, 3 to 127 */
+        0xe0, 0, 5,                     /* two lines further */
+        0xe8, 0x43, 1,                  /* 33 lines back, no columns */
+        0xf0, 2, 0x41, 2, 0x42, 3, 1,   /* long: 129 lines, 193, column 0 */
+        0xf0, 0, 0, 0, 0,               /* long, no columns */
+        0xf8,                           /* nothing known */
+        0x87, 0x00,                     /* more units than there are */
+    };
+    struct location units[12];
+    memset(units, 0x55, sizeof(units));
+    _PyTraceMalloc_ReadLocations(bytes, sizeof(bytes), units, 11);
+    check_location(&units[0], 0, 2, 7);
+    check_location(&units[1], 0, 2, 7);
+    check_location(&units[2], 0, 79, 94);
+    check_location(&units[3], 0, 3, 127);
+    check_location(&units[4], 0, 0, 5);
+    check_location(&units[5], 0, -1, -1);
+    check_location(&units[6], 129, 193, 0);
+    check_location(&units[7], 0, -1, -1);
+    check_location(&units[8], -1, -1, -1);
+    check_location(&units[9], 0, 0, 0);
+    check_location(&units[10], 0, 0, 0);
+    check_location(&units[11], 0x55555555, 0x55555555, 0x55555555);
+}
+
+
+/* Tables that are cut off, or are no tables, are read to where they make
+   sense; a sanitizer sees whether a byte more is read. */
+static void
+test_locations_that_are_wrong(void)
+{
+    static const unsigned char whole[] = {
+        0x80, 0x25, 0xf0, 2, 0x41, 2, 0x42, 3, 1,
+    };
+    for (size_t length = 0; length < sizeof(whole); length++) {
+        unsigned char *cut = test_malloc(length + 1);
+        memcpy(cut + 1, whole, length);
+        struct location units[2];
+        _PyTraceMalloc_ReadLocations(cut + 1, length, units, 2);
+        check_location(&units[0], length >= 2 ? 0 : -1,
+                       length >= 2 ? 2 : -1, length >= 2 ? 7 : -1);
+        check_location(&units[1], -1, -1, -1);
+        test_free(cut);
+    }
+    static const unsigned char endless[] = {
+        0xf0, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0, 0, 0, 0x80, 0x25,
+    };
+    struct location unit;
+    _PyTraceMalloc_ReadLocations(endless, sizeof(endless), &unit, 1);
+    check_location(&unit, -1, -1, -1);
+    static const unsigned char no_entry[] = {0x25, 0x80};
+    _PyTraceMalloc_ReadLocations(no_entry, sizeof(no_entry), &unit, 1);
+    check_location(&unit, -1, -1, -1);
+    for (int round = 0; round < 2000; round++) {
+        uint32_t length = random_below(40);
+        unsigned char *noise = test_malloc(length + 1);
+        struct location units[50];
+        for (uint32_t i = 0; i < length; i++) {
+            noise[i + 1] = (unsigned char)(random_bits()
+                                           >> (random_below(2) ? 8 : 9));
+        }
+        _PyTraceMalloc_ReadLocations(noise + 1, length, units, 50);
+        for (size_t i = 0; i < 50; i++) {
+            CHECK(units[i].lines >= -1 && units[i].column >= -1
+                  && units[i].end_column >= -1);
+        }
+        test_free(noise);
+    }
 }
 
 
@@ -366,5 +495,8 @@ const struct test sources_tests[] = {
     {"lines of two bytes, also before the first and behind the last unit",
      test_lines_narrow},
     {"lines of four bytes", test_lines_wide},
+    {"locations of code that is gone", test_locations_outlive_the_code},
+    {"locations of each kind", test_locations_of_each_kind},
+    {"locations that are cut off, or noise", test_locations_that_are_wrong},
     {NULL, NULL},
 };

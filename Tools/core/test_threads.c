@@ -182,11 +182,11 @@ run_workers(int rounds)
     bytes = (struct traced_bytes){0};
     CHECK_EQUAL(_PyTraceMalloc_InitSources(&sources), 0);
     CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
-    file_id file = _PyTraceMalloc_AddFile(&sources, 1, "f", 1);
+    file_id file = _PyTraceMalloc_AddName(&sources, 1, "f", 1);
     for (code_id id = 1; id <= NCODES; id++) {
         struct line_map *map = test_calloc(1, sizeof(*map)
                                               + sizeof(map->units[0]));
-        CHECK_EQUAL(_PyTraceMalloc_AddCode(&sources, &owners[id], file, map),
+        CHECK_EQUAL(code_add_named(&sources, &owners[id], file, map),
                     id);
     }
     for (int i = 0; i < NATTACHED + NDETACHED; i++) {
