@@ -105,8 +105,7 @@ store_fini_lock_held(void)
     _PyTraceMalloc_FiniBlocks(&S->large);
     _PyTraceMalloc_FiniContexts(&S->contexts);
     _PyTraceMalloc_FiniSources(&S->sources);
-    free(S->detached.counts);
-    S->detached = (struct detached_counts){NULL, 0, 0, 0};
+    _PyTraceMalloc_FiniDetached(&S->detached);
 }
 
 
@@ -122,8 +121,7 @@ store_reset_lock_held(void)
     };
     S->bytes = (struct traced_bytes){.epoch = 1};
     S->fresh = 0;
-    S->detached.used = 0;
-    S->detached.bytes = 0;
+    _PyTraceMalloc_ClearDetached(&S->detached);
     S->reclaim_wanted = 0;
     S->foreign = 0;
     S->reclaim_contexts = RECLAIM_CONTEXTS;
@@ -567,7 +565,7 @@ totals_copy_lock_held(const struct context_tree *tree)
         if (context->path == PATH_NONE) {
             continue;
         }
-        totals->domain = tree->domains[context->site >> 24];
+        totals->domain = context_domain(tree, id);
         totals->allocated_blocks = context->allocated_blocks;
         totals->allocated_bytes = context->allocated_bytes;
         totals->freed_blocks = context->freed_blocks;

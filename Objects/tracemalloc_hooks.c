@@ -63,25 +63,7 @@ static _Py_thread_local struct hook *probed;
 static void
 detached_drain_lock_held(void)
 {
-    struct detached_counts *detached = &S->detached;
-    for (size_t i = 0; i < detached->used; i++) {
-        const struct detached_count *count = &detached->counts[i];
-        struct context *context = context_at(&S->contexts, count->context);
-        if (context->epoch != S->bytes.epoch) {
-            context_save_peak(context, &S->bytes);
-        }
-        context->allocated_blocks += count->allocated_blocks;
-        context->allocated_bytes += count->allocated_bytes;
-        context->freed_blocks += count->freed_blocks;
-        context->freed_bytes += count->freed_bytes;
-    }
-    detached->used = 0;
-    S->bytes.current += detached->bytes;
-    detached->bytes = 0;
-    if (S->bytes.current > S->bytes.peak) {
-        S->bytes.peak = S->bytes.current;
-        S->bytes.epoch = S->bytes.saved + 1;
-    }
+    _PyTraceMalloc_TakeDetached(&S->detached, &S->contexts, &S->bytes);
     _PyTraceMalloc_FreeReplaced(&S->contexts);
     if (S->one_gil && !S->foreign && tracer_is_tracing()) {
         attention_change(ATTENTION_ACCESS, 0);
@@ -128,32 +110,14 @@ _PyTraceMalloc_Begin(void)
 
 /* --- counting ------------------------------------------------------------ */
 
-/* The entry of a context in the list of detached counts, added if new: NULL
-   when out of memory. */
-static struct detached_count *
-detached_count_of(context_id id)
+/* Let whoever has access next take over what was counted. */
+static inline int
+detached_announce(int failed)
 {
-    struct detached_counts *detached = &S->detached;
-    /* Usually one of the last few. */
-    for (size_t i = detached->used; i-- > 0 && detached->used - i < 16;) {
-        if (detached->counts[i].context == id) {
-            return &detached->counts[i];
-        }
+    if (!failed) {
+        attention_change(ATTENTION_ACCESS, 1);
     }
-    if (detached->used == detached->allocated) {
-        size_t allocated = detached->allocated ? 2 * detached->allocated : 64;
-        struct detached_count *counts = realloc(
-            detached->counts, allocated * sizeof(counts[0]));
-        if (counts == NULL) {
-            return NULL;
-        }
-        detached->counts = counts;
-        detached->allocated = allocated;
-    }
-    struct detached_count *count = &detached->counts[detached->used++];
-    *count = (struct detached_count){.context = id};
-    attention_change(ATTENTION_ACCESS, 1);
-    return count;
+    return failed;
 }
 
 
@@ -161,22 +125,11 @@ detached_count_of(context_id id)
 static int
 counted_alloc(context_id id, size_t size, enum access access)
 {
-    if (access != ACCESS_DETACHED) {
-        count_alloc(&S->bytes, context_at(&S->contexts, id), size);
-        return 0;
+    if (access == ACCESS_DETACHED) {
+        return detached_announce(
+            _PyTraceMalloc_CountDetachedAlloc(&S->detached, id, size));
     }
-    struct detached_count *count = detached_count_of(id);
-    if (count == NULL) {
-        return -1;
-    }
-    count->allocated_blocks++;
-    count->allocated_bytes += size;
-    S->detached.bytes += size;
-    size_t current = S->bytes.current + S->detached.bytes;
-    if (current > S->bytes.peak && current - S->bytes.peak <= size) {
-        S->bytes.peak = current;
-        S->bytes.epoch = S->bytes.saved + 1;
-    }
+    count_alloc(&S->bytes, context_at(&S->contexts, id), size);
     return 0;
 }
 
@@ -184,29 +137,25 @@ counted_alloc(context_id id, size_t size, enum access access)
 static void
 counted_free(context_id id, size_t size, enum access access)
 {
-    struct detached_count *count = NULL;
-    if (access == ACCESS_DETACHED) {
-        count = detached_count_of(id);
-    }
-    if (count == NULL) {
-        /* Also without memory for the list: a count in a thousand million
-           may be lost then, to a thread with access at the same moment. */
-        count_free(&S->bytes, context_at(&S->contexts, id), size);
+    if (access == ACCESS_DETACHED
+        && detached_announce(
+            _PyTraceMalloc_CountDetachedFree(&S->detached, id, size)) == 0)
+    {
         return;
     }
-    count->freed_blocks++;
-    count->freed_bytes += size;
-    S->detached.bytes -= size;
+    /* Also without memory for the list: a count in a thousand million may be
+       lost then, to a thread with access at the same moment. */
+    count_free(&S->bytes, context_at(&S->contexts, id), size);
 }
 
 
-/* A block that was forgotten is still there. */
+/* A block that was forgotten is still there: 0, or -1 when out of memory. */
 static int
 counted_put_back(context_id id, size_t size, enum access access)
 {
     if (access == ACCESS_DETACHED) {
-        /* Who freed it may have been counted already. */
-        return counted_alloc(id, size, access);
+        return detached_announce(
+            _PyTraceMalloc_UncountDetachedFree(&S->detached, id, size));
     }
     uncount_free(&S->bytes, context_at(&S->contexts, id), size);
     return 0;
@@ -245,10 +194,8 @@ _PyTraceMalloc_ReclaimNow(enum access access)
         size_t before = tree->contexts.live + tree->paths.live;
         long taken = _PyTraceMalloc_Reclaim(tree, &S->sources, &S->bytes,
                                             &roots, before > RECLAIM_ALL);
-        if (taken > 0 && _PyTraceMalloc_Reindex(tree) < 0) {
-            /* The old indexes name numbers that are gone: empty them rather
-               than be wrong.  What they named is found as new. */
-            _PyTraceMalloc_EmptyIndexes(tree);
+        if (taken > 0) {
+            _PyTraceMalloc_Reindex(tree);
         }
     }
     free(roots.contexts);
@@ -293,11 +240,8 @@ context_in_domain(const struct path_entry *entry, uint32_t domain,
     if (access == ACCESS_GIL) {
         tracer_lock();
     }
-    uint32_t number = _PyTraceMalloc_AddDomain(&S->contexts, domain);
-    const struct context *context = entry->context;
-    context_id id = _PyTraceMalloc_AddContext(
-        &S->contexts, context->path, context->code,
-        CONTEXT_SITE(context->site & MAX_UNIT, number), context->line);
+    context_id id = _PyTraceMalloc_AddContextOfDomain(
+        &S->contexts, entry->context, domain);
     if (access == ACCESS_GIL) {
         tracer_unlock();
     }

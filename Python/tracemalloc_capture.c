@@ -413,8 +413,8 @@ entry_find_context(struct path_entry *entry, enum access access)
     }
     PyCodeObject *co = _PyFrame_GetCode(entry->frame);
     intptr_t unit = entry->instruction - _PyCode_CODE(co);
-    uint32_t site = CONTEXT_SITE(
-        0 <= unit && unit < (intptr_t)MAX_UNIT ? unit : (intptr_t)MAX_UNIT, 0);
+    uint32_t site = 0 <= unit && unit < (intptr_t)MAX_UNIT
+                    ? (uint32_t)unit : MAX_UNIT;
     context_id id = _PyTraceMalloc_FindContext(&S->contexts, entry->parent,
                                                entry->code, site, line);
     if (id == CONTEXT_NONE) {

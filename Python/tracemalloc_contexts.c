@@ -31,8 +31,11 @@
      I2  a context's path is a path
      I3  no two paths, and no two contexts, have the same key, and the index
          finds each of them; nothing else is in the indexes
-     I4  freed <= allocated, in blocks and in bytes
+     I4  no more blocks were freed than allocated, and no bytes are live
+         without a block.  Bytes count modulo 2**64, since extensions may
+         report any size
      I5  used = 2 or 1 + live + length of the chain of unused numbers
+     I6  a context with LATE_DOMAIN has a place in `late_chunks`
    _PyTraceMalloc_CheckContexts tests them. */
 
 #include "pycore_tracemalloc_core.h"
@@ -114,9 +117,9 @@ path_key(code_id code, int32_t line)
 
 
 static inline uint64_t
-context_key(code_id code, uint32_t site)
+context_key(code_id code, uint32_t site, uint32_t late)
 {
-    return code ^ (uint64_t)site * 0x9e3779b97f4a7c15u;
+    return code ^ (uint64_t)site * 0x9e3779b97f4a7c15u ^ (uint64_t)late << 32;
 }
 
 
@@ -174,16 +177,26 @@ path_slot(const struct context_tree *tree, const struct number_index *index,
 }
 
 
+/* The domain of a context if it is a late one, otherwise 0. */
+static inline uint32_t
+context_late(const struct context_tree *tree, context_id id, uint32_t site)
+{
+    return site >> 24 == LATE_DOMAIN ? context_domain(tree, id) : 0;
+}
+
+
 static size_t
 context_slot(const struct context_tree *tree, const struct number_index *index,
              path_id path, code_id code, uint32_t site, int32_t line,
-             context_id *found)
+             uint32_t late, context_id *found)
 {
-    struct probe probe = probe_begin(index, path, context_key(code, site));
+    struct probe probe = probe_begin(index, path,
+                                     context_key(code, site, late));
     while ((*found = slot_load(index, probe.at)) != CONTEXT_NONE) {
         const struct context *context = context_at(tree, *found);
         if (context->path == path && context->code == code
-            && context->site == site && context->line == line)
+            && context->site == site && context->line == line
+            && context_late(tree, *found, site) == late)
         {
             break;
         }
@@ -215,10 +228,24 @@ index_fill_contexts(const struct context_tree *tree,
         const struct context *context = context_at(tree, id);
         if (context->path != PATH_NONE) {
             context_id found;
+            uint32_t late = context_late(tree, id, context->site);
             slot_store(index, context_slot(tree, index, context->path,
                                            context->code, context->site,
-                                           context->line, &found), id);
+                                           context->line, late, &found), id);
         }
+    }
+}
+
+
+static void
+index_fill(const struct context_tree *tree, const struct node_space *space,
+           struct number_index *index)
+{
+    if (space == &tree->paths) {
+        index_fill_paths(tree, index);
+    }
+    else {
+        index_fill_contexts(tree, index);
     }
 }
 
@@ -232,12 +259,7 @@ index_replace(struct context_tree *tree, struct node_space *space,
     if (index == NULL) {
         return -1;
     }
-    if (space == &tree->paths) {
-        index_fill_paths(tree, index);
-    }
-    else {
-        index_fill_contexts(tree, index);
-    }
+    index_fill(tree, space, index);
     struct number_index *old = space->index;
     __atomic_store_n(&space->index, index, __ATOMIC_RELEASE);
     if (old != NULL) {
@@ -248,31 +270,30 @@ index_replace(struct context_tree *tree, struct node_space *space,
 }
 
 
-int
-_PyTraceMalloc_Reindex(struct context_tree *tree)
+/* A smaller index if that is enough, or else the same one filled again.  Room
+   there is: it held all nodes when there were more of them. */
+static void
+space_reindex(struct context_tree *tree, struct node_space *space)
 {
-    size_t npaths = FIRST_SLOTS, ncontexts = FIRST_SLOTS;
-    while (npaths < 2 * (size_t)tree->paths.live) {
-        npaths *= 2;
+    size_t nslots = FIRST_SLOTS;
+    while (nslots < 2 * (size_t)space->live) {
+        nslots *= 2;
     }
-    while (ncontexts < 2 * (size_t)tree->contexts.live) {
-        ncontexts *= 2;
+    struct number_index *index = space->index;
+    assert(nslots <= index->mask + 1);
+    if (nslots <= index->mask && index_replace(tree, space, nslots) == 0) {
+        return;
     }
-    if (index_replace(tree, &tree->paths, npaths) < 0) {
-        return -1;
-    }
-    return index_replace(tree, &tree->contexts, ncontexts);
+    memset(index->slots, 0, (index->mask + 1) * sizeof(index->slots[0]));
+    index_fill(tree, space, index);
 }
 
 
 void
-_PyTraceMalloc_EmptyIndexes(struct context_tree *tree)
+_PyTraceMalloc_Reindex(struct context_tree *tree)
 {
-    struct number_index *indexes[] = {tree->paths.index, tree->contexts.index};
-    for (size_t i = 0; i < 2; i++) {
-        memset(indexes[i]->slots, 0,
-               (indexes[i]->mask + 1) * sizeof(indexes[i]->slots[0]));
-    }
+    space_reindex(tree, &tree->paths);
+    space_reindex(tree, &tree->contexts);
 }
 
 
@@ -402,8 +423,11 @@ _PyTraceMalloc_FiniContexts(struct context_tree *tree)
     }
     for (size_t i = 0; i < tree->contexts.chunks; i++) {
         free(tree->context_chunks[i]);
+        free(tree->late_chunks[i]);
         tree->context_chunks[i] = NULL;
+        tree->late_chunks[i] = NULL;
     }
+    tree->nlate_chunks = 0;
     free(tree->paths.index);
     free(tree->contexts.index);
     _PyTraceMalloc_FreeReplaced(tree);
@@ -432,7 +456,7 @@ _PyTraceMalloc_FindContext(const struct context_tree *tree, path_id path,
 {
     context_id found;
     (void)context_slot(tree, index_of(&tree->contexts), path, code, site, line,
-                       &found);
+                       0, &found);
     return found;
 }
 
@@ -476,12 +500,31 @@ _PyTraceMalloc_AddPath(struct context_tree *tree, path_id parent, code_id code,
 }
 
 
-context_id
-_PyTraceMalloc_AddContext(struct context_tree *tree, path_id path,
-                          code_id code, uint32_t site, int32_t line)
+/* Room for the domain of a context, if it is a late one. */
+static int
+late_reserve(struct context_tree *tree, context_id id, uint32_t site)
+{
+    uint32_t **chunk = &tree->late_chunks[id >> CHUNK_SHIFT];
+    if (site >> 24 == LATE_DOMAIN && *chunk == NULL) {
+        *chunk = calloc(CHUNK_SIZE, sizeof((*chunk)[0]));
+        if (*chunk == NULL) {
+            return -1;
+        }
+        tree->nlate_chunks++;
+    }
+    return 0;
+}
+
+
+/* `late` is the domain if `site` has LATE_DOMAIN, otherwise 0. */
+static context_id
+context_add(struct context_tree *tree, path_id path, code_id code,
+            uint32_t site, int32_t line, uint32_t late)
 {
     assert(path != PATH_NONE && line >= 0);
-    context_id id = _PyTraceMalloc_FindContext(tree, path, code, site, line);
+    context_id id;
+    (void)context_slot(tree, tree->contexts.index, path, code, site, line,
+                       late, &id);
     if (id != CONTEXT_NONE) {
         return id;
     }
@@ -490,28 +533,45 @@ _PyTraceMalloc_AddContext(struct context_tree *tree, path_id path,
     {
         return CONTEXT_NONE;
     }
+    if (late_reserve(tree, id, site) < 0) {
+        _PyTraceMalloc_FreeContext(tree, id);
+        return CONTEXT_NONE;
+    }
     *context_at(tree, id) = (struct context){
         .path = path,
         .code = code,
         .site = site,
         .line = line,
     };
+    if (site >> 24 == LATE_DOMAIN) {
+        tree->late_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK] = late;
+    }
     struct number_index *index = tree->contexts.index;
     context_id found;
-    slot_store(index, context_slot(tree, index, path, code, site, line,
+    slot_store(index, context_slot(tree, index, path, code, site, line, late,
                                    &found), id);
     return id;
 }
 
 
-uint32_t
-_PyTraceMalloc_AddDomain(struct context_tree *tree, uint32_t domain)
+context_id
+_PyTraceMalloc_AddContext(struct context_tree *tree, path_id path,
+                          code_id code, uint32_t site, int32_t line)
+{
+    assert(site <= MAX_UNIT);
+    return context_add(tree, path, code, site, line, 0);
+}
+
+
+/* The number of a domain, or LATE_DOMAIN. */
+static uint32_t
+domain_number(struct context_tree *tree, uint32_t domain)
 {
     uint32_t number = 0;
     while (number < tree->ndomains && tree->domains[number] != domain) {
         number++;
     }
-    if (number == tree->ndomains && number < MAX_DOMAINS - 1) {
+    if (number == tree->ndomains && number < LATE_DOMAIN) {
         tree->domains[number] = domain;
         tree->ndomains++;
     }
@@ -519,11 +579,25 @@ _PyTraceMalloc_AddDomain(struct context_tree *tree, uint32_t domain)
 }
 
 
+context_id
+_PyTraceMalloc_AddContextOfDomain(struct context_tree *tree,
+                                  const struct context *context,
+                                  uint32_t domain)
+{
+    assert(context->site <= MAX_UNIT);
+    uint32_t number = domain_number(tree, domain);
+    return context_add(tree, context->path, context->code,
+                       CONTEXT_SITE(context->site, number), context->line,
+                       number == LATE_DOMAIN ? domain : 0);
+}
+
+
 size_t
 _PyTraceMalloc_SizeOfContexts(const struct context_tree *tree)
 {
     size_t size = CHUNK_SIZE * (tree->paths.chunks * sizeof(struct path)
-                  + tree->contexts.chunks * sizeof(struct context));
+                  + tree->contexts.chunks * sizeof(struct context)
+                  + tree->nlate_chunks * sizeof(uint32_t));
     const struct number_index *lists[] = {
         tree->paths.index, tree->contexts.index, tree->replaced,
     };
@@ -552,8 +626,9 @@ check_paths(const struct context_tree *tree)
             continue;
         }
         live++;
-        const struct path *parent = path_at(tree, path->parent);
-        if (path->parent >= tree->paths.used
+        const struct path *parent = path->parent < tree->paths.used
+                                    ? path_at(tree, path->parent) : NULL;
+        if (parent == NULL
             || (path->parent != PATH_ROOT && parent->parent == PATH_NONE)
             || path->depth != parent->depth + 1)
         {
@@ -604,13 +679,19 @@ _PyTraceMalloc_CheckContexts(const struct context_tree *tree)
         {
             return "contexts: I2, a context has no path";
         }
-        if (_PyTraceMalloc_FindContext(tree, context->path, context->code,
-                                       context->site, context->line) != id)
+        if (context->site >> 24 == LATE_DOMAIN
+            && tree->late_chunks[id >> CHUNK_SHIFT] == NULL)
         {
+            return "contexts: I6, a context has no domain";
+        }
+        context_id found;
+        (void)context_slot(tree, tree->contexts.index, context->path,
+                           context->code, context->site, context->line,
+                           context_late(tree, id, context->site), &found);
+        if (found != id) {
             return "contexts: I3, a context is not found by its key";
         }
         if (context->freed_blocks > context->allocated_blocks
-            || context->freed_bytes > context->allocated_bytes
             || (context_live_blocks(context) == 0
                 && context_live_bytes(context) != 0))
         {

@@ -171,22 +171,20 @@ names_grow(struct source_table *table)
     size_t allocated = 2 * names->allocated;
     size_t mask = 2 * allocated - 1;
     uint32_t *slots = calloc(mask + 1, sizeof(slots[0]));
-    if (slots == NULL) {
-        return -1;
-    }
-    struct source_file **files = realloc(names->files,
-                                         allocated * sizeof(files[0]));
-    if (files == NULL) {
+    struct source_file **files = malloc(allocated * sizeof(files[0]));
+    file_id *next_unused = malloc(allocated * sizeof(next_unused[0]));
+    if (slots == NULL || files == NULL || next_unused == NULL) {
         free(slots);
+        free(files);
+        free(next_unused);
         return -1;
     }
+    memcpy(files, names->files, names->used * sizeof(files[0]));
+    memcpy(next_unused, names->next_unused,
+           names->used * sizeof(next_unused[0]));
+    free(names->files);
+    free(names->next_unused);
     names->files = files;
-    file_id *next_unused = realloc(names->next_unused,
-                                   allocated * sizeof(next_unused[0]));
-    if (next_unused == NULL) {
-        free(slots);
-        return -1;
-    }
     names->next_unused = next_unused;
     names->bytes += (allocated - names->allocated) * NAME_BYTES;
     names->allocated = allocated;

@@ -238,11 +238,14 @@ struct context {
 };
 
 /* The instruction in code units, and the number of the domain: a context is
-   of one domain only.  Domain 0 has number 0. */
-#define CONTEXT_SITE(unit, domain) \
-    ((uint32_t)(unit) | (uint32_t)(domain) << 24)
+   of one domain only.  Domain 0 has number 0.  The last number stands for all
+   domains that came when the others were given away; there `late_chunks` says
+   which it is. */
+#define CONTEXT_SITE(unit, number) \
+    ((uint32_t)(unit) | (uint32_t)(number) << 24)
 #define MAX_UNIT ((1u << 24) - 1)
 #define MAX_DOMAINS 256
+#define LATE_DOMAIN (MAX_DOMAINS - 1)
 
 /* Open addressing; a number is stored after its node is complete. */
 struct number_index {
@@ -271,12 +274,16 @@ struct context_tree {
     uint64_t reclaimed_bytes;       /*     were reclaimed since */
     struct path *path_chunks[MAX_PATHS >> CHUNK_SHIFT];
     struct context *context_chunks[MAX_CONTEXTS >> CHUNK_SHIFT];
+    /* Domains of contexts with LATE_DOMAIN; NULL where there is none. */
+    uint32_t *late_chunks[MAX_CONTEXTS >> CHUNK_SHIFT];
+    size_t nlate_chunks;
 };
 
 extern int _PyTraceMalloc_InitContexts(struct context_tree *);
 extern void _PyTraceMalloc_FiniContexts(struct context_tree *);
 
-/* A path or context that exists, or PATH_NONE or CONTEXT_NONE.  No lock. */
+/* A path or context that exists, or PATH_NONE or CONTEXT_NONE.  No lock.
+   Contexts here and in AddContext() are of domain 0: `site` is the unit. */
 extern path_id _PyTraceMalloc_FindPath(const struct context_tree *,
                                        path_id parent, code_id, int32_t line);
 extern context_id _PyTraceMalloc_FindContext(const struct context_tree *,
@@ -291,19 +298,21 @@ extern context_id _PyTraceMalloc_AddContext(struct context_tree *, path_id,
                                             code_id, uint32_t site,
                                             int32_t line);
 
-/* The number of a domain; the last number stands for all that came late. */
-extern uint32_t _PyTraceMalloc_AddDomain(struct context_tree *,
-                                         uint32_t domain);
+/* The context at the same place as another one, of domain 0, for blocks of
+   another domain: found or added. */
+extern context_id _PyTraceMalloc_AddContextOfDomain(struct context_tree *,
+                                                    const struct context *,
+                                                    uint32_t domain);
 
 /* Free indexes that were replaced, when nobody looks up without the lock. */
 extern void _PyTraceMalloc_FreeReplaced(struct context_tree *);
 
-/* For reclaim: give a number back, and then build the indexes anew.  Reindex
-   returns -1 when out of memory, and the old ones are useless then. */
+/* For reclaim: give a number back, and then build the indexes anew, while
+   nobody looks up.  Needs no memory: without it they stay as large as they
+   were. */
 extern void _PyTraceMalloc_FreePath(struct context_tree *, path_id);
 extern void _PyTraceMalloc_FreeContext(struct context_tree *, context_id);
-extern int _PyTraceMalloc_Reindex(struct context_tree *);
-extern void _PyTraceMalloc_EmptyIndexes(struct context_tree *);
+extern void _PyTraceMalloc_Reindex(struct context_tree *);
 
 extern size_t _PyTraceMalloc_SizeOfContexts(const struct context_tree *);
 
@@ -320,6 +329,15 @@ static inline struct context *
 context_at(const struct context_tree *tree, context_id id)
 {
     return &tree->context_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK];
+}
+
+static inline uint32_t
+context_domain(const struct context_tree *tree, context_id id)
+{
+    uint32_t number = context_at(tree, id)->site >> 24;
+    return number == LATE_DOMAIN
+        ? tree->late_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK]
+        : tree->domains[number];
 }
 
 /* Frames of a context: its own, if it has one, and its callers. */
@@ -418,6 +436,53 @@ context_peak(const struct context *context, const struct traced_bytes *bytes,
     *nblocks = saved ? context->peak_blocks : context_live_blocks(context);
     *nbytes = saved ? context->peak_bytes : context_live_bytes(context);
 }
+
+
+/* --- Objects/tracemalloc_detached.c -------------------------------------- */
+
+/* What detached threads counted for a context since somebody with access
+   looked; all modulo 2**64. */
+struct detached_count {
+    context_id context;
+    uint32_t epoch;
+    uint64_t allocated_blocks;
+    uint64_t allocated_bytes;
+    uint64_t freed_blocks;
+    uint64_t freed_bytes;
+    /* What was live at the maximum of the list, if `epoch` is the list's;
+       otherwise it is what is live now. */
+    uint64_t peak_blocks;
+    uint64_t peak_bytes;
+};
+
+struct detached_counts {
+    struct detached_count *counts;
+    size_t used;
+    size_t allocated;
+    size_t bytes;               /* more is live than without the list, or,
+                                   modulo 2**64, less */
+    size_t peak;                /* highest value of `bytes`; >= 0 */
+    uint32_t epoch;             /* as in struct traced_bytes */
+    uint32_t saved;
+};
+
+/* Empty a list, which zeros alone are not; and free its memory too. */
+extern void _PyTraceMalloc_ClearDetached(struct detached_counts *);
+extern void _PyTraceMalloc_FiniDetached(struct detached_counts *);
+
+/* As count_alloc(), count_free() and uncount_free(): 0, or -1 when out of
+   memory, and then nothing is counted. */
+extern int _PyTraceMalloc_CountDetachedAlloc(struct detached_counts *,
+                                             context_id, size_t size);
+extern int _PyTraceMalloc_CountDetachedFree(struct detached_counts *,
+                                            context_id, size_t size);
+extern int _PyTraceMalloc_UncountDetachedFree(struct detached_counts *,
+                                              context_id, size_t size);
+
+/* Take a list over, and empty it.  Needs access. */
+extern void _PyTraceMalloc_TakeDetached(struct detached_counts *,
+                                        struct context_tree *,
+                                        struct traced_bytes *);
 
 
 /* --- Objects/tracemalloc_blocks.c ---------------------------------------- */

@@ -37,23 +37,6 @@ enum access {
     ACCESS_DETACHED,
 };
 
-/* What detached threads counted since somebody with access looked. */
-struct detached_count {
-    context_id context;
-    uint32_t allocated_blocks;
-    uint32_t freed_blocks;
-    uint64_t allocated_bytes;
-    uint64_t freed_bytes;
-};
-
-struct detached_counts {
-    struct detached_count *counts;      /* store lock */
-    size_t used;                        /* store lock */
-    size_t allocated;                   /* store lock */
-    size_t bytes;               /* live bytes that are not in `bytes` yet; may
-                                   wrap below 0; store lock */
-};
-
 /* Where a frame is, in a thread's cache. */
 struct path_entry {
     _PyInterpreterFrame *frame;
@@ -103,7 +86,7 @@ struct tracer_state {
     int one_gil;                /* store lock */
     int foreign;                /* an extension reported blocks of domain 0:
                                    any block may be in `raw`; store lock */
-    struct detached_counts detached;
+    struct detached_counts detached;    /* store lock */
     uint64_t dropped;           /* traces without memory; store lock */
     struct block_table large;   /* of obj and mem, without a cell; access */
     struct block_table raw;     /* of raw, and other domains; store lock */

@@ -30,6 +30,7 @@ static const struct {
     {"blocks", blocks_tests},
     {"cells", cells_tests},
     {"counting", counting_tests},
+    {"detached", detached_tests},
     {"reclaim", reclaim_tests},
     {"frozen", frozen_tests},
     {"memory", memory_tests},

@@ -22,6 +22,7 @@ extern const struct test contexts_tests[];
 extern const struct test blocks_tests[];
 extern const struct test cells_tests[];
 extern const struct test counting_tests[];
+extern const struct test detached_tests[];
 extern const struct test reclaim_tests[];
 extern const struct test frozen_tests[];
 extern const struct test memory_tests[];

@@ -80,13 +80,16 @@ test_extreme_keys(void)
     tree_begin();
     path_id path = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, MAX_CODES - 1,
                                           INT32_MAX);
-    uint32_t site = CONTEXT_SITE(MAX_UNIT, MAX_DOMAINS - 1);
     context_id context = _PyTraceMalloc_AddContext(&tree, path, MAX_CODES - 1,
-                                                   site, INT32_MAX);
-    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, path, MAX_CODES - 1, site,
-                                           INT32_MAX), context);
-    CHECK_EQUAL(context_at(&tree, context)->site >> 24, MAX_DOMAINS - 1);
-    CHECK_EQUAL(context_at(&tree, context)->site & MAX_UNIT, MAX_UNIT);
+                                                   MAX_UNIT, INT32_MAX);
+    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, path, MAX_CODES - 1,
+                                           MAX_UNIT, INT32_MAX), context);
+    context_id other = _PyTraceMalloc_AddContextOfDomain(
+        &tree, context_at(&tree, context), UINT32_MAX);
+    CHECK(other != context);
+    CHECK_EQUAL(context_domain(&tree, context), 0);
+    CHECK_EQUAL(context_domain(&tree, other), UINT32_MAX);
+    CHECK_EQUAL(context_at(&tree, other)->site & MAX_UNIT, MAX_UNIT);
     /* Line 0 is a line. */
     CHECK(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 0) != PATH_NONE);
     tree_end();
@@ -170,31 +173,85 @@ test_deep_path(void)
 }
 
 
+/* Many domains at each of two places, more than have numbers of their own. */
 static void
 test_domains(void)
 {
+    enum { N = 1000 };
+    static context_id here[N], there[N];
     tree_begin();
-    CHECK_EQUAL(_PyTraceMalloc_AddDomain(&tree, 0), 0);
-    CHECK_EQUAL(_PyTraceMalloc_AddDomain(&tree, UINT32_MAX), 1);
-    CHECK_EQUAL(_PyTraceMalloc_AddDomain(&tree, UINT32_MAX), 1);
-    for (uint32_t i = 2; i < MAX_DOMAINS - 1; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_AddDomain(&tree, 1000 + i), i);
+    path_id path = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 10);
+    context_id near = _PyTraceMalloc_AddContext(&tree, path, 1, 5, 20);
+    context_id far = _PyTraceMalloc_AddContext(&tree, path, 1, 6, 20);
+    for (uint32_t i = 0; i < N; i++) {
+        here[i] = _PyTraceMalloc_AddContextOfDomain(
+            &tree, context_at(&tree, near), UINT32_MAX - i);
+        there[N - 1 - i] = _PyTraceMalloc_AddContextOfDomain(
+            &tree, context_at(&tree, far), UINT32_MAX - (N - 1 - i));
     }
-    /* From here on all share the last number. */
-    for (uint32_t i = 0; i < 1000; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_AddDomain(&tree, 5000 + i),
-                    MAX_DOMAINS - 1);
+    CHECK_EQUAL(tree.contexts.live, 1 + 2 + 2 * N);
+    CHECK_EQUAL(tree.ndomains, LATE_DOMAIN);
+    /* As far as there is a number left, nothing else is asked. */
+    CHECK_EQUAL(context_at(&tree, here[0])->site, CONTEXT_SITE(5, 1));
+    CHECK_EQUAL(context_at(&tree, here[N / 2])->site,
+                CONTEXT_SITE(5, LATE_DOMAIN));
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < N; i++) {
+            uint32_t domain = UINT32_MAX - i;
+            CHECK_EQUAL(context_domain(&tree, here[i]), domain);
+            CHECK_EQUAL(context_domain(&tree, there[i]), domain);
+            CHECK_EQUAL(_PyTraceMalloc_AddContextOfDomain(
+                            &tree, context_at(&tree, near), domain), here[i]);
+            CHECK_EQUAL(_PyTraceMalloc_AddContextOfDomain(
+                            &tree, context_at(&tree, far), domain), there[i]);
+        }
+        CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+        _PyTraceMalloc_Reindex(&tree);
     }
-    for (uint32_t i = 2; i < MAX_DOMAINS - 1; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_AddDomain(&tree, 1000 + i), i);
-        CHECK_EQUAL(tree.domains[i], 1000 + i);
-    }
-    CHECK_EQUAL(_PyTraceMalloc_AddDomain(&tree, 0), 0);
+    CHECK_EQUAL(_PyTraceMalloc_AddContextOfDomain(
+                    &tree, context_at(&tree, near), 0), near);
+    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, path, 1, 5, 20), near);
+
+    /* A number that comes again has the domain that it is given then. */
+    _PyTraceMalloc_FreeContext(&tree, here[N - 1]);
+    _PyTraceMalloc_Reindex(&tree);
+    CHECK_EQUAL(_PyTraceMalloc_AddContextOfDomain(
+                    &tree, context_at(&tree, far), 77), here[N - 1]);
+    CHECK_EQUAL(context_domain(&tree, here[N - 1]), 77);
     tree_end();
 
     /* Another tree has other domains. */
     tree_begin();
-    CHECK_EQUAL(_PyTraceMalloc_AddDomain(&tree, 5000), 1);
+    CHECK_EQUAL(tree.ndomains, 1);
+    CHECK_EQUAL(tree.nlate_chunks, 0);
+    tree_end();
+}
+
+
+static void
+test_late_domain_without_memory(void)
+{
+    tree_begin();
+    const struct context *unknown = context_at(&tree, CONTEXT_UNKNOWN);
+    for (uint32_t i = 1; i < LATE_DOMAIN; i++) {
+        CHECK_EQUAL(_PyTraceMalloc_AddContextOfDomain(&tree, unknown, i),
+                    CONTEXT_UNKNOWN + i);
+    }
+    /* Whatever fails, nothing is left behind. */
+    size_t failed = 0;
+    for (;; failed++) {
+        test_fail_after(failed, 0);
+        context_id id = _PyTraceMalloc_AddContextOfDomain(&tree, unknown,
+                                                          5000);
+        test_fail_never();
+        CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+        if (id != CONTEXT_NONE) {
+            CHECK_EQUAL(context_domain(&tree, id), 5000);
+            break;
+        }
+        CHECK_EQUAL(tree.contexts.live, LATE_DOMAIN);
+    }
+    CHECK(failed >= 1);
     tree_end();
 }
 
@@ -231,7 +288,7 @@ test_unused_numbers_come_again(void)
     }
     CHECK_EQUAL(tree.reclaimed_blocks, (N + 2) / 3);
     CHECK_EQUAL(tree.reclaimed_bytes, (N + 2) / 3 * 10);
-    CHECK_EQUAL(_PyTraceMalloc_Reindex(&tree), 0);
+    _PyTraceMalloc_Reindex(&tree);
     _PyTraceMalloc_FreeReplaced(&tree);
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
     for (uint32_t i = 0; i < N; i++) {
@@ -270,62 +327,73 @@ test_indexes_shrink(void)
         _PyTraceMalloc_FreePath(&tree, 2 + i);
         _PyTraceMalloc_FreeContext(&tree, 2 + i);
     }
-    CHECK_EQUAL(_PyTraceMalloc_Reindex(&tree), 0);
+    _PyTraceMalloc_Reindex(&tree);
     CHECK_EQUAL(tree.paths.index->mask, smallest);
     CHECK_EQUAL(tree.contexts.index->mask, smallest);
     tree_end();
 }
 
 
-/* Only the numbers that exist: what the index finds is checked elsewhere. */
+/* Without memory for smaller indexes the large ones serve on. */
 static void
-check_chain(path_id path, uint32_t depth)
+test_reindex_without_memory(void)
 {
-    CHECK_EQUAL(path_at(&tree, path)->depth, depth);
-    while (path != PATH_ROOT) {
-        CHECK_EQUAL(path_at(&tree, path)->line, depth);
-        depth--;
-        path = path_at(&tree, path)->parent;
+    enum { N = 10000 };
+    tree_begin();
+    for (uint32_t i = 0; i < N; i++) {
+        CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, i), 2 + i);
+        CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, 2 + i, 1, 7, 1), 2 + i);
     }
-    CHECK_EQUAL(depth, 0);
+    struct number_index *paths = tree.paths.index;
+    struct number_index *contexts = tree.contexts.index;
+    _PyTraceMalloc_FreeReplaced(&tree);
+    for (uint32_t i = 0; i < N; i++) {
+        if (i % 100 != 0) {
+            _PyTraceMalloc_FreeContext(&tree, 2 + i);
+            _PyTraceMalloc_FreePath(&tree, 2 + i);
+        }
+    }
+    test_fail_after(0, 1);
+    _PyTraceMalloc_Reindex(&tree);
+    test_fail_never();
+    CHECK_EQUAL(test_failures(), 2);
+    CHECK(tree.paths.index == paths && tree.contexts.index == contexts);
+    CHECK(tree.replaced == NULL);
+    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    for (uint32_t i = 0; i < N; i++) {
+        path_id path = i % 100 == 0 ? 2 + i : PATH_NONE;
+        CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, PATH_ROOT, 1, i), path);
+        CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, 2 + i, 1, 7, 1), path);
+    }
+    /* Nothing that is there is added again. */
+    CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 500), 502);
+    CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, 502, 1, 7, 1), 502);
+    CHECK_EQUAL(tree.paths.live, 1 + N / 100);
+
+    _PyTraceMalloc_Reindex(&tree);
+    CHECK(tree.paths.index != paths && tree.contexts.index != contexts);
+    CHECK(tree.paths.index->mask < paths->mask);
+    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, 502, 1, 7, 1), 502);
+    tree_end();
 }
 
 
+/* Of one size, the index is filled again where it is. */
 static void
-test_empty_indexes(void)
+test_reindex_needs_no_memory(void)
 {
-    enum { N = 50 };
-    static path_id old[N + 1], new[N + 1];
     tree_begin();
-    old[0] = new[0] = PATH_ROOT;
-    for (int i = 1; i <= N; i++) {
-        old[i] = _PyTraceMalloc_AddPath(&tree, old[i - 1], 1, i);
-    }
-    context_id before = _PyTraceMalloc_AddContext(&tree, old[N], 1, 2, 3);
-    _PyTraceMalloc_EmptyIndexes(&tree);
-    for (int i = 1; i <= N; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, old[i - 1], 1, i), 0);
-    }
-    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, old[N], 1, 2, 3), 0);
-
-    /* Who has a number can still read it, and the same chain can be added. */
-    for (int i = 1; i <= N; i++) {
-        new[i] = _PyTraceMalloc_AddPath(&tree, new[i - 1], 1, i);
-        CHECK(new[i] != PATH_NONE && new[i] != old[i]);
-        CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, new[i - 1], 1, i), new[i]);
-    }
-    context_id after = _PyTraceMalloc_AddContext(&tree, new[N], 1, 2, 3);
-    CHECK(after != before);
-    check_chain(context_at(&tree, before)->path, N);
-    check_chain(context_at(&tree, after)->path, N);
-
-    /* When the lost ones are gone, all is as it should be. */
-    _PyTraceMalloc_FreeContext(&tree, before);
-    for (int i = 1; i <= N; i++) {
-        _PyTraceMalloc_FreePath(&tree, old[i]);
-    }
-    CHECK_EQUAL(_PyTraceMalloc_Reindex(&tree), 0);
-    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, new[N], 1, 2, 3), after);
+    path_id path = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 1);
+    path_id gone = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 2);
+    _PyTraceMalloc_FreePath(&tree, gone);
+    size_t blocks = test_live_blocks();
+    test_fail_after(0, 1);
+    _PyTraceMalloc_Reindex(&tree);
+    test_fail_never();
+    CHECK_EQUAL(test_failures(), 0);
+    CHECK_EQUAL(test_live_blocks(), blocks);
+    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, PATH_ROOT, 1, 1), path);
+    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, PATH_ROOT, 1, 2), PATH_NONE);
     tree_end();
 }
 
@@ -343,6 +411,10 @@ test_checker_sees_faults(void)
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
     struct context *context = context_at(&tree, id);
 
+    path_at(&tree, inner)->parent = tree.paths.used + 10 * CHUNK_SIZE;
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    path_at(&tree, inner)->parent = outer;
+
     path_at(&tree, inner)->depth = 7;
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
     path_at(&tree, inner)->depth = 2;
@@ -353,6 +425,8 @@ test_checker_sees_faults(void)
     path_at(&tree, inner)->line = 2;
 
     context->site = 9;
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    context->site = CONTEXT_SITE(0, LATE_DOMAIN);
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
     context->site = 0;
 
@@ -384,22 +458,30 @@ test_checker_sees_faults(void)
     /* A number that was freed, but stayed in the index. */
     _PyTraceMalloc_FreeContext(&tree, id);
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
-    CHECK_EQUAL(_PyTraceMalloc_Reindex(&tree), 0);
+    _PyTraceMalloc_Reindex(&tree);
     tree_end();
 }
 
 
+/* An extension may report what it likes: only differences mean something. */
 static void
-test_checker_sees_more_bytes_freed(void)
+test_bytes_may_overflow(void)
 {
     tree_begin();
+    struct traced_bytes bytes = {.epoch = 1};
     struct context *context = context_at(&tree, CONTEXT_UNKNOWN);
-    context->allocated_blocks = 2;
-    context->freed_blocks = 1;
-    context->allocated_bytes = 10;
-    context->freed_bytes = 11;
+    const size_t large = SIZE_MAX / 2;
+    for (int i = 0; i < 3; i++) {
+        count_alloc(&bytes, context, large);
+    }
+    count_free(&bytes, context, large);
+    CHECK(context->freed_bytes > context->allocated_bytes);
+    CHECK_EQUAL(context_live_bytes(context), (uint64_t)2 * large);
+    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    count_free(&bytes, context, large);
+    count_free(&bytes, context, large - 1);
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
-    context->freed_bytes = 10;
+    context->freed_bytes++;
     tree_end();
 }
 
@@ -427,7 +509,7 @@ test_numbers_run_out(void)
     /* One number is given back, and given again. */
     _PyTraceMalloc_FreePath(&tree, 77);
     _PyTraceMalloc_FreeContext(&tree, 78);
-    CHECK_EQUAL(_PyTraceMalloc_Reindex(&tree), 0);
+    _PyTraceMalloc_Reindex(&tree);
     CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 2, 1), 77);
     CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 2, 2), 0);
     CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, 77, 2, 1, 1), 78);
@@ -447,16 +529,18 @@ const struct test contexts_tests[] = {
      test_replaced_indexes_stay_readable},
     {"a path of 70,000 frames, or as many as there are numbers",
      test_deep_path},
-    {"domains have numbers, the last stands for all that came late",
-     test_domains},
+    {"any number of domains, each its own", test_domains},
+    {"a late domain without memory", test_late_domain_without_memory},
     {"the generation tells one tree from the next",
      test_numbers_change_meaning},
     {"numbers given back come again, empty", test_unused_numbers_come_again},
     {"indexes shrink with what they name", test_indexes_shrink},
-    {"empty indexes lose nobody's numbers", test_empty_indexes},
+    {"without memory an index is filled again where it is",
+     test_reindex_without_memory},
+    {"an index of the right size needs no memory",
+     test_reindex_needs_no_memory},
     {"the checker sees what is broken", test_checker_sees_faults},
-    {"the checker sees more bytes freed than allocated",
-     test_checker_sees_more_bytes_freed},
+    {"sums of bytes may pass 2**64", test_bytes_may_overflow},
 #ifdef Py_TRACEMALLOC_STRESS
     {"numbers run out, and nothing breaks", test_numbers_run_out},
 #endif

@@ -50,7 +50,7 @@ reclaim(context_id context, path_id path, int all)
     long taken = _PyTraceMalloc_Reclaim(&tree, &sources, &bytes, &roots, all);
     free(roots.contexts);
     free(roots.paths);
-    CHECK_EQUAL(_PyTraceMalloc_Reindex(&tree), 0);
+    _PyTraceMalloc_Reindex(&tree);
     _PyTraceMalloc_FreeReplaced(&tree);
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
     return taken;
@@ -166,8 +166,8 @@ test_mild_takes_dead_code_only(void)
     begin(4);
     path_id path = path_add(PATH_ROOT, 1), aside = path_add(PATH_ROOT, 2);
     context_id living = context_add(path, 3), dead = context_add(path, 4);
-    context_id none = _PyTraceMalloc_AddContext(&tree, PATH_ROOT, CODE_NONE,
-                                                CONTEXT_SITE(0, 1), 0);
+    context_id none = _PyTraceMalloc_AddContextOfDomain(
+        &tree, context_at(&tree, CONTEXT_UNKNOWN), 1);
     _PyTraceMalloc_RetireCode(&sources, 4);
     /* The path that nobody needs goes as well. */
     CHECK_EQUAL(reclaim(0, 0, 0), 2);
@@ -225,35 +225,6 @@ test_without_memory_nothing_changes(void)
 }
 
 
-static void
-test_reindex_without_memory(void)
-{
-    begin(2);
-    path_id path = path_add(PATH_ROOT, 1);
-    context_id kept = context_add(path, 2);
-    struct context *context = context_at(&tree, kept);
-    count_alloc(&bytes, context, 5);
-    path_add(path, 1);
-    unsigned char contexts[8] = {0}, paths[8] = {0};
-    struct reclaim_roots roots = {.contexts = contexts, .paths = paths};
-    CHECK_EQUAL(_PyTraceMalloc_Reclaim(&tree, &sources, &bytes, &roots, 1), 1);
-    for (size_t n = 0; n < 2; n++) {
-        test_fail_after(n, 0);
-        CHECK_EQUAL(_PyTraceMalloc_Reindex(&tree), -1);
-        test_fail_never();
-        _PyTraceMalloc_EmptyIndexes(&tree);
-        CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, path, 1, 1), PATH_NONE);
-        CHECK_EQUAL(context->path, path);
-        CHECK_EQUAL(context_live_blocks(context), 1);
-    }
-    /* Once there is memory again, all is found again. */
-    CHECK_EQUAL(_PyTraceMalloc_Reindex(&tree), 0);
-    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, PATH_ROOT, 1, 1), path);
-    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, path, 2, 0, 1), kept);
-    end();
-}
-
-
 /* Months of fresh code objects, in small: nothing may grow. */
 static void
 test_plateau(void)
@@ -301,7 +272,6 @@ const struct test reclaim_tests[] = {
     {"numbers of dead code stay while they are named",
      test_codes_stay_while_named},
     {"without memory nothing changes", test_without_memory_nothing_changes},
-    {"indexes that cannot be built anew", test_reindex_without_memory},
     {"fresh code for a long time: memory does not grow", test_plateau},
     {NULL, NULL},
 };
