@@ -449,7 +449,11 @@ class DemoTests(ProgramTests):
         self.assertGreaterEqual(memory["peak"], memory["current"])
         self.assertGreater(memory["current"], sum(row["size"] for row in memory["top"]) / 2)
         self.assertGreater(memory["tracer"], 0)
-        self.assertIn("stdlib_index.py", memory["biggest"]["path"][0]["file"])
+        path = memory["biggest"]["path"]
+        if len(path) < 25:
+            # Nothing was cut off: the path begins where the program does.
+            self.assertIn("stdlib_index.py", path[0]["file"])
+        self.assertEqual(len(path[0]), 3)
         for row in figures["time"].values():
             self.assertAlmostEqual(row["ratio"], row["traced"] / row["untraced"])
 

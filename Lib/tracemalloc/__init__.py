@@ -16,8 +16,9 @@ Tuples that come from the C module `_tracemalloc` and that snapshots store:
     frames     (frame, ...), most recent call first
     raw trace  (domain, size, frames, total number of frames)
 
-Classes keep raw tuples as their only state, under fixed attribute names:
-snapshots pickled by CPython 3.13 and by this module are interchangeable.
+Classes pickle raw tuples as their only state, under fixed attribute names:
+snapshots pickled by CPython 3.13 and by this module are interchangeable.  What
+a snapshot knows beyond that, it knows from its picture: see _columns.
 """
 
 # Imported here and not on first use: an import that happens while tracing
@@ -26,15 +27,20 @@ import fnmatch
 import linecache
 import os.path
 import pickle
-from collections import _count_elements
 from collections.abc import Iterable, Sequence
 from functools import total_ordering
-from operator import itemgetter
+from itertools import accumulate, chain, repeat
+from operator import and_, eq, or_
 
 from _tracemalloc import (
     _get_object_traceback, _get_traces, clear_traces, get_traceback_limit,
     get_traced_memory, get_tracemalloc_memory, is_tracing, reset_peak, start,
     stop)
+
+from tracemalloc._columns import MAX_DEPTH, Picture
+from tracemalloc._groups import (
+    CUMULATIVE, KEY_TYPES, RAW_KEY_TYPES, Changes, Groups, RawGroups, matching,
+    ranking)
 
 __all__ = [
     "BaseFilter", "DomainFilter", "Filter", "Frame", "Snapshot", "Statistic",
@@ -80,9 +86,12 @@ class _Value:
 
     Values are equal to values of the same family only: of the class that is
     derived from this one directly, or of its subclasses.
+
+    _origin says where a value of a picture can look up more about itself.  It
+    takes no part in comparison and pickles.
     """
 
-    __slots__ = ()
+    __slots__ = ("_origin",)
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -97,12 +106,21 @@ class _Value:
     def __hash__(self):
         return hash(self._key())
 
+    def __getstate__(self):
+        state = super().__getstate__()
+        if isinstance(state, tuple):
+            state[1].pop("_origin", None)
+        return state
+
 
 @total_ordering
 class Frame(_Value):
     """One line of code in a call path.
 
     Frames are hashable; they are equal and ordered by file name, then line.
+
+    In statistics by function, module, thread or domain, a frame stands for
+    such a thing as a whole: its name is the file name, and the line 0.
     """
 
     __slots__ = ("_frame",)
@@ -123,12 +141,46 @@ class Frame(_Value):
         """Line number (int), 0 when it is not known."""
         return self._frame[1]
 
+    def _detail(self, item):
+        origin = getattr(self, "_origin", None)
+        return None if origin is None else origin[item]
+
+    @property
+    def function(self):
+        """Qualified name of the function (str), or None if not known."""
+        name = self._frame[2:]
+        return (name[0] or None) if name else self._detail(0)
+
+    @property
+    def end_lineno(self):
+        """Line where the allocating expression ends (int), or None.
+
+        Known, like the columns, of the frame that allocated only.
+        """
+        return self._detail(1)
+
+    @property
+    def column(self):
+        """Where the allocating expression begins in its line, or None.
+
+        In bytes of UTF-8, the first being 0, as co_positions() counts.
+        """
+        return self._detail(2)
+
+    @property
+    def end_column(self):
+        """Behind the end of the expression in line end_lineno, or None."""
+        return self._detail(3)
+
     def __lt__(self, other):
         if isinstance(other, Frame):
             return self._frame < other._frame
         return NotImplemented
 
     def __str__(self):
+        name = self._frame[2:]
+        if name:
+            return f"{self.filename}:{name[0]}" if name[0] else self.filename
         return f"{self.filename}:{self.lineno}"
 
     def __repr__(self):
@@ -160,9 +212,21 @@ class Traceback(_Value, Sequence):
 
     def __getitem__(self, index):
         found = self._frames[index]
-        if isinstance(index, slice):
-            return tuple(map(Frame, found))
-        return Frame(found)
+        origin = getattr(self, "_origin", None)
+        if not isinstance(index, slice):
+            return self._make_frame(found, index, origin)
+        return tuple(map(self._make_frame, found,
+                         range(len(self))[index], repeat(origin)))
+
+    def _make_frame(self, raw, index, origin):
+        frame = Frame(raw)
+        if origin is not None:
+            # Details are counted from the newest frame.
+            newest = len(self) - 1
+            owner, number = origin
+            frame._origin = owner.frame_details(
+                number, newest - index if index >= 0 else -1 - index)
+        return frame
 
     def __len__(self):
         return len(self._frames)
@@ -188,7 +252,7 @@ class Traceback(_Value, Sequence):
                  else f" total_nframe={self._total_nframe}")
         return f"<Traceback {self[:]}{total}>"
 
-    def format(self, limit=None, most_recent_first=False):
+    def format(self, limit=None, most_recent_first=False, *, details=False):
         """Return the call path as a list of lines without line ends.
 
         A frame gives '  File "NAME", line N' and, where linecache finds the
@@ -198,6 +262,10 @@ class Traceback(_Value, Sequence):
         other number is taken as the end of a slice, so that -1 leaves out the
         most recent frame and 0 everything.  Frames are listed from the oldest
         to the most recent unless *most_recent_first* is true.
+
+        With *details*, ', in FUNCTION' is added where it is known, and a line
+        of '^' under the part of the source line that allocated, unless that
+        is the whole line.
 
         Reads source files that linecache has not read yet.
         """
@@ -210,12 +278,41 @@ class Traceback(_Value, Sequence):
 
         lines = []
         for frame in chosen[::-1] if most_recent_first else chosen:
-            filename, lineno = frame._frame
-            lines.append(f'  File "{filename}", line {lineno}')
-            source = linecache.getline(filename, lineno).strip()
-            if source:
-                lines.append(f"    {source}")
+            lines += _frame_lines(frame, details)
         return lines
+
+
+def _frame_lines(frame, details):
+    filename, lineno, *name = frame._frame
+    if name:
+        return [f"  {frame}"]
+    text = f'  File "{filename}", line {lineno}'
+    if details and frame.function is not None:
+        text += f", in {frame.function}"
+    line = linecache.getline(filename, lineno)
+    source = line.strip()
+    if not source:
+        return [text]
+    lines = [text, f"    {source}"]
+    if details and frame.column is not None:
+        marks = _marks(line, frame)
+        if marks.strip() != "^" * len(source):
+            lines.append(f"    {marks}")
+    return lines
+
+
+def _marks(line, frame):
+    """Return blanks and '^' for the stripped *line* of the source."""
+    encoded = line.encode(errors="surrogatepass")
+
+    def characters(nbytes):
+        return len(encoded[:nbytes].decode(errors="replace"))
+
+    begin, end = characters(frame.column), len(line.rstrip())
+    if frame.end_lineno in (None, frame.lineno):
+        end = min(end, characters(frame.end_column))
+    indent = len(line) - len(line.lstrip())
+    return " " * (begin - indent) + "^" * (end - begin)
 
 
 class Trace(_Value):
@@ -248,7 +345,11 @@ class Trace(_Value):
     @property
     def traceback(self):
         """The call path, a Traceback made anew each time."""
-        return Traceback(*self._trace[2:])
+        traceback = Traceback(*self._trace[2:])
+        origin = getattr(self, "_origin", None)
+        if origin is not None:
+            traceback._origin = origin
+        return traceback
 
     def __str__(self):
         return f"{self.traceback}: {_format_size(self.size, False)}"
@@ -260,45 +361,162 @@ class Trace(_Value):
 
 
 class _Traces(_Value, Sequence):
-    """Sequence of Trace over a list of raw traces; a slice is a tuple."""
+    """Sequence of Trace over a list of raw traces; a slice is a tuple.
 
-    # No __slots__: the attribute has to stay in __dict__, where the pickles
-    # of other interpreters have it.
+    The list is made of a picture when somebody wants it as such; what can be
+    had without it is.  Then blocks come in the order of the picture's rows.
+    """
+
+    # No __slots__: the list has to stay in __dict__, where the pickles of
+    # other interpreters have it.
 
     __hash__ = None
+
+    _picture = None
 
     def __init__(self, traces):
         self._traces = traces
 
-    def _key(self):
-        return self._traces
+    @classmethod
+    def _of(cls, picture, limit):
+        self = cls.__new__(cls)
+        self._picture = picture
+        self._limit = limit
+        return self
+
+    def __getattr__(self, name):
+        if name == "_traces" and self._picture is not None:
+            self._traces = list(self._raw())
+            return self._traces
+        if name == "_ends" and self._picture is not None:
+            self._ends = list(accumulate(self._rows()[2]))
+            return self._ends
+        return super().__getattribute__(name)
+
+    def __getstate__(self):
+        if self._picture is None:
+            return super().__getstate__()
+        state = {name: value for name, value in vars(self).items()
+                 if name not in ("_picture", "_limit", "_ends")}
+        state["_traces"] = list(self._raw())
+        return state
+
+    def _rows(self):
+        """Return the columns of live blocks: context, size and count."""
+        picture = self._picture
+        if picture.row_context is None:
+            raise ValueError("single blocks are not known at the peak: "
+                             "use statistics() or compare_to()")
+        return picture.row_context, picture.row_size, picture.row_count
+
+    def _raw_of(self, context, size):
+        picture = self._picture
+        return (picture.context_domain[context], size,
+                picture.frames(context, self._limit),
+                picture.context_depth[context] or None)
+
+    def _raw(self):
+        """Iterate over raw traces; equal ones share their frames."""
+        if self._picture is None:
+            return iter(self._traces)
+        return chain.from_iterable(map(repeat, self._raw_rows(),
+                                       self._rows()[2]))
+
+    def _raw_rows(self):
+        """Yield the raw trace of each row."""
+        known, interned = None, {}
+        for context, size, _ in zip(*self._rows()):
+            if context != known:
+                domain, _, frames, total = self._raw_of(context, 0)
+                frames = interned.setdefault(frames, frames)
+                known = context
+            yield domain, size, frames, total
+
+    def _trace_of(self, row):
+        contexts, sizes, _ = self._rows()
+        trace = Trace(self._raw_of(contexts[row], sizes[row]))
+        trace._origin = self._picture, contexts[row]
+        return trace
+
+    def __eq__(self, other):
+        if not isinstance(other, _Traces):
+            return NotImplemented
+        if self._picture is None and other._picture is None:
+            return self._traces == other._traces
+        return (len(self) == len(other)
+                and all(map(eq, self._raw(), other._raw())))
 
     def __contains__(self, trace):
-        return trace._trace in self._traces
+        if self._picture is None:
+            return trace._trace in self._traces
+        return trace._trace in self._raw_rows()
 
     def __getitem__(self, index):
-        found = self._traces[index]
+        if self._picture is None:
+            found = self._traces[index]
+            if isinstance(index, slice):
+                return tuple(map(Trace, found))
+            return Trace(found)
+        try:
+            places = range(len(self))[index]
+        except IndexError:
+            raise IndexError("list index out of range") from None
         if isinstance(index, slice):
-            return tuple(map(Trace, found))
-        return Trace(found)
+            return tuple(map(self._trace_at, places))
+        return self._trace_at(places)
+
+    def _trace_at(self, place):
+        from bisect import bisect_right
+
+        return self._trace_of(bisect_right(self._ends, place))
+
+    def __iter__(self):
+        if self._picture is None:
+            yield from map(Trace, self._traces)
+            return
+        for row, number in enumerate(self._rows()[2]):
+            for _ in range(number):
+                yield self._trace_of(row)
 
     def __len__(self):
-        return len(self._traces)
+        if self._picture is None:
+            return len(self._traces)
+        return self._ends[-1] if self._ends else 0
 
     def __repr__(self):
+        if self._picture is not None and self._picture.row_context is None:
+            return "<Traces at the peak>"
         return f"<Traces len={len(self)}>"
 
 
 # Statistics
 
 
-class Statistic(_Value):
+class _Figures(_Value):
+    """What statistics of pictures know besides size and count."""
+
+    __slots__ = ()
+
+    def _figure(self, name):
+        origin = getattr(self, "_origin", None)
+        if origin is None:
+            return None
+        groups, number = origin
+        figures = groups.figure(name)
+        return None if figures is None else figures[number]
+
+
+class Statistic(_Figures):
     """Live memory of one group of blocks.
 
     traceback -- the group's name: a Traceback; of one frame when grouped by
                  line, of one frame at line 0 when grouped by file
     size      -- bytes in use by the group
     count     -- number of blocks
+
+    The other figures are None if the snapshot does not tell them, as one that
+    was pickled.  Looking at one of them first takes O(contexts), for the whole
+    list of statistics.
     """
 
     __slots__ = ("traceback", "size", "count")
@@ -312,6 +530,36 @@ class Statistic(_Value):
     def _key(self):
         return self.traceback, self.size, self.count
 
+    @property
+    def allocated_size(self):
+        """Bytes allocated since tracing began, freed ones too, or None."""
+        return self._figure("allocated_size")
+
+    @property
+    def allocated_count(self):
+        """Blocks allocated since tracing began, freed ones too, or None."""
+        return self._figure("allocated_count")
+
+    @property
+    def freed_size(self):
+        """Bytes that were allocated and freed since, or None."""
+        return self._figure("freed_size")
+
+    @property
+    def freed_count(self):
+        """Blocks that were allocated and freed since, or None."""
+        return self._figure("freed_count")
+
+    @property
+    def peak_size(self):
+        """Bytes in use when traced memory as a whole was highest, or None."""
+        return self._figure("peak_size")
+
+    @property
+    def peak_count(self):
+        """Blocks in use when traced memory was highest, or None."""
+        return self._figure("peak_count")
+
     def __str__(self):
         size = _format_size(self.size, False)
         count = "%i%s" % (self.count, _average_text(self.size, self.count))
@@ -321,7 +569,7 @@ class Statistic(_Value):
         return self._REPR % self._key()
 
 
-class StatisticDiff(_Value):
+class StatisticDiff(_Figures):
     """What became of one group of blocks between two snapshots.
 
     traceback  -- the group's name, as in Statistic
@@ -345,6 +593,30 @@ class StatisticDiff(_Value):
         change = self.size_diff, self.count_diff
         return self.traceback, now[0], change[0], now[1], change[1]
 
+    @property
+    def allocated_size(self):
+        """Bytes allocated between the snapshots, or None if not known.
+
+        So for the three figures below.  They are known of snapshots taken by
+        the same process, in this order, with tracing on all the time.
+        """
+        return self._figure("allocated_size")
+
+    @property
+    def allocated_count(self):
+        """Blocks allocated between the snapshots, or None."""
+        return self._figure("allocated_count")
+
+    @property
+    def freed_size(self):
+        """Bytes freed between the snapshots, or None."""
+        return self._figure("freed_size")
+
+    @property
+    def freed_count(self):
+        """Blocks freed between the snapshots, or None."""
+        return self._figure("freed_count")
+
     def __str__(self):
         size = _format_size(self.size, False)
         size_diff = _format_size(self.size_diff, True)
@@ -354,65 +626,6 @@ class StatisticDiff(_Value):
 
     def __repr__(self):
         return self._REPR % self._key()
-
-
-def _rank(stat):
-    """Return what statistics are sorted by."""
-    return stat.size, stat.count, stat.traceback
-
-
-def _rank_of_change(diff):
-    """Return what differences are sorted by."""
-    now = diff.size, diff.count
-    change = abs(diff.size_diff), abs(diff.count_diff)
-    return change[0], now[0], change[1], now[1], diff.traceback
-
-
-# How a key type names the group of a block: raw frames -> raw frames.
-_GROUP_NAMES = {
-    "traceback": lambda frames: frames,
-    "lineno": lambda frames: frames[:1],
-    "filename": lambda frames: ((frames[0][0], 0),),
-}
-
-
-_SIZE_OF = itemgetter(1)
-_FRAMES_OF = itemgetter(2)
-
-
-def _callers(frames):
-    """Yield every frame of a call path as a call path of its own."""
-    for frame in frames:
-        yield (frame,)
-
-
-def _add_up(raw_traces, name_group, split):
-    """Return {group name: [size, count]} for *raw_traces*.
-
-    Snapshots share one frames tuple among the blocks of a call path, and few
-    sizes occur there, so blocks are first counted by the identity of that
-    tuple and by size, in C; what is left to do is O(distinct pairs).
-    """
-    def frames():
-        return map(_FRAMES_OF, raw_traces)
-
-    by_id = dict(zip(map(id, frames()), frames()))
-    blocks = {}
-    _count_elements(blocks, zip(map(id, frames()), map(_SIZE_OF, raw_traces)))
-
-    sums = dict.fromkeys(by_id, (0, 0))
-    for (path_id, size), count in blocks.items():
-        path_size, path_count = sums[path_id]
-        sums[path_id] = path_size + size * count, path_count + count
-
-    groups = {}
-    for path_id, (size, count) in sums.items():
-        path = by_id[path_id]
-        for name in map(name_group, split(path) if split else (path,)):
-            total = groups.setdefault(name, [0, 0])
-            total[0] += size
-            total[1] += count
-    return groups
 
 
 # Filters
@@ -480,6 +693,13 @@ class Filter(BaseFilter):
         looked_at = frames if self.all_frames else (frames[0],)
         return any(self._names(*frame) for frame in looked_at)
 
+    def _match_contexts(self, picture, limit):
+        matches = matching(picture, self._names, self.all_frames, limit)
+        if self.domain is not None:
+            matches = [match and domain == self.domain for match, domain
+                       in zip(matches, picture.context_domain)]
+        return list(map(self._verdict, matches))
+
     def _match_frame(self, filename, lineno):
         return self._verdict(self._names(filename, lineno))
 
@@ -507,6 +727,10 @@ class DomainFilter(BaseFilter):
     def _match(self, trace):
         return self._verdict(trace[0] == self._domain)
 
+    def _match_contexts(self, picture, limit):
+        return [self._verdict(domain == self._domain)
+                for domain in picture.context_domain]
+
     def __init__(self, inclusive, domain):
         BaseFilter.__init__(self, inclusive)
         self._domain = domain
@@ -520,6 +744,7 @@ class _Sieve:
         self._excluding = []
         # Only our own classes are known to look at nothing but the domain and
         # the frames; then one answer serves all blocks that share both.
+        self.by_context = True
         self._answers = {}
         for each in filters:
             if each.inclusive:
@@ -527,7 +752,7 @@ class _Sieve:
             else:
                 self._excluding.append(each)
             if type(each) not in (Filter, DomainFilter):
-                self._answers = None
+                self.by_context = False
 
     def _ask(self, trace):
         if self._including:
@@ -536,13 +761,22 @@ class _Sieve:
         return all(each._match(trace) for each in self._excluding)
 
     def keeps(self, trace):
-        if self._answers is None:
+        if not self.by_context:
             return self._ask(trace)
         key = trace[0], id(trace[2])
         answer = self._answers.get(key)
         if answer is None:
             answer = self._answers[key] = self._ask(trace)
         return answer
+
+    def selectors(self, picture, limit):
+        """Return a list of whether the traces of each context stay."""
+        kept = [not self._including] * len(picture)
+        for each in self._including:
+            kept = map(or_, kept, each._match_contexts(picture, limit))
+        for each in self._excluding:
+            kept = map(and_, kept, each._match_contexts(picture, limit))
+        return list(kept)
 
 
 # Snapshots
@@ -553,6 +787,8 @@ class Snapshot:
 
     traces          -- sequence of Trace, in no particular order
     traceback_limit -- number of frames kept per trace at that moment
+    metadata        -- dict that tells of the process and the moment; empty if
+                       that was not recorded
 
     Attributes that a program adds travel with the snapshot when it is dumped.
     A snapshot is independent of the tracer: it stays as it is when traces are
@@ -562,6 +798,24 @@ class Snapshot:
     def __init__(self, traces, traceback_limit):
         self.traces = _Traces(traces)
         self.traceback_limit = traceback_limit
+        self.metadata = {}
+
+    @classmethod
+    def _of(cls, picture, limit, metadata):
+        """Return the snapshot of a picture."""
+        self = cls([], limit)
+        self.traces = _Traces._of(picture, limit)
+        self.metadata = metadata
+        return self
+
+    def __getstate__(self):
+        # Not if there is nothing to tell: such a pickle is that of CPython.
+        return {name: value for name, value in vars(self).items()
+                if name != "metadata" or value}
+
+    def __setstate__(self, state):
+        self.metadata = {}
+        vars(self).update(state)
 
     def filter_traces(self, filters):
         """Return a new Snapshot with the traces that *filters* let through.
@@ -570,65 +824,106 @@ class Snapshot:
         inclusive ones, a trace has to match at least one of them; it must
         match none of the others.  No filter at all gives a copy.
 
-        Time: O(blocks), matching names once per domain and call path.
+        Time: O(contexts), matching names once per line.  O(blocks) if there
+        are filters of other classes, or if the snapshot was pickled.
         Raises TypeError if *filters* cannot be iterated over.
         """
         if not isinstance(filters, Iterable):
             kind = type(filters).__name__
             raise TypeError(f"filters must be a list of filters, not {kind}")
-        keeps = _Sieve(filters).keeps
-        kept = [trace for trace in self.traces._traces if keeps(trace)]
-        return Snapshot(kept, self.traceback_limit)
-
-    def _group_by(self, key_type, cumulative):
-        # `in` on a list and not on the table, since a wrong key type need
-        # not be hashable.
-        if key_type not in list(_GROUP_NAMES):
-            raise ValueError(f"unknown key_type: {key_type!r}")
-        if cumulative and key_type == "traceback":
-            raise ValueError("cumulative mode cannot by used "
-                             f"with key type {key_type!r}")
-        return _add_up(self.traces._traces, _GROUP_NAMES[key_type],
-                       _callers if cumulative else None)
-
-    def statistics(self, key_type, cumulative=False):
-        """Return a list of Statistic, one per group, the biggest first.
-
-        *key_type* is 'filename', 'lineno' (file name and line number) or
-        'traceback'.  The first two name a block by the line that allocated
-        it; with *cumulative*, by every line on its call path, once per
-        occurrence, so that sums exceed the total.
-
-        The order is by size, then count, then traceback, all descending.
-        Time: O(blocks), most of it in C, plus O(call paths) in Python.
-        Raises ValueError for other key types and for cumulative 'traceback'.
-        """
-        result = [Statistic(Traceback(frames), size, count)
-                  for frames, (size, count)
-                  in self._group_by(key_type, cumulative).items()]
-        result.sort(key=_rank, reverse=True)
+        sieve = _Sieve(filters)
+        traces = self.traces
+        picture = traces._picture
+        if picture is not None and sieve.by_context:
+            kept = picture.keep(sieve.selectors(picture, traces._limit))
+            result = Snapshot._of(kept, traces._limit, {})
+            result.traceback_limit = self.traceback_limit
+        else:
+            kept = list(filter(sieve.keeps, traces._raw()))
+            result = Snapshot(kept, self.traceback_limit)
+        result.metadata = dict(self.metadata)
         return result
 
-    def compare_to(self, old_snapshot, key_type, cumulative=False):
+    def _group_by(self, key_type, cumulative):
+        # `in` on a list and not on a set, since a wrong key type need not be
+        # hashable.
+        if key_type not in list(KEY_TYPES):
+            raise ValueError(f"unknown key_type: {key_type!r}")
+        if cumulative and key_type not in CUMULATIVE:
+            raise ValueError("cumulative mode cannot by used "
+                             f"with key type {key_type!r}")
+        traces = self.traces
+        picture, limit = traces._picture, self.traceback_limit
+        if picture is not None:
+            limit = traces._limit
+        elif key_type in RAW_KEY_TYPES:
+            return RawGroups(traces._traces, key_type, cumulative)
+        else:
+            # All frames that hand-made traces have count.
+            picture, limit = Picture.from_raw(traces._traces), MAX_DEPTH
+        return Groups(picture, key_type, cumulative, limit, self.metadata)
+
+    def statistics(self, key_type, cumulative=False, *, sort_by="size"):
+        """Return a list of Statistic, one per group, the biggest first.
+
+        *key_type* is one of
+
+            'filename'
+            'lineno'      file name and line number
+            'traceback'
+            'function'    file name and qualified name; just the file name if
+                          the snapshot does not tell functions
+            'module'      top-level package, told from the file name
+            'thread'      name of the thread that allocated
+            'domain'      address space
+
+        Blocks are named by the line that allocated them; with *cumulative*,
+        for the key types where it makes sense ('filename', 'lineno',
+        'function', 'module'), by every line on the call path, so that sums
+        exceed the total.  By file and line a block counts once per occurrence
+        on its path, by function and module once at most.
+
+        *sort_by* is 'size', 'count' or another figure of Statistic, or
+        'temporary', which is the number of blocks freed again.  With one of
+        the latter, groups without live blocks are listed too, as far as the
+        figure is not 0.  Ties are sorted by size, then count, then traceback;
+        all descending.
+
+        Time: O(contexts).  For snapshots that were pickled it is O(blocks),
+        most of it in C.  Raises ValueError for other key types, for
+        cumulative ones that make no sense, and for figures that the snapshot
+        does not tell.
+        """
+        groups, rows = ranking(self._group_by(key_type, cumulative), sort_by)
+        result = []
+        for size, count, frames, number in rows:
+            stat = Statistic(Traceback(frames[::-1]), size, count)
+            if groups.tells_more:
+                stat._origin = stat.traceback._origin = groups, number
+            result.append(stat)
+        return result
+
+    def compare_to(self, old_snapshot, key_type, cumulative=False, *,
+                   sort_by="size"):
         """Return a list of StatisticDiff, the biggest change first.
 
         Groups are those of statistics(); groups of either snapshot are listed,
-        the unchanged ones too.  The order is by the absolute size_diff, then
-        size, absolute count_diff, count and traceback, all descending.
+        the unchanged ones too.  *sort_by* is 'size' or 'count', for the
+        absolute difference, or 'allocated_size', 'allocated_count',
+        'freed_size', 'freed_count' or 'temporary', for what happened between
+        the snapshots.  Ties are sorted by the absolute size_diff, then size,
+        absolute count_diff, count and traceback; all descending.
 
         Time and errors are those of statistics(), for both snapshots.
         """
-        new = self._group_by(key_type, cumulative)
-        old = old_snapshot._group_by(key_type, cumulative)
-        nothing = 0, 0
+        changes = Changes(self._group_by(key_type, cumulative),
+                          old_snapshot._group_by(key_type, cumulative))
         result = []
-        for frames in new | old:
-            size, count = new.get(frames, nothing)
-            old_size, old_count = old.get(frames, nothing)
-            result.append(StatisticDiff(Traceback(frames),
-                                        size, size - old_size,
-                                        count, count - old_count))
-        result.sort(key=_rank_of_change, reverse=True)
+        for *figures, frames, number in changes.ranking(sort_by):
+            diff = StatisticDiff(Traceback(frames[::-1]), *figures)
+            if changes.tells_more:
+                diff._origin = diff.traceback._origin = changes, number
+            result.append(diff)
         return result
 
     def dump(self, filename):

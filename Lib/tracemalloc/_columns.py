@@ -48,7 +48,7 @@ writes to them once the picture is made, so threads may share pictures.
 
 from collections import _count_elements
 from itertools import accumulate, compress, count, islice, repeat
-from operator import itemgetter, le, lt
+from operator import itemgetter, le, lt, sub
 
 PATHS = {
     "path_parent": "I", "path_file": "I", "path_function": "I",
@@ -74,7 +74,8 @@ COLUMNS = PATHS | CONTEXTS | TOTALS | ROWS
 NAMED = ("path_file", "path_function", "context_file", "context_function",
          "context_thread")
 
-_MAX_DEPTH = 65535
+# The highest number of frames, of a limit too.
+MAX_DEPTH = 65535
 
 
 class Picture:
@@ -157,7 +158,13 @@ class Picture:
         In a picture of the peak, those that were live at that moment.
         """
         if self.row_context is None:
-            return list(self.context_peak_bytes), list(self.context_peak_blocks)
+            return (list(self.context_peak_bytes),
+                    list(self.context_peak_blocks))
+        if self.context_allocated_bytes is not None:
+            return (list(map(sub, self.context_allocated_bytes,
+                             self.context_freed_bytes)),
+                    list(map(sub, self.context_allocated_blocks,
+                             self.context_freed_blocks)))
         size, count = [0] * len(self), [0] * len(self)
         for context, row_size, row_count in zip(
                 self.row_context, self.row_size, self.row_count):
@@ -178,6 +185,24 @@ class Picture:
             frames.append((names[self.path_file[at]], self.path_line[at]))
             at = self.path_parent[at]
         return tuple(frames)
+
+    def frame_details(self, context, place):
+        """Return what a frame tells besides its line.
+
+        That is (function, end line, column, end column), each None if it is
+        not known.  *place* 0 is the context's own frame, 1 its caller.
+        """
+        names = self.names
+        if place == 0:
+            numbers = (self.context_end_line[context],
+                       self.context_column[context],
+                       self.context_end_column[context])
+            return (names[self.context_function[context]] or None,
+                    *(None if number < 0 else number for number in numbers))
+        path = self.context_path[context]
+        for _ in range(place - 1):
+            path = self.path_parent[path]
+        return names[self.path_function[path]] or None, None, None, None
 
     def keep(self, selectors):
         """Return a picture of those contexts whose selector is true.
@@ -320,7 +345,7 @@ def _check(picture):
     require(all(map(lt, islice(parents, 1, None), count(1))),
             "a path is its own caller")
     check_places("context_path", len(parents), "path")
-    require(max(picture.context_depth, default=0) <= _MAX_DEPTH,
+    require(max(picture.context_depth, default=0) <= MAX_DEPTH,
             "context_depth is too large")
     if picture.row_context is not None:
         check_places("row_context", len(picture), "context")

@@ -1,0 +1,519 @@
+"""Statistics of pictures: contexts put into groups, and figures added up.
+
+A group is named by raw frames, the newest first.  Those of lines, files and
+tracebacks are what programs have always got:
+
+    'lineno'      ((file name, line),)
+    'filename'    ((file name, 0),)
+    'traceback'   as many frames as the traceback limit allows
+
+The others are one frame of three items, the last of them not a line but a
+name or '':
+
+    'function'    ((file name, 0, qualified name),)
+    'module'      ((top-level package or module, 0, ''),)
+    'thread'      ((thread name, 0, ''),)
+    'domain'      (('domain N', 0, ''),)
+
+All work is per context or per path, and most of it is done by functions that
+loop in C.
+"""
+
+from collections import _count_elements
+from itertools import chain, compress, count, islice
+from operator import itemgetter, sub
+
+KEY_TYPES = ("traceback", "lineno", "filename",
+             "function", "module", "thread", "domain")
+
+# Those that can be told from raw traces without making a picture of them.
+RAW_KEY_TYPES = ("traceback", "lineno", "filename")
+
+# Key types whose groups also make sense for callers.
+CUMULATIVE = ("lineno", "filename", "function", "module")
+
+# Where the figures of a group come from, besides live size and count.
+TOTALS = {
+    "allocated_size": "context_allocated_bytes",
+    "allocated_count": "context_allocated_blocks",
+    "freed_size": "context_freed_bytes",
+    "freed_count": "context_freed_blocks",
+    "peak_size": "context_peak_bytes",
+    "peak_count": "context_peak_blocks",
+}
+
+# Figures to sort by; one has a second name.
+_FIGURES = {name: name for name in ("size", "count", *TOTALS)}
+_FIGURES["temporary"] = "freed_count"
+
+UNKNOWN = "<unknown>"
+
+
+def module_of(filename, folders):
+    """Return the top-level package or module that a file belongs to.
+
+    *folders* are those that modules were imported from, sys.path.  What is in
+    none of them is told from the usual names of such folders; failing that,
+    a file is a module of its own.
+    """
+    if filename.startswith("<"):
+        inside = filename.removeprefix("<frozen ").removesuffix(">")
+        return filename if "<" in inside else inside.partition(".")[0]
+    filename = filename.replace("\\", "/")
+    inside = ""
+    for folder in folders:
+        folder = folder.replace("\\", "/").rstrip("/") + "/"
+        if filename.startswith(folder):
+            rest = filename[len(folder):]
+            if not inside or len(rest) < len(inside):
+                inside = rest
+    parts = inside.split("/") if inside else _parts_of_import(filename)
+    return parts[0].partition(".")[0]
+
+
+def _parts_of_import(filename):
+    parts = filename.split("/")
+    for place in range(len(parts) - 2, -1, -1):
+        if (parts[place] in ("site-packages", "dist-packages")
+                or parts[place].startswith("python3.")):
+            return parts[place + 1:]
+    if parts[-1].startswith("__init__.") and len(parts) > 1:
+        return parts[-2:]
+    return parts[-1:]
+
+
+class Groups:
+    """The groups of a picture, and what is in them.
+
+    names    -- raw frames of each group
+    limit    -- how many frames of a call path count
+    metadata -- that of the snapshot
+
+    Groups of contexts without live blocks are left out if *live_only*.
+    """
+
+    tells_more = True
+
+    def __init__(self, picture, key_type, cumulative, limit, metadata,
+                 live_only=True):
+        self._whole_args = picture, key_type, cumulative, limit, metadata
+        self._picture = picture
+        self._cumulative = cumulative
+        self._interval = metadata.get("sample_interval")
+        self._key_type = key_type
+        self._limit = limit
+
+        self._figures = {}
+        self._members = self._functions = self._place = None
+        size, number = picture.live()
+        if live_only:
+            self._selectors = number
+            self._whole = None
+        else:
+            self._selectors = None
+            self._whole = self
+        self._group(metadata.get("path", ()))
+        for name, column in ("size", size), ("count", number):
+            self._figures[name] = self._sum(column)
+
+    def _column(self, column):
+        """Return an iterator over a column, dead contexts left out."""
+        if self._selectors is None:
+            return iter(column)
+        return compress(column, self._selectors)
+
+    # Names
+
+    def _group(self, folders):
+        if self._key_type == "traceback":
+            frames = list(self._tracebacks())
+            place = dict(zip(dict.fromkeys(frames), count()))
+            self.names = list(place)
+            self._groups_of = list(map(place.__getitem__, frames))
+            return
+        keys, path_keys = self._keys()
+        place = dict(zip(dict.fromkeys(keys), count()))
+        self._groups_of = list(map(place.__getitem__, keys))
+        if self._cumulative:
+            self._add_callers(path_keys, place)
+        self._name(place, folders)
+
+    def _keys(self):
+        """Return what tells groups apart: for contexts and for paths."""
+        picture, key_type = self._picture, self._key_type
+        paths = None
+        if key_type in CUMULATIVE:
+            columns = {"lineno": ("file", "line"), "filename": ("file",),
+                       "function": ("file", "function"),
+                       "module": ("file",)}[key_type]
+            paths = list(zip(*(getattr(picture, f"path_{name}")
+                               for name in columns)))
+        else:
+            columns = key_type,
+        contexts = list(zip(*(
+            self._column(getattr(picture, f"context_{name}"))
+            for name in columns)))
+        return contexts, paths
+
+    def _name(self, place, folders):
+        """Make names of keys; groups whose names turn out equal are one."""
+        names = self._picture.names
+        key_type = self._key_type
+        if key_type == "lineno":
+            labels = [((names[file], line),) for file, line in place]
+        elif key_type == "filename":
+            labels = [((names[file], 0),) for file, in place]
+        elif key_type == "function":
+            labels = [((names[file], 0, names[function]),)
+                      for file, function in place]
+        elif key_type == "module":
+            labels = [((module_of(names[file], folders), 0, ""),)
+                      for file, in place]
+        elif key_type == "thread":
+            labels = [((names[thread] or UNKNOWN, 0, ""),)
+                      for thread, in place]
+        else:
+            labels = [((f"domain {domain}", 0, ""),) for domain, in place]
+
+        merged = dict(zip(dict.fromkeys(labels), count()))
+        self.names = list(merged)
+        if len(merged) < len(labels):
+            into = list(map(merged.__getitem__, labels))
+            self._groups_of = list(map(into.__getitem__, self._groups_of))
+            if self._cumulative:
+                self._callers = {
+                    path: tuple(map(into.__getitem__, groups))
+                    for path, groups in self._callers.items()}
+
+    def _tracebacks(self):
+        """Yield the raw frames of each context."""
+        picture, limit = self._picture, self._limit
+        names = picture.names
+        callers = {0: ()}
+        for path, file, line in zip(self._column(picture.context_path),
+                                    self._column(picture.context_file),
+                                    self._column(picture.context_line)):
+            if limit < 2:
+                path = 0
+            if path not in callers:
+                callers[path] = tuple(
+                    (names[picture.path_file[at]], picture.path_line[at])
+                    for at in self._walk(path))
+            yield ((names[file], line), *callers[path])
+
+    def _walk(self, path):
+        """Yield the paths from *path* up that the limit leaves."""
+        parents = self._picture.path_parent
+        left = self._limit - 1
+        while path and left > 0:
+            yield path
+            path = parents[path]
+            left -= 1
+
+    def _add_callers(self, path_keys, place):
+        """Find the groups of each call path that a context has."""
+        self._paths = list(self._column(self._picture.context_path))
+        self._callers = {
+            path: tuple(place.setdefault(path_keys[at], len(place))
+                        for at in self._walk(path))
+            for path in dict.fromkeys(self._paths)}
+
+    # Figures
+
+    def figure(self, name):
+        """Return the list of a figure of all groups; None if not known."""
+        if name not in self._figures:
+            self._figures[name] = self._total(name)
+        return self._figures[name]
+
+    def _total(self, name):
+        column = getattr(self._picture, TOTALS[name])
+        if column is None:
+            return None
+        whole = self.whole()
+        if whole is self:
+            return self._sum(column)
+        figure = whole.figure(name)
+        place = whole.place()
+        return [figure[place[frames]] for frames in self.names]
+
+    def whole(self):
+        """Return the groups of all contexts, those with nothing live too."""
+        if self._whole is None:
+            self._whole = Groups(*self._whole_args, live_only=False)
+        return self._whole
+
+    def place(self):
+        """Return {raw frames: place of the group}."""
+        if self._place is None:
+            self._place = dict(zip(self.names, count()))
+        return self._place
+
+    def _sum(self, column):
+        values = self._column(column)
+        sums = [0] * len(self.names)
+        if not self._cumulative:
+            for group, value in zip(self._groups_of, values):
+                sums[group] += value
+            return sums
+        # Contexts of one group and call path count for the same groups.
+        joint = {}
+        for key, value in zip(zip(self._groups_of, self._paths), values):
+            joint[key] = joint.get(key, 0) + value
+        # Lines and files count once per frame, as they always did; of a
+        # function or module one wants to know its share.
+        once = self._key_type not in ("lineno", "filename")
+        for (group, path), value in joint.items():
+            groups = group, *self._callers[path]
+            for each in set(groups) if once else groups:
+                sums[each] += value
+        return sums
+
+    # Details of frames
+
+    def frame_details(self, group, place):
+        """Return what a frame of a group's traceback tells besides its line.
+
+        That is (function, end line, column, end column), each None if it is
+        not known or not the same in the whole group.  The newest frame has
+        place 0.
+        """
+        if self._key_type == "traceback":
+            return _in_common([
+                self._picture.frame_details(context, place)
+                for context in self._contexts_of(group)])
+        if self._key_type != "lineno":
+            return _NO_DETAILS
+        if self._cumulative:
+            return self._function_at(self.names[group][0]), None, None, None
+        return _in_common([self._picture.frame_details(context, 0)
+                           for context in self._contexts_of(group)])
+
+    def _contexts_of(self, group):
+        if self._members is None:
+            self._members = {}
+            numbers = self._column(range(len(self._picture)))
+            for number, each in zip(numbers, self._groups_of):
+                self._members.setdefault(each, []).append(number)
+        return self._members[group]
+
+    def _function_at(self, frame):
+        if self._functions is None:
+            picture, names = self._picture, self._picture.names
+            functions = {}
+            for table in "path", "context":
+                file, line, function = (
+                    getattr(picture, f"{table}_{name}")
+                    for name in ("file", "line", "function"))
+                for key in dict.fromkeys(zip(file, line, function)):
+                    functions.setdefault(
+                        (names[key[0]], key[1]), set()).add(names[key[2]])
+            self._functions = functions
+        found = self._functions[frame]
+        return min(found) or None if len(found) == 1 else None
+
+
+_NO_DETAILS = None, None, None, None
+
+
+def _in_common(details):
+    return tuple(values[0] if len(set(values)) == 1 else None
+                 for values in zip(*details))
+
+
+# Raw traces
+
+
+# How a key type names the group of a block: raw frames -> raw frames.
+_GROUP_NAMES = {
+    "traceback": lambda frames: frames,
+    "lineno": lambda frames: frames[:1],
+    "filename": lambda frames: ((frames[0][0], 0),),
+}
+
+
+class RawGroups:
+    """The groups of raw traces; see Groups, which it stands in for."""
+
+    tells_more = False
+
+    def __init__(self, raw_traces, key_type, cumulative):
+        groups = _add_up(raw_traces, _GROUP_NAMES[key_type], cumulative)
+        self.names = list(groups)
+        self._figures = {"size": [size for size, _ in groups.values()],
+                         "count": [number for _, number in groups.values()]}
+
+    def figure(self, name):
+        return self._figures.get(name)
+
+    def whole(self):
+        return self
+
+
+def _add_up(raw_traces, name_group, cumulative):
+    """Return {group name: [size, count]} for *raw_traces*.
+
+    Snapshots share one frames tuple among the blocks of a call path, and few
+    sizes occur there, so blocks are first counted by the identity of that
+    tuple and by size, in C; what is left to do is O(distinct pairs).
+    """
+    def frames():
+        return map(itemgetter(2), raw_traces)
+
+    by_id = dict(zip(map(id, frames()), frames()))
+    blocks = {}
+    _count_elements(blocks, zip(map(id, frames()),
+                                map(itemgetter(1), raw_traces)))
+
+    sums = dict.fromkeys(by_id, (0, 0))
+    for (path_id, size), number in blocks.items():
+        path_size, path_count = sums[path_id]
+        sums[path_id] = path_size + size * number, path_count + number
+
+    groups = {}
+    for path_id, (size, number) in sums.items():
+        path = by_id[path_id]
+        # Each frame of a call path counts as a call path of its own.
+        parts = zip(path) if cumulative else (path,)
+        for name in map(name_group, parts):
+            total = groups.setdefault(name, [0, 0])
+            total[0] += size
+            total[1] += number
+    return groups
+
+
+# Order
+
+
+def _figure_named(sort_by):
+    # `in` on a list, since what was passed need not be hashable.
+    if sort_by not in list(_FIGURES):
+        raise ValueError(f"unknown sort_by: {sort_by!r}; "
+                         f"choose one of {', '.join(_FIGURES)}")
+    return _FIGURES[sort_by]
+
+
+def _known(figures, sort_by, why):
+    if figures is None:
+        raise ValueError(f"cannot sort by {sort_by!r}: {why}")
+    return figures
+
+
+def ranking(groups, sort_by):
+    """Return groups in the order of Snapshot.statistics().
+
+    That is (groups, rows), the groups to look into for more, and rows of
+    (size, count, frames with the oldest first, number of the group).
+    """
+    figure = _figure_named(sort_by)
+    listed = None
+    if figure not in ("size", "count"):
+        # What was freed again can be much, where nothing is live.
+        groups = groups.whole()
+        listed = _known(groups.figure(figure), sort_by,
+                        "this snapshot tells live blocks only, as those do "
+                        "that were pickled or made of traces")
+    size, number = groups.figure("size"), groups.figure("count")
+    frames = [frames[::-1] for frames in groups.names]
+    rows = zip(groups.figure(figure), size, number, frames, count())
+    if listed is not None:
+        rows = [row for row in rows if row[0] or row[2]]
+    return groups, [row[1:] for row in sorted(rows, reverse=True)]
+
+
+class Changes:
+    """The groups of two snapshots, and what changed."""
+
+    def __init__(self, new, old):
+        self._new, self._old = new, old
+        self.names = list(dict.fromkeys(chain(new.names, old.names)))
+        self.tells_more = new.tells_more or old.tells_more
+        self._figures = {}
+
+    def _aligned(self, groups, name):
+        """Return a figure in the order of our own names, or None."""
+        if name not in ("size", "count"):
+            groups = groups.whole()
+        figures = groups.figure(name)
+        if figures is not None:
+            figures = dict(zip(groups.names, figures))
+            figures = [figures.get(frames, 0) for frames in self.names]
+        return figures
+
+    def figure(self, name):
+        """Return the list of how much a figure grew; None if not known."""
+        if name not in self._figures:
+            new, old = (self._aligned(groups, name)
+                        for groups in (self._new, self._old))
+            grown = None
+            if new is not None and old is not None:
+                grown = list(map(sub, new, old))
+                if name in TOTALS and min(grown, default=0) < 0:
+                    # Totals never shrink while tracing goes on.
+                    grown = None
+            self._figures[name] = grown
+        return self._figures[name]
+
+    def ranking(self, sort_by):
+        """Return groups in the order of Snapshot.compare_to().
+
+        Rows are (size, size_diff, count, count_diff, frames with the oldest
+        first, number of the group).
+        """
+        figure = _figure_named(sort_by)
+        if figure in ("peak_size", "peak_count"):
+            raise ValueError(f"cannot sort differences by {sort_by!r}")
+        first = map(abs, _known(
+            self.figure(figure), sort_by,
+            "the snapshots do not tell, or not of one time of tracing"))
+        size, number = (self._aligned(self._new, name)
+                        for name in ("size", "count"))
+        size_diff, count_diff = self.figure("size"), self.figure("count")
+        rows = sorted(zip(first, map(abs, size_diff), size,
+                          map(abs, count_diff), number,
+                          (frames[::-1] for frames in self.names), count()),
+                      reverse=True)
+        return [(size, size_diff[at], number, count_diff[at], frames, at)
+                for _, _, size, _, number, frames, at in rows]
+
+    def frame_details(self, number, place):
+        frames = self.names[number]
+        for groups in (self._new, self._old):
+            if groups.tells_more and frames in groups.place():
+                return groups.frame_details(groups.place()[frames], place)
+        return _NO_DETAILS
+
+
+# Filters
+
+
+def matching(picture, answer, all_frames, limit):
+    """Return a list of whether each context matches.
+
+    *answer* says whether a frame (file name, line) does, and is asked once
+    for each line.  The newest frame is looked at, or all that the limit leaves
+    if *all_frames*.
+    """
+    names = picture.names
+    answers = {}
+
+    def ask(files, lines):
+        keys = list(zip(files, lines))
+        for key in dict.fromkeys(keys):
+            if key not in answers:
+                answers[key] = answer(names[key[0]], key[1])
+        return list(map(answers.__getitem__, keys))
+
+    matches = ask(picture.context_file, picture.context_line)
+    if not all_frames or limit < 2:
+        return matches
+
+    # How many frames up from each path the next match is; the root is no
+    # frame, whatever name stands in its place.
+    distances = [limit]
+    path_matches = ask(picture.path_file, picture.path_line)
+    for parent, match in islice(zip(picture.path_parent, path_matches),
+                                1, None):
+        distances.append(0 if match else distances[parent] + 1)
+    return [match or distances[path] < limit - 1
+            for match, path in zip(matches, picture.context_path)]
