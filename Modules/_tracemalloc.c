@@ -746,6 +746,46 @@ module_get_dropped(PyObject *self, PyObject *unused)
 }
 
 
+PyDoc_STRVAR(get_counts_doc,
+"_get_counts($module, /)\n--\n\n"
+"A dict that says how many of each kind the tracer has, for judging whether\n"
+"its memory stays bounded:\n\n"
+"  contexts, paths           places that allocate, and call sites above them\n"
+"  codes, names              code objects, names of files and functions\n"
+"  contexts_made, paths_made ever, with those that were reclaimed\n"
+"  blocks                    live ones\n"
+"  blocks_made               allocations noted, ever\n\n"
+"Empty when not tracing.  O(contexts).");
+
+static PyObject *
+module_get_counts(PyObject *self, PyObject *unused)
+{
+    if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
+        return PyDict_New();
+    }
+    const struct context_tree *tree = &S->contexts;
+    size_t codes, names;
+    _PyTraceMalloc_CountSources(&S->sources, &codes, &names);
+    unsigned long long contexts = tree->contexts.live;
+    unsigned long long paths = tree->paths.live;
+    unsigned long long contexts_made = contexts + tree->reclaimed_contexts;
+    unsigned long long paths_made = paths + tree->reclaimed_paths;
+    unsigned long long blocks = 0, blocks_made = tree->reclaimed_blocks;
+    for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
+        blocks += context_live_blocks(context_at(tree, id));
+        blocks_made += context_at(tree, id)->allocated_blocks;
+    }
+    tracer_end_locked();
+    return Py_BuildValue("{sKsKsnsnsKsKsKsK}",
+                         "contexts", contexts, "paths", paths,
+                         "codes", (Py_ssize_t)codes,
+                         "names", (Py_ssize_t)names,
+                         "contexts_made", contexts_made,
+                         "paths_made", paths_made,
+                         "blocks", blocks, "blocks_made", blocks_made);
+}
+
+
 PyDoc_STRVAR(check_doc,
 "_check($module, /)\n--\n\n"
 "Walk all of the tracer's data; AssertionError if an invariant is broken.");
@@ -828,6 +868,7 @@ static PyMethodDef module_methods[] = {
     {"_get_object_traceback", module_get_object_traceback, METH_O,
      get_object_traceback_doc},
     {"_get_dropped", module_get_dropped, METH_NOARGS, get_dropped_doc},
+    {"_get_counts", module_get_counts, METH_NOARGS, get_counts_doc},
     {"_check", module_check, METH_NOARGS, check_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -376,6 +376,7 @@ _PyTraceMalloc_FreePath(struct context_tree *tree, path_id id)
     *path_at(tree, id) = (struct path){.code = tree->paths.unused};
     tree->paths.unused = id;
     tree->paths.live--;
+    tree->reclaimed_paths++;
 }
 
 
@@ -388,6 +389,7 @@ _PyTraceMalloc_FreeContext(struct context_tree *tree, context_id id)
     *context = (struct context){.code = tree->contexts.unused};
     tree->contexts.unused = id;
     tree->contexts.live--;
+    tree->reclaimed_contexts++;
 }
 
 
@@ -434,6 +436,7 @@ _PyTraceMalloc_FiniContexts(struct context_tree *tree)
     memset(&tree->paths, 0, sizeof(tree->paths));
     memset(&tree->contexts, 0, sizeof(tree->contexts));
     tree->reclaimed_blocks = tree->reclaimed_bytes = 0;
+    tree->reclaimed_contexts = tree->reclaimed_paths = 0;
     tree->generation++;
 }
 

@@ -488,3 +488,17 @@ _PyTraceMalloc_ReadLocations(const unsigned char *table, size_t length,
         units[unit++] = unknown;
     }
 }
+
+
+void
+_PyTraceMalloc_CountSources(const struct source_table *table,
+                            size_t *codes, size_t *names)
+{
+    *codes = *names = 0;
+    for (code_id id = 1; id < table->used; id++) {
+        *codes += source_at(table, id)->file != FILE_NONE;
+    }
+    for (file_id id = 1; id < table->names->used; id++) {
+        *names += table->names->files[id] != NULL;
+    }
+}

@@ -170,6 +170,10 @@ extern void _PyTraceMalloc_HoldNames(struct source_names *);
 extern void _PyTraceMalloc_DropNames(struct source_names *);
 extern size_t _PyTraceMalloc_SizeOfSources(const struct source_table *);
 
+/* How many code objects, live or retired, and names there are. */
+extern void _PyTraceMalloc_CountSources(const struct source_table *,
+                                        size_t *codes, size_t *names);
+
 /* Where an instruction stands in its source: it begins in `column` of its line
    and ends before `end_column`, `lines` lines below.  Columns are counted in
    bytes of UTF-8.  -1: unknown. */
@@ -272,6 +276,8 @@ struct context_tree {
     uint32_t domains[MAX_DOMAINS];  /* by number */
     uint64_t reclaimed_blocks;      /* allocated and freed in contexts that */
     uint64_t reclaimed_bytes;       /*     were reclaimed since */
+    uint64_t reclaimed_contexts;    /* how many */
+    uint64_t reclaimed_paths;
     struct path *path_chunks[MAX_PATHS >> CHUNK_SHIFT];
     struct context *context_chunks[MAX_CONTEXTS >> CHUNK_SHIFT];
     /* Domains of contexts with LATE_DOMAIN; NULL where there is none. */

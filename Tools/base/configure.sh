@@ -3,11 +3,12 @@
 #
 #   configure.sh BUILD NAME SOURCE
 #
-# NAME (fork, stock) is the object folder below BUILD, SOURCE the sources
-# relative to it.  BUILD/arguments holds what our configure was given, and
-# BUILD/fork-flags what the compiler gets for the fork alone.  Runs again only
-# when these, the base, CPython's configure or the place changed, and then in
-# an empty folder: make does not see that objects depend on them.
+# NAME (fork, stock, or one of them after "pgo-") is the object folder below
+# BUILD, SOURCE the sources relative to it.  BUILD/arguments holds what our
+# configure was given, and BUILD/fork-flags what the compiler gets for the fork
+# alone; "pgo-" adds the options of optimised builds.  Runs again only when
+# these, the base, CPython's configure or the place changed, and then in an
+# empty folder: make does not see that objects depend on them.
 
 # shellcheck source=lib.sh
 . "${0%/*}/lib.sh"
@@ -21,12 +22,15 @@ for file in arguments fork-flags; do
     [ -f "$build/$file" ] || die "$build/$file is missing; run ./config.status"
 done
 flags=
-[ "$name" != fork ] || flags=$(cat "$build/fork-flags")
+[ "${name#pgo-}" != fork ] || flags=$(cat "$build/fork-flags")
+optimised=
+[ "${name#pgo-}" = "$name" ] || optimised="'--enable-optimizations' '--with-lto'"
 want=$(
     cat "$build/arguments" "$build/stamp/base"
     sha256_of "$build/${source#../}/configure"
     echo "$objects"
     [ -z "$flags" ] || echo "$flags"
+    [ -z "$optimised" ] || echo "$optimised"
 )
 if [ "$(cat "$objects/.configured" 2>/dev/null)" = "$want" ]; then
     exit 0
@@ -36,7 +40,7 @@ rm -rf "$objects"
 rm -f "$build/stamp/$name"
 mkdir -p "$objects" && cd "$objects" || exit 1
 own_locale
-eval "set -- $(cat "$build/arguments")"
+eval "set -- $(cat "$build/arguments") $optimised"
 if [ -n "$flags" ]; then
     # CFLAGS_NODIST is for the interpreter itself: CFLAGS and OPT stay as they
     # are, and so does what extensions are compiled with.

@@ -8,12 +8,16 @@ import figures
 import options
 import pages
 import tables
-from configurations import CONFIGURATIONS
+from configurations import CONFIGURATIONS, EVERY_FRAME
 from measure import BenchError, Job, run_job
 
 # A quick run leaves the rest of two minutes to preparing and drawing.  When this
 # time is over, traced stock is left out, and no round begins that would pass it.
 QUICK_SECONDS = 85
+
+# Traced stock counts every frame of the stack at each allocation: what takes
+# longer than this is known well enough by the lower bound.
+SLOW_LIMIT = 40.0
 
 
 def parse(arguments):
@@ -94,7 +98,8 @@ class Session:
     def job(self, case, configuration, loops):
         questions = []
         if case.live:
-            questions.append("snapshot")
+            endless = case.deep and configuration.name == EVERY_FRAME
+            questions.append("bounded" if endless else "snapshot")
         if "sample" not in (configuration.tracing or "") and (case.live or not self.given.quick):
             questions.append("blocks")
         return Job(self.builds[configuration.build], configuration, case,
@@ -110,7 +115,11 @@ class Session:
         if (case.name, configuration.name) in self.over:
             return
         loops = configuration.loops(case.loops[self.given.quick])
-        found = run_job(self.job(case, configuration, loops), self.given.limit)
+        limit = min(self.given.limit, SLOW_LIMIT) if configuration.slow else self.given.limit
+        job = self.job(case, configuration, loops)
+        if number < self.given.warmup:
+            job = job._replace(questions=[])
+        found = run_job(job, limit)
         if "over" in found:
             self.over.add((case.name, configuration.name))
             # Known now, and not measured again: it counts, warm-up or not.

@@ -10,15 +10,19 @@ import shutil
 import subprocess
 import sys
 
+import cases
 import options
 import pages
 import tables
 from configurations import BY_NAME
 from measure import WORK, BenchError, Job, case_arguments, clean_environment, last_line
 
-DEFAULT_CASES = "small_objects,json_both_ways,strings_regex,web_mix,class_using,tree_same_line"
+DEFAULT_CASES = (
+    "small_objects,fresh_frames,generators,large_blocks,huge_blocks,free_lists,attributes,"
+    "class_using,json_both_ways,strings_regex,web_mix,parser,tree_same_line")
 DEFAULT_CONFIGURATIONS = "stock-off,fork-off,fork-all"
 SHARE = 5                               # of the loops of a quick run
+LEAST = 4                               # so that the first loop is not all of it
 
 
 def parse(arguments):
@@ -34,7 +38,7 @@ def parse(arguments):
     if shutil.which("valgrind") is None:
         parser.error("valgrind is not installed (apt-get install valgrind)")
     given.cases = {None: DEFAULT_CASES, "all": None}.get(given.cases, given.cases)
-    given.chosen = options.chosen_cases(parser, given)
+    given.chosen = options.chosen_cases(parser, given, cases.GROUPS + cases.COUNTED)
     given.configurations = options.chosen_configurations(parser, given)
     return given
 
@@ -69,7 +73,7 @@ def count(build, configuration, case, loops):
 
 def count_case(builds, configurations, case):
     """Rows of one case, ratios to the base's among them."""
-    loops = max(1, case.loops[True] // SHARE)
+    loops = max(LEAST, case.loops[True] // SHARE)
     rows = []
     for configuration in configurations:
         build = builds[configuration.build]

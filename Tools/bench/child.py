@@ -1,4 +1,4 @@
-"""Run one case in this interpreter and print what it took, as one line of JSON.
+"""Run one case in this interpreter and print what it took, a dict on a line.
 
 usage: child.py GROUP CASE SIZE LOOPS QUESTIONS
 
@@ -7,9 +7,13 @@ all.  QUESTIONS is a list of words with commas between:
 
     blocks    how many live blocks the tracer knows at the end
     snapshot  how long a snapshot and its statistics take, and how much memory
+    bounded   the same, if this build can take one without a tuple for each
+              traceback: for stacks so deep that these would fill the memory
 
-Time is in seconds, memory in bytes.  Nothing that the workload does not need
-is imported before it has ended.
+The first line is about the workload, and is printed before any question is
+asked: answers may take longer than the work did.  The second line, with tracing
+only, has the answers.  Time is in seconds, memory in bytes.  Nothing that the
+workload does not need is imported before it has ended.
 """
 import gc
 import os
@@ -22,8 +26,9 @@ import cases                            # noqa: E402
 
 STATUS = "/proc/self/status"
 # Functions of the fork's _tracemalloc that give all live blocks by context at
-# once: the first one that a build has is timed.
-PICTURES = ("_get_contexts", "_get_statistics")
+# once: the first one that a build has is timed.  The last one makes a tuple of
+# each traceback.
+PICTURES = ("_get_picture", "_take_picture", "_get_contexts")
 
 
 def memory(field):
@@ -63,9 +68,20 @@ def workload(step, loops):
     return answer, kept, cpu, wall
 
 
+def forget_peak():
+    """Let the peak be what is resident now; False where the system does not offer it."""
+    try:
+        with open("/proc/self/clear_refs", "w", encoding="ascii") as stream:
+            stream.write("5")
+    except OSError:
+        return False
+    return True
+
+
 def timed(function, *arguments):
     """(result, CPU time, how far the peak rose above what was resident before)."""
-    resident = memory("VmRSS")
+    # A peak of the workload may be higher than anything that follows.
+    resident = memory("VmRSS") if forget_peak() else None
     start = time.process_time()
     result = function(*arguments)
     took = time.process_time() - start
@@ -80,11 +96,15 @@ def ask_tracer(questions):
 
     found = {"tracer": tracemalloc.get_tracemalloc_memory(),
              "traced": tracemalloc.get_traced_memory()[0]}
-    for name in PICTURES:
-        if "snapshot" in questions and hasattr(_tracemalloc, name):
-            _, found["picture_cpu"], found["picture_rss"] = timed(getattr(_tracemalloc, name))
-            break
-    if "snapshot" in questions:
+    # The fork counts blocks without making tracebacks, which may be very long.
+    if "blocks" in questions and hasattr(_tracemalloc, "_get_counts"):
+        found["blocks"] = _tracemalloc._get_counts()["blocks"]
+    picture = next((name for name in PICTURES if hasattr(_tracemalloc, name)), None)
+    snapshot_wanted = "snapshot" in questions or (
+        "bounded" in questions and picture not in (None, PICTURES[-1]))
+    if snapshot_wanted and picture:
+        _, found["picture_cpu"], found["picture_rss"] = timed(getattr(_tracemalloc, picture))
+    if snapshot_wanted:
         snapshot, found["snapshot_cpu"], rise = timed(tracemalloc.take_snapshot)
         rows, found["statistics_cpu"], later = timed(snapshot.statistics, "lineno")
         # The snapshot is resident when its statistics are asked for.
@@ -92,8 +112,8 @@ def ask_tracer(questions):
         found["statistics_rss"] = later
         found["statistics_rows"] = len(rows)
         if "blocks" in questions:
-            found["blocks"] = len(snapshot.traces)
-    elif "blocks" in questions:
+            found.setdefault("blocks", len(snapshot.traces))
+    elif "blocks" in questions and "blocks" not in found:
         found["blocks"] = len(_tracemalloc._get_traces())
     return found
 
@@ -106,11 +126,10 @@ def main():
     answer, kept, cpu, wall = workload(step, loops)
     found = {"answer": answer, "cpu": cpu, "wall": wall, "before_cpu": before,
              "peak_rss": peak(), "end_rss": memory("VmRSS")}
+    # As a literal, not as JSON: that module's blocks are not the workload's.
+    print(repr(found), flush=True)
     if "tracemalloc" in sys._xoptions:
-        found.update(ask_tracer(questions))
-
-    import json
-    print(json.dumps(found), flush=True)
+        print(repr(ask_tracer(questions)), flush=True)
     del kept
     # To free millions of blocks one by one would take time and tell nothing.
     os._exit(0)

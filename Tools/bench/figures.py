@@ -177,8 +177,13 @@ def reach_of_instructions(callgrind):
 
 def reach_of_pyperformance(pyperformance):
     means = pyperformance["means"] if pyperformance else {}
+    detail = ""
+    if means:
+        detail = f"{pyperformance['count']} benchmarks"
+        if pyperformance["subset"]:
+            detail += ", a subset"
     return Reach("every frame, geometric mean of pyperformance", 1.12, means.get(EVERY_FRAME),
-                 False, f"{pyperformance['count']} benchmarks" if means else "", "ratio")
+                 False, detail, "ratio")
 
 
 def reach(results, callgrind=None, pyperformance=None):

@@ -4,6 +4,7 @@ Every measurement is a process of its own.  Its environment is the caller's
 without the variables that change how Python or malloc work; hashes of strings
 are the same in every process, the layout of the address space is not.
 """
+import ast
 import collections
 import json
 import os
@@ -103,22 +104,36 @@ def children_cpu():
     return used.ru_utime + used.ru_stime
 
 
+def read_lines(text):
+    """What child.py said in its whole lines, in one dict."""
+    found = {}
+    for line in text.splitlines(keepends=True):
+        if line.endswith("\n"):
+            found |= ast.literal_eval(line)
+    return found
+
+
 def run_job(job, limit):
     """Measure one job; a process that takes longer than `limit` seconds is ended.
 
-    Then the result has "over", the CPU time used until then, and nothing else.
+    If that was in the workload, the result has "over", the CPU time used until
+    then, and nothing else.  If it was in the questions after it, the workload
+    is measured, and "unanswered" is the limit.
     """
     command = job.build.command(job.configuration.options, case_arguments(job))
     cpu, start = children_cpu(), time.perf_counter()
     try:
         answer = subprocess.run(command, env=clean_environment(), stdin=subprocess.DEVNULL,
                                 capture_output=True, text=True, timeout=limit, check=False)
-    except subprocess.TimeoutExpired:
-        return {"over": round(children_cpu() - cpu, 3)}
+    except subprocess.TimeoutExpired as expired:
+        found = read_lines((expired.stdout or b"").decode())
+        if not found:
+            return {"over": round(children_cpu() - cpu, 3)}
+        return found | {"unanswered": limit}
     if answer.returncode:
         raise BenchError(f"case {job.case.name}, {job.configuration.name}: status "
                          f"{answer.returncode}, {last_line(answer.stderr)}")
-    found = json.loads(answer.stdout)
+    found = read_lines(answer.stdout)
     found["process_cpu"] = round(children_cpu() - cpu, 6)
     found["process_wall"] = round(time.perf_counter() - start, 6)
     return found

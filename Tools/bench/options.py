@@ -31,20 +31,24 @@ def add_cases(parser, help):
     parser.add_argument("--cases", metavar="NAME,...", help=help)
 
 
-def check_builds(parser, options):
-    for name in ("fork", "stock"):
-        python = getattr(options, name)
-        if not (python.is_file() and os.access(python, os.X_OK)):
-            parser.error(f"--{name}: {python} is not an interpreter; build it first (make"
-                         f"{' stock' if name == 'stock' else ''})")
-        setattr(options, name, python.absolute())
+def check_build(parser, options, name):
+    python = getattr(options, name)
+    if not (python.is_file() and os.access(python, os.X_OK)):
+        parser.error(f"--{name}: {python} is not an interpreter; build it first (make"
+                     f"{' stock' if name == 'stock' else ''})")
+    setattr(options, name, python.absolute())
     if options.output.exists() and not options.output.is_dir():
         parser.error(f"--output: {options.output} is not a folder")
 
 
-def chosen_cases(parser, options):
-    """The cases that --cases names, all without it."""
-    every = cases.load_all()
+def check_builds(parser, options):
+    for name in ("fork", "stock"):
+        check_build(parser, options, name)
+
+
+def chosen_cases(parser, options, groups=cases.GROUPS):
+    """The cases of some groups that --cases names, all without it."""
+    every = cases.load_all(groups)
     if options.cases is None:
         return every
     names = options.cases.split(",")
@@ -95,7 +99,8 @@ def common_facts(kind, described, label, partial):
             "builds": described, "command": " ".join([f"Tools/bench/{PROGRAMS[name]}", *words])}
 
 
-PROGRAMS = {"bench": "run", "callgrind_counts": "callgrind", "suite": "pyperformance-run"}
+PROGRAMS = {"bench": "run", "callgrind_counts": "callgrind", "suite": "pyperformance-run",
+            "plateau": "plateau"}
 
 
 def guarded(main):

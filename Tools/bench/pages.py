@@ -3,6 +3,7 @@
 LABEL.json, LABEL.svg             Tools/bench/run
 callgrind-LABEL.json              Tools/bench/callgrind
 pyperformance-LABEL.json          Tools/bench/pyperformance-run
+plateau-LABEL.json                Tools/bench/plateau
 results.inc                       all of it, for Doc/benchmarks/index.rst
 """
 import json
@@ -12,7 +13,7 @@ import figures
 import tables
 from measure import BenchError
 
-CASES, COUNTS, SUITE = "cases", "callgrind", "pyperformance"
+CASES, COUNTS, SUITE, PLATEAU = KINDS = "cases", "callgrind", "pyperformance", "plateau"
 PAGE = "results.inc"
 EMPTY = "No figures are kept here yet; ``make bench`` writes them.\n"
 
@@ -27,7 +28,7 @@ def read(path):
         raise BenchError(f"{path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
         raise BenchError(f"{path} was not written by Tools/bench") from None
-    if kind not in (CASES, COUNTS, SUITE):
+    if kind not in KINDS:
         raise BenchError(f"{path} was written by another version of Tools/bench")
     return data
 
@@ -52,7 +53,7 @@ def replace(path, text):
 
 def read_all(folder):
     """{kind: {name: data}} of a folder, without what is partial."""
-    found = {CASES: {}, COUNTS: {}, SUITE: {}}
+    found = {kind: {} for kind in KINDS}
     for path in sorted(folder.glob("*.json")):
         data = read(path)
         if not data["partial"]:
@@ -79,11 +80,12 @@ def page(folder):
         parts.append(tables.rst_of_results(figures.Results(data), picture,
                                            *companions(folder, data["label"])))
     for data in found[SUITE].values():
-        parts.append(tables.rst_of_table(f"pyperformance, {data['label']}", data,
-                                         tables.suite_table(data)))
+        parts.append(tables.rst_of_suite(data))
     for data in found[COUNTS].values():
         parts.append(tables.rst_of_table(f"Instructions, {data['label']}", data,
                                          tables.counts_table(data)))
+    for data in found[PLATEAU].values():
+        parts.append(tables.rst_of_plateau(data))
     return "\n\n".join(parts) or EMPTY
 
 

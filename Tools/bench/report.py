@@ -23,8 +23,12 @@ def report(path, data, no_plot):
                             file=sys.stdout)
         if not no_plot:
             environments.draw(path, path.with_suffix(".svg"))
+    elif data["kind"] == pages.PLATEAU:
+        print(tables.aligned(tables.plateau_table(data)))
+        print("\n" + "\n".join(tables.plateau_notes(data)))
     elif data["kind"] == pages.SUITE:
         print(tables.aligned(tables.suite_table(data)))
+        print("\n" + "\n".join(tables.suite_notes(data)))
     else:
         print(tables.aligned(tables.counts_table(data)))
 

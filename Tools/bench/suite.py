@@ -18,6 +18,20 @@ from figures import Ratio, geometric_mean
 from measure import WORK, BenchError, clean_environment, last_line
 
 DEFAULT_CONFIGURATIONS = "stock-off,fork-off,fork-all,stock-25"
+
+# What --subset runs: a few of each kind that the suite has, none of which needs
+# minutes.  It has another mean than the suite, so tables say that it is a part.
+SUBSET = (
+    "2to3", "html5lib", "docutils",                             # applications
+    "async_generators", "async_tree", "coroutines", "generators",
+    "chaos", "deltablue", "go", "raytrace", "richards",         # objects and calls
+    "float", "nbody", "pidigits",                               # numbers
+    "deepcopy", "logging", "comprehensions",
+    "json_dumps", "json_loads", "pickle_pure_python", "tomli_loads", "xml_etree",
+    "regex_compile", "regex_effbot",
+    "django_template", "sqlite_synth", "python_startup",
+)
+SUBSET_CONFIGURATIONS = "stock-off,fork-off,fork-all"
 INHERITED = ("PYTHONTRACEMALLOC", "PYTHONHASHSEED", "PYTHONPYCACHEPREFIX")
 
 
@@ -28,11 +42,21 @@ def parse(arguments):
     options.add_builds(parser, "where to write the results")
     parser.add_argument("--benchmarks", metavar="NAME,...",
                         help="as pyperformance takes them (default: its whole suite)")
-    parser.add_argument("--configurations", metavar="NAME,...", default=DEFAULT_CONFIGURATIONS,
-                        help=f"of {', '.join(options.BY_NAME)} (default: %(default)s)")
+    parser.add_argument("--subset", action="store_true",
+                        help=f"{len(SUBSET)} benchmarks of all kinds, with --fast and without"
+                        " stock-25: half an hour")
+    parser.add_argument("--configurations", metavar="NAME,...",
+                        help=f"of {', '.join(options.BY_NAME)} (default:"
+                        f" {DEFAULT_CONFIGURATIONS})")
     parser.add_argument("--fast", action="store_true", help="fewer values, rough figures")
     given = parser.parse_args(arguments)
     options.check_builds(parser, given)
+    if given.subset and given.benchmarks:
+        parser.error("--subset and --benchmarks: choose one of them")
+    given.fast |= given.subset
+    given.chosen = ",".join(SUBSET) if given.subset else given.benchmarks
+    given.configurations = given.configurations or (
+        SUBSET_CONFIGURATIONS if given.subset else DEFAULT_CONFIGURATIONS)
     given.configurations = options.chosen_configurations(parser, given)
     return given
 
@@ -79,7 +103,7 @@ class Suite:
 
     def names(self):
         """The benchmarks that were asked for."""
-        chosen = ["-b", self.given.benchmarks] if self.given.benchmarks else []
+        chosen = ["-b", self.given.chosen] if self.given.chosen else []
         answer = self.call("stock", ["list", *chosen])
         names = [line[2:].strip() for line in answer.stdout.splitlines() if line.startswith("- ")]
         if answer.returncode or not names:
@@ -137,11 +161,11 @@ def main():
         if refusal:
             raise BenchError(f"{configuration.name} cannot be measured: {refusal}")
     label = options.build_label(described["fork"])
-    # A part of the suite has another mean: it is not for publishing.
-    partial = given.fast or given.benchmarks is not None
+    # Whatever somebody chose has another mean: it is not for publishing.
+    partial = given.benchmarks is not None or given.fast and not given.subset
     data = options.common_facts(pages.SUITE, described, label, partial)
     names = [configuration.name for configuration in given.configurations]
-    data |= {"configurations": names,
+    data |= {"configurations": names, "subset": given.subset, "fast": given.fast,
              "labels": {item.name: item.label for item in given.configurations}}
     path = given.output / f"pyperformance-{label}{'-part' if partial else ''}.json"
     suite = Suite(given, builds)
@@ -163,8 +187,7 @@ def main():
         raise BenchError(f"no benchmark ran; see {WORK / 'suite-stock'} for what they said")
     pages.write_page(given.output)
     print(tables.aligned(tables.suite_table(data)))
-    for benchmark, name, reason in failed:
-        print(f"failed: {benchmark}, {name}: {reason}")
+    print("\n" + "\n".join(tables.suite_notes(data)))
     print(f"\nwritten: {path}; what pyperformance said: {WORK}/suite-*/*.log")
     return 1 if any(name != BASE for _, name, _ in failed) else 0
 

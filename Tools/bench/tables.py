@@ -100,13 +100,14 @@ def live_table(results):
             def median(metric):
                 return results.median(case, name, metric)
             blocks, tracer = median("blocks"), results.bytes_per_block(case, name)
-            if median("snapshot_cpu") is None:
+            late = median("unanswered")
+            if blocks is None and median("snapshot_cpu") is None and late is None:
                 continue
             extra = (median("peak_rss") - base) / blocks if blocks and base else None
             rows.append([case, results.labels[name], f"{blocks:.0f}" if blocks else NONE,
                          show_mean(tracer, False, 1), NONE if extra is None else f"{extra:.1f}",
                          show_seconds(median("picture_cpu")),
-                         show_seconds(median("snapshot_cpu")),
+                         show_seconds(median("snapshot_cpu")) if late is None else f">{late:.0f}",
                          show_mebibytes(median("snapshot_rss")),
                          show_seconds(median("statistics_cpu")),
                          show_mebibytes(median("statistics_rss"))])
@@ -144,6 +145,18 @@ def suite_table(data):
                      *(show_mean(row["ratios"].get(name), False) for name in others)])
     rows.append(["geometric mean", "",
                  *(show_mean(data["means"].get(name), False, 3) for name in others)])
+    return rows
+
+
+def plateau_table(data):
+    """What the tracer held over time, from the file of Tools/bench/plateau."""
+    rows = [["turns", "seconds", "code objects made", "contexts made", "contexts", "paths",
+             "codes", "names", "tracer MiB", "traced MiB", "RSS MiB"]]
+    for row in data["rows"]:
+        rows.append([f"{row['turns']}", f"{row['seconds']:.0f}", f"{row['made']['code objects']}",
+                     f"{row['contexts_made']}", f"{row['contexts']}", f"{row['paths']}",
+                     f"{row['codes']}", f"{row['names']}",
+                     *(show_mebibytes(row[name]) for name in ("tracer", "traced", "rss"))])
     return rows
 
 
@@ -189,6 +202,26 @@ def notes(results):
     for name, reason in results.absent.items():
         found.append(f"Absent: {results.labels[name]} ({reason}).")
     return found
+
+
+def plateau_notes(data):
+    """What was done, and whether the tracer's memory stopped growing."""
+    last = data["rows"][-1]
+    made = ", ".join(f"{number:,} {kind}" for kind, number in last["made"].items())
+    hours = min(last["made"][kind] / number for kind, number in data["hourly"].items())
+    assumed = " and ".join(f"{number:,} new {kind}" for kind, number in data["hourly"].items())
+    parts = ", ".join(f"{size / 2**20:.1f}" for size in data["thirds"])
+    resident = ", ".join(f"{size / 2**20:.1f}" for size in data["thirds_rss"])
+    return [
+        f"Made: {made}; for these the tracer made {last['contexts_made']:,} contexts and"
+        f" {last['paths_made']:,} paths and noted {last['blocks_made']:,} allocations, at"
+        f" {data['tracing']} frames.",
+        f"A service that meets {assumed} in an hour makes as many in {hours:.1f} hours.",
+        f"Highest tracer memory of each third, in MiB: {parts}.  The last third is"
+        f" {data['growth']:+.1f} % against the second; at most {data['tolerance']:+.1f} % is a"
+        f" plateau; {last['dropped']} traces were dropped:"
+        f" {'it holds' if data['reached'] else 'IT DOES NOT HOLD'}.",
+        f"Highest resident memory of each third, in MiB, not judged: {resident}."]
 
 
 def print_report(results, callgrind=None, pyperformance=None, *, file):
@@ -241,3 +274,27 @@ def rst_of_results(results, picture, callgrind=None, pyperformance=None):
 
 def rst_of_table(title, data, rows):
     return "\n".join([heading(title, "="), facts_list(data), simple_table(rows) + "\n"])
+
+
+def suite_notes(data):
+    """What was measured of pyperformance, and what not."""
+    found = [f"Seconds are medians of pyperf's values{' with --fast' if data['fast'] else ''};"
+             " the others are ratios to them."]
+    if data["subset"]:
+        found.append(f"These {data['count']} benchmarks are a subset of the suite, chosen to have"
+                     " some of every kind; its geometric mean is not that of the suite.")
+    for benchmark, name, reason in data["failed"]:
+        found.append(f"Failed: {benchmark}, {name} ({reason}).")
+    return found
+
+
+def rst_of_suite(data):
+    return "\n".join([heading(f"pyperformance, {data['label']}", "="), facts_list(data),
+                      simple_table(suite_table(data)) + "\n", "\n".join(suite_notes(data)) + "\n"])
+
+
+def rst_of_plateau(data):
+    rows = plateau_table(data)
+    shown = [rows[0], *rows[3::3]]
+    return "\n".join([heading(f"Plateau, {data['label']}", "="), facts_list(data),
+                      simple_table(shown) + "\n", "\n".join(plateau_notes(data)) + "\n"])

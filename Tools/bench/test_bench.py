@@ -8,6 +8,7 @@ import math
 import pathlib
 import sys
 import tempfile
+import types
 import unittest
 from unittest import mock
 
@@ -16,11 +17,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import bench                            # noqa: E402
 import callgrind_counts                 # noqa: E402
 import cases                            # noqa: E402
+import child                            # noqa: E402
 import configurations                   # noqa: E402
 import figures                          # noqa: E402
 import measure                          # noqa: E402
 import options                          # noqa: E402
 import pages                            # noqa: E402
+import plateau                          # noqa: E402
 import suite                            # noqa: E402
 import tables                           # noqa: E402
 
@@ -183,9 +186,10 @@ class ReachTest(unittest.TestCase):
         counts = {"rows": [{"case": "a", "configuration": "fork-off", "ratio": 0.98},
                            {"case": "b", "configuration": "fork-off", "ratio": 1.0}]}
         rows = {row.what: row for row in figures.reach(
-            results, counts, {"means": {"fork-all": 1.1}, "count": 97})}
+            results, counts, {"means": {"fork-all": 1.1}, "count": 97, "subset": True})}
         self.assertAlmostEqual(rows["off, instructions in callgrind"].value, math.sqrt(0.98))
-        self.assertEqual(rows["every frame, geometric mean of pyperformance"].value, 1.1)
+        row = rows["every frame, geometric mean of pyperformance"]
+        self.assertEqual((row.value, row.detail), (1.1, "97 benchmarks, a subset"))
 
 
 class TableTest(unittest.TestCase):
@@ -320,6 +324,37 @@ class FilesTest(unittest.TestCase):
             [["one", "2", "2.00"], ["two", "1", "0.50"], ["geometric mean", "", "1.000"]])
 
 
+class PlateauTest(unittest.TestCase):
+
+    def samples(self, tracer, dropped=0):
+        return [{"tracer": size, "dropped": dropped, "rss": None} for size in tracer]
+
+    def test_thirds_are_compared_by_their_highest(self):
+        found = plateau.judge(self.samples([1, 2, 3, 100, 90, 80, 50, 105, 70]), 5.0)
+        self.assertEqual(found["thirds"], [3, 100, 105])
+        self.assertAlmostEqual(found["growth"], 5.0)
+        self.assertTrue(plateau.judge(self.samples([9, 100, 104]), 5.0)["reached"])
+        self.assertFalse(plateau.judge(self.samples([9, 100, 106]), 5.0)["reached"])
+
+    def test_what_forgets_blocks_has_no_plateau(self):
+        self.assertFalse(plateau.judge(self.samples([5, 5, 5], dropped=1), 5.0)["reached"])
+
+    def test_table_and_verdict(self):
+        row = {"turns": 3, "seconds": 1.0,
+               "made": {"code objects": 360_000, "call chains": 900_000},
+               "contexts_made": 5_000_000, "paths_made": 7, "blocks_made": 9, "contexts": 4,
+               "paths": 5, "codes": 6, "names": 8, "tracer": 2**20, "traced": 2**20, "rss": None,
+               "dropped": 0}
+        data = {"rows": [row] * 6, "hourly": plateau.HOURLY, "tracing": "25", "label": "O3",
+                "machine": MACHINE, "builds": {"fork": BUILD}, "command": "Tools/bench/plateau",
+                **plateau.judge([row] * 6, 5.0)}
+        text = tables.rst_of_plateau(data)
+        self.assertIn("makes as many in 2.0 hours", text)
+        self.assertIn("5,000,000 contexts", text)
+        self.assertIn("it holds", text)
+        self.assertEqual(tables.plateau_table(data)[1][-3:], ["1.0", "1.0", tables.NONE])
+
+
 class RunTest(unittest.TestCase):
 
     def test_a_round_has_every_configuration_of_every_case_once(self):
@@ -339,7 +374,7 @@ class RunTest(unittest.TestCase):
         self.assertEqual(configurations.BY_NAME["stock-1"].loops(3), 1)
 
     def test_cases_are_documented_and_have_names_of_their_own(self):
-        every = cases.load_all()
+        every = cases.load_all(cases.GROUPS + cases.COUNTED)
         names = [case.name for case in every]
         self.assertEqual(len(names), len(set(names)))
         for case in every:
@@ -374,6 +409,42 @@ class RunTest(unittest.TestCase):
     def test_a_process_that_never_ends_is_ended(self):
         found = self.run_case(self.fake("exec tail -f /dev/null"), "small_objects", 1, 0.2)
         self.assertEqual(list(found), ["over"])
+
+    def test_questions_that_take_too_long_do_not_cost_the_workload(self):
+        build = self.fake("""echo "{'answer': 1, 'cpu': 0.5}"; exec tail -f /dev/null""")
+        self.assertEqual(self.run_case(build, "small_objects", 1, 0.5),
+                         {"answer": 1, "cpu": 0.5, "unanswered": 0.5})
+        results = make_results([
+            (0, "a", configurations.BASE, {"cpu": 0.25, "peak_rss": 1}),
+            (0, "a", "fork-all", {"cpu": 0.5, "peak_rss": 1, "unanswered": 60.0})],
+            case_facts={"a": {"live": True}})
+        self.assertEqual(results.ratio("a", "fork-all").value, 2.0)
+        self.assertIn(">60", tables.live_table(results)[1])
+
+    def test_no_snapshot_of_deep_stacks_with_every_frame(self):
+        session = types.SimpleNamespace(given=types.SimpleNamespace(quick=False),
+                                        builds={"fork": None, "stock": None})
+        asked = {(case.name, name): bench.Session.job(
+                     session, case, configurations.BY_NAME[name], 1).questions
+                 for case in cases.load_all() for name in ("fork-25", "fork-all")}
+        without = [key for key, questions in asked.items()
+                   if "snapshot" not in questions and (key[0], "fork-25") in asked
+                   and "snapshot" in asked[key[0], "fork-25"]]
+        self.assertEqual(without, [("deep_recursion", "fork-all")])
+        self.assertEqual(asked["deep_recursion", "fork-all"], ["bounded", "blocks"])
+
+    def test_a_peak_before_does_not_count(self):
+        def allocate():
+            return len(bytearray(30 << 20))
+
+        if not child.forget_peak():
+            self.skipTest("the system does not let a process forget its peak")
+        allocate()
+        result, _, rise = child.timed(bytearray, 10 << 20)
+        self.assertEqual(len(result), 10 << 20)
+        self.assertLess(rise, 25 << 20)
+        # The system counts pages in batches.
+        self.assertGreater(rise, 8 << 20)
 
     def test_a_process_that_fails_is_reported(self):
         build = self.fake("echo 'ModuleNotFoundError: no _sqlite3' >&2; exit 1")

@@ -33,6 +33,16 @@ line_map_plain(void)
 
 
 static void
+check_counts(size_t codes, size_t names)
+{
+    size_t found_codes, found_names;
+    _PyTraceMalloc_CountSources(&table, &found_codes, &found_names);
+    CHECK_EQUAL(found_codes, codes);
+    CHECK_EQUAL(found_names, names);
+}
+
+
+static void
 test_names_of_each_kind(void)
 {
     static const uint8_t narrow[] = "a.py\0b";
@@ -170,6 +180,8 @@ test_names_are_reclaimed(void)
                                        line_map_plain()), 2);
     _PyTraceMalloc_RetireCode(&table, 2);
 
+    check_counts(2, 5);
+
     /* Not under the eyes of a frozen copy. */
     struct source_names *names = table.names;
     _PyTraceMalloc_HoldNames(names);
@@ -190,6 +202,7 @@ test_names_are_reclaimed(void)
     for (uint32_t i = 0; i < 5; i++) {
         CHECK((names->files[ids[i]] != NULL) == (i == 1 || i == 3));
     }
+    check_counts(2, 2);
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
     for (uint32_t i = 1; i < 5; i += 2) {
         CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 4, &i, 1), ids[i]);
@@ -205,6 +218,7 @@ test_names_are_reclaimed(void)
     _PyTraceMalloc_RecycleCodes(&table, NULL);
     _PyTraceMalloc_ReclaimFiles(&table);
     CHECK(names->files[ids[3]] == NULL && names->files[ids[1]] != NULL);
+    check_counts(1, 1);
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
     _PyTraceMalloc_FiniSources(&table);
 }

@@ -154,6 +154,33 @@ test_stock_is_the_untouched_base_with_the_same_arguments() {
     diff -r build/base/Python-3.13.5 "$scratch/release/Python-3.13.5"
 }
 
+test_optimised_builds_stand_beside_the_plain_ones() {
+    configured_fork CFLAGS_NODIST=-Wextra --enable-tracemalloc-stress
+    runs make all stock
+    plain=$(cat build/fork/arguments-seen build/stock/arguments-seen)
+    : >build/fork/compiled
+    : >build/stock/compiled
+    runs make pgo-fork pgo-stock
+    says "compiling pgo-fork: done"
+    same "$(sort build/pgo-stock/arguments-seen)" "<--enable-optimizations>
+<--with-lto>
+<CFLAGS_NODIST=-Wextra>"
+    same "$(sort -u build/pgo-fork/arguments-seen)" "<--enable-optimizations>
+<--with-lto>
+<CFLAGS_NODIST=-Wextra -DPy_TRACEMALLOC_STRESS>
+<CFLAGS_NODIST=-Wextra>"
+    grep -q core_five build/pgo-fork/core.o
+    cmp build/pgo-stock/core.o "$scratch/release/Python-3.13.5/Python/core.c"
+    runs make all stock pgo-fork pgo-stock
+    silent_about compiling
+    same "$(cat build/fork/compiled build/stock/compiled)" ""
+    same "$(cat build/fork/arguments-seen build/stock/arguments-seen)" "$plain"
+    runs make clean
+    absent build/pgo-fork
+    absent build/pgo-stock
+    absent build/stamp/pgo-fork
+}
+
 test_install_honours_destdir() {
     configured_fork
     runs make DESTDIR="$T/staging" install altinstall
@@ -235,8 +262,9 @@ test_clean_and_distclean() {
 test_help_names_every_target() {
     configured_fork -q
     runs make help
-    for target in install altinstall test regrtest stock patch fetch lay check-base \
-        refresh-patches refresh-overrides configure clean distclean; do
+    for target in install altinstall test regrtest bench bench-pyperformance bench-pgo \
+        callgrind plateau stock pgo-fork patch fetch lay check-base refresh-patches \
+        refresh-overrides configure clean distclean; do
         says "make $target "
     done
 }

@@ -17,14 +17,16 @@ import importlib
 
 GROUPS = ("churn", "text", "concurrency", "web", "live", "large", "raw", "growth",
           "recursion", "classes")
+COUNTED = ("instructions",)             # for Tools/bench/callgrind alone
 
 
 class Case:
     """One workload: how to prepare it, how big it is, what it is for."""
 
-    __slots__ = ("group", "name", "text", "prepare", "size", "loops", "live", "recursion")
+    __slots__ = ("group", "name", "text", "prepare", "size", "loops", "live", "recursion",
+                 "deep")
 
-    def __init__(self, prepare, size, loops, live, recursion):
+    def __init__(self, prepare, size, loops, live, recursion, deep):
         self.group = prepare.__module__.rpartition(".")[2]
         self.name = prepare.__name__
         self.text = prepare.__doc__.partition("\n")[0]
@@ -33,16 +35,19 @@ class Case:
         self.loops = loops
         self.live = live
         self.recursion = recursion
+        self.deep = deep
 
 
-def case(*, size, loops, live=False, recursion=False):
+def case(*, size, loops, live=False, recursion=False, deep=False):
     """Make a function a case.
 
     `live` asks for a snapshot and its statistics at the end, timed; `recursion`
-    marks the cases that have live blocks on recursive paths.
+    marks the cases that have live blocks on recursive paths.  `deep` says that
+    there are as many tracebacks as frames in one of them: with every frame
+    kept, a snapshot is asked for only if it is smaller than the square of that.
     """
     def decorate(prepare):
-        return Case(prepare, size, loops, live, recursion)
+        return Case(prepare, size, loops, live, recursion, deep)
     return decorate
 
 
@@ -57,5 +62,5 @@ def load_case(group, name):
     return getattr(importlib.import_module(f"{__name__}.{group}"), name)
 
 
-def load_all():
-    return [found for group in GROUPS for found in load_group(group)]
+def load_all(groups=GROUPS):
+    return [found for group in groups for found in load_group(group)]

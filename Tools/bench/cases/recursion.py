@@ -190,7 +190,7 @@ def down(level, kept):
     kept.append((level, str(level)))
 
 
-@case(size=(70_000, 15_000), loops=(14, 8), live=True, recursion=True)
+@case(size=(70_000, 15_000), loops=(14, 8), live=True, recursion=True, deep=True)
 def deep_recursion(size):
     """70,000 calls deep (quick: 15,000), with live blocks made going down and going up."""
     sys.setrecursionlimit(size + 1000)

@@ -1,0 +1,78 @@
+"""_tracemalloc._get_counts(): how many of each kind the tracer has."""
+import _tracemalloc
+import tracemalloc
+import types
+import unittest
+
+
+def make_list():
+    return [None]
+
+
+def renamed(name):
+    return types.FunctionType(make_list.__code__.replace(co_filename=name), {})
+
+
+def make_objects(kept):
+    for index in range(len(kept)):
+        kept[index] = object()
+
+
+class CountsTest(unittest.TestCase):
+    def setUp(self):
+        tracemalloc.stop()
+        self.addCleanup(tracemalloc.stop)
+
+    def test_empty_when_not_tracing(self):
+        self.assertEqual(_tracemalloc._get_counts(), {})
+
+    def changes(self, number):
+        """What is added to the counts while so many objects are made."""
+        kept = [None] * number
+        before = _tracemalloc._get_counts()
+        make_objects(kept)
+        after = _tracemalloc._get_counts()
+        return {name: after[name] - before[name] for name in after}
+
+    def test_live_blocks_and_allocations(self):
+        tracemalloc.start(5)
+        # The first call makes contexts and caches.
+        _, few, many = [self.changes(number) for number in (100, 100, 200)]
+        self.assertEqual(many["blocks"] - few["blocks"], 100)
+        self.assertEqual(many["blocks_made"] - few["blocks_made"], 100)
+        self.assertEqual(many["contexts_made"], few["contexts_made"])
+
+    def test_live_blocks_are_those_of_the_traces(self):
+        tracemalloc.start(5)
+        kept = [None] * 1000
+        make_objects(kept)
+        counted = _tracemalloc._get_counts()["blocks"]
+        traces = _tracemalloc._get_traces()
+        # Between the two, the dict and its numbers were made.
+        self.assertAlmostEqual(counted, len(traces), delta=12)
+
+    def test_new_code_has_a_number_a_name_and_contexts(self):
+        tracemalloc.start(5)
+        functions = [renamed(f"counted {number}") for number in range(10)]
+        before = _tracemalloc._get_counts()
+        kept = [function() for function in functions]
+        after = _tracemalloc._get_counts()
+        self.assertEqual(len(kept), 10)
+        for name in "codes", "names", "contexts_made":
+            # This very method may be new as well.
+            self.assertIn(after[name] - before[name], range(10, 14), name)
+        self.assertGreaterEqual(after["paths_made"], after["paths"])
+        self.assertGreaterEqual(after["contexts_made"], after["contexts"])
+
+    def test_everything_begins_anew(self):
+        tracemalloc.start(5)
+        kept = [None] * 1000
+        make_objects(kept)
+        _tracemalloc.clear_traces()
+        counts = _tracemalloc._get_counts()
+        for name in "blocks", "blocks_made", "contexts", "contexts_made":
+            self.assertLess(counts[name], 100, name)
+
+
+if __name__ == "__main__":
+    unittest.main()
