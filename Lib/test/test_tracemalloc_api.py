@@ -122,8 +122,8 @@ class ModuleTests(unittest.TestCase):
             "Snapshot.compare_to": "(self, old_snapshot, key_type, cumulative=False, *, "
                                    "sort_by='size')",
             "Snapshot.filter_traces": "(self, filters)",
-            "Snapshot.dump": "(self, filename)",
-            "Snapshot.load": "(filename)",
+            "Snapshot.dump": "(self, filename, *, format=None)",
+            "Snapshot.load": "(filename, *, max_size=None)",
             "Filter": "(inclusive, filename_pattern, lineno=None, "
                       "all_frames=False, domain=None)",
             "DomainFilter": "(inclusive, domain)",

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Load damaged snapshot files until something else than an error comes of it.
+
+usage: build/fork/python Tools/fuzz/snapshot_files.py [--seconds N] [--seed N] [--keep FOLDER]
+
+Damages files of every kind that tracemalloc.Snapshot.load() knows, compact files
+with checksums made right again, and loads them.  A file must give a snapshot that
+is good for statistics, or SnapshotFormatError; within the memory that it may take.
+Anything else is printed with the number that makes it again, and the file is kept
+in FOLDER.  Exit status: 0, or 1 if there was such a file.
+
+A crash of the interpreter is found too: the file that is being tried is in FOLDER
+as long as it is tried.
+"""
+import argparse
+import os
+import random
+import resource
+import shutil
+import sys
+import time
+import traceback
+import tracemalloc
+from collections import Counter
+
+from test.test_tracemalloc_format import mutate, repair, seeds, try_file
+
+MAX_SIZE = 1 << 22
+# What loading may take beyond max_size, and what statistics of that take.
+MAX_PEAK = 16 * MAX_SIZE
+
+
+def one(files, number):
+    """Return the name and the bytes of damaged file *number*."""
+    rng = random.Random(number)
+    name = rng.choice(sorted(files))
+    data = files[name]
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        data = mutate(data, rng)
+    if "compact" in name and rng.random() < 0.9:
+        data = repair(data)
+    return name, data
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=60, help="how long (default: 60)")
+    parser.add_argument("--seed", type=int, default=0,
+                        help="number of the first file; one is printed at the end to go on with")
+    parser.add_argument("--keep", metavar="FOLDER", default="build/fuzz",
+                        help="where files are kept that show a bug (default: build/fuzz)")
+    options = parser.parse_args()
+
+    os.makedirs(options.keep, exist_ok=True)
+    # So that what takes too much fails here and not the machine.
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))
+    current = os.path.join(options.keep, "current")
+    descriptor = os.open(current, os.O_RDWR | os.O_CREAT, 0o666)
+    files = seeds()
+    end = time.monotonic() + options.seconds
+    taken, bugs, number = Counter(), 0, options.seed
+    tracemalloc.start()
+    while time.monotonic() < end:
+        name, data = one(files, number)
+        os.pwrite(descriptor, data, 0)
+        os.ftruncate(descriptor, len(data))
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        try:
+            taken[name, try_file(data, MAX_SIZE)] += 1
+            peak = tracemalloc.get_traced_memory()[1] - before
+            if peak > MAX_PEAK:
+                raise MemoryError(f"loading took {peak} bytes")
+        except Exception:
+            bugs += 1
+            kept = os.path.join(options.keep, str(number))
+            shutil.copyfile(current, kept)
+            print(f"file {number}, from {name!r}, kept as {kept}:", flush=True)
+            traceback.print_exc(file=sys.stdout)
+        number += 1
+    for name in sorted(files):
+        print(f"{name:<16} {taken[name, True]:>8} loaded {taken[name, False]:>8} refused")
+    print(f"{number - options.seed} files, {bugs} bugs; go on with --seed {number}")
+    return 1 if bugs else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
