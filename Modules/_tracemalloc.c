@@ -116,11 +116,11 @@ store_reset_lock_held(void)
     _PyTraceMalloc_ForgetSites();
     S->unknown = (struct path_entry){
         .path = PATH_ROOT,
-        .context = context_at(&S->contexts, CONTEXT_UNKNOWN),
-        .context_id = CONTEXT_UNKNOWN,
+        .place.context = context_at(&S->contexts, CONTEXT_UNKNOWN),
+        .place.context_id = CONTEXT_UNKNOWN,
     };
     S->bytes = (struct traced_bytes){.epoch = 1};
-    S->fresh = 0;
+    tracer_set_fresh(NULL, 0);
     _PyTraceMalloc_ClearDetached(&S->detached);
     S->reclaim_wanted = 0;
     S->foreign = 0;

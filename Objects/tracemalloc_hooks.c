@@ -214,7 +214,7 @@ _PyTraceMalloc_ReclaimNow(enum access access)
 
 /* --- noting blocks ------------------------------------------------------- */
 
-static const struct path_entry *
+static const struct place *
 capture_any(enum access access)
 {
     PyThreadState *tstate = _PyThreadState_GET();
@@ -229,19 +229,19 @@ capture_any(enum access access)
 }
 
 
-/* The context of an entry in another domain than 0. */
+/* The context of a place in any domain. */
 static context_id
-context_in_domain(const struct path_entry *entry, uint32_t domain,
+context_in_domain(const struct place *place, uint32_t domain,
                   enum access access)
 {
     if (domain == DEFAULT_DOMAIN) {
-        return entry->context_id;
+        return place->context_id;
     }
     if (access == ACCESS_GIL) {
         tracer_lock();
     }
     context_id id = _PyTraceMalloc_AddContextOfDomain(
-        &S->contexts, entry->context, domain);
+        &S->contexts, place->context, domain);
     if (access == ACCESS_GIL) {
         tracer_unlock();
     }
@@ -276,9 +276,9 @@ _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
 {
     struct block block = {.address = address, .size = size, .domain = domain};
     struct block stale;
-    const struct path_entry *entry = capture_any(access);
-    if (entry != NULL) {
-        block.context = context_in_domain(entry, domain, access);
+    const struct place *place = capture_any(access);
+    if (place != NULL) {
+        block.context = context_in_domain(place, domain, access);
     }
     int put = 0, noted = 0;
     int locked = table_lock(table, access);
@@ -318,9 +318,6 @@ _PyTraceMalloc_ForgetBlock(struct block_table *table, uint32_t domain,
         counted_free(removed->context, removed->size, access);
     }
     table_unlock(locked);
-    if (found && access != ACCESS_DETACHED && S->fresh == address) {
-        S->fresh = 0;
-    }
     if (!found && table == &S->large && S->foreign) {
         return _PyTraceMalloc_ForgetBlock(&S->raw, domain, address, removed,
                                           access);
@@ -409,7 +406,7 @@ hook_note(struct hook *hook, void *ptr, size_t size)
                                  (uintptr_t)ptr, size, access) == 0
         && access != ACCESS_DETACHED)
     {
-        S->fresh = (uintptr_t)ptr;
+        tracer_set_fresh(ptr, size);
     }
     tracer_end(access);
 }
@@ -614,24 +611,22 @@ _PyTraceMalloc_MoveObject(uintptr_t address)
     if (access == ACCESS_NONE) {
         return;
     }
-    if (S->fresh == address) {
-        S->fresh = 0;
-    }
-    else if (!_PyTraceMalloc_MoveCell(address, access)) {
+    if (!_PyTraceMalloc_IsFresh(&_PyRuntime.tracemalloc, (void *)address)
+        && !_PyTraceMalloc_MoveCell(address, access))
+    {
         struct block *block = _PyTraceMalloc_FindBlock(
             &S->large, DEFAULT_DOMAIN, address);
         if (block == NULL && S->foreign) {
             block = _PyTraceMalloc_FindBlock(&S->raw, DEFAULT_DOMAIN, address);
         }
-        const struct path_entry *entry = NULL;
+        const struct place *place = NULL;
         if (block != NULL) {
-            entry = capture_any(access);
+            place = capture_any(access);
         }
-        if (entry != NULL) {
-            count_free(&S->bytes, context_at(&S->contexts, block->context),
-                       block->size);
-            count_alloc(&S->bytes, entry->context, block->size);
-            block->context = entry->context_id;
+        if (place != NULL) {
+            count_move(&S->bytes, context_at(&S->contexts, block->context),
+                       place->context, block->size);
+            block->context = place->context_id;
         }
     }
     tracer_end(access);

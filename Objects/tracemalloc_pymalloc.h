@@ -30,10 +30,10 @@ static_assert(POOL_SIZE / ALIGNMENT <= 1024, "see cell_of()");
 /* 2**16 / size, rounded up, in units of ALIGNMENT: dividing by means of it is
    exact here, because offsets have 10 bits (Granlund and Montgomery, Division
    by Invariant Integers using Multiplication, 1994). */
-#define R1(i) (uint16_t)((65536 + (i)) / ((i) + 1) - ((i) == 0))
+#define R1(i) (65536 + (i)) / ((i) + 1)
 #define R4(i) R1(i), R1(i + 1), R1(i + 2), R1(i + 3)
 #define R16(i) R4(i), R4(i + 4), R4(i + 8), R4(i + 12)
-static const uint16_t reciprocals[64] = {R16(0), R16(16), R16(32), R16(48)};
+static const uint32_t reciprocals[64] = {R16(0), R16(16), R16(32), R16(48)};
 
 
 /* The pool that holds a block, or NULL if pymalloc does not have it. */
@@ -50,8 +50,7 @@ cell_of(poolp pool, const void *p)
 {
     uint32_t unit = (uint32_t)((uintptr_t)p - (uintptr_t)pool - POOL_OVERHEAD)
                     >> ALIGNMENT_SHIFT;
-    uint32_t at = pool->szidx == 0 ? unit
-                  : unit * reciprocals[pool->szidx] >> 16;
+    uint32_t at = unit * reciprocals[pool->szidx] >> 16;
     return &row_at(&S->cells, pool->ref.cells)->cells[at];
 }
 
@@ -123,17 +122,17 @@ static Py_ALWAYS_INLINE inline void
 small_note(void *p, size_t size, PyThreadState *tstate, enum access access)
 {
     poolp pool = POOL_ADDR(p);
-    const struct path_entry *entry = capture(tstate, access);
-    if (UNLIKELY(entry == NULL)
+    const struct place *place = capture(tstate, access);
+    if (UNLIKELY(place == NULL)
         || (UNLIKELY(pool->ref.cells == 0) && pool_attach_cells(pool) < 0))
     {
         small_drop(access);
         return;
     }
-    *cell_of(pool, p) = CELL(entry->context_id,
+    *cell_of(pool, p) = CELL(place->context_id,
                              INDEX2SIZE(pool->szidx) - size);
-    count_alloc(&S->bytes, entry->context, size);
-    S->fresh = (uintptr_t)p;
+    count_alloc(&S->bytes, place->context, size);
+    tracer_set_fresh(p, size);
 }
 
 
@@ -147,9 +146,6 @@ small_forget(poolp pool, void *p)
         *at = 0;
         count_free(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(cell)),
                    INDEX2SIZE(pool->szidx) - CELL_SLACK(cell));
-        if (UNLIKELY(S->fresh == (uintptr_t)p)) {
-            S->fresh = 0;
-        }
     }
     return cell;
 }
@@ -160,17 +156,15 @@ static void *
 large_note(void *ptr, size_t size)
 {
     if (ptr != NULL && _PyTraceMalloc_Busy == NOT_BUSY) {
-        _PyTraceMalloc_Busy = BUSY;
         enum access access = tracer_begin();
         if (access != ACCESS_NONE) {
             if (_PyTraceMalloc_NoteBlock(&S->large, DEFAULT_DOMAIN,
                                          (uintptr_t)ptr, size, access) == 0)
             {
-                S->fresh = (uintptr_t)ptr;
+                tracer_set_fresh(ptr, size);
             }
             tracer_end(access);
         }
-        _PyTraceMalloc_Busy = NOT_BUSY;
     }
     return ptr;
 }
@@ -472,13 +466,11 @@ static inline void
 cell_move(uint32_t *cell, size_t class_size, PyThreadState *tstate,
           enum access access)
 {
-    const struct path_entry *entry = capture(tstate, access);
-    if (entry != NULL) {
-        size_t size = class_size - CELL_SLACK(*cell);
-        count_free(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(*cell)),
-                   size);
-        count_alloc(&S->bytes, entry->context, size);
-        *cell = CELL(entry->context_id, CELL_SLACK(*cell));
+    const struct place *place = capture(tstate, access);
+    if (place != NULL) {
+        count_move(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(*cell)),
+                   place->context, class_size - CELL_SLACK(*cell));
+        *cell = CELL(place->context_id, CELL_SLACK(*cell));
     }
 }
 
@@ -513,30 +505,21 @@ void
 _PyTraceMalloc_NewReference(PyObject *op)
 {
     uintptr_t address = (uintptr_t)op - _PyType_PreHeaderSize(Py_TYPE(op));
-    if (LIKELY(tracer_is_fast())) {
-        if (S->fresh == address) {
-            /* Allocated by the very call that makes the object.  Once only:
-               next time it comes from a free list. */
-            S->fresh = 0;
-        }
-        else {
-            poolp pool = pool_with_cells(address);
-            if (LIKELY(pool != NULL)) {
-                uint32_t *cell = cell_of(pool, (void *)address);
-                if (*cell != 0) {
-                    cell_move(cell, INDEX2SIZE(pool->szidx),
-                              _PyThreadState_GET(), ACCESS_GIL);
-                }
-            }
-            else {
-                _PyTraceMalloc_MoveObject(address);
-            }
-        }
-    }
-    else {
+    poolp pool;
+    if (UNLIKELY(!tracer_is_fast())
+        || UNLIKELY((pool = pool_of(get_state(), (void *)address)) == NULL))
+    {
         _PyTraceMalloc_MoveObject(address);
     }
-    _PyReftracerTrack(op, PyRefTracer_CREATE);
+    else if (pool->ref.cells != 0
+             && !_PyTraceMalloc_IsFresh(&_PyRuntime.tracemalloc, op))
+    {
+        uint32_t *cell = cell_of(pool, (void *)address);
+        if (*cell != 0) {
+            cell_move(cell, INDEX2SIZE(pool->szidx), _PyThreadState_GET(),
+                      ACCESS_GIL);
+        }
+    }
 }
 
 
@@ -670,7 +653,6 @@ _PyTraceMalloc_NewReference(PyObject *op)
 {
     _PyTraceMalloc_MoveObject((uintptr_t)op
                               - _PyType_PreHeaderSize(Py_TYPE(op)));
-    _PyReftracerTrack(op, PyRefTracer_CREATE);
 }
 
 size_t

@@ -57,14 +57,6 @@
     } while (0)
 
 
-static inline int
-frame_is_marked(const _PyInterpreterFrame *frame)
-{
-    /* A generator's frame may have been copied with its mark. */
-    return frame->traced && frame->owner != FRAME_OWNED_BY_GENERATOR;
-}
-
-
 /* --- thread caches ------------------------------------------------------- */
 
 /* Room for `depth` frames above entry 0. */
@@ -78,12 +70,14 @@ cache_reserve(struct _PyTraceMalloc_ThreadCache *cache, size_t depth)
     while (allocated <= depth) {
         allocated *= 2;
     }
+    struct path_entry *base = cache->path ? cache->path - 1 : NULL;
     size_t top = cache->top - cache->path;
-    struct path_entry *path = realloc(cache->path,
-                                      allocated * sizeof(path[0]));
+    struct path_entry *path = realloc(base,
+                                      (allocated + 1) * sizeof(path[0]));
     if (path == NULL) {
         return -1;
     }
+    path++;
     memset(path + cache->allocated, 0,
            (allocated - cache->allocated) * sizeof(path[0]));
     S->cache_bytes += (allocated - cache->allocated) * sizeof(path[0]);
@@ -126,8 +120,9 @@ cache_new(struct _PyTraceMalloc_ThreadCache **owner)
         return NULL;
     }
     cache->path[0] = S->unknown;
-    /* No frame has this address, so entry 0 is never taken for one. */
+    /* No frame has this address, so these are never taken for one. */
     cache->path[0].frame = (_PyInterpreterFrame *)cache;
+    cache->path[-1] = cache->path[0];
     cache->owner = owner;
     cache->next = S->caches;
     if (cache->next != NULL) {
@@ -156,7 +151,7 @@ _PyTraceMalloc_FreeCache(struct _PyTraceMalloc_ThreadCache *cache)
                       + cache->allocated * sizeof(cache->path[0])
                       + cache->frames_allocated * sizeof(cache->frames[0]);
     *cache->owner = NULL;
-    free(cache->path);
+    free(cache->path - 1);
     free(cache->frames);
     free(cache);
 }
@@ -192,8 +187,8 @@ _PyTraceMalloc_MarkCaches(struct reclaim_roots *roots)
             if (entry->parent != PATH_NONE) {
                 roots->paths[entry->parent] = 1;
             }
-            if (entry->context != NULL) {
-                roots->contexts[entry->context_id] = 1;
+            if (entry->place.context != NULL) {
+                roots->contexts[entry->place.context_id] = 1;
             }
         }
     }
@@ -318,22 +313,25 @@ entry_update(struct path_entry *entry, _PyInterpreterFrame *frame,
              path_id parent, enum access access)
 {
     code_id code = _PyFrame_GetCode(frame)->_co_tracemalloc_id;
+    const _Py_CODEUNIT *instruction = frame->instr_ptr;
     entry->frame = frame;
-    if (entry->instruction == frame->instr_ptr && entry->parent == parent
-        && entry->code == code)
+    if (entry->instruction == instruction && entry->parent == parent
+        && entry->place.code == code)
     {
         return;
     }
-    if (access != ACCESS_DETACHED
-        && entry_recall(entry, frame->instr_ptr, parent, code))
-    {
-        return;
-    }
-    entry->instruction = frame->instr_ptr;
+    entry->instruction = instruction;
     entry->parent = parent;
-    entry->code = code;
+    const struct site *site = site_at(instruction, parent);
+    if (access != ACCESS_DETACHED && site->instruction == instruction
+        && site->parent == parent && site->place.code == code)
+    {
+        entry->place = site->place;
+        entry->path = site->path;
+        return;
+    }
+    entry->place = (struct place){.code = code};
     entry->path = PATH_NONE;
-    entry->context = NULL;
 }
 
 
@@ -346,9 +344,7 @@ entry_remember(const struct path_entry *entry, enum access access)
     }
     *site_at(entry->instruction, entry->parent) = (struct site){
         .instruction = entry->instruction,
-        .context = entry->context,
-        .context_id = entry->context_id,
-        .code = entry->code,
+        .place = entry->place,
         .parent = entry->parent,
         .path = entry->path,
     };
@@ -368,13 +364,13 @@ static int32_t
 entry_line(struct path_entry *entry, enum access access)
 {
     PyCodeObject *co = _PyFrame_GetCode(entry->frame);
-    if (entry->code == CODE_NONE) {
-        WITH_STORE_LOCK(access, entry->code = code_number_lock_held(co));
-        if (entry->code == CODE_NONE) {
+    if (entry->place.code == CODE_NONE) {
+        WITH_STORE_LOCK(access, entry->place.code = code_number_lock_held(co));
+        if (entry->place.code == CODE_NONE) {
             return -1;
         }
     }
-    return source_line(&S->sources, entry->code,
+    return source_line(&S->sources, entry->place.code,
                        entry->instruction - _PyCode_CODE(co));
 }
 
@@ -387,11 +383,11 @@ entry_find_path(struct path_entry *entry, enum access access)
         return PATH_NONE;
     }
     path_id path = _PyTraceMalloc_FindPath(&S->contexts, entry->parent,
-                                           entry->code, line);
+                                           entry->place.code, line);
     if (path == PATH_NONE) {
         WITH_STORE_LOCK(access,
             path = _PyTraceMalloc_AddPath(&S->contexts, entry->parent,
-                                          entry->code, line));
+                                          entry->place.code, line));
         if (S->contexts.paths.live >= S->reclaim_paths) {
             S->reclaim_wanted = 1;
         }
@@ -416,11 +412,11 @@ entry_find_context(struct path_entry *entry, enum access access)
     uint32_t site = 0 <= unit && unit < (intptr_t)MAX_UNIT
                     ? (uint32_t)unit : MAX_UNIT;
     context_id id = _PyTraceMalloc_FindContext(&S->contexts, entry->parent,
-                                               entry->code, site, line);
+                                               entry->place.code, site, line);
     if (id == CONTEXT_NONE) {
         WITH_STORE_LOCK(access,
             id = _PyTraceMalloc_AddContext(&S->contexts, entry->parent,
-                                           entry->code, site, line));
+                                           entry->place.code, site, line));
         if (id == CONTEXT_NONE) {
             return NULL;
         }
@@ -428,10 +424,10 @@ entry_find_context(struct path_entry *entry, enum access access)
             S->reclaim_wanted = 1;
         }
     }
-    entry->context = context_at(&S->contexts, id);
-    entry->context_id = id;
+    entry->place.context = context_at(&S->contexts, id);
+    entry->place.context_id = id;
     entry_remember(entry, access);
-    return entry->context;
+    return entry->place.context;
 }
 
 
@@ -468,12 +464,12 @@ cache_find(struct _PyTraceMalloc_ThreadCache *cache,
 
 void
 _PyTraceMalloc_VerifyCapture(PyThreadState *tstate,
-                             const struct path_entry *entry)
+                             const struct place *place)
 {
     static uint64_t captures;
     captures++;
     const struct context_tree *tree = &S->contexts;
-    const struct context *context = entry->context;
+    const struct context *context = place->context;
     path_id path = context->path;
     _PyInterpreterFrame *frame = _PyThreadState_GetFrame(tstate);
     int first = 1, wrong = 0;
@@ -520,15 +516,112 @@ _PyTraceMalloc_VerifyCapture(PyThreadState *tstate,
 #endif
 
 
-const struct path_entry *
-_PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
+/* Frames that are not in the cache, newest first, in memory that the caller
+   has, or, if there are more, in the cache's. */
+#ifdef Py_TRACEMALLOC_STRESS
+#  define NEAR 2
+#else
+#  define NEAR 16
+#endif
+
+struct new_frames {
+    _PyInterpreterFrame **frames;
+    size_t n;
+    size_t room;
+    _PyInterpreterFrame *near[NEAR];
+};
+
+
+/* Make room for more frames: 0, or -1 when out of memory. */
+static int
+new_frames_grow(struct new_frames *new, struct _PyTraceMalloc_ThreadCache *cache,
+                enum access access)
+{
+    int failed;
+    WITH_STORE_LOCK(access,
+        failed = cache_reserve_frames(cache, new->n + 1));
+    if (failed) {
+        return -1;
+    }
+    if (new->frames == new->near) {
+        memcpy(cache->frames, new->near, sizeof(new->near));
+    }
+    new->frames = cache->frames;
+    new->room = cache->frames_allocated;
+    return 0;
+}
+
+
+/* Collect frames down to the first one that is in the cache, and return its
+   entry; entry 0 if there is none, NULL when out of memory. */
+static struct path_entry *
+capture_walk(struct _PyTraceMalloc_ThreadCache *cache,
+             _PyInterpreterFrame *frame, struct new_frames *new,
+             enum access access)
+{
+    int lost = 0;
+    for (; frame != NULL; frame = frame->previous) {
+        if (frame_is_marked(frame)) {
+            struct path_entry *entry = NULL;
+            if (!lost) {
+                entry = cache_find(cache, frame);
+            }
+            if (entry != NULL) {
+                entry_update(entry, frame, entry[-1].path, access);
+                return entry;
+            }
+            /* Another greenlet's: looking for each of them would take time
+               proportional to the square of the depth. */
+            lost = 1;
+        }
+        else if (_PyFrame_IsIncomplete(frame)) {
+            continue;
+        }
+        if (new->n == new->room && new_frames_grow(new, cache, access) < 0) {
+            return NULL;
+        }
+        new->frames[new->n++] = frame;
+    }
+    return cache->path;
+}
+
+
+/* The newest frame is a generator's, at a place that was met before, and was
+   resumed by the same frame at the same place: what is known, or NULL. */
+static inline const struct place *
+capture_generator(const struct _PyTraceMalloc_ThreadCache *cache,
+                  const _PyInterpreterFrame *frame)
+{
+    const struct path_entry *entry = cache->top;
+    const _PyInterpreterFrame *caller = frame->previous;
+    if (entry->frame != frame || entry[-1].frame != caller
+        || !frame_is_marked(caller)
+        || entry[-1].instruction != caller->instr_ptr
+        || entry[-1].path != entry->parent)
+    {
+        return NULL;
+    }
+    const PyCodeObject *co = (PyCodeObject *)frame->f_executable;
+    const struct site *site = site_at(frame->instr_ptr, entry->parent);
+    if (site->instruction != frame->instr_ptr || site->parent != entry->parent
+        || site->place.code != co->_co_tracemalloc_id
+        || site->place.context == NULL)
+    {
+        return NULL;
+    }
+    return &site->place;
+}
+
+
+static Py_NO_INLINE const struct place *
+capture_frames(PyThreadState *tstate, enum access access)
 {
     _PyInterpreterFrame *frame = NULL;
     if (tstate != NULL) {
         frame = _PyThreadState_GetFrame(tstate);
     }
     if (frame == NULL) {
-        return &S->unknown;
+        return &S->unknown.place;
     }
     if (S->reclaim_wanted && access != ACCESS_DETACHED) {
         _PyTraceMalloc_ReclaimNow(access);
@@ -543,64 +636,65 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
         }
     }
 
-    /* Frames that are new, newest first. */
-    size_t n = 0;
-    int lost = 0;
-    struct path_entry *entry = NULL;
-    for (; frame != NULL; frame = _PyFrame_GetFirstComplete(frame->previous)) {
-        if (frame_is_marked(frame) && !lost) {
-            entry = cache_find(cache, frame);
-            if (entry != NULL) {
-                break;
-            }
-            /* Another greenlet's: looking for each of them would take time
-               proportional to the square of the depth. */
-            lost = 1;
-        }
-        if (n == cache->frames_allocated) {
-            int failed;
-            WITH_STORE_LOCK(access,
-                failed = cache_reserve_frames(cache, n + 1));
-            if (failed) {
-                return NULL;
-            }
-        }
-        cache->frames[n++] = frame;
-    }
-
+    struct new_frames new;
+    new.frames = new.near;
+    new.n = 0;
+    new.room = NEAR;
+    struct path_entry *entry = capture_walk(cache, frame, &new, access);
     if (entry == NULL) {
-        entry = cache->path;
-    }
-    else {
-        entry_update(entry, frame, entry[-1].path, access);
+        return NULL;
     }
     size_t base = entry - cache->path;
-    if (base + n >= cache->allocated) {
+    if (base + new.n >= cache->allocated) {
         int failed;
-        WITH_STORE_LOCK(access, failed = cache_reserve(cache, base + n));
+        WITH_STORE_LOCK(access, failed = cache_reserve(cache, base + new.n));
         if (failed) {
             return NULL;
         }
         entry = cache->path + base;
     }
-    /* Entries from here on are right, or it stays like this. */
-    cache->top = entry;
-    while (n > 0) {
-        if (entry->path == PATH_NONE
-            && entry_find_path(entry, access) == PATH_NONE)
-        {
-            return NULL;
+    while (new.n > 0) {
+        path_id parent = entry->path;
+        if (parent == PATH_NONE) {
+            parent = entry_find_path(entry, access);
+            if (parent == PATH_NONE) {
+                /* Entries up to here are right. */
+                cache->top = entry;
+                return NULL;
+            }
         }
-        frame = cache->frames[--n];
-        entry_update(entry + 1, frame, entry->path, access);
+        frame = new.frames[--new.n];
         entry++;
-        frame->traced = frame->owner != FRAME_OWNED_BY_GENERATOR;
-        cache->top = entry;
+        entry_update(entry, frame, parent, access);
+        frame->traced = frame->owner == FRAME_OWNED_BY_THREAD;
     }
-    if (entry->context == NULL && entry_find_context(entry, access) == NULL) {
+    cache->top = entry;
+    if (entry->place.context == NULL
+        && entry_find_context(entry, access) == NULL)
+    {
         return NULL;
     }
-    return entry;
+    return &entry->place;
+}
+
+
+const struct place *
+_PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
+{
+    if (tstate != NULL && access != ACCESS_DETACHED) {
+        const _PyInterpreterFrame *frame = tstate->current_frame;
+        const struct _PyTraceMalloc_ThreadCache *cache =
+            ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
+        if (frame != NULL && cache != NULL
+            && frame->owner == FRAME_OWNED_BY_GENERATOR)
+        {
+            const struct place *place = capture_generator(cache, frame);
+            if (place != NULL) {
+                return place;
+            }
+        }
+    }
+    return capture_frames(tstate, access);
 }
 
 

@@ -52,13 +52,15 @@
 
 static_assert(sizeof(struct path) == 16, "paths are many: keep them small");
 static_assert(sizeof(struct context) == 64, "one cache line");
+static_assert(MAX_PATHS <= (size_t)1 << PATH_BITS, "numbers fit a slot");
+static_assert(MAX_CONTEXTS <= (size_t)1 << CONTEXT_BITS, "numbers fit a slot");
 
 
 /* --- indexes ------------------------------------------------------------- */
 
 /* Finaliser of MurmurHash3 (Austin Appleby, public domain): numbers and lines
    are small and dense, so every bit must reach the low ones. */
-static inline size_t
+static inline uint64_t
 mix(uint64_t key)
 {
     key ^= key >> 33;
@@ -66,7 +68,7 @@ mix(uint64_t key)
     key ^= key >> 33;
     key *= 0xc4ceb9fe1a85ec53u;
     key ^= key >> 33;
-    return (size_t)key;
+    return key;
 }
 
 
@@ -79,6 +81,7 @@ mix(uint64_t key)
 #define BUCKET 8
 
 struct probe {
+    uint32_t tag;               /* what the slot has above the number */
     size_t at;
     size_t mask;
     size_t in_bucket;           /* slots left there */
@@ -87,13 +90,16 @@ struct probe {
 
 
 static inline struct probe
-probe_begin(const struct number_index *index, uint32_t parent, uint64_t key)
+probe_begin(const struct number_index *index, uint32_t parent, uint64_t key,
+            unsigned bits)
 {
+    uint64_t hash = mix((uint64_t)parent << 32 ^ key);
     return (struct probe){
+        .tag = (uint32_t)(hash >> 32) >> bits << bits,
         .at = (size_t)parent * BUCKET & index->mask,
         .mask = index->mask,
         .in_bucket = BUCKET,
-        .elsewhere = mix((uint64_t)parent << 32 ^ key),
+        .elsewhere = (size_t)hash,
     };
 }
 
@@ -150,30 +156,36 @@ slot_load(const struct number_index *index, size_t at)
 
 
 static inline void
-slot_store(struct number_index *index, size_t at, uint32_t id)
+slot_store(struct number_index *index, size_t at, uint32_t slot)
 {
-    __atomic_store_n(&index->slots[at], id, __ATOMIC_RELEASE);
+    __atomic_store_n(&index->slots[at], slot, __ATOMIC_RELEASE);
 }
 
 
-/* The slot of a path or context in an index, or the free one where it goes;
-   *found is the number in it.  Without the lock the slot may not be read once
-   more: a free one may be another node's by then. */
-static size_t
-path_slot(const struct context_tree *tree, const struct number_index *index,
-          path_id parent, code_id code, int32_t line, path_id *found)
+/* Look for a path or context in an index: its slot, or the free one where it
+   goes.  *found is the number in it.  Without the lock the slot may not be read
+   once more: a free one may be another node's by then. */
+static struct probe
+path_probe(const struct context_tree *tree, const struct number_index *index,
+           path_id parent, code_id code, int32_t line, path_id *found)
 {
-    struct probe probe = probe_begin(index, parent, path_key(code, line));
-    while ((*found = slot_load(index, probe.at)) != PATH_NONE) {
-        const struct path *path = path_at(tree, *found);
-        if (path->parent == parent && path->code == code
-            && path->line == line)
-        {
-            break;
+    struct probe probe = probe_begin(index, parent, path_key(code, line),
+                                     PATH_BITS);
+    uint32_t slot;
+    while ((slot = slot_load(index, probe.at)) != 0) {
+        *found = SLOT_PATH(slot);
+        if (slot == (*found | probe.tag)) {
+            const struct path *path = path_at(tree, *found);
+            if (path->parent == parent && path->code == code
+                && path->line == line)
+            {
+                return probe;
+            }
         }
         probe_next(&probe);
     }
-    return probe.at;
+    *found = PATH_NONE;
+    return probe;
 }
 
 
@@ -185,24 +197,58 @@ context_late(const struct context_tree *tree, context_id id, uint32_t site)
 }
 
 
-static size_t
-context_slot(const struct context_tree *tree, const struct number_index *index,
-             path_id path, code_id code, uint32_t site, int32_t line,
-             uint32_t late, context_id *found)
+static struct probe
+context_probe(const struct context_tree *tree,
+              const struct number_index *index, path_id path, code_id code,
+              uint32_t site, int32_t line, uint32_t late, context_id *found)
 {
     struct probe probe = probe_begin(index, path,
-                                     context_key(code, site, late));
-    while ((*found = slot_load(index, probe.at)) != CONTEXT_NONE) {
-        const struct context *context = context_at(tree, *found);
-        if (context->path == path && context->code == code
-            && context->site == site && context->line == line
-            && context_late(tree, *found, site) == late)
-        {
-            break;
+                                     context_key(code, site, late),
+                                     CONTEXT_BITS);
+    uint32_t slot;
+    while ((slot = slot_load(index, probe.at)) != 0) {
+        *found = SLOT_CONTEXT(slot);
+        if (slot == (*found | probe.tag)) {
+            const struct context *context = context_at(tree, *found);
+            if (context->path == path && context->code == code
+                && context->site == site && context->line == line
+                && context_late(tree, *found, site) == late)
+            {
+                return probe;
+            }
         }
         probe_next(&probe);
     }
-    return probe.at;
+    *found = CONTEXT_NONE;
+    return probe;
+}
+
+
+/* Enter a node that is complete, and not in the index. */
+static void
+index_add_path(const struct context_tree *tree, struct number_index *index,
+               path_id id)
+{
+    const struct path *path = path_at(tree, id);
+    path_id found;
+    struct probe probe = path_probe(tree, index, path->parent, path->code,
+                                    path->line, &found);
+    slot_store(index, probe.at, id | probe.tag);
+}
+
+
+static void
+index_add_context(const struct context_tree *tree, struct number_index *index,
+                  context_id id)
+{
+    const struct context *context = context_at(tree, id);
+    context_id found;
+    struct probe probe = context_probe(tree, index, context->path,
+                                       context->code, context->site,
+                                       context->line,
+                                       context_late(tree, id, context->site),
+                                       &found);
+    slot_store(index, probe.at, id | probe.tag);
 }
 
 
@@ -210,11 +256,8 @@ static void
 index_fill_paths(const struct context_tree *tree, struct number_index *index)
 {
     for (path_id id = PATH_ROOT + 1; id < tree->paths.used; id++) {
-        const struct path *path = path_at(tree, id);
-        if (path->parent != PATH_NONE) {
-            path_id found;
-            slot_store(index, path_slot(tree, index, path->parent, path->code,
-                                        path->line, &found), id);
+        if (path_at(tree, id)->parent != PATH_NONE) {
+            index_add_path(tree, index, id);
         }
     }
 }
@@ -225,13 +268,8 @@ index_fill_contexts(const struct context_tree *tree,
                     struct number_index *index)
 {
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
-        const struct context *context = context_at(tree, id);
-        if (context->path != PATH_NONE) {
-            context_id found;
-            uint32_t late = context_late(tree, id, context->site);
-            slot_store(index, context_slot(tree, index, context->path,
-                                           context->code, context->site,
-                                           context->line, late, &found), id);
+        if (context_at(tree, id)->path != PATH_NONE) {
+            index_add_context(tree, index, id);
         }
     }
 }
@@ -448,7 +486,7 @@ _PyTraceMalloc_FindPath(const struct context_tree *tree, path_id parent,
                         code_id code, int32_t line)
 {
     path_id found;
-    (void)path_slot(tree, index_of(&tree->paths), parent, code, line, &found);
+    (void)path_probe(tree, index_of(&tree->paths), parent, code, line, &found);
     return found;
 }
 
@@ -458,8 +496,8 @@ _PyTraceMalloc_FindContext(const struct context_tree *tree, path_id path,
                            code_id code, uint32_t site, int32_t line)
 {
     context_id found;
-    (void)context_slot(tree, index_of(&tree->contexts), path, code, site, line,
-                       0, &found);
+    (void)context_probe(tree, index_of(&tree->contexts), path, code, site,
+                        line, 0, &found);
     return found;
 }
 
@@ -496,9 +534,7 @@ _PyTraceMalloc_AddPath(struct context_tree *tree, path_id parent, code_id code,
         .line = line,
         .depth = path_at(tree, parent)->depth + 1,
     };
-    struct number_index *index = tree->paths.index;
-    path_id found;
-    slot_store(index, path_slot(tree, index, parent, code, line, &found), id);
+    index_add_path(tree, tree->paths.index, id);
     return id;
 }
 
@@ -526,7 +562,7 @@ context_add(struct context_tree *tree, path_id path, code_id code,
 {
     assert(path != PATH_NONE && line >= 0);
     context_id id;
-    (void)context_slot(tree, tree->contexts.index, path, code, site, line,
+    (void)context_probe(tree, tree->contexts.index, path, code, site, line,
                        late, &id);
     if (id != CONTEXT_NONE) {
         return id;
@@ -549,10 +585,7 @@ context_add(struct context_tree *tree, path_id path, code_id code,
     if (site >> 24 == LATE_DOMAIN) {
         tree->late_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK] = late;
     }
-    struct number_index *index = tree->contexts.index;
-    context_id found;
-    slot_store(index, context_slot(tree, index, path, code, site, line, late,
-                                   &found), id);
+    index_add_context(tree, tree->contexts.index, id);
     return id;
 }
 
@@ -688,7 +721,7 @@ _PyTraceMalloc_CheckContexts(const struct context_tree *tree)
             return "contexts: I6, a context has no domain";
         }
         context_id found;
-        (void)context_slot(tree, tree->contexts.index, context->path,
+        (void)context_probe(tree, tree->contexts.index, context->path,
                            context->code, context->site, context->line,
                            context_late(tree, id, context->site), &found);
         if (found != id) {

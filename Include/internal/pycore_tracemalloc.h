@@ -17,6 +17,10 @@ struct _tracemalloc_runtime_state {
     int ready;          /* between Init() and Fini(); GIL */
     int tracing;        /* written under the store lock; atomic, may lag */
     int nframe;         /* limit given to start(); GIL */
+    /* The block noted last, if no object was made in it yet; access (see
+       pycore_tracemalloc_state.h). */
+    uintptr_t fresh;
+    size_t fresh_size;
 };
 
 #define _tracemalloc_runtime_state_INIT {.nframe = 1}
@@ -65,6 +69,19 @@ extern void _PyTraceMalloc_AddGil(void);
    Objects/object.c): one that comes from a free list now belongs to the line
    that takes it. */
 extern void _PyTraceMalloc_NewReference(PyObject *op);
+
+/* Whether the object lies in the block that was noted last, so that nothing
+   needs to be done.  Yes only once: next time it comes from a free list. */
+static inline int
+_PyTraceMalloc_IsFresh(struct _tracemalloc_runtime_state *state,
+                       const void *op)
+{
+    if ((uintptr_t)op - state->fresh >= state->fresh_size) {
+        return 0;
+    }
+    state->fresh_size = 0;
+    return 1;
+}
 
 /* Objects/object.c: decide anew what is called for each new object.  Call it
    when tracing begins or ends, or the user's PyRefTracer changes. */

@@ -11,7 +11,7 @@
    be right. */
 struct _PyTraceMalloc_ThreadCache {
     struct path_entry *top;             /* newest frame, or entry 0 */
-    struct path_entry *path;
+    struct path_entry *path;            /* path[-1] is there, and no frame's */
     size_t allocated;
     _PyInterpreterFrame **frames;       /* scratch */
     size_t frames_allocated;
@@ -19,15 +19,16 @@ struct _PyTraceMalloc_ThreadCache {
     struct _PyTraceMalloc_ThreadCache *next, *previous;
 };
 
-/* Where the calling thread allocates: its newest entry, with a context.  NULL
-   when out of memory.  tstate may be NULL: then nothing is known. */
-extern const struct path_entry *_PyTraceMalloc_CaptureSlow(
-    PyThreadState *tstate, enum access access);
+/* Where the calling thread allocates; it has a context, and is right until
+   the next capture.  NULL when out of memory.  tstate may be NULL: then
+   nothing is known. */
+extern const struct place *_PyTraceMalloc_CaptureSlow(PyThreadState *tstate,
+                                                      enum access access);
 
 #ifdef Py_TRACEMALLOC_VERIFY
 /* Walk the whole stack and compare; abort if the entry is wrong. */
 extern void _PyTraceMalloc_VerifyCapture(PyThreadState *tstate,
-                                         const struct path_entry *entry);
+                                         const struct place *place);
 #endif
 
 /* Forget all call sites met before; needs access. */
@@ -58,85 +59,56 @@ site_at(const _Py_CODEUNIT *instruction, path_id parent)
 }
 
 
-/* Fill an entry from the site table: 1, or 0 if it is not in there. */
+/* Whether a frame's mark says that its callers are as the cache has them.  Not
+   for generators: their frames may have been copied with their marks, and are
+   resumed by others than those that called them first. */
 static inline int
-entry_recall(struct path_entry *entry, const _Py_CODEUNIT *instruction,
-             path_id parent, code_id code)
+frame_is_marked(const _PyInterpreterFrame *frame)
 {
-    const struct site *site = site_at(instruction, parent);
-    if (site->instruction != instruction || site->parent != parent
-        || site->code != code)
-    {
-        return 0;
-    }
-    entry->instruction = instruction;
-    entry->parent = parent;
-    entry->code = code;
-    entry->path = site->path;
-    entry->context = site->context;
-    entry->context_id = site->context_id;
-    return 1;
+    return frame->traced && frame->owner == FRAME_OWNED_BY_THREAD;
 }
 
 
 /* As _PyTraceMalloc_CaptureSlow(), with access and a thread state: the newest
-   frame is the one of the last capture, at the same place or at one that was
-   met before. */
-static inline const struct path_entry *
+   frame is the one of the last capture or its caller, at a place that was met
+   before. */
+static inline const struct place *
 capture_unverified(PyThreadState *tstate, enum access access)
 {
     const struct _PyTraceMalloc_ThreadCache *cache =
         ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
     const _PyInterpreterFrame *frame = tstate->current_frame;
-    if (cache != NULL && cache->top->frame == frame) {
-        struct path_entry *entry = cache->top;
-        if (frame->owner == FRAME_OWNED_BY_GENERATOR) {
-            /* Resumed by the same frame, at the same place? */
-            const _PyInterpreterFrame *caller = frame->previous;
-            if (caller != entry[-1].frame || !caller->traced
-                || caller->owner != FRAME_OWNED_BY_THREAD
-                || caller->instr_ptr != entry[-1].instruction
-                || entry->parent != entry[-1].path)
+    if (cache != NULL) {
+        const struct path_entry *entry = cache->top;
+        entry -= entry->frame != frame;
+        if (entry->frame == frame && frame_is_marked(frame)) {
+            const struct site *site = site_at(frame->instr_ptr, entry->parent);
+            if (site->instruction == frame->instr_ptr
+                && site->parent == entry->parent
+                && site->place.code == entry->place.code
+                && site->place.context != NULL)
             {
-                goto slow;
-            }
-        }
-        else if (!frame->traced) {
-            goto slow;
-        }
-        if (entry->instruction == frame->instr_ptr) {
-            if (entry->context != NULL) {
-                return entry;
-            }
-        }
-        else {
-            const PyCodeObject *co = (PyCodeObject *)frame->f_executable;
-            if (entry_recall(entry, frame->instr_ptr, entry->parent,
-                             co->_co_tracemalloc_id)
-                && entry->context != NULL)
-            {
-                return entry;
+                return &site->place;
             }
         }
     }
-slow:
     return _PyTraceMalloc_CaptureSlow(tstate, access);
 }
 
 
-static inline const struct path_entry *
-capture_verified(PyThreadState *tstate, const struct path_entry *entry)
+static inline const struct place *
+capture_verified(PyThreadState *tstate, const struct place *place)
 {
 #ifdef Py_TRACEMALLOC_VERIFY
-    if (entry != NULL && tstate != NULL) {
-        _PyTraceMalloc_VerifyCapture(tstate, entry);
+    if (place != NULL && tstate != NULL) {
+        _PyTraceMalloc_VerifyCapture(tstate, place);
     }
 #endif
-    return entry;
+    return place;
 }
 
 
-static inline const struct path_entry *
+static inline const struct place *
 capture(PyThreadState *tstate, enum access access)
 {
     return capture_verified(tstate, capture_unverified(tstate, access));

@@ -63,6 +63,10 @@ enum {
 #  define CHUNK_SHIFT 10
 #endif
 
+/* Bits of the numbers, whatever the build. */
+#define CONTEXT_BITS 25
+#define PATH_BITS 27
+
 #define CHUNK_SIZE ((size_t)1 << CHUNK_SHIFT)
 #define CHUNK_MASK (CHUNK_SIZE - 1)
 
@@ -251,12 +255,17 @@ struct context {
 #define MAX_DOMAINS 256
 #define LATE_DOMAIN (MAX_DOMAINS - 1)
 
-/* Open addressing; a number is stored after its node is complete. */
+/* Open addressing; a number is stored after its node is complete.  The bits of
+   a slot above the number are of the key's hash, so that few nodes that are
+   not meant are read. */
 struct number_index {
     struct number_index *next;      /* chain of replaced ones; else NULL */
     size_t mask;
     uint32_t slots[];
 };
+
+#define SLOT_PATH(slot) ((slot) & (((uint32_t)1 << PATH_BITS) - 1))
+#define SLOT_CONTEXT(slot) ((slot) & (((uint32_t)1 << CONTEXT_BITS) - 1))
 
 /* Bookkeeping for the nodes of one kind. */
 struct node_space {
@@ -421,6 +430,24 @@ count_free(struct traced_bytes *bytes, struct context *context, size_t size)
     context->freed_blocks++;
     context->freed_bytes += size;
     bytes->current -= size;
+}
+
+/* A block is another context's from now on: freed and allocated again, except
+   that both are live for no moment. */
+static inline void
+count_move(struct traced_bytes *bytes, struct context *from,
+           struct context *to, size_t size)
+{
+    if (from->epoch != bytes->epoch) {
+        context_save_peak(from, bytes);
+    }
+    if (to->epoch != bytes->epoch) {
+        context_save_peak(to, bytes);
+    }
+    from->freed_blocks++;
+    from->freed_bytes += size;
+    to->allocated_blocks++;
+    to->allocated_bytes += size;
 }
 
 /* Take back a count_free(): the block is still there.  Others may have counted

@@ -37,13 +37,18 @@ enum access {
     ACCESS_DETACHED,
 };
 
+/* What is known of an instruction under a caller. */
+struct place {
+    struct context *context;    /* of an allocation there; NULL: not known */
+    context_id context_id;
+    code_id code;
+};
+
 /* Where a frame is, in a thread's cache. */
 struct path_entry {
     _PyInterpreterFrame *frame;
     const _Py_CODEUNIT *instruction;    /* where the frame was */
-    struct context *context;    /* of an allocation there; NULL: not known */
-    context_id context_id;
-    code_id code;
+    struct place place;
     path_id parent;             /* path of the entry below */
     path_id path;               /* own, for callees; PATH_NONE: not known */
 };
@@ -52,9 +57,7 @@ struct path_entry {
    its path and its context. */
 struct site {
     const _Py_CODEUNIT *instruction;
-    struct context *context;    /* or NULL */
-    context_id context_id;
-    code_id code;
+    struct place place;
     path_id parent;
     path_id path;               /* or PATH_NONE */
 };
@@ -78,7 +81,6 @@ struct tracer_state {
                                    atomic, written under the store lock */
     int reclaim_wanted;         /* access */
     struct traced_bytes bytes;  /* access */
-    uintptr_t fresh;            /* block noted last, or 0; access */
 
     /* --- the rest */
     PyMutex control_lock;
@@ -104,6 +106,15 @@ struct tracer_state {
 };
 
 extern struct tracer_state _PyTraceMalloc_State;
+
+
+/* Remember the block noted last; see _PyTraceMalloc_IsFresh(). */
+static inline void
+tracer_set_fresh(const void *block, size_t size)
+{
+    _PyRuntime.tracemalloc.fresh = (uintptr_t)block;
+    _PyRuntime.tracemalloc.fresh_size = size;
+}
 
 
 /* --- locks and access ---------------------------------------------------- */

@@ -151,7 +151,7 @@ test_replaced_indexes_stay_readable(void)
     CHECK_EQUAL(before->mask, mask);
     size_t named = 0;
     for (size_t i = 0; i <= mask; i++) {
-        named += before->slots[i] == path;
+        named += SLOT_PATH(before->slots[i]) == path;
     }
     CHECK_EQUAL(named, 1);
     tree_end();
@@ -440,12 +440,13 @@ test_checker_sees_faults(void)
 
     struct number_index *index = tree.paths.index;
     size_t at = 0;
-    while (index->slots[at] != inner) {
+    while (SLOT_PATH(index->slots[at]) != inner) {
         at++;
     }
-    index->slots[at] = PATH_NONE;
+    uint32_t slot = index->slots[at];
+    index->slots[at] = 0;
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
-    index->slots[at] = inner;
+    index->slots[at] = slot;
 
     tree.paths.live++;
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);

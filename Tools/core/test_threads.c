@@ -280,7 +280,9 @@ slot_of(struct key key, int paths)
                                        : tree.contexts.index;
     size_t at = 0;
     CHECK(id != 0);
-    while (index->slots[at] != id) {
+    while ((paths ? SLOT_PATH(index->slots[at])
+            : SLOT_CONTEXT(index->slots[at])) != id)
+    {
         CHECK(at < index->mask);
         at++;
     }
