@@ -564,8 +564,10 @@ hook_install(struct hook *hook)
         .realloc = hook_realloc,
         .free = hook_free,
     };
-    if (hook->domain != PYMEM_DOMAIN_RAW) {
-        _PyTraceMalloc_UsePymalloc(&hook->below, &ours);
+    int pymalloc = hook->domain != PYMEM_DOMAIN_RAW
+                   && _PyTraceMalloc_UsePymalloc(&hook->below, &ours);
+    if (hook->domain == PYMEM_DOMAIN_OBJ) {
+        S->objects_have_cells = pymalloc;
     }
     PyMem_SetAllocator(hook->domain, &ours);
     hook->in_chain = 1;

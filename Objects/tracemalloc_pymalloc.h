@@ -409,20 +409,22 @@ traced_realloc(void *ctx, void *p, size_t size)
 }
 
 
-void
+int
 _PyTraceMalloc_UsePymalloc(const PyMemAllocatorEx *below,
                            PyMemAllocatorEx *traced)
 {
-    if (below->malloc == _PyObject_Malloc
-        && below->calloc == _PyObject_Calloc
-        && below->realloc == _PyObject_Realloc
-        && below->free == _PyObject_Free)
+    if (below->malloc != _PyObject_Malloc
+        || below->calloc != _PyObject_Calloc
+        || below->realloc != _PyObject_Realloc
+        || below->free != _PyObject_Free)
     {
-        traced->malloc = traced_malloc;
-        traced->calloc = traced_calloc;
-        traced->realloc = traced_realloc;
-        traced->free = traced_free;
+        return 0;
     }
+    traced->malloc = traced_malloc;
+    traced->calloc = traced_calloc;
+    traced->realloc = traced_realloc;
+    traced->free = traced_free;
+    return 1;
 }
 
 
@@ -511,9 +513,14 @@ _PyTraceMalloc_NewReference(PyObject *op)
     {
         _PyTraceMalloc_MoveObject(address);
     }
-    else if (pool->ref.cells != 0
-             && !_PyTraceMalloc_IsFresh(&_PyRuntime.tracemalloc, op))
-    {
+    else if (pool->ref.cells == 0) {
+        /* Allocated before tracing began, or by an allocator that stands
+           above pymalloc and has a table. */
+        if (!S->objects_have_cells) {
+            _PyTraceMalloc_MoveObject(address);
+        }
+    }
+    else if (!_PyTraceMalloc_IsFresh(&_PyRuntime.tracemalloc, op)) {
         uint32_t *cell = cell_of(pool, (void *)address);
         if (*cell != 0) {
             cell_move(cell, INDEX2SIZE(pool->szidx), _PyThreadState_GET(),
@@ -624,10 +631,11 @@ _PyTraceMalloc_CheckCells(struct live_sums *live)
 #include "pycore_tracemalloc.h"
 #include "pycore_tracemalloc_state.h"
 
-void
+int
 _PyTraceMalloc_UsePymalloc(const PyMemAllocatorEx *below,
                            PyMemAllocatorEx *traced)
 {
+    return 0;
 }
 
 int

@@ -93,6 +93,7 @@ struct tracer_state {
     struct block_table large;   /* of obj and mem, without a cell; access */
     struct block_table raw;     /* of raw, and other domains; store lock */
     struct cell_store cells;    /* access */
+    int objects_have_cells;     /* those that pymalloc holds; control_lock */
     size_t reclaim_contexts;    /* so many contexts call for it; access */
     size_t reclaim_paths;       /* access */
     size_t reclaim_retired;     /* so many bytes of dead code; access */
@@ -254,8 +255,8 @@ extern void _PyTraceMalloc_MoveObject(uintptr_t address);
 
 /* --- Objects/tracemalloc_pymalloc.h (part of obmalloc.c) ----------------- */
 
-/* Put pymalloc with cells into `traced`, if `below` is pymalloc. */
-extern void _PyTraceMalloc_UsePymalloc(const PyMemAllocatorEx *below,
+/* Put pymalloc with cells into `traced`, if `below` is pymalloc: 1, or 0. */
+extern int _PyTraceMalloc_UsePymalloc(const PyMemAllocatorEx *below,
                                        PyMemAllocatorEx *traced);
 
 /* The block at an address, if a pool with cells holds it: 1, or 0.  Needs
