@@ -6,9 +6,11 @@
 # NAME (fork, stock, or one of them after "pgo-") is the object folder below
 # BUILD, SOURCE the sources relative to it.  BUILD/arguments holds what our
 # configure was given, and BUILD/fork-flags what the compiler gets for the fork
-# alone; "pgo-" adds the options of optimised builds.  Runs again only when
-# these, the base, CPython's configure or the place changed, and then in an
-# empty folder: make does not see that objects depend on them.
+# alone; "pgo-" adds the options of optimised builds, and PROFILE_TASK of the
+# environment if there is one.  Runs again only when these (but PROFILE_TASK,
+# so that what was built with one can be used without), the base, CPython's
+# configure or the place changed, and then in an empty folder: make does not see
+# that objects depend on them.
 
 # shellcheck source=lib.sh
 . "${0%/*}/lib.sh"
@@ -41,6 +43,9 @@ rm -f "$build/stamp/$name"
 mkdir -p "$objects" && cd "$objects" || exit 1
 own_locale
 eval "set -- $(cat "$build/arguments") $optimised"
+if [ -n "$optimised" ] && [ -n "${PROFILE_TASK:-}" ]; then
+    set -- "$@" "PROFILE_TASK=$PROFILE_TASK"
+fi
 if [ -n "$flags" ]; then
     # CFLAGS_NODIST is for the interpreter itself: CFLAGS and OPT stay as they
     # are, and so does what extensions are compiled with.

@@ -175,6 +175,11 @@ test_optimised_builds_stand_beside_the_plain_ones() {
     silent_about compiling
     same "$(cat build/fork/compiled build/stock/compiled)" ""
     same "$(cat build/fork/arguments-seen build/stock/arguments-seen)" "$plain"
+    rm -r build/pgo-stock
+    runs make pgo-stock PROFILE_TASK="-m test 'a b'"
+    grep -qxF "<PROFILE_TASK=-m test 'a b'>" build/pgo-stock/arguments-seen
+    runs make pgo-stock
+    silent_about compiling
     runs make clean
     absent build/pgo-fork
     absent build/pgo-stock
