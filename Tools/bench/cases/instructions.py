@@ -5,7 +5,7 @@ Not part of the comparison of times: programs do all of this at once.
 from . import case
 
 
-@case(size=(2000, 2000), loops=(400, 50))
+@case(size=(300, 300), loops=(2000, 50))
 def huge_blocks(size):
     """bytes(100_000) in a loop, below the size from which the C library maps memory."""
     def step():
