@@ -640,7 +640,7 @@ class DraftFileTests(Files):
                     (0, 2, unknown, None), (0, 3, (("c.py", 0),), None)])
                 self.assertEqual(loaded.traceback_limit, 2)
                 self.assertEqual(loaded.metadata, {
-                    "time": str(WHEN), "pid": 17, "sizes": "exact",
+                    "time": WHEN.timestamp(), "pid": 17, "sizes": "exact",
                     "metrics": {"gc.objects": 5, "part": 0.5}})
                 self.assertEqual([(stat.size, stat.count) for stat in
                                   loaded.statistics("filename")], [(92, 2), (3, 2), (3, 1)])
@@ -685,6 +685,8 @@ class DraftFileTests(Files):
         stat, = loaded.statistics("lineno")
         self.assertEqual((stat.size, stat.count), (100, 2))
         self.assertEqual(stat.traceback[0].filename, "\udcffa.p")
+        self.assertEqual(loaded.metadata["time"],
+                         datetime.datetime(2013, 6, 1, 10, 20, 30).timestamp())
         draft = _format.read(self.filename)
         self.assertEqual(draft.timestamp, "2013-06-01 10:20:30")
         self.assertEqual(draft.extra, {"process_memory": (5, 6)})
@@ -705,6 +707,9 @@ class DraftFileTests(Files):
         for traces in ({"x": (1, ())}, {1: 2}, {1: (1, 5)}, {1: (1, ((1, 2),))}, [1]):
             with self.subTest(traces=traces):
                 self.refused(draft_file(traces), "2013")
+        for time in None, "no time", datetime.date(1, 1, 1), datetime.datetime(1, 1, 1):
+            with self.subTest(time=time):
+                self.assertIsNone(self.load(draft_file(timestamp=time)).metadata["time"])
         self.refused(draft_file(format_version=(4, 0)), "(4, 0)")
         self.assertIsInstance(self.refused(draft_file()[:-20]), EOFError)
 

@@ -570,7 +570,7 @@ class Draft:
             snapshot = Snapshot._of(self._average_picture(), MAX_DEPTH, {})
             snapshot.traceback_limit = limit
         snapshot.metadata = {
-            "time": str(self.timestamp), "pid": self.pid,
+            "time": _seconds(self.timestamp), "pid": self.pid,
             "sizes": "exact" if self.traces is not None else "average",
             "metrics": {name: value for name, (value, _)
                         in self.metrics.items()},
@@ -597,6 +597,20 @@ class Draft:
         picture = Picture.from_raw(traces)
         picture.row_count = counts
         return picture
+
+
+def _seconds(timestamp):
+    """Return a time of day as time.time() has it, or None."""
+    import datetime
+
+    try:
+        if isinstance(timestamp, str):
+            timestamp = datetime.datetime.fromisoformat(timestamp)
+        if isinstance(timestamp, datetime.datetime):
+            return timestamp.timestamp()
+    except (ValueError, OverflowError, OSError):
+        pass
+    return None
 
 
 def _is_number(value, bits):

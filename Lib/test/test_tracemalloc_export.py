@@ -1,0 +1,172 @@
+"""Snapshots as text for other programs: tracemalloc._export."""
+import csv
+import io
+import json
+import tracemalloc
+import unittest
+from test.test_tracemalloc_format import METADATA, RAW, full_picture, made_by_hand, of_picture
+from tracemalloc import _export
+from tracemalloc._columns import ROWS, TOTALS
+
+
+def exported(export, snapshot, *args):
+    stream = io.StringIO(newline="")
+    export(snapshot, stream, *args)
+    return stream.getvalue()
+
+
+class JsonTests(unittest.TestCase):
+
+    def test_everything_that_is_known_is_there(self):
+        found = json.loads(exported(_export.export_json, of_picture()))
+        contexts = found.pop("contexts")
+        self.assertEqual(found, {
+            "tracemalloc": 1, "metadata": METADATA, "traceback_limit": 2,
+            "total_size": 744, "total_count": 10})
+        self.assertEqual([context["size"] for context in contexts], [700, 44, 0])
+        self.assertEqual(contexts[1], {
+            "size": 44, "count": 3, "allocated_size": 170, "allocated_count": 10,
+            "freed_size": 126, "freed_count": 7, "peak_size": 100, "peak_count": 5,
+            "domain": 0, "thread": "MainThread", "total_nframe": 3,
+            "traceback": [
+                {"filename": "b.py", "lineno": 8, "function": "C.m\xe9"},
+                {"filename": "a.py", "lineno": 3, "function": "f",
+                 "end_lineno": 3, "column": 4, "end_column": 9}]})
+        self.assertEqual(contexts[2]["thread"], None)
+        self.assertEqual(contexts[2]["traceback"], [
+            {"filename": "<unknown>", "lineno": 0, "function": None,
+             "end_lineno": None, "column": None, "end_column": None}])
+
+    def test_what_is_not_known_is_left_out(self):
+        found = json.loads(exported(_export.export_json, made_by_hand()))
+        self.assertEqual(found["total_count"], len(RAW))
+        self.assertEqual(found["total_size"], sum(trace[1] for trace in RAW))
+        self.assertEqual([key for key in found["contexts"][0] if key.endswith("size")], ["size"])
+        self.assertEqual(sum(context["count"] for context in found["contexts"]), len(RAW))
+
+    def test_one_context_per_line(self):
+        lines = exported(_export.export_json, of_picture()).splitlines()
+        self.assertEqual(len(lines), 5)
+        for line in lines[1:-1]:
+            json.loads(line.rstrip(","))
+
+    def test_no_context_at_all(self):
+        found = json.loads(exported(_export.export_json, tracemalloc.Snapshot([], 1)))
+        self.assertEqual(found["contexts"], [])
+
+
+class CsvTests(unittest.TestCase):
+
+    def test_columns(self):
+        rows = list(csv.DictReader(io.StringIO(exported(_export.export_csv, of_picture()))))
+        self.assertEqual(rows[1], {
+            "size": "44", "count": "3", "allocated_size": "170", "allocated_count": "10",
+            "freed_size": "126", "freed_count": "7", "peak_size": "100", "peak_count": "5",
+            "domain": "0", "thread": "MainThread", "filename": "a.py", "lineno": "3",
+            "end_lineno": "3", "column": "4", "end_column": "9", "function": "f",
+            "traceback": "C.m\xe9 (b.py:8);f (a.py:3)"})
+        self.assertEqual([row["filename"] for row in rows], ["c\\udc80.py", "a.py", "<unknown>"])
+
+    def test_what_is_not_known_is_empty(self):
+        snapshot = of_picture(full_picture(**dict.fromkeys(TOTALS)))
+        rows = list(csv.DictReader(io.StringIO(exported(_export.export_csv, snapshot))))
+        self.assertEqual([(row["size"], row["allocated_size"], row["peak_count"])
+                          for row in rows], [("700", "", ""), ("44", "", "")])
+
+    def test_names_with_separators_stay_in_their_field(self):
+        snapshot = tracemalloc.Snapshot([(0, 1, (('a,"b"\n;c.py', 1),), 1)], 1)
+        row, = csv.DictReader(io.StringIO(exported(_export.export_csv, snapshot), newline=""))
+        self.assertEqual(row["filename"], 'a,"b"\n;c.py')
+        self.assertEqual(row["traceback"], 'a,"b"?,c.py:1')
+
+
+class StackTests(unittest.TestCase):
+
+    def test_collapsed_stacks(self):
+        self.assertEqual(
+            exported(_export.export_collapsed, of_picture()),
+            "f (a.py:7);c\\udc80.py:4 700\nC.m\xe9 (b.py:8);f (a.py:3) 44\n")
+
+    def test_every_figure_can_be_the_number(self):
+        for value, numbers in {
+                "count": [7, 3], "allocated_size": [700, 170, 3], "allocated_count": [7, 10, 3],
+                "freed_size": [126, 3], "freed_count": [7, 3], "peak_size": [700, 100, 1],
+                "peak_count": [7, 5, 1]}.items():
+            with self.subTest(value=value):
+                lines = exported(_export.export_collapsed, of_picture(), value).splitlines()
+                self.assertEqual([int(line.rpartition(" ")[2]) for line in lines], numbers)
+
+    def test_at_the_peak_sizes_are_those_of_the_peak(self):
+        snapshot = of_picture(full_picture(**dict.fromkeys(ROWS)))
+        lines = exported(_export.export_collapsed, snapshot).splitlines()
+        self.assertEqual([int(line.rpartition(" ")[2]) for line in lines], [700, 100, 1])
+
+    def test_equal_call_paths_are_one_line(self):
+        snapshot = tracemalloc.Snapshot(list(RAW), 3)
+        lines = exported(_export.export_collapsed, snapshot).splitlines()
+        self.assertEqual(lines[2], "c\\udc80.py:70000;b.py:40;a.py:2 330")
+        self.assertEqual(sum(int(line.rpartition(" ")[2]) for line in lines),
+                         sum(trace[1] for trace in RAW))
+
+    def test_separators_in_names_are_replaced(self):
+        snapshot = tracemalloc.Snapshot(
+            [(0, 5, (("a;b.py", 1), ("c\nd.py", 2), ("e f.py", 3)), 3)], 3)
+        self.assertEqual(exported(_export.export_collapsed, snapshot),
+                         "e f.py:3;c?d.py:2;a,b.py:1 5\n")
+
+    def test_speedscope(self):
+        found = json.loads(exported(_export.export_speedscope, of_picture()))
+        profile, = found["profiles"]
+        self.assertEqual(profile["type"], "sampled")
+        self.assertEqual(profile["unit"], "bytes")
+        self.assertEqual(profile["weights"], [700, 44])
+        self.assertEqual((profile["startValue"], profile["endValue"]), (0, 744))
+        frames = found["shared"]["frames"]
+        self.assertEqual(
+            [[frames[number]["name"] for number in sample] for sample in profile["samples"]],
+            [["f", "c\udc80.py:4"], ["C.m\xe9", "f"]])
+        self.assertEqual(frames[profile["samples"][1][1]],
+                         {"name": "f", "file": "a.py", "line": 3})
+        found = json.loads(exported(_export.export_speedscope, of_picture(), "count"))
+        self.assertEqual(found["profiles"][0]["unit"], "none")
+
+    def test_figures_that_are_not_known(self):
+        for export in _export.export_collapsed, _export.export_speedscope:
+            with self.assertRaisesRegex(ValueError, "does not tell 'peak_size'"):
+                export(made_by_hand(), io.StringIO(), "peak_size")
+            with self.assertRaisesRegex(ValueError, "no figure 'weight'; there are size, count"):
+                export(made_by_hand(), io.StringIO(), "weight")
+
+
+class AllFormatsTests(unittest.TestCase):
+
+    def test_equal_snapshots_give_equal_text(self):
+        for name, export in _export.FORMATS.items():
+            with self.subTest(name=name):
+                texts = {exported(export, tracemalloc.Snapshot(traces, 3))
+                         for traces in (RAW, RAW[::-1], RAW[3:] + RAW[:3])}
+                self.assertEqual(len(texts), 1)
+
+    def test_text_can_be_encoded(self):
+        for name, export in _export.FORMATS.items():
+            with self.subTest(name=name):
+                exported(export, of_picture()).encode()
+
+    def test_a_snapshot_of_this_process(self):
+        if tracemalloc.is_tracing():
+            self.skipTest("tracing is on already: the test would end it")
+        tracemalloc.start(10)
+        kept = [bytes(1000) for _ in range(10)]
+        snapshot = tracemalloc.take_snapshot()
+        tracemalloc.stop()
+        del kept
+        size = sum(stat.size for stat in snapshot.statistics("filename"))
+        lines = exported(_export.export_collapsed, snapshot).splitlines()
+        self.assertEqual(sum(int(line.rpartition(" ")[2]) for line in lines), size)
+        found = json.loads(exported(_export.export_json, snapshot))
+        self.assertEqual(found["total_size"], size)
+        self.assertEqual(sum(context["size"] for context in found["contexts"]), size)
+
+
+if __name__ == "__main__":
+    unittest.main()
