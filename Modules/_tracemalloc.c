@@ -18,6 +18,7 @@
 #include "pycore_runtime.h"       // _PyRuntime
 #include "pycore_tstate.h"        // _PyThreadStateImpl
 #include "pycore_tracemalloc.h"
+#include "pycore_tracemalloc_columns.h"
 #include "pycore_tracemalloc_decode.h"
 #include "pycore_tracemalloc_capture.h"
 
@@ -99,6 +100,7 @@ static void
 store_fini_lock_held(void)
 {
     _PyTraceMalloc_FreeCaches();
+    _PyTraceMalloc_ClearThreads(1);
     _PyTraceMalloc_ForgetCodeObjects();
     _PyTraceMalloc_FreeCells();
     _PyTraceMalloc_FiniBlocks(&S->raw);
@@ -114,6 +116,7 @@ static void
 store_reset_lock_held(void)
 {
     _PyTraceMalloc_ForgetSites();
+    _PyTraceMalloc_ClearThreads(0);
     S->unknown = (struct path_entry){
         .path = PATH_ROOT,
         .place.context = context_at(&S->contexts, CONTEXT_UNKNOWN),
@@ -271,6 +274,7 @@ _PyTraceMalloc_ForgetThread(PyThreadState *tstate)
         if (cache != NULL) {
             _PyTraceMalloc_FreeCache(cache);
         }
+        _PyTraceMalloc_ReleaseThread(tstate);
         tracer_end_locked();
     }
 }
@@ -714,6 +718,38 @@ module_get_contexts(PyObject *self, PyObject *unused)
 }
 
 
+PyDoc_STRVAR(take_picture_doc,
+"_take_picture($module, /, *, peak=False, thread_names=None)\n--\n\n"
+"All contexts and blocks as they are now, in columns.\n\n"
+"With peak, the columns of blocks are None: what was live when traced memory\n"
+"was highest is known by context only.  thread_names is a dict that says\n"
+"what threads of this interpreter are called, by identifier; what is told\n"
+"once is known after the thread has ended.\n\n"
+"Exact.  O(blocks + contexts), in a small fraction of a second for millions;\n"
+"other threads wait for a part of that.  The result's memory is not traced.\n"
+"Raises RuntimeError when not tracing.");
+
+static PyObject *
+module_take_picture(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"peak", "thread_names", NULL};
+    int peak = 0;
+    PyObject *names = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$pO:_take_picture",
+                                     keywords, &peak, &names))
+    {
+        return NULL;
+    }
+    if (names != Py_None && !PyDict_Check(names)) {
+        PyErr_Format(PyExc_TypeError, "thread_names must be a dict or None, "
+                     "not %T", names);
+        return NULL;
+    }
+    return _PyTraceMalloc_NewPicture(PyModule_GetState(self), peak,
+                                     names != Py_None ? names : NULL);
+}
+
+
 PyDoc_STRVAR(get_object_traceback_doc,
 "_get_object_traceback($module, obj, /)\n--\n\n"
 "The traceback of the object's block, newest frame first, or None if that\n"
@@ -865,6 +901,8 @@ static PyMethodDef module_methods[] = {
      get_tracemalloc_memory_doc},
     {"_get_traces", module_get_traces, METH_NOARGS, get_traces_doc},
     {"_get_contexts", module_get_contexts, METH_NOARGS, get_contexts_doc},
+    {"_take_picture", _PyCFunction_CAST(module_take_picture),
+     METH_VARARGS | METH_KEYWORDS, take_picture_doc},
     {"_get_object_traceback", module_get_object_traceback, METH_O,
      get_object_traceback_doc},
     {"_get_dropped", module_get_dropped, METH_NOARGS, get_dropped_doc},
@@ -873,19 +911,52 @@ static PyMethodDef module_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-/* All state is the runtime's, and has locks of its own. */
+/* A module has types of its own.  All other state is the runtime's, and has
+   locks. */
+static int
+types_begin(PyObject *self)
+{
+    return _PyTraceMalloc_InitPictureTypes(self, PyModule_GetState(self));
+}
+
+
+static int
+types_visit(PyObject *self, visitproc visit, void *arg)
+{
+    const struct picture_types *types = PyModule_GetState(self);
+    Py_VISIT(types->column);
+    Py_VISIT(types->picture);
+    return 0;
+}
+
+
+static int
+types_drop(PyObject *self)
+{
+    struct picture_types *types = PyModule_GetState(self);
+    Py_CLEAR(types->column);
+    Py_CLEAR(types->picture);
+    return 0;
+}
+
+
 static PyModuleDef_Slot module_slots[] = {
-    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-    {0, NULL},
+    {.slot = Py_mod_exec, .value = types_begin},
+    {.slot = Py_mod_gil, .value = Py_MOD_GIL_NOT_USED},
+    {.slot = Py_mod_multiple_interpreters,
+     .value = Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+    {.slot = 0},
 };
 
 static struct PyModuleDef module_definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "_tracemalloc",
     .m_doc = PyDoc_STR("The C core of tracemalloc: see that module."),
+    .m_size = sizeof(struct picture_types),
     .m_methods = module_methods,
     .m_slots = module_slots,
+    .m_traverse = types_visit,
+    .m_clear = types_drop,
 };
 
 

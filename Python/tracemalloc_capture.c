@@ -109,8 +109,12 @@ cache_reserve_frames(struct _PyTraceMalloc_ThreadCache *cache, size_t n)
 
 
 static struct _PyTraceMalloc_ThreadCache *
-cache_new(struct _PyTraceMalloc_ThreadCache **owner)
+cache_new(PyThreadState *tstate, struct _PyTraceMalloc_ThreadCache **owner)
 {
+    path_id root = _PyTraceMalloc_ThreadRoot(tstate);
+    if (root == PATH_NONE) {
+        return NULL;
+    }
     struct _PyTraceMalloc_ThreadCache *cache = calloc(1, sizeof(*cache));
     if (cache == NULL) {
         return NULL;
@@ -120,6 +124,7 @@ cache_new(struct _PyTraceMalloc_ThreadCache **owner)
         return NULL;
     }
     cache->path[0] = S->unknown;
+    cache->path[0].path = root;
     /* No frame has this address, so these are never taken for one. */
     cache->path[0].frame = (_PyInterpreterFrame *)cache;
     cache->path[-1] = cache->path[0];
@@ -173,6 +178,7 @@ _PyTraceMalloc_MarkCaches(struct reclaim_roots *roots)
          cache = cache->next)
     {
         struct path_entry *end = cache->path + cache->allocated;
+        roots->paths[cache->path[0].path] = 1;
         for (struct path_entry *entry = cache->path + 1; entry < end;
              entry++)
         {
@@ -470,25 +476,29 @@ _PyTraceMalloc_VerifyCapture(PyThreadState *tstate,
     captures++;
     const struct context_tree *tree = &S->contexts;
     const struct context *context = place->context;
-    path_id path = context->path;
+    path_id path = context->path, root = PATH_ROOT;
     _PyInterpreterFrame *frame = _PyThreadState_GetFrame(tstate);
+    if (frame != NULL) {
+        /* The thread's own, for a thread with frames has a cache. */
+        root = ((_PyThreadStateImpl *)tstate)->tracemalloc_cache->path->path;
+    }
     int first = 1, wrong = 0;
     for (; frame != NULL && !wrong; first = 0) {
         PyCodeObject *co = _PyFrame_GetCode(frame);
         int line = Py_MAX(PyUnstable_InterpreterFrame_GetLine(frame), 0);
         code_id code = first ? context->code
-                       : path > PATH_ROOT ? path_at(tree, path)->code
+                       : path != root ? path_at(tree, path)->code
                        : CODE_NONE;
         int found = first ? context->line
-                    : path > PATH_ROOT ? path_at(tree, path)->line : -1;
+                    : path != root ? path_at(tree, path)->line : -1;
         wrong = code == CODE_NONE || source_at(&S->sources, code)->owner != co
                 || found != line;
-        if (!first && path > PATH_ROOT) {
+        if (!first && path != root) {
             path = path_at(tree, path)->parent;
         }
         frame = _PyFrame_GetFirstComplete(frame->previous);
     }
-    if (wrong || path != PATH_ROOT) {
+    if (wrong || path != root) {
         fprintf(stderr, "tracemalloc: capture %llu is wrong\n",
                 (unsigned long long)captures);
         fprintf(stderr, "  frames of the thread, newest first:\n");
@@ -503,7 +513,7 @@ _PyTraceMalloc_VerifyCapture(PyThreadState *tstate,
         }
         fprintf(stderr, "  context, newest first:\n    code %u line %d\n",
                 context->code, context->line);
-        for (path = context->path; path > PATH_ROOT;
+        for (path = context->path; !path_is_root(tree, path);
              path = path_at(tree, path)->parent)
         {
             fprintf(stderr, "    code %u line %d\n", path_at(tree, path)->code,
@@ -630,7 +640,7 @@ capture_frames(PyThreadState *tstate, enum access access)
         &((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
     struct _PyTraceMalloc_ThreadCache *cache = *owner;
     if (cache == NULL) {
-        WITH_STORE_LOCK(access, cache = cache_new(owner));
+        WITH_STORE_LOCK(access, cache = cache_new(tstate, owner));
         if (cache == NULL) {
             return NULL;
         }

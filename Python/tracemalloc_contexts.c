@@ -27,7 +27,7 @@
 
    Invariants
      I1  a path's parent is a path, and its depth the parent's + 1; the root
-         has depth 0
+         has depth 0, and so have the roots of other threads, right below it
      I2  a context's path is a path
      I3  no two paths, and no two contexts, have the same key, and the index
          finds each of them; nothing else is in the indexes
@@ -514,11 +514,10 @@ space_reserve(struct context_tree *tree, struct node_space *space)
 }
 
 
-path_id
-_PyTraceMalloc_AddPath(struct context_tree *tree, path_id parent, code_id code,
-                       int32_t line)
+static path_id
+path_add(struct context_tree *tree, path_id parent, code_id code, int32_t line)
 {
-    assert(parent != PATH_NONE && code != CODE_NONE && line >= 0);
+    assert(parent != PATH_NONE && line >= 0);
     path_id id = _PyTraceMalloc_FindPath(tree, parent, code, line);
     if (id != PATH_NONE) {
         return id;
@@ -532,10 +531,29 @@ _PyTraceMalloc_AddPath(struct context_tree *tree, path_id parent, code_id code,
         .parent = parent,
         .code = code,
         .line = line,
-        .depth = path_at(tree, parent)->depth + 1,
+        .depth = code == CODE_NONE ? 0 : path_at(tree, parent)->depth + 1,
     };
     index_add_path(tree, tree->paths.index, id);
     return id;
+}
+
+
+path_id
+_PyTraceMalloc_AddPath(struct context_tree *tree, path_id parent, code_id code,
+                       int32_t line)
+{
+    assert(code != CODE_NONE);
+    return path_add(tree, parent, code, line);
+}
+
+
+path_id
+_PyTraceMalloc_AddRoot(struct context_tree *tree, uint32_t thread)
+{
+    if (thread == 0) {
+        return PATH_ROOT;
+    }
+    return path_add(tree, PATH_ROOT, CODE_NONE, (int32_t)thread);
 }
 
 
@@ -666,7 +684,9 @@ check_paths(const struct context_tree *tree)
                                     ? path_at(tree, path->parent) : NULL;
         if (parent == NULL
             || (path->parent != PATH_ROOT && parent->parent == PATH_NONE)
-            || path->depth != parent->depth + 1)
+            || (path->code == CODE_NONE
+                ? path->parent != PATH_ROOT || path->depth != 0
+                : path->depth != parent->depth + 1))
         {
             return "contexts: I1, a path hangs in the air";
         }

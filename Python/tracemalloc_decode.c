@@ -230,7 +230,7 @@ _PyMem_DumpTraceback(int fd, const void *ptr)
         dump_call_site(fd, context->code, context->line);
         path_id at = context->path;
         for (int left = _PyRuntime.tracemalloc.nframe - 1;
-             left > 0 && at != PATH_ROOT; left--)
+             left > 0 && !path_is_root(&S->contexts, at); left--)
         {
             const struct path *path = path_at(&S->contexts, at);
             dump_call_site(fd, path->code, path->line);

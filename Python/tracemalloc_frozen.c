@@ -114,7 +114,7 @@ _PyTraceMalloc_FreezeBlock(struct frozen_traces *frozen,
         frozen->paths[id].parent = id - 1;
         at = path_at(tree, at)->parent;
     }
-    assert(at == PATH_ROOT);
+    assert(path_is_root(tree, at));
     return 0;
 }
 

@@ -319,6 +319,11 @@ extern context_id _PyTraceMalloc_AddContextOfDomain(struct context_tree *,
                                                     const struct context *,
                                                     uint32_t domain);
 
+/* The root of the paths of one thread, added if new: a path without a frame,
+   whose line is the thread's number and whose parent is the root of all, which
+   is thread 0's. */
+extern path_id _PyTraceMalloc_AddRoot(struct context_tree *, uint32_t thread);
+
 /* Free indexes that were replaced, when nobody looks up without the lock. */
 extern void _PyTraceMalloc_FreeReplaced(struct context_tree *);
 
@@ -353,6 +358,13 @@ context_domain(const struct context_tree *tree, context_id id)
     return number == LATE_DOMAIN
         ? tree->late_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK]
         : tree->domains[number];
+}
+
+/* Whether a path is the root of a thread: it has no frame. */
+static inline int
+path_is_root(const struct context_tree *tree, path_id id)
+{
+    return path_at(tree, id)->depth == 0;
 }
 
 /* Frames of a context: its own, if it has one, and its callers. */

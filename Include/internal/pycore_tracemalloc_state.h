@@ -73,6 +73,22 @@ enum attention {
                                    there are filters, or an alarm is set */
 };
 
+/* What is known of the threads whose contexts hang under one root. */
+struct thread_slot {
+    const void *owner;          /* the thread state that has it, or NULL */
+    unsigned long ident;        /* of the last one, like the next three */
+    unsigned long native_id;
+    int64_t interpreter;
+    struct source_file *name;   /* as Python calls it; NULL: not told */
+    uint64_t threads;           /* that had it since traces were cleared */
+};
+
+#ifdef Py_TRACEMALLOC_STRESS
+#  define THREAD_SLOTS 4
+#else
+#  define THREAD_SLOTS 64
+#endif
+
 struct _PyTraceMalloc_ThreadCache;
 
 struct tracer_state {
@@ -99,6 +115,7 @@ struct tracer_state {
     size_t reclaim_retired;     /* so many bytes of dead code; access */
     struct _PyTraceMalloc_ThreadCache *caches;  /* all of them; store lock */
     size_t cache_bytes;         /* store lock */
+    struct thread_slot threads[THREAD_SLOTS];   /* store lock */
     struct site sites[SITES];   /* by site_at(); access */
     struct path_entry unknown;  /* where threads without frames allocate;
                                    fixed while tracing */
@@ -251,6 +268,25 @@ extern void _PyTraceMalloc_MoveObject(uintptr_t address);
 #  define RECLAIM_ALL ((size_t)1 << 18)
 #  define RECLAIM_RETIRED ((size_t)1 << 22)
 #endif
+
+
+/* --- Python/tracemalloc_threads.c (all need the store lock) -------------- */
+
+/* The root of a thread's paths, or PATH_NONE when out of memory. */
+extern path_id _PyTraceMalloc_ThreadRoot(PyThreadState *tstate);
+
+/* The thread state goes away: another thread may have its slot. */
+extern void _PyTraceMalloc_ReleaseThread(PyThreadState *tstate);
+
+/* Forget the threads that have ended, or all. */
+extern void _PyTraceMalloc_ClearThreads(int all);
+
+/* Say what the thread is called that had a slot, by number, when it was copied
+   to `known`.  0, or -1 when out of memory. */
+extern int _PyTraceMalloc_NameThread(uint32_t number,
+                                     const struct thread_slot *known,
+                                     uint32_t kind, const void *text,
+                                     size_t length);
 
 
 /* --- Objects/tracemalloc_pymalloc.h (part of obmalloc.c) ----------------- */

@@ -33,6 +33,7 @@ static const struct {
     {"detached", detached_tests},
     {"reclaim", reclaim_tests},
     {"frozen", frozen_tests},
+    {"picture", picture_tests},
     {"memory", memory_tests},
     {"random", random_tests},
 #endif

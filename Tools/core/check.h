@@ -25,6 +25,7 @@ extern const struct test counting_tests[];
 extern const struct test detached_tests[];
 extern const struct test reclaim_tests[];
 extern const struct test frozen_tests[];
+extern const struct test picture_tests[];
 extern const struct test memory_tests[];
 extern const struct test random_tests[];
 extern const struct test threads_tests[];

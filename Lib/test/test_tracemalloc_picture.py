@@ -1,0 +1,704 @@
+"""_tracemalloc._take_picture(): columns say what _get_traces() says, and where.
+
+What is measured runs in a child of its own, in functions of a file called
+'script:main', so that its blocks can be told from all others.
+"""
+import unittest
+from textwrap import dedent
+from test import support
+from test.support.import_helper import import_module
+from test.support.script_helper import assert_python_ok
+from test.support.threading_helper import requires_working_threading
+
+# What scripts use.  Nothing here counts as part of the script.
+PRELUDE = r"""
+import collections, gc, sys, threading
+import _tracemalloc
+
+def frames_of(picture, context):
+    names = picture.names
+    frames = [(names[picture.context_file[context]], picture.context_line[context])]
+    path = picture.context_path[context]
+    while path:
+        assert picture.path_parent[path] < path
+        frames.append((names[picture.path_file[path]], picture.path_line[path]))
+        path = picture.path_parent[path]
+    return tuple(frames)
+
+def blocks_of(picture):
+    '''All live blocks, counted by what _get_traces() says of each.'''
+    blocks = collections.Counter()
+    for context, size, count in zip(picture.row_context, picture.row_size, picture.row_count):
+        assert count > 0
+        blocks[picture.context_domain[context], size, frames_of(picture, context),
+               picture.context_depth[context]] += count
+    return blocks
+
+def totals_of(picture):
+    '''As _get_contexts(), those with equal frames added up.'''
+    totals = {}
+    columns = (picture.context_allocated_blocks, picture.context_allocated_bytes,
+               picture.context_freed_blocks, picture.context_freed_bytes,
+               picture.context_peak_blocks, picture.context_peak_bytes)
+    for context, row in enumerate(zip(*columns)):
+        key = (picture.context_domain[context], frames_of(picture, context),
+               picture.context_depth[context])
+        totals[key] = tuple(map(sum, zip(totals.get(key, (0,) * 6), row)))
+    return totals
+
+def in_script(frames):
+    return frames[0][0].startswith("script:")
+
+def script_contexts(picture):
+    '''(function, line, end_line, column, end_column, thread): live blocks.'''
+    found = collections.Counter()
+    names = picture.names
+    for context, count in zip(picture.row_context, picture.row_count):
+        if names[picture.context_file[context]].startswith("script:"):
+            found[names[picture.context_function[context]],
+                  picture.context_line[context], picture.context_end_line[context],
+                  picture.context_column[context], picture.context_end_column[context],
+                  names[picture.context_thread[context]]] += count
+    return found
+
+def positions_of(code):
+    '''All (function, line, end line, column, end column) of a code object, -1 for None.'''
+    found = {(code.co_qualname, *(-1 if n is None else n for n in position))
+             for position in code.co_positions()}
+    for constant in code.co_consts:
+        if hasattr(constant, "co_code"):
+            found |= positions_of(constant)
+    return found
+
+def load(source, name="script:main"):
+    code = compile(source, name, "exec")
+    scope = {"__name__": "script"}
+    exec(code, scope)
+    return code, scope
+
+gc.disable()
+"""
+
+
+def run(script, *options):
+    code = PRELUDE + dedent(script)
+    return assert_python_ok("-X", "utf8", *options, "-c", code).out.decode()
+
+
+class RowTests(unittest.TestCase):
+
+    def test_rows_and_totals_equal_traces_and_contexts(self):
+        run(r"""
+            code, scope = load('''if 1:
+                def leaf(n):
+                    return [bytes(n), bytearray(n), {n: str(n)}, (n, n * 1.5)]
+                def deeper(n, depth):
+                    return deeper(n, depth - 1) if depth else leaf(n)
+                def make():
+                    kept = [deeper(n * 40, n % 7) for n in range(60)]
+                    del kept[::3]
+                    kept.append([object() for i in range(1000)])
+                    kept.append(b"x" * 100_000)
+                    return kept
+                ''')
+            _tracemalloc.start(65535)
+            kept = scope["make"]()
+            gc.collect()        # empties the free lists, from which others would take
+            picture = _tracemalloc._take_picture()
+            traces = _tracemalloc._get_traces()
+            contexts = _tracemalloc._get_contexts()
+            _tracemalloc._check()
+
+            expected = collections.Counter(
+                (domain, size, frames, total)
+                for domain, size, frames, total in traces if in_script(frames))
+            found = {key: count for key, count in blocks_of(picture).items()
+                     if in_script(key[2])}
+            assert found == expected, (found, expected)
+            assert sum(expected.values()) > 1200, expected
+
+            expected = {}
+            for domain, frames, total, *counts in contexts:
+                if in_script(frames):
+                    key = domain, frames, total
+                    expected[key] = tuple(map(sum, zip(expected.get(key, (0,) * 6), counts)))
+            found = {key: counts for key, counts in totals_of(picture).items()
+                     if in_script(key[1])}
+            assert found == expected, (found, expected)
+            assert any(freed for _, _, freed, _, _, _ in expected.values())
+            """)
+
+    def test_sums_over_all_columns(self):
+        run(r"""
+            _tracemalloc.start(1)
+            kept = [bytes(i % 700) for i in range(5000)]
+            more = [bytes(1000) for i in range(1000)]
+            del more
+            picture = _tracemalloc._take_picture()
+            now, highest = picture.traced_memory
+            live = sum(map(int.__mul__, picture.row_size, picture.row_count))
+            assert live == now, (live, now)
+            assert sum(picture.context_peak_bytes) == highest
+            assert highest > now + 900_000
+            contexts = range(len(picture.context_path))
+            blocks = [0] * len(contexts)
+            bytes_ = [0] * len(contexts)
+            for context, size, count in zip(picture.row_context, picture.row_size,
+                                            picture.row_count):
+                blocks[context] += count
+                bytes_[context] += size * count
+            for i in contexts:
+                assert blocks[i] == (picture.context_allocated_blocks[i]
+                                     - picture.context_freed_blocks[i])
+                assert bytes_[i] == (picture.context_allocated_bytes[i]
+                                     - picture.context_freed_bytes[i])
+            order = list(zip(picture.row_context, picture.row_size))
+            assert order == sorted(set(order))
+            # What holds nothing now is there too.
+            assert any(allocated and not n for allocated, n in
+                       zip(picture.context_allocated_blocks, blocks))
+            assert picture.dropped == 0
+            """)
+
+    def test_domains(self):
+        import_module("_testcapi")
+        run(r"""
+            import _testcapi
+            _tracemalloc.start(5)
+            for domain in 7, 7, 4_000_000_000:
+                _testcapi.tracemalloc_track(domain, 4096 + 16 * domain % 1000, 3)
+            _testcapi.tracemalloc_track(7, 16, 2**40)
+            picture = _tracemalloc._take_picture()
+            found = collections.Counter()
+            for context, size, count in zip(picture.row_context, picture.row_size,
+                                            picture.row_count):
+                if picture.context_domain[context]:
+                    found[picture.context_domain[context], size] += count
+            assert found == {(7, 3): 1, (7, 2**40): 1, (4_000_000_000, 3): 1}, found
+            """)
+
+    def test_peak_has_no_rows(self):
+        run(r"""
+            _tracemalloc.start(1)
+            many = [bytes(100) for i in range(5000)]
+            del many
+            picture = _tracemalloc._take_picture(peak=True)
+            assert picture.row_context is picture.row_size is picture.row_count is None
+            assert sum(picture.context_peak_bytes) == picture.traced_memory[1]
+            assert max(picture.context_peak_blocks) == 5000
+            """)
+
+    def test_deep_stacks(self):
+        run(r"""
+            sys.setrecursionlimit(100_000)
+            code, scope = load('''if 1:
+                def down(depth):
+                    return down(depth - 1) if depth else [bytes(2000)]
+                ''')
+            _tracemalloc.start(1)
+            kept = scope["down"](70_000)
+            picture = _tracemalloc._take_picture()
+            depths = {picture.context_depth[context]
+                      for context, size in zip(picture.row_context, picture.row_size)
+                      if size == 2033}
+            assert depths == {65535}, depths
+            assert picture.names.count("down") == 1
+            """)
+
+    def test_no_frame(self):
+        import_module("_testcapi")
+        run(r"""
+            # The import system's C code notes blocks before any frame runs.
+            picture = _tracemalloc._take_picture()
+            names = picture.names
+            unknown = [i for i in range(len(picture.context_path))
+                       if names[picture.context_file[i]] == "<unknown>"]
+            assert len(unknown) == 1, unknown
+            i = unknown[0]
+            assert frames_of(picture, i) == (("<unknown>", 0),)
+            assert picture.context_depth[i] == 1
+            assert picture.context_function[i] == 0
+            assert picture.context_column[i] == picture.context_end_line[i] == -1
+            """, "-X", "tracemalloc=3")
+
+
+class PositionTests(unittest.TestCase):
+
+    def test_which_call_of_a_line_allocated(self):
+        run(r"""
+            source = "\n".join((
+                "def f(n):",
+                "    return bytes(n)",
+                "class C:",
+                "    def method(self):",
+                "        a, b = [bytearray(10), f(20)], [",
+                "            bytes(30),",
+                "        ]",
+                "        return a, b, lambda: [\"ä\", bytes(40)]",
+                "def run():",
+                "    a, b, c = C().method()",
+                "    return a, b, c, c()"))
+            code, scope = load(source)
+            _tracemalloc.start(1)
+            kept = scope["run"]()
+            found = {key[:5] for key in script_contexts(_tracemalloc._take_picture())}
+            expected = {
+                ("f", 2, 2, 11, 19),
+                ("C.method", 5, 5, 15, 37),
+                ("C.method", 5, 5, 16, 29),
+                ("C.method", 5, 7, 39, 9),
+                ("C.method", 6, 6, 12, 21),
+                ("C.method.<locals>.<lambda>", 8, 8, 29, 46),
+                ("C.method.<locals>.<lambda>", 8, 8, 36, 45),
+            }
+            assert expected <= found, found
+            assert found <= positions_of(code), found - positions_of(code)
+            """)
+
+    def check_against_co_positions(self, *options):
+        return run(r"""
+            import os
+            filename = os.path.join(os.path.dirname(os.__file__), "inspect.py")
+            with open(filename, encoding="utf-8") as file:
+                code = compile(file.read(), "script:inspect", "exec")
+            known = positions_of(code)
+            scope = {"__name__": "script"}
+            _tracemalloc.start(1)
+            exec(code, scope)
+            kept = [scope["signature"](scope["getfullargspec"]) for i in range(3)]
+            alive = script_contexts(_tracemalloc._take_picture())
+            assert len(alive) > 100, len(alive)
+            strange = {key[:5] for key in alive} - known
+            assert not strange, strange
+
+            # Nothing is lost with the code objects that are not in use any more.
+            scope.clear()
+            del code
+            gc.collect()
+            sys._clear_internal_caches()
+            picture = _tracemalloc._take_picture()
+            dead = {key[:5] for key in script_contexts(picture)}
+            assert dead and dead <= known, dead - known
+            names = picture.names
+            churn = {(names[function], line, end_line, column, end_column)
+                     for file, function, line, end_line, column, end_column in zip(
+                         picture.context_file, picture.context_function,
+                         picture.context_line, picture.context_end_line,
+                         picture.context_column, picture.context_end_column)
+                     if names[file].startswith("script:")}
+            assert {key[:5] for key in alive} <= churn <= known
+            print(sum(key[3] == -1 for key in churn), len(churn))
+            """, *options)
+
+    def test_same_as_co_positions_alive_and_dead(self):
+        unknown, total = map(int, self.check_against_co_positions().split())
+        self.assertLess(unknown, total / 100)
+
+    def test_same_as_co_positions_without_columns(self):
+        unknown, total = map(int, self.check_against_co_positions(
+            "-X", "no_debug_ranges").split())
+        self.assertEqual(unknown, total)
+
+    def test_instrumented_code(self):
+        run(r"""
+            code, scope = load("def f():\n    return [bytes(100), bytes(200)]")
+            sys.settrace(lambda *args: lambda *args: None)
+            _tracemalloc.start(1)
+            kept = scope["f"]()
+            sys.settrace(None)
+            found = {key[:5] for key in script_contexts(_tracemalloc._take_picture())}
+            assert found >= {("f", 2, 2, 11, 35), ("f", 2, 2, 12, 22),
+                             ("f", 2, 2, 24, 34)}, found
+            assert found <= positions_of(code), found
+            """)
+
+    def test_location_table_that_is_no_table(self):
+        run(r"""
+            def f():
+                return [bytes(100)]
+            strange = f.__code__.replace(co_filename="script:strange", co_linetable=b"")
+            f.__code__ = strange
+            _tracemalloc.start(1)
+            kept = f()
+            found = script_contexts(_tracemalloc._take_picture())
+            assert {(key[0], *key[2:5]) for key in found} == {("f", -1, -1, -1)}, found
+            """)
+
+    def test_memory_of_dead_code_is_bounded(self):
+        run(r"""
+            # Each code object has some 20 KiB of locations.
+            body = "".join(f"    name{i} = other{i} + (third{i} if {i} else b)\n"
+                           for i in range(1000))
+            source = "def f(x):\n  if x:\n" + body + "  return bytes(100)"
+            _tracemalloc.start(1)
+            sizes = []
+            for i in range(300):
+                scope = load(source, f"script:{i}")[1]
+                scope["f"](0)
+                gc.collect()
+                sizes.append(_tracemalloc.get_tracemalloc_memory())
+            _tracemalloc._check()
+            assert max(sizes) - sizes[0] < 8 << 20, (sizes[0], max(sizes))
+            """)
+
+
+class MemoryTests(unittest.TestCase):
+
+    def test_columns_are_read_only_views(self):
+        run(r"""
+            _tracemalloc.start(1)
+            kept = [bytes(100) for i in range(10)]
+            picture = _tracemalloc._take_picture()
+            formats = {
+                "path": dict(parent="I", file="I", function="I", line="i"),
+                "context": dict(
+                    path="I", file="I", function="I", line="i", end_line="i", column="i",
+                    end_column="i", domain="I", thread="I", depth="I",
+                    allocated_blocks="Q", allocated_bytes="Q", freed_blocks="Q",
+                    freed_bytes="Q", peak_blocks="Q", peak_bytes="Q"),
+                "row": dict(context="I", size="Q", count="Q"),
+            }
+            for table, columns in formats.items():
+                lengths = set()
+                for name, format in columns.items():
+                    view = getattr(picture, f"{table}_{name}")
+                    assert type(view) is memoryview and view.readonly and view.contiguous
+                    assert (view.format, view.ndim) == (format, 1), (name, view.format)
+                    assert view.nbytes == view.itemsize * len(view)
+                    assert view.tolist() == list(view)
+                    lengths.add(len(view))
+                    try:
+                        view[0] = 1
+                    except TypeError:
+                        pass
+                    else:
+                        raise AssertionError(name)
+                assert len(lengths) == 1, lengths
+            assert picture.names is picture.names
+            assert picture.names[0] == ""
+            size = sum(getattr(picture, f"{table}_{name}").nbytes
+                       for table, columns in formats.items() for name in columns)
+            assert size < picture.__sizeof__() < size + 100_000
+            """)
+
+    def test_outlives_tracing_and_picture(self):
+        run(r"""
+            _tracemalloc.start(3)
+            kept = [bytes(1000 + i) for i in range(100)]
+            picture = _tracemalloc._take_picture()
+            view, before = picture.row_size, blocks_of(picture)
+            sizes = picture.row_size.tolist()
+            _tracemalloc.clear_traces()
+            other = [bytes(50) for i in range(1000)]
+            assert blocks_of(picture) == before
+            _tracemalloc.stop()
+            assert blocks_of(picture) == before
+            del picture
+            gc.collect()
+            assert view.tolist() == sizes
+            view.release()
+            """)
+
+    def test_is_not_traced(self):
+        run(r"""
+            traced = _tracemalloc.get_traced_memory
+            own = _tracemalloc.get_tracemalloc_memory
+            take = _tracemalloc._take_picture
+            def measure(count):
+                # Everything that this function itself keeps is there before.
+                pictures = [None] * count
+                before = after = own_before = own_after = None
+                for i in range(3):
+                    own_before = own()
+                    before = traced()
+                    for i in range(count):
+                        pictures[i] = take()
+                        pictures[i].names
+                        pictures[i].row_size
+                    after = traced()
+                    own_after = own()
+                assert own_after == own_before
+                blocks = _tracemalloc._get_traces()
+                return after[0] - before[0], len(blocks)
+            _tracemalloc.start(1)
+            kept = [bytes(1000 + i) for i in range(1000)]
+            first, second = measure(0), measure(20)
+            # The list has 20 items; what else there is is the same.
+            assert second[0] == first[0], (first, second)
+            """)
+
+    def test_wrong_use(self):
+        run(r"""
+            def check(error, words, *args, **kwargs):
+                try:
+                    _tracemalloc._take_picture(*args, **kwargs)
+                except error as exc:
+                    assert words in str(exc), exc
+                else:
+                    raise AssertionError((args, kwargs))
+            check(RuntimeError, "start() first")
+            check(TypeError, "positional", True)
+            check(TypeError, "not list", thread_names=[])
+            check(RuntimeError, "start() first", thread_names={})
+            _tracemalloc.start()
+            check(TypeError, "argument", names={})
+            for kind in (type(_tracemalloc._take_picture()),
+                         type(_tracemalloc._take_picture().row_size.obj)):
+                for use in kind, lambda: setattr(kind, "x", 1):
+                    try:
+                        use()
+                    except TypeError:
+                        pass
+                    else:
+                        raise AssertionError(kind)
+            """)
+
+    def test_in_a_cycle(self):
+        run(r"""
+            import weakref
+            class Holder:
+                pass
+            _tracemalloc.start()
+            holder = Holder()
+            holder.picture = _tracemalloc._take_picture()
+            holder.view = holder.picture.row_size
+            # The list is the picture's own: a cycle through C.
+            holder.picture.names.append(holder)
+            gone = weakref.ref(holder)
+            del holder
+            assert gone() is not None
+            gc.collect()
+            assert gone() is None
+            """)
+
+
+@requires_working_threading()
+class ThreadTests(unittest.TestCase):
+
+    def test_blocks_belong_to_their_thread(self):
+        run(r"""
+            code, scope = load('''if 1:
+                import threading
+                def work(kept, n, ready, go):
+                    ready.wait()
+                    kept.extend([bytes(n) for i in range(n)])
+                    ready.wait()
+                    go.wait()
+                ''')
+            class Gone:
+                wait = int
+            _tracemalloc.start(65535)
+            kept = []
+            ready, go = threading.Barrier(4), threading.Event()
+            threads = [threading.Thread(target=scope["work"], args=(kept, n, ready, go),
+                                        name=f"worker ☃ {n}", daemon=True)
+                       for n in (601, 602, 603)]
+            for thread in threads:
+                thread.start()
+            ready.wait()
+            ready.wait()
+            scope["work"](kept, 604, Gone, Gone)
+            threads.append(threading.main_thread())
+            names = {thread.ident: thread.name for thread in threads}
+
+            def by_thread(picture):
+                return {picture.names[picture.context_thread[context]]: (size, count)
+                        for context, size, count in zip(picture.row_context, picture.row_size,
+                                                        picture.row_count) if 630 < size < 640
+                        and picture.names[picture.context_function[context]] == "work"}
+            expected = {f"worker ☃ {n}": (n + 33, n) for n in (601, 602, 603)}
+            expected["MainThread"] = 637, 604
+            found = by_thread(_tracemalloc._take_picture(thread_names=names))
+            assert found == expected, found
+            go.set()
+            for thread in threads[:-1]:
+                thread.join()
+            # What was told once is known when they have ended.
+            found = by_thread(_tracemalloc._take_picture())
+            assert found == expected, found
+            # Threads make no difference to what traces say.
+            traces = _tracemalloc._get_traces()
+            found = collections.Counter(
+                (size, total, len(frames)) for domain, size, frames, total in traces
+                if in_script(frames) and 630 < size < 640)
+            assert found == {(634, 4, 4): 601, (635, 4, 4): 602, (636, 4, 4): 603,
+                             (637, 2, 2): 604}, found
+            _tracemalloc._check()
+            """)
+
+    def test_one_thread_after_the_other_shares_a_slot(self):
+        run(r"""
+            kept = []
+            def work():
+                kept.append(bytes(5000))
+            def once(name):
+                thread = threading.Thread(target=work, name=name)
+                thread.start()
+                thread.join()
+            _tracemalloc.start(1)
+            once("first")
+            contexts = len(_tracemalloc._take_picture().context_path)
+            for i in range(200):
+                once("later")
+            picture = _tracemalloc._take_picture()
+            # The main thread's own part is met for the first time, too.
+            assert len(picture.context_path) < contexts + 60
+            labels = {picture.names[thread] for thread in picture.context_thread}
+            assert len(labels) == 2, labels
+            label, = labels - {"MainThread"}
+            assert label.startswith("thread ") and label.endswith(" and 200 before"), label
+            # Those that have ended are forgotten with the traces.
+            _tracemalloc.clear_traces()
+            once("last")
+            picture = _tracemalloc._take_picture()
+            label, = {picture.names[thread] for thread in picture.context_thread} - {"MainThread"}
+            assert "before" not in label, label
+            _tracemalloc._check()
+            """)
+
+    def test_more_threads_than_slots(self):
+        run(r"""
+            code, scope = load('''if 1:
+                def work(kept, ready, go):
+                    kept.append(bytes(5000))
+                    ready.wait()
+                    go.wait()
+                ''')
+            def threads_of(n, kept):
+                ready, go = threading.Barrier(n + 1), threading.Event()
+                threads = [threading.Thread(target=scope["work"], args=(kept, ready, go),
+                                            daemon=True) for i in range(n)]
+                for thread in threads:
+                    thread.start()
+                ready.wait()
+                return threads, go
+            threading.stack_size(1 << 18)
+            _tracemalloc.start(1)
+            kept = []
+            threads, go = threads_of(80, kept)
+            picture = _tracemalloc._take_picture(
+                thread_names={thread.ident: thread.name for thread in threads})
+            go.set()
+            for thread in threads:
+                thread.join()
+            found = collections.Counter()
+            for context, size, count in zip(picture.row_context, picture.row_size,
+                                            picture.row_count):
+                if size == 5033:
+                    found[picture.names[picture.context_thread[context]]] += count
+            assert found.total() == 80, found
+            assert found["other threads"] == 81 - len(found) > 1, found
+            assert set(found) - {"other threads"} <= {thread.name for thread in threads}
+            _tracemalloc._check()
+            """)
+
+    def test_renamed_main_thread(self):
+        run(r"""
+            _tracemalloc.start(1)
+            main = threading.main_thread()
+            main.name = "the first"
+            names = {main.ident: main.name, 1: "nobody", main.ident + 1: 5}
+            picture = _tracemalloc._take_picture(thread_names=names)
+            assert picture.names[picture.context_thread[0]] == "the first"
+            picture = _tracemalloc._take_picture(thread_names={main.ident: None})
+            assert picture.names[picture.context_thread[0]] == "the first"
+            """)
+
+    @support.requires_fork()
+    def test_fork_from_a_thread(self):
+        run(r"""
+            import os
+            kept = []
+            def child():
+                kept.append(bytes(5000))
+                picture = _tracemalloc._take_picture()
+                found = {picture.names[picture.context_thread[context]]: count
+                         for context, size, count in zip(
+                             picture.row_context, picture.row_size, picture.row_count)
+                         if size == 5033}
+                _tracemalloc._check()
+                return found.keys() == {"MainThread", "thread"} and found["MainThread"] == 1
+            def work():
+                kept.append(bytes(5000))
+                me = threading.get_ident()
+                _tracemalloc._take_picture(thread_names={me: "thread"})
+                pid = os.fork()
+                if pid == 0:
+                    os._exit(0 if child() else 1)
+                global status
+                status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            _tracemalloc.start(1)
+            import warnings
+            warnings.simplefilter("ignore")
+            kept.append(bytes(5000))
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+            assert status == 0, status
+            """)
+
+    def test_dead_threads_leave_nothing(self):
+        run(r"""
+            def work(n):
+                return [f"{n} {i}" for i in range(20)]
+            def rounds(n):
+                for i in range(n):
+                    threads = [threading.Thread(target=work, args=(i,)) for j in range(3)]
+                    for thread in threads:
+                        thread.start()
+                    for thread in threads:
+                        thread.join()
+            _tracemalloc.start(25)
+            rounds(100)
+            before = len(_tracemalloc._get_contexts())
+            rounds(100)
+            after = len(_tracemalloc._get_contexts())
+            assert after < before + 200, (before, after)
+            """)
+
+
+class InterpreterTests(unittest.TestCase):
+
+    def check_interpreter(self, kind):
+        import_module("_interpreters")
+        run(r"""
+            import _interpreters, textwrap
+            _tracemalloc.start(1)
+            kept = [bytes(5000)]
+            interpreter = _interpreters.create(KIND)
+            failed = _interpreters.exec(interpreter, textwrap.dedent('''
+                import _tracemalloc, threading
+                kept = [bytes(5000), bytes(5000)]
+                names = {threading.get_ident(): "inside"}
+                picture = _tracemalloc._take_picture(thread_names=names)
+                found = {}
+                for context, size, count in zip(
+                        picture.row_context, picture.row_size, picture.row_count):
+                    if size == 5033:
+                        thread = picture.names[picture.context_thread[context]]
+                        found[thread] = found.get(thread, 0) + count
+                assert found == {"MainThread": 1,
+                                 f"inside of interpreter {INTERPRETER}": 2}, found
+                view = picture.row_size
+            '''.replace("INTERPRETER", str(int(interpreter)))))
+            assert failed is None, failed
+            _tracemalloc._check()
+            picture = _tracemalloc._take_picture()
+            _interpreters.destroy(interpreter)
+            assert sum(count for size, count in zip(picture.row_size, picture.row_count)
+                       if size == 5033) == 3
+            assert len(picture.names) > 10
+            picture = _tracemalloc._take_picture()
+            assert sum(count for size, count in zip(picture.row_size, picture.row_count)
+                       if size == 5033) == 1
+            """.replace("KIND", repr(kind)))
+
+    def test_interpreter_with_the_same_gil(self):
+        self.check_interpreter("legacy")
+
+    def test_interpreter_with_a_gil_of_its_own(self):
+        self.check_interpreter("isolated")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,483 @@
+/* Pictures: columns against a plain search through what they were taken of. */
+
+#include "check.h"
+#include "pycore_tracemalloc_picture.h"
+
+#include <string.h>
+
+enum { NCODES = 6, NPATHS = 60, NCONTEXTS = 90, NBLOCKS = 700, UNIT = 16 };
+
+static struct source_table sources;
+static struct context_tree tree;
+static struct traced_bytes bytes;
+static struct cell_store cells;
+static struct block_table tables[2];
+static char owners[NCODES + 1];
+
+static path_id paths[NPATHS];
+static size_t npaths;
+static context_id contexts[NCONTEXTS];
+static size_t ncontexts;
+
+/* Every block, as it was noted. */
+static struct {
+    context_id context;
+    uint64_t size;
+} blocks[NBLOCKS];
+static size_t nblocks;
+
+static const char *const files[] = {"a.py", "b.py"};
+static const char *const functions[] = {"f", "C.g", ""};
+
+/* One unit at columns 1 to 5, one at 9 to 20 two lines below, one unknown. */
+static const unsigned char locations[] = {
+    0x80, 0x14, 0xf0, 0, 2, 10, 21, 0xf8,
+};
+static const struct location expected[] = {
+    {0, 1, 5}, {2, 9, 20}, {-1, -1, -1},
+};
+
+
+static file_id
+name_add(const char *name)
+{
+    return _PyTraceMalloc_AddName(&sources, 1, name, strlen(name));
+}
+
+
+static void
+codes_begin(void)
+{
+    for (code_id id = 1; id <= NCODES; id++) {
+        struct line_map *map = test_calloc(
+            1, sizeof(*map) + 3 * sizeof(map->units[0]));
+        map->nunits = 3;
+        struct code_source source = {
+            .file = name_add(files[id % 2]),
+            .function = name_add(functions[id % 3]),
+            .lines = map,
+            .locations = locations,
+            .nlocations = sizeof(locations),
+        };
+        CHECK_EQUAL(_PyTraceMalloc_AddCode(&sources, &owners[id], &source),
+                    id);
+    }
+    /* Names that nothing needs are not copied. */
+    CHECK(name_add("unused.py") != FILE_NONE);
+    _PyTraceMalloc_RetireCode(&sources, 2);
+}
+
+
+static void
+begin(void)
+{
+    CHECK_EQUAL(_PyTraceMalloc_InitSources(&sources), 0);
+    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
+    CHECK_EQUAL(_PyTraceMalloc_InitBlocks(&tables[0]), 0);
+    CHECK_EQUAL(_PyTraceMalloc_InitBlocks(&tables[1]), 0);
+    _PyTraceMalloc_InitCells(&cells);
+    bytes = (struct traced_bytes){.epoch = 1};
+    npaths = ncontexts = nblocks = 0;
+    codes_begin();
+}
+
+
+static void
+end(void)
+{
+    _PyTraceMalloc_FiniCells(&cells);
+    _PyTraceMalloc_FiniBlocks(&tables[0]);
+    _PyTraceMalloc_FiniBlocks(&tables[1]);
+    _PyTraceMalloc_FiniContexts(&tree);
+    _PyTraceMalloc_FiniSources(&sources);
+    CHECK_EQUAL(test_live_blocks(), 0);
+}
+
+
+static void
+block_count(context_id context, uint64_t size)
+{
+    CHECK(nblocks < NBLOCKS);
+    count_alloc(&bytes, context_at(&tree, context), size);
+    blocks[nblocks].context = context;
+    blocks[nblocks++].size = size;
+}
+
+
+static void
+block_add(uint32_t table, context_id context, uint64_t size)
+{
+    struct block block = {
+        .address = 16 * (nblocks + 1), .size = size, .context = context,
+    };
+    CHECK_EQUAL(_PyTraceMalloc_ReserveBlock(&tables[table]), 0);
+    _PyTraceMalloc_AddBlock(&tables[table], &block);
+    block_count(context, size);
+}
+
+
+static void
+cell_add(struct cell_row *row, context_id context, unsigned slack)
+{
+    uint32_t at = random_below(row->ncells);
+    if (row->cells[at] == 0) {
+        row->cells[at] = CELL(context, slack);
+        block_count(context, (row->size_class + 1u) * UNIT - slack);
+    }
+}
+
+
+static context_id
+context_random(void)
+{
+    return contexts[random_below((uint32_t)ncontexts)];
+}
+
+
+static void
+world_random(void)
+{
+    begin();
+    for (uint32_t thread = 0; thread < 4; thread++) {
+        paths[npaths++] = _PyTraceMalloc_AddRoot(&tree, 5 * thread);
+    }
+    while (npaths < NPATHS) {
+        /* Some are taken away again, so that a caller's number may be the
+           larger one. */
+        path_id away = _PyTraceMalloc_AddPath(
+            &tree, paths[random_below((uint32_t)npaths)],
+            1 + random_below(NCODES), 1000 + (int32_t)npaths);
+        paths[npaths] = _PyTraceMalloc_AddPath(
+            &tree, paths[random_below((uint32_t)npaths)],
+            1 + random_below(NCODES), (int32_t)npaths);
+        npaths++;
+        if (random_below(2)) {
+            _PyTraceMalloc_FreePath(&tree, away);
+        }
+    }
+    _PyTraceMalloc_Reindex(&tree);
+    contexts[ncontexts++] = CONTEXT_UNKNOWN;
+    while (ncontexts < NCONTEXTS) {
+        uint32_t unit = random_below(4);
+        contexts[ncontexts] = _PyTraceMalloc_AddContext(
+            &tree, paths[random_below(NPATHS)], 1 + random_below(NCODES),
+            unit == 3 ? MAX_UNIT : unit, 1 + (int32_t)ncontexts);
+        ncontexts++;
+    }
+    struct cell_row *rows[3];
+    for (unsigned i = 0; i < 3; i++) {
+        rows[i] = row_at(&cells, _PyTraceMalloc_AddRow(&cells, 4096, 4 + i,
+                                                       150));
+    }
+    for (int i = 0; i < 500; i++) {
+        if (random_below(4) == 0) {
+            block_add(random_below(2), context_random(), random_below(5));
+        }
+        else {
+            cell_add(rows[random_below(3)], context_random(),
+                     random_below(3));
+        }
+    }
+    /* Some that hold nothing now. */
+    for (int i = 0; i < 20; i++) {
+        struct context *context = context_at(&tree, context_random());
+        count_alloc(&bytes, context, 7);
+        count_free(&bytes, context, 7);
+    }
+}
+
+
+static int
+picture_take(struct picture *picture, int rows)
+{
+    struct picture_source from = {
+        .sources = &sources,
+        .tree = &tree,
+        .bytes = &bytes,
+        .rows = rows,
+        .cells = &cells,
+        .cell_unit = UNIT,
+        .tables = {&tables[0], &tables[1]},
+    };
+    if (_PyTraceMalloc_TakePicture(picture, &from) < 0) {
+        return -1;
+    }
+    return _PyTraceMalloc_FinishPicture(picture);
+}
+
+
+static void
+check_name(const struct picture *picture, uint32_t number, file_id id)
+{
+    CHECK(number < picture->nnames);
+    const struct source_file *name = picture->names[number];
+    if (id == FILE_NONE) {
+        CHECK(name == NULL);
+        return;
+    }
+    const struct source_file *original = sources.names->files[id];
+    CHECK_EQUAL(name->length, original->length);
+    CHECK_EQUAL(name->kind, original->kind);
+    CHECK(memcmp(name->text, original->text,
+                 name->length * name->kind) == 0);
+}
+
+
+/* A path, and all above it; the number of its thread. */
+static uint32_t
+check_path(const struct picture *picture, uint32_t number, path_id id)
+{
+    while (!path_is_root(&tree, id)) {
+        const struct path *path = path_at(&tree, id);
+        const struct source_code *code = source_at(&sources, path->code);
+        CHECK(0 < number && number < picture->npaths);
+        CHECK(picture->path_parent[number] < number);
+        check_name(picture, picture->path_file[number], code->file);
+        check_name(picture, picture->path_function[number], code->function);
+        CHECK_EQUAL(picture->path_line[number], path->line);
+        number = picture->path_parent[number];
+        id = path->parent;
+    }
+    CHECK_EQUAL(number, 0);
+    return (uint32_t)path_at(&tree, id)->line;
+}
+
+
+static void
+check_context(const struct picture *picture, size_t number, context_id id)
+{
+    const struct context *context = context_at(&tree, id);
+    const struct source_code *code = source_at(&sources, context->code);
+    uint32_t root = check_path(picture, picture->context_path[number],
+                               context->path);
+    uint32_t thread = picture->context_thread[number]
+                      - (uint32_t)picture->nnames;
+    CHECK(thread < picture->nthreads);
+    CHECK_EQUAL(picture->threads[thread], root);
+    check_name(picture, picture->context_file[number], code->file);
+    if (code->function == FILE_NONE) {
+        CHECK_EQUAL(picture->context_function[number], 0);
+    }
+    else {
+        check_name(picture, picture->context_function[number],
+                   code->function);
+    }
+    CHECK_EQUAL(picture->context_line[number], context->line);
+    CHECK_EQUAL(picture->context_domain[number], 0);
+    uint32_t depth = context_depth(&tree, context);
+    CHECK_EQUAL(picture->context_depth[number], depth ? depth : 1);
+    CHECK_EQUAL(picture->context_allocated_blocks[number],
+                context->allocated_blocks);
+    CHECK_EQUAL(picture->context_allocated_bytes[number],
+                context->allocated_bytes);
+    CHECK_EQUAL(picture->context_freed_blocks[number], context->freed_blocks);
+    CHECK_EQUAL(picture->context_freed_bytes[number], context->freed_bytes);
+    uint64_t peak_blocks, peak_bytes;
+    context_peak(context, &bytes, &peak_blocks, &peak_bytes);
+    CHECK_EQUAL(picture->context_peak_blocks[number], peak_blocks);
+    CHECK_EQUAL(picture->context_peak_bytes[number], peak_bytes);
+
+    uint32_t unit = context->site & MAX_UNIT;
+    struct location location = {-1, -1, -1};
+    if (unit < 3 && context->code != CODE_NONE) {
+        location = expected[unit];
+    }
+    CHECK(picture->context_end_line[number]
+          == (location.lines < 0 ? -1 : context->line + location.lines));
+    CHECK(picture->context_column[number] == location.column);
+    CHECK(picture->context_end_column[number] == location.end_column);
+}
+
+
+/* Contexts come in the order of their ids; those without blocks do not. */
+static void
+check_contexts(const struct picture *picture, uint32_t *numbers)
+{
+    size_t n = 0;
+    for (context_id id = CONTEXT_UNKNOWN; id < tree.contexts.used; id++) {
+        if (context_at(&tree, id)->allocated_blocks != 0) {
+            CHECK(n < picture->ncontexts);
+            check_context(picture, n, id);
+            numbers[id] = (uint32_t)n++;
+        }
+    }
+    CHECK_EQUAL(n, picture->ncontexts);
+}
+
+
+static void
+check_rows(const struct picture *picture, const uint32_t *numbers)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < picture->nrows; i++) {
+        if (i > 0) {
+            CHECK(picture->row_context[i - 1] < picture->row_context[i]
+                  || (picture->row_context[i - 1] == picture->row_context[i]
+                      && picture->row_size[i - 1] < picture->row_size[i]));
+        }
+        uint64_t count = 0;
+        for (size_t b = 0; b < nblocks; b++) {
+            count += numbers[blocks[b].context] == picture->row_context[i]
+                     && blocks[b].size == picture->row_size[i];
+        }
+        CHECK(count > 0);
+        CHECK_EQUAL(picture->row_count[i], count);
+        sum += count;
+    }
+    CHECK_EQUAL(sum, nblocks);
+}
+
+
+static void
+test_random_worlds(void)
+{
+    for (int round = 0; round < (test_options.quick ? 10 : 100); round++) {
+        uint32_t numbers[NCONTEXTS + 2] = {0};
+        struct picture picture;
+        world_random();
+        CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+        size_t before = test_live_blocks();
+        CHECK_EQUAL(picture_take(&picture, 1), 0);
+        check_contexts(&picture, numbers);
+        check_rows(&picture, numbers);
+        CHECK(picture.draft == NULL);
+        _PyTraceMalloc_FreePicture(&picture);
+        CHECK_EQUAL(test_live_blocks(), before);
+        end();
+    }
+}
+
+
+static void
+test_only_what_is_needed(void)
+{
+    begin();
+    path_id root = _PyTraceMalloc_AddRoot(&tree, 2);
+    path_id path = _PyTraceMalloc_AddPath(&tree, root, 1, 10);
+    CHECK(_PyTraceMalloc_AddPath(&tree, path, 2, 11) != PATH_NONE);
+    CHECK(_PyTraceMalloc_AddContext(&tree, path, 1, 0, 12) != CONTEXT_NONE);
+    block_add(0, _PyTraceMalloc_AddContext(&tree, path, 3, 1, 13), 100);
+    struct picture picture;
+    CHECK_EQUAL(picture_take(&picture, 1), 0);
+    CHECK_EQUAL(picture.npaths, 2);
+    CHECK_EQUAL(picture.ncontexts, 1);
+    CHECK_EQUAL(picture.nrows, 1);
+    CHECK_EQUAL(picture.nthreads, 1);
+    CHECK_EQUAL(picture.threads[0], 2);
+    /* The empty one, b.py, C.g and f. */
+    CHECK_EQUAL(picture.nnames, 4);
+    CHECK(picture.names[0] == NULL);
+    CHECK_EQUAL(picture.context_thread[0], 4);
+    CHECK_EQUAL(picture.context_end_line[0], 15);
+    _PyTraceMalloc_FreePicture(&picture);
+    end();
+}
+
+
+static void
+test_nothing_traced(void)
+{
+    begin();
+    struct picture picture;
+    CHECK_EQUAL(picture_take(&picture, 1), 0);
+    CHECK_EQUAL(picture.npaths, 1);
+    CHECK_EQUAL(picture.ncontexts, 0);
+    CHECK_EQUAL(picture.nrows, 0);
+    CHECK_EQUAL(picture.nnames, 1);
+    CHECK(picture.row_size != NULL);
+    _PyTraceMalloc_FreePicture(&picture);
+    end();
+}
+
+
+static void
+test_without_rows(void)
+{
+    uint32_t numbers[NCONTEXTS + 2];
+    struct picture picture;
+    world_random();
+    CHECK_EQUAL(picture_take(&picture, 0), 0);
+    check_contexts(&picture, numbers);
+    CHECK_EQUAL(picture.nrows, 0);
+    CHECK(picture.row_context == NULL && picture.row_size == NULL
+          && picture.row_count == NULL);
+    _PyTraceMalloc_FreePicture(&picture);
+    end();
+}
+
+
+/* The table of rows grows, and sizes of one context are many. */
+static void
+test_many_sizes(void)
+{
+    begin();
+    context_id id = _PyTraceMalloc_AddContext(&tree, PATH_ROOT, 1, 0, 12);
+    for (uint64_t size = 0; size < NBLOCKS; size++) {
+        block_add(1, id, size << 40 | 7);
+    }
+    struct picture picture;
+    CHECK_EQUAL(picture_take(&picture, 1), 0);
+    CHECK_EQUAL(picture.nrows, NBLOCKS);
+    for (uint64_t size = 0; size < NBLOCKS; size++) {
+        CHECK_EQUAL(picture.row_size[size], size << 40 | 7);
+        CHECK_EQUAL(picture.row_count[size], 1);
+    }
+    _PyTraceMalloc_FreePicture(&picture);
+    end();
+}
+
+
+static void
+test_outlives_the_store(void)
+{
+    struct picture picture;
+    begin();
+    block_add(0, _PyTraceMalloc_AddContext(&tree, PATH_ROOT, 1, 1, 12), 100);
+    CHECK_EQUAL(picture_take(&picture, 1), 0);
+    _PyTraceMalloc_FiniBlocks(&tables[0]);
+    _PyTraceMalloc_FiniBlocks(&tables[1]);
+    _PyTraceMalloc_FiniContexts(&tree);
+    _PyTraceMalloc_FiniSources(&sources);
+    const struct source_file *name = picture.names[picture.context_file[0]];
+    CHECK(name->length == 4 && memcmp(name->text, "b.py", 4) == 0);
+    CHECK_EQUAL(picture.row_size[0], 100);
+    _PyTraceMalloc_FreePicture(&picture);
+    CHECK_EQUAL(test_live_blocks(), 0);
+}
+
+
+static void
+test_without_memory(void)
+{
+    world_random();
+    size_t before = test_live_blocks();
+    size_t failed = 0;
+    for (;; failed++) {
+        struct picture picture;
+        test_fail_after(failed, 0);
+        int result = picture_take(&picture, 1);
+        size_t failures = test_failures();
+        test_fail_never();
+        if (result == 0) {
+            CHECK(failures == failed);
+            _PyTraceMalloc_FreePicture(&picture);
+            break;
+        }
+        CHECK_EQUAL(test_live_blocks(), before);
+    }
+    /* Each column, and more. */
+    CHECK(failed > 23);
+    end();
+}
+
+
+const struct test picture_tests[] = {
+    {"columns against a plain search", test_random_worlds},
+    {"only what is needed is copied", test_only_what_is_needed},
+    {"a picture of nothing", test_nothing_traced},
+    {"a picture without rows", test_without_rows},
+    {"many sizes in one context", test_many_sizes},
+    {"a picture outlives the store", test_outlives_the_store},
+    {"without memory nothing is left behind", test_without_memory},
+    {NULL, NULL},
+};
