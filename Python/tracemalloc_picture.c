@@ -35,8 +35,16 @@ struct picture_row {
 struct picture_code {
     size_t locations;           /* where it begins in draft->locations */
     uint32_t nlocations;
-    uint32_t first;             /* context of this code + 1; chain by `next` */
-    uint32_t nunits;            /* those that contexts name */
+    uint32_t first;             /* site of this code + 1; chain by `next` */
+    uint32_t nunits;            /* up to the last one that a site has */
+};
+
+/* An instruction of contexts: they are many more than these. */
+struct picture_site {
+    uint32_t code;              /* its number */
+    uint32_t unit;
+    uint32_t next;              /* of the same code: number + 1, or 0 */
+    struct location location;
 };
 
 /* What is needed only until the picture is finished. */
@@ -55,8 +63,12 @@ struct picture_draft {
     struct picture_code *codes;
     size_t ncodes;
     unsigned char *locations;
-    uint32_t *units;            /* by number of the context */
-    uint32_t *next;             /* of the same code: number + 1, or 0 */
+    uint32_t *context_sites;    /* by number of the context */
+    struct picture_site *sites;
+    size_t nsites;
+    uint32_t *site_slots;       /* open addressing on (code, unit): number + 1,
+                                   or 0; always room for half as many sites */
+    size_t site_mask;
 
     size_t nlive;               /* contexts with live blocks */
     struct picture_row *slots;  /* open addressing on (context, size) */
@@ -83,8 +95,9 @@ draft_free(struct picture_draft *draft)
     free(draft->thread_numbers);
     free(draft->codes);
     free(draft->locations);
-    free(draft->units);
-    free(draft->next);
+    free(draft->context_sites);
+    free(draft->sites);
+    free(draft->site_slots);
     free(draft->slots);
     free(draft);
 }
@@ -332,25 +345,81 @@ context_copy(struct picture *picture, size_t number,
     picture->context_freed_bytes[number] = context->freed_bytes;
     context_peak(context, from->bytes, &picture->context_peak_blocks[number],
                  &picture->context_peak_bytes[number]);
-    draft->units[number] = context->site & MAX_UNIT;
     return thread_number(picture, root, &picture->context_thread[number]);
 }
 
 
-/* Enter a context in the chain of its code object. */
-static void
-context_chain(struct picture_draft *draft, size_t number, code_id id)
+static uint32_t *
+site_slot(const struct picture_draft *draft, uint32_t code, uint32_t unit)
+{
+    uint64_t key = (uint64_t)code << 32 | unit;
+    size_t at = (size_t)(key * 0x9e3779b97f4a7c15u >> 32) & draft->site_mask;
+    for (;; at = (at + 1) & draft->site_mask) {
+        uint32_t number = draft->site_slots[at];
+        if (number == 0 || (draft->sites[number - 1].code == code
+                            && draft->sites[number - 1].unit == unit))
+        {
+            return &draft->site_slots[at];
+        }
+    }
+}
+
+
+/* Twice the room for sites. */
+static int
+sites_grow(struct picture_draft *draft)
+{
+    size_t nslots = draft->site_slots ? 2 * (draft->site_mask + 1) : 64;
+    uint32_t *slots = numbers_new(nslots);
+    struct picture_site *sites = realloc(draft->sites,
+                                         nslots / 2 * sizeof(sites[0]));
+    if (sites != NULL) {
+        draft->sites = sites;
+    }
+    if (slots == NULL || sites == NULL) {
+        free(slots);
+        return -1;
+    }
+    free(draft->site_slots);
+    draft->site_slots = slots;
+    draft->site_mask = nslots - 1;
+    for (size_t i = 0; i < draft->nsites; i++) {
+        *site_slot(draft, sites[i].code, sites[i].unit) = (uint32_t)i + 1;
+    }
+    return 0;
+}
+
+
+/* The number of an instruction: 0, or -1 when out of memory. */
+static int
+site_number(struct picture_draft *draft, code_id id, uint32_t unit,
+            uint32_t *number)
 {
     if (draft->code_numbers[id] == 0) {
         draft->code_numbers[id] = (uint32_t)++draft->ncodes;
     }
-    struct picture_code *code = &draft->codes[draft->code_numbers[id] - 1];
-    draft->next[number] = code->first;
-    code->first = (uint32_t)number + 1;
-    uint32_t unit = draft->units[number];
-    if (unit != MAX_UNIT && unit >= code->nunits) {
-        code->nunits = unit + 1;
+    uint32_t code = draft->code_numbers[id] - 1;
+    if (draft->nsites == (draft->site_mask + 1) / 2
+        && sites_grow(draft) < 0)
+    {
+        return -1;
     }
+    uint32_t *slot = site_slot(draft, code, unit);
+    if (*slot == 0) {
+        struct picture_code *owner = &draft->codes[code];
+        draft->sites[draft->nsites++] = (struct picture_site){
+            .code = code,
+            .unit = unit,
+            .next = owner->first,
+            .location = {-1, -1, -1},
+        };
+        *slot = owner->first = (uint32_t)draft->nsites;
+        if (unit != MAX_UNIT && unit >= owner->nunits) {
+            owner->nunits = unit + 1;
+        }
+    }
+    *number = *slot - 1;
+    return 0;
 }
 
 
@@ -360,23 +429,24 @@ contexts_copy(struct picture *picture)
     struct picture_draft *draft = picture->draft;
     const struct picture_source *from = draft->from;
     size_t n = picture->ncontexts;
-    draft->units = numbers_new(n);
-    draft->next = numbers_new(n);
+    draft->context_sites = numbers_new(n);
     draft->codes = calloc(n < from->sources->used ? n + 1
                                                   : from->sources->used,
                           sizeof(draft->codes[0]));
-    if (draft->units == NULL || draft->next == NULL || draft->codes == NULL
-        || contexts_alloc(picture, n) < 0)
+    if (draft->context_sites == NULL || draft->codes == NULL
+        || sites_grow(draft) < 0 || contexts_alloc(picture, n) < 0)
     {
         return -1;
     }
     for (size_t number = 0; number < n; number++) {
         const struct context *context = context_at(from->tree,
                                                    draft->contexts[number]);
-        if (context_copy(picture, number, context) < 0) {
+        if (context_copy(picture, number, context) < 0
+            || site_number(draft, context->code, context->site & MAX_UNIT,
+                           &draft->context_sites[number]) < 0)
+        {
             return -1;
         }
-        context_chain(draft, number, context->code);
     }
     return 0;
 }
@@ -704,10 +774,10 @@ rows_finish(struct picture *picture)
 }
 
 
+/* Read the location tables that were copied, for all sites. */
 static int
-locations_finish(struct picture *picture)
+sites_locate(struct picture_draft *draft)
 {
-    struct picture_draft *draft = picture->draft;
     size_t most = 1;
     for (size_t i = 0; i < draft->ncodes; i++) {
         if (draft->codes[i].nunits > most) {
@@ -722,18 +792,34 @@ locations_finish(struct picture *picture)
         const struct picture_code *code = &draft->codes[i];
         _PyTraceMalloc_ReadLocations(draft->locations + code->locations,
                                      code->nlocations, units, code->nunits);
-        for (uint32_t at = code->first; at != 0; at = draft->next[at - 1]) {
-            struct location location = {-1, -1, -1};
-            if (draft->units[at - 1] != MAX_UNIT) {
-                location = units[draft->units[at - 1]];
+        struct picture_site *site;
+        for (uint32_t at = code->first; at != 0; at = site->next) {
+            site = &draft->sites[at - 1];
+            if (site->unit != MAX_UNIT) {
+                site->location = units[site->unit];
             }
-            picture->context_end_line[at - 1] = location.lines < 0 ? -1
-                : picture->context_line[at - 1] + location.lines;
-            picture->context_column[at - 1] = location.column;
-            picture->context_end_column[at - 1] = location.end_column;
         }
     }
     free(units);
+    return 0;
+}
+
+
+static int
+locations_finish(struct picture *picture)
+{
+    struct picture_draft *draft = picture->draft;
+    if (sites_locate(draft) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < picture->ncontexts; i++) {
+        const struct location *location =
+            &draft->sites[draft->context_sites[i]].location;
+        picture->context_end_line[i] = location->lines < 0 ? -1
+            : picture->context_line[i] + location->lines;
+        picture->context_column[i] = location->column;
+        picture->context_end_column[i] = location->end_column;
+    }
     return 0;
 }
 

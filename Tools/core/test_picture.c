@@ -158,7 +158,7 @@ world_random(void)
     _PyTraceMalloc_Reindex(&tree);
     contexts[ncontexts++] = CONTEXT_UNKNOWN;
     while (ncontexts < NCONTEXTS) {
-        uint32_t unit = random_below(4);
+        uint32_t unit = random_below(random_below(2) ? 4 : 60);
         contexts[ncontexts] = _PyTraceMalloc_AddContext(
             &tree, paths[random_below(NPATHS)], 1 + random_below(NCODES),
             unit == 3 ? MAX_UNIT : unit, 1 + (int32_t)ncontexts);
