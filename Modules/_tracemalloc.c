@@ -67,6 +67,9 @@ atfork_child(void)
     /* Threads that waited for the locks do not exist here. */
     _PyMutex_at_fork_reinit(&S->store_lock);
     _PyMutex_at_fork_reinit(&S->control_lock);
+#ifdef Py_TRACEMALLOC_VERIFY
+    _PyTraceMalloc_ForkVerify();
+#endif
 }
 
 
@@ -179,6 +182,9 @@ _PyTraceMalloc_Init(void)
     if (atfork_register() < 0) {
         return _PyStatus_NO_MEMORY();
     }
+#ifdef Py_TRACEMALLOC_VERIFY
+    _PyTraceMalloc_BeginVerify();
+#endif
     _PyRuntime.tracemalloc.ready = 1;
     return _PyStatus_OK();
 }
@@ -887,6 +893,22 @@ module_check(PyObject *self, PyObject *unused)
 }
 
 
+#ifdef Py_TRACEMALLOC_VERIFY
+
+PyDoc_STRVAR(get_verified_doc,
+"_get_verified($module, /)\n--\n\n"
+"How many captures this process has compared with the whole stack.  The\n"
+"first one that differs ends it.");
+
+static PyObject *
+module_get_verified(PyObject *self, PyObject *unused)
+{
+    return PyLong_FromUnsignedLongLong(_PyTraceMalloc_CountVerified());
+}
+
+#endif
+
+
 static PyMethodDef module_methods[] = {
     {"start", _PyCFunction_CAST(module_start), METH_FASTCALL, start_doc},
     {"stop", module_stop, METH_NOARGS, stop_doc},
@@ -908,6 +930,9 @@ static PyMethodDef module_methods[] = {
     {"_get_dropped", module_get_dropped, METH_NOARGS, get_dropped_doc},
     {"_get_counts", module_get_counts, METH_NOARGS, get_counts_doc},
     {"_check", module_check, METH_NOARGS, check_doc},
+#ifdef Py_TRACEMALLOC_VERIFY
+    {"_get_verified", module_get_verified, METH_NOARGS, get_verified_doc},
+#endif
     {NULL, NULL, 0, NULL},
 };
 

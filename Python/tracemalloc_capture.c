@@ -466,66 +466,6 @@ cache_find(struct _PyTraceMalloc_ThreadCache *cache,
 }
 
 
-#ifdef Py_TRACEMALLOC_VERIFY
-
-void
-_PyTraceMalloc_VerifyCapture(PyThreadState *tstate,
-                             const struct place *place)
-{
-    static uint64_t captures;
-    captures++;
-    const struct context_tree *tree = &S->contexts;
-    const struct context *context = place->context;
-    path_id path = context->path, root = PATH_ROOT;
-    _PyInterpreterFrame *frame = _PyThreadState_GetFrame(tstate);
-    if (frame != NULL) {
-        /* The thread's own, for a thread with frames has a cache. */
-        root = ((_PyThreadStateImpl *)tstate)->tracemalloc_cache->path->path;
-    }
-    int first = 1, wrong = 0;
-    for (; frame != NULL && !wrong; first = 0) {
-        PyCodeObject *co = _PyFrame_GetCode(frame);
-        int line = Py_MAX(PyUnstable_InterpreterFrame_GetLine(frame), 0);
-        code_id code = first ? context->code
-                       : path != root ? path_at(tree, path)->code
-                       : CODE_NONE;
-        int found = first ? context->line
-                    : path != root ? path_at(tree, path)->line : -1;
-        wrong = code == CODE_NONE || source_at(&S->sources, code)->owner != co
-                || found != line;
-        if (!first && path != root) {
-            path = path_at(tree, path)->parent;
-        }
-        frame = _PyFrame_GetFirstComplete(frame->previous);
-    }
-    if (wrong || path != root) {
-        fprintf(stderr, "tracemalloc: capture %llu is wrong\n",
-                (unsigned long long)captures);
-        fprintf(stderr, "  frames of the thread, newest first:\n");
-        for (frame = _PyThreadState_GetFrame(tstate); frame != NULL;
-             frame = _PyFrame_GetFirstComplete(frame->previous))
-        {
-            PyCodeObject *co = _PyFrame_GetCode(frame);
-            fprintf(stderr, "    code %u line %d owner %d marked %d %p\n",
-                    co->_co_tracemalloc_id,
-                    PyUnstable_InterpreterFrame_GetLine(frame), frame->owner,
-                    frame->traced, (void *)frame);
-        }
-        fprintf(stderr, "  context, newest first:\n    code %u line %d\n",
-                context->code, context->line);
-        for (path = context->path; !path_is_root(tree, path);
-             path = path_at(tree, path)->parent)
-        {
-            fprintf(stderr, "    code %u line %d\n", path_at(tree, path)->code,
-                    path_at(tree, path)->line);
-        }
-        abort();
-    }
-}
-
-#endif
-
-
 /* Frames that are not in the cache, newest first, in memory that the caller
    has, or, if there are more, in the cache's. */
 #ifdef Py_TRACEMALLOC_STRESS

@@ -26,9 +26,17 @@ extern const struct place *_PyTraceMalloc_CaptureSlow(PyThreadState *tstate,
                                                       enum access access);
 
 #ifdef Py_TRACEMALLOC_VERIFY
-/* Walk the whole stack and compare; abort if the entry is wrong. */
+/* Python/tracemalloc_verify.c: walk the whole stack and compare; abort if the
+   entry is wrong. */
 extern void _PyTraceMalloc_VerifyCapture(PyThreadState *tstate,
                                          const struct place *place);
+
+/* The runtime begins; the child of a fork does. */
+extern void _PyTraceMalloc_BeginVerify(void);
+extern void _PyTraceMalloc_ForkVerify(void);
+
+/* Captures that this process has compared. */
+extern uint64_t _PyTraceMalloc_CountVerified(void);
 #endif
 
 /* Forget all call sites met before; needs access. */

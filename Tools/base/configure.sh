@@ -3,8 +3,9 @@
 #
 #   configure.sh BUILD NAME SOURCE
 #
-# NAME (fork, stock, or one of them after "pgo-") is the object folder below
-# BUILD, SOURCE the sources relative to it.  BUILD/arguments holds what our
+# NAME (fork, verify, stock, or fork or stock after "pgo-") is the object
+# folder below BUILD, SOURCE the sources relative to it; verify is the fork as
+# --enable-tracemalloc-verify makes it.  BUILD/arguments holds what our
 # configure was given, and BUILD/fork-flags what the compiler gets for the fork
 # alone; "pgo-" adds the options of optimised builds, and PROFILE_TASK of the
 # environment if there is one.  Runs again only when these (but PROFILE_TASK,
@@ -24,7 +25,16 @@ for file in arguments fork-flags; do
     [ -f "$build/$file" ] || die "$build/$file is missing; run ./config.status"
 done
 flags=
-[ "${name#pgo-}" != fork ] || flags=$(cat "$build/fork-flags")
+case $name in
+    fork | pgo-fork) flags=$(cat "$build/fork-flags") ;;
+    verify)
+        flags=$(cat "$build/fork-flags")
+        case $flags in
+            *-DPy_TRACEMALLOC_VERIFY*) ;;
+            *) flags="$flags -DPy_TRACEMALLOC_VERIFY" ;;
+        esac
+        ;;
+esac
 optimised=
 [ "${name#pgo-}" = "$name" ] || optimised="'--enable-optimizations' '--with-lto'"
 want=$(

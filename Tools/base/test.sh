@@ -1,5 +1,6 @@
 #!/bin/sh
-# Run the driver's tests, then the fork's; end with one line for both.
+# Run the tests of the driver, the benchmarks, the core and the fork; end with
+# one line for all.
 #
 #   test.sh ROOT BUILD JOBS
 
@@ -12,7 +13,8 @@ jobs=$3
 passed=0
 failed=0
 
-dry_run test "$root/Tools/base/test/run, $root/Tools/test/run" && exit 0
+dry_run test "$root/Tools/base/test/run, Tools/bench/test_bench.py, Tools/core/run and Tools/test/run" &&
+    exit 0
 mkdir -p "$build/log"
 
 own_locale
@@ -51,8 +53,12 @@ count() {
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
 count "The driver" test-driver "$root/Tools/base/test/run"
+count "The benchmarks' arithmetic" test-bench \
+    "$build/stock/python" -s -B "$root/Tools/bench/test_bench.py"
+count "The core, without Python" test-core "$root/Tools/core/run" --build "$build/core"
 count "The fork" test-fork "$root/Tools/test/run" --fork "$build/fork/python" \
-    --stock "$build/stock/python" --source "$root" --jobs "$jobs" --report "$build/log/test.json"
+    --stock "$build/stock/python" --source "$root" --jobs "$jobs" --report "$build/log/test.json" \
+    --packages "$build/packages"
 
 echo
 echo "$passed passed, $failed failed"

@@ -23,6 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))           # the runner is started with -I
 
 import known                            # noqa: E402
+import packages                         # noqa: E402
 import results                          # noqa: E402
 
 DEFAULT_TIMEOUT = 1200.0                # seconds; regrtest dumps stacks after it
@@ -368,6 +369,9 @@ def parse(arguments):
     parser.add_argument("--only", nargs="+", metavar="NAME", help="run these modules only")
     parser.add_argument("--quick", action="store_true",
                         help="trace only the modules that contract.txt marks as quick")
+    parser.add_argument("--packages", type=pathlib.Path, metavar="DIR",
+                        help="install the packages that some checks need there, below DIR"
+                        " (default: leave those checks out)")
     parser.add_argument("--contract", type=pathlib.Path, default=HERE / "contract.txt",
                         help=argparse.SUPPRESS)
     parser.add_argument("--known", type=pathlib.Path, default=HERE / "known-failures.txt",
@@ -414,6 +418,13 @@ def run(options, account, logs):
         (logs / name).mkdir(parents=True, exist_ok=True)
     fork = Regrtest(options.fork, logs / "fork", environment, options.timeout)
     stock = Regrtest(options.stock, logs / "stock", environment, options.timeout)
+    if options.packages and not options.only:
+        cases = packages.check_greenlet(options.fork, options.packages.absolute() / "greenlet",
+                                        environment)
+        account.say(f"greenlets: {account.add('greenlet', cases)}")
+        for case in cases:
+            if case.outcome == results.SKIPPED:
+                account.say(f"  skipped: {case.detail}")
     run_jobs(jobs, fork, stock, entries, options.jobs, account)
 
 

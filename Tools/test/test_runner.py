@@ -14,6 +14,7 @@ import unittest
 from unittest import mock
 
 import known
+import packages
 import regrtest_compare
 import results
 import runner
@@ -424,6 +425,78 @@ class RunTests(unittest.TestCase):
         self.assertEqual([case.outcome for case in outcome.cases], ["error"])
         with self.assertRaises(ProcessLookupError):
             os.kill(int((self.folder / "fork/pid.txt").read_text()), 0)
+
+
+SHELL = """#!/bin/sh
+echo "$*" >>"${0%%/*}/said"
+case $* in
+    *"import greenlet") %s ;;
+    *"-m venv"*) %s ;;
+    *"-m pip"*) %s ;;
+    *greenlet_check.py) %s ;;
+esac
+"""
+
+
+class PackageTests(unittest.TestCase):
+    """Checks with a package, by shells that pretend to be interpreters."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = pathlib.Path(scratch.name)
+
+    def check(self, have="exit 0", venv="exit 0", pip="exit 0", run="exit 0"):
+        self.python = self.folder / "python"
+        self.python.write_text(SHELL % (have, venv, pip, run))
+        self.python.chmod(0o755)
+        return packages.check_greenlet(self.python, self.folder / "env", dict(os.environ))
+
+    def said(self):
+        return (self.folder / "said").read_text()
+
+    def test_what_the_check_prints_is_counted(self):
+        cases = self.check(run="echo 'one: 5 blocks, 0 wrong'; echo 'two: 7 blocks, 0 wrong'")
+        self.assertEqual([(case.id, case.outcome) for case in cases],
+                         [("greenlet: one", "passed"), ("greenlet: two", "passed")])
+        self.assertNotIn("venv", self.said())
+
+    def test_wrong_tracebacks_and_no_blocks_fail(self):
+        cases = self.check(run="echo 'one: 5 blocks, 1 wrong'; echo 'two: 0 blocks, 0 wrong';"
+                               " exit 1")
+        self.assertEqual([case.outcome for case in cases], ["failed", "failed"])
+
+    def test_a_check_that_stops_fails(self):
+        cases = self.check(run="echo 'one: 5 blocks, 0 wrong'; echo crashed; exit 139")
+        self.assertEqual([case.outcome for case in cases], ["passed", "error"])
+        self.assertIn("status 139\none: 5 blocks, 0 wrong\ncrashed", cases[1].detail)
+        self.assertEqual([case.outcome for case in self.check()], ["error"])
+
+    def test_it_is_installed_where_it_is_missing(self):
+        ready = self.folder / "ready"
+        ready.write_text(SHELL % ("exit 0", "exit 1", "exit 0",
+                                  "echo 'one: 5 blocks, 0 wrong'"))
+        ready.chmod(0o755)
+        make = (f'mkdir -p "{self.folder}/env/bin";'
+                f' cp -p "{ready}" "{self.folder}/env/bin/python"')
+        cases = self.check(have="exit 1", venv=make, run="exit 1")
+        self.assertEqual([case.outcome for case in cases], ["passed"])
+        inside = (self.folder / "env/bin/said").read_text().splitlines()
+        self.assertIn("-m pip install", inside[0])
+        self.assertTrue(inside[1].endswith("greenlet_check.py"))
+        # The second time it is there.
+        self.assertEqual([case.outcome for case in self.check(
+            have="exit 1", venv="exit 1", run="exit 1")], ["passed"])
+        self.assertEqual((self.folder / "env/bin/said").read_text().count("-m pip"), 1)
+
+    def test_without_network_it_is_skipped_with_the_reason(self):
+        make = (f'mkdir -p "{self.folder}/env/bin";'
+                f' cp "$0" "{self.folder}/env/bin/python"')
+        cases = self.check(have="exit 1", venv=make, pip="echo retrying; echo no route; exit 1")
+        self.assertEqual(cases, [results.Case(
+            "greenlet", "skipped", "greenlet cannot be installed: no route")])
+        cases = self.check(have="exit 1", venv="echo no ensurepip; exit 1")
+        self.assertIn("no ensurepip", cases[0].detail)
 
 
 class CompareTests(unittest.TestCase):

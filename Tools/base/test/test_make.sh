@@ -267,7 +267,7 @@ test_clean_and_distclean() {
 test_help_names_every_target() {
     configured_fork -q
     runs make help
-    for target in install altinstall test regrtest bench bench-pyperformance bench-pgo \
+    for target in install altinstall test regrtest verify bench bench-pyperformance bench-pgo \
         callgrind plateau stock pgo-fork patch fetch lay check-base refresh-patches \
         refresh-overrides configure clean distclean; do
         says "make $target "
@@ -284,19 +284,27 @@ test_make_checks_the_base() {
     runs make check-base
 }
 
+# Programs in place of all that make test runs; each has one test.
+make_tests() {
+    mkdir -p Tools/base/test Tools/test Tools/core
+    for program in Tools/base/test/run Tools/test/run Tools/core/run build/stock/python; do
+        printf '#!/bin/sh\necho "1 passed, 0 failed"\n' >$program
+        chmod +x $program
+    done
+}
+
 test_make_test_adds_up_and_ends_with_one_line() {
     configured_fork -q
     runs make all stock
-    mkdir -p Tools/base/test Tools/test
+    make_tests
     printf '#!/bin/sh\necho "3 passed, 0 failed"\n' >Tools/base/test/run
     cat >Tools/test/run <<'END'
 #!/bin/sh
 for argument; do echo "<$argument>"; done
 echo "39 passed, 0 failed"
 END
-    chmod +x Tools/base/test/run Tools/test/run
     runs make test
-    same "$(tail -n 1 "$T/said")" "42 passed, 0 failed"
+    same "$(tail -n 1 "$T/said")" "44 passed, 0 failed"
     same "$(grep -c ' passed, ' "$T/said")" 1
     says "<$R/build/fork/python>"
     says "<$R/build/stock/python>"
@@ -304,25 +312,24 @@ END
 
     printf '#!/bin/sh\necho "3 passed, 2 failed"\nexit 1\n' >Tools/base/test/run
     refuses Tools/base/test.sh "$R" "$R/build" 1
-    same "$(tail -n 1 "$T/said")" "42 passed, 2 failed"
+    same "$(tail -n 1 "$T/said")" "44 passed, 2 failed"
 
     printf '#!/bin/sh\necho "some"\nexit 0\n' >Tools/base/test/run
     refuses Tools/base/test.sh "$R" "$R/build" 1
     says "stopped with status 0 before it was done"
-    same "$(tail -n 1 "$T/said")" "39 passed, 1 failed"
+    same "$(tail -n 1 "$T/said")" "41 passed, 1 failed"
 
     printf '#!/bin/sh\necho "3 passed, 0 failed"\nexit 5\n' >Tools/base/test/run
     refuses Tools/base/test.sh "$R" "$R/build" 1
-    same "$(tail -n 1 "$T/said")" "42 passed, 1 failed"
+    same "$(tail -n 1 "$T/said")" "44 passed, 1 failed"
 }
 
 test_the_tests_run_in_the_callers_locale() {
     configured_fork -q
     runs make all stock
-    mkdir -p Tools/base/test Tools/test
+    make_tests
     printf '#!/bin/sh\necho "locale ${LC_ALL-none}"\necho "1 passed, 0 failed"\n' >Tools/test/run
     cp Tools/test/run Tools/base/test/run
-    chmod +x Tools/base/test/run Tools/test/run
     LC_ALL=en_US.UTF-8 runs make test
     says "locale en_US.UTF-8"
     (unset LC_ALL && make test) >"$T/said"
@@ -337,6 +344,45 @@ test_regrtest_traces_and_passes_its_options_on() {
     runs make regrtest TESTOPTS='-v test_json'
     says "python -X tracemalloc=25 -m test -j"
     says " -v test_json"
+}
+
+# A Python that says what it is asked, and counts as the tracer does.
+verifying_python() {
+    cat >build/verify/python <<END
+#!/bin/sh
+case \$1 in -c) shift 3 ;; esac
+echo "python \$*"
+printf '\\$1\\0\\0\\0\\0\\0\\0\\0\\$2\\0\\0\\0\\0\\0\\0\\0\\3\\0\\0\\0\\0\\0\\0\\0' >"\$TRACEMALLOC_VERIFY_FILE"
+exit $3
+END
+    touch -d '2099-01-01' build/stamp/verify
+}
+
+test_verify_builds_apart_and_counts_over_all_processes() {
+    configured_fork -q
+    runs make all verify-built
+    grep -qxF '<CFLAGS_NODIST= -DPy_TRACEMALLOC_VERIFY>' build/verify/arguments-seen
+    same "$(grep -c VERIFY build/fork/arguments-seen)" 0
+    mkdir -p Tools/test
+    printf '# a comment\ntest_one test_two\n\ntest_three # and another\n' >Tools/test/verify.txt
+    verifying_python 7 0 0
+    runs make verify
+    says "-X tracemalloc=25 -m test -j"
+    says " test_one test_two test_three"
+    same "$(tail -n 1 "$T/said")" "7 captures verified in 3 processes, 0 differences"
+    runs make verify TESTOPTS='-v test_json'
+    says " -v test_json"
+    silent_about test_one
+    # Tests may swallow what a process says that ends at a difference.
+    verifying_python 7 1 0
+    refuses make verify
+    says "7 captures verified in 3 processes, 1 differences"
+    verifying_python 0 0 0
+    refuses make verify
+    verifying_python 7 0 2
+    refuses make verify
+    says "0 differences"
+    same "$(ls build/regrtest)" ""
 }
 
 test_configure_lists_the_modules_that_will_be_missing() {
