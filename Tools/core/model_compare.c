@@ -1,0 +1,165 @@
+/* Everything in the core against everything in the model. */
+
+#include "model_parts.h"
+
+void
+compare_sources(void)
+{
+    CHECK_EQUAL(sources.names->used, m.nnames);
+    for (file_id id = 1; id < m.nnames; id++) {
+        const struct source_file *file = sources.names->files[id];
+        CHECK((file != NULL) == m.names[id].used);
+        if (file == NULL) {
+            continue;
+        }
+        CHECK(file->kind == m.names[id].kind
+              && file->length == m.names[id].length
+              && memcmp(file->text, m.names[id].text,
+                        file->length * file->kind) == 0);
+    }
+    CHECK_EQUAL(sources.used, m.ncodes);
+    uint32_t retired = 0;
+    for (code_id id = 1; id < m.ncodes; id++) {
+        const struct source_code *entry = source_at(&sources, id);
+        const struct m_code *code = &m.codes[id];
+        CHECK(entry->owner == code->owner);
+        CHECK((entry->lines != NULL) == (code->state == LIVE));
+        int used = code->state != UNUSED;
+        CHECK_EQUAL(entry->file, used ? code->file : 0);
+        CHECK_EQUAL(entry->function, used ? code->function : 0);
+        CHECK_EQUAL(entry->nlocations, used ? code->nlocations : 0);
+        CHECK(entry->nlocations == 0
+              || memcmp(entry->locations, code->locations,
+                        entry->nlocations) == 0);
+        retired += code->state == RETIRED;
+    }
+    CHECK_EQUAL(sources.retired, retired);
+}
+
+
+void
+compare_contexts(void)
+{
+    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_EQUAL(tree.paths.used, m.npaths);
+    CHECK_EQUAL(tree.paths.live, m.paths_live);
+    for (path_id id = PATH_ROOT + 1; id < m.npaths; id++) {
+        const struct path *path = path_at(&tree, id);
+        CHECK_EQUAL(path->parent, m.paths[id].parent);
+        if (m.paths[id].used) {
+            CHECK_EQUAL(path->code, m.paths[id].code);
+            CHECK_EQUAL(path->line, m.paths[id].line);
+            CHECK_EQUAL(path->depth, path_at(&tree, path->parent)->depth + 1);
+        }
+    }
+    CHECK_EQUAL(tree.contexts.used, m.ncontexts);
+    CHECK_EQUAL(tree.contexts.live, m.contexts_live);
+    CHECK_EQUAL(tree.reclaimed_blocks, m.reclaimed_blocks);
+    CHECK_EQUAL(tree.reclaimed_bytes, m.reclaimed_bytes);
+    uint64_t peak = 0;
+    for (context_id id = CONTEXT_UNKNOWN; id < m.ncontexts; id++) {
+        const struct context *context = context_at(&tree, id);
+        const struct m_context *expected = &m.contexts[id];
+        CHECK_EQUAL(context->path, expected->path);
+        if (!expected->used) {
+            continue;
+        }
+        CHECK_EQUAL(context->code, expected->code);
+        CHECK_EQUAL(context->site & MAX_UNIT, expected->unit);
+        CHECK_EQUAL(context_domain(&tree, id), expected->domain);
+        CHECK_EQUAL(context->line, expected->line);
+        CHECK_EQUAL(context->allocated_blocks, expected->allocated_blocks);
+        CHECK_EQUAL(context->allocated_bytes, expected->allocated_bytes);
+        CHECK_EQUAL(context_live_blocks(context), expected->live_blocks);
+        CHECK_EQUAL(context_live_bytes(context), expected->live_bytes);
+        uint64_t peak_blocks, peak_bytes;
+        context_peak(context, &bytes, &peak_blocks, &peak_bytes);
+        CHECK_EQUAL(peak_blocks, expected->peak_blocks);
+        CHECK_EQUAL(peak_bytes, expected->peak_bytes);
+        peak += peak_bytes;
+    }
+    CHECK_EQUAL(bytes.current, m.current);
+    CHECK_EQUAL(bytes.peak, m.peak);
+    CHECK_EQUAL(peak, m.peak);
+}
+
+
+static void
+compare_rows(struct live_sums *live)
+{
+    size_t expected = 0, walked = 0;
+    for (size_t i = 0; i < NROWS; i++) {
+        expected += m.rows[i].number != 0;
+    }
+    for (uint32_t number = 0;
+         (number = _PyTraceMalloc_NextRow(&cells, number)) != 0; walked++)
+    {
+        const struct cell_row *row = row_at(&cells, number);
+        const struct m_row *other = &m.rows[row->pool / 16384 - 1];
+        CHECK_EQUAL(other->number, number);
+        CHECK_EQUAL(row->ncells, other->ncells);
+        CHECK_EQUAL(row->size_class, other->size_class);
+        for (unsigned cell = 0; cell < row->ncells; cell++) {
+            uint32_t value = row->cells[cell];
+            CHECK((value != 0) == other->taken[cell]);
+            live[CELL_CONTEXT(value)].blocks += value != 0;
+            if (value != 0) {
+                live[CELL_CONTEXT(value)].bytes +=
+                    16 * ((uint64_t)row->size_class + 1) - CELL_SLACK(value);
+            }
+        }
+    }
+    CHECK_EQUAL(walked, expected);
+    CHECK_EQUAL(cells.rows, expected);
+}
+
+
+void
+compare_blocks(void)
+{
+    struct live_sums *live = calloc(m.ncontexts, sizeof(live[0]));
+    CHECK(live != NULL);
+    CHECK_SOUND(_PyTraceMalloc_CheckBlocks(&table, &tree, live));
+    compare_rows(live);
+    for (context_id id = CONTEXT_UNKNOWN; id < m.ncontexts; id++) {
+        CHECK_EQUAL(live[id].blocks, m.contexts[id].live_blocks);
+        CHECK_EQUAL(live[id].bytes, m.contexts[id].live_bytes);
+    }
+    free(live);
+    size_t in_table = 0;
+    for (size_t i = 0; i < m.nblocks; i++) {
+        const struct m_block *expected = &m.blocks[i];
+        if (expected->row != NO_ROW) {
+            const struct m_row *row = &m.rows[expected->row];
+            uint32_t cell = row_at(&cells, row->number)->cells[expected->cell];
+            CHECK_EQUAL(CELL_CONTEXT(cell), expected->context);
+            continue;
+        }
+        in_table++;
+        const struct block *block = _PyTraceMalloc_FindBlock(
+            &table, expected->domain, expected->address);
+        CHECK(block != NULL && block->size == expected->size
+              && block->context == expected->context);
+    }
+    CHECK_EQUAL(table.used, in_table);
+}
+
+
+void
+compare_sizes(void)
+{
+    size_t size = _PyTraceMalloc_SizeOfSources(&sources)
+                  + _PyTraceMalloc_SizeOfContexts(&tree)
+                  + _PyTraceMalloc_SizeOfBlocks(&table)
+                  + _PyTraceMalloc_SizeOfCells(&cells);
+    for (size_t i = 0; i < NFROZEN; i++) {
+        const struct frozen_traces *traces = &m.frozen[i].traces;
+        if (m.frozen[i].used) {
+            size += (traces->nblocks + 1) * sizeof(struct block)
+                    + traces->npaths * sizeof(struct frozen_path)
+                    + traces->ncontexts * sizeof(struct frozen_context)
+                    + traces->nfiles * sizeof(traces->files[0]);
+        }
+    }
+    CHECK_EQUAL(size, test_live_bytes());
+}

@@ -1,0 +1,343 @@
+/* The model's sources, paths and contexts. */
+
+#include "model_parts.h"
+
+/* --- sources ------------------------------------------------------------- */
+
+static file_id
+both_add_file(void)
+{
+    uint32_t kind = 1u << random_below(3);
+    size_t length = random_below(4);
+    unsigned char text[16];
+    for (size_t i = 0; i < length * kind; i++) {
+        text[i] = (unsigned char)random_below(3);
+    }
+    file_id expected = FILE_NONE;
+    int reuse = 0;
+    for (file_id id = 1; id < m.nnames; id++) {
+        const struct m_name *name = &m.names[id];
+        reuse |= !name->used;
+        if (name->used && name->kind == kind && name->length == length
+            && memcmp(name->text, text, length * kind) == 0)
+        {
+            expected = id;
+        }
+    }
+    call_begin();
+    file_id id = _PyTraceMalloc_AddName(&sources, kind, text, length);
+    if (id == FILE_NONE) {
+        CHECK(call_lacked_memory());
+        return FILE_NONE;
+    }
+    CHECK(!call_lacked_memory());
+    if (expected != FILE_NONE) {
+        CHECK_EQUAL(id, expected);
+        return id;
+    }
+    CHECK(reuse ? id < m.nnames : id == m.nnames);
+    EXTEND(m.names, m.nnames, id + (size_t)1);
+    struct m_name *name = &m.names[id];
+    CHECK(!name->used);
+    free(name->text);
+    name->used = 1;
+    name->kind = kind;
+    name->length = length;
+    name->text = malloc(sizeof(text));
+    CHECK(name->text != NULL);
+    memcpy(name->text, text, sizeof(text));
+    return id;
+}
+
+
+static struct line_map *
+line_map_random(uint32_t nunits, int32_t *lines)
+{
+    int wide = random_below(4) == 0;
+    struct line_map *map = test_malloc(
+        sizeof(*map) + (nunits + 1) * (wide ? sizeof(int32_t)
+                                            : sizeof(uint16_t)));
+    if (map == NULL) {
+        return NULL;
+    }
+    map->nunits = nunits;
+    map->wide = wide;
+    map->first = (int32_t)random_below(5);
+    for (uint32_t i = 0; i <= nunits; i++) {
+        lines[i] = random_below(8) == 0 ? 0
+                   : map->first + (int32_t)random_below(4);
+        if (wide) {
+            ((int32_t *)(void *)map->units)[i] = lines[i];
+        }
+        else {
+            map->units[i] = lines[i] < map->first || lines[i] == 0
+                            ? NO_LINE : (uint16_t)(lines[i] - map->first);
+        }
+    }
+    return map;
+}
+
+
+void
+step_add_code(void)
+{
+    size_t live = 0;
+    for (size_t i = 0; i < m.ncodes; i++) {
+        live += m.codes[i].state != UNUSED;
+    }
+    file_id file = both_add_file();
+    file_id function = both_add_file();
+    if (file == FILE_NONE || function == FILE_NONE
+        || live >= m.limits.codes)
+    {
+        return;
+    }
+    uint32_t nunits = random_below(6);
+    int32_t lines[6];
+    struct line_map *map = line_map_random(nunits, lines);
+    if (map == NULL) {
+        return;
+    }
+    void *owner = (void *)(16 * ++m.owners);
+    static const unsigned char noise[64] = "where instructions stand";
+    struct code_source source = {
+        .file = file,
+        .function = function,
+        .lines = map,
+        .locations = noise + random_below(32),
+        .nlocations = random_below(32),
+    };
+    call_begin();
+    code_id id = _PyTraceMalloc_AddCode(&sources, owner, &source);
+    if (id == CODE_NONE) {
+        CHECK(call_lacked_memory());
+        test_free(map);
+        return;
+    }
+    CHECK(!call_lacked_memory());
+    CHECK(id <= m.ncodes);
+    EXTEND(m.codes, m.ncodes, id + (size_t)1);
+    struct m_code *code = &m.codes[id];
+    CHECK(code->state == UNUSED);
+    free(code->lines);
+    code->state = LIVE;
+    code->owner = owner;
+    code->file = file;
+    code->function = function;
+    code->locations = source.locations;
+    code->nlocations = source.nlocations;
+    code->nunits = nunits;
+    code->lines = malloc(sizeof(lines));
+    CHECK(code->lines != NULL);
+    memcpy(code->lines, lines, sizeof(lines));
+}
+
+
+void
+step_retire_code(void)
+{
+    code_id id = pick(m.ncodes, code_is_live);
+    if (id != CODE_NONE) {
+        call_begin();
+        _PyTraceMalloc_RetireCode(&sources, id);
+        m.codes[id].state = RETIRED;
+        m.codes[id].owner = NULL;
+        if (call_lacked_memory()) {
+            m.codes[id].nlocations = 0;
+        }
+    }
+}
+
+
+/* A random instruction of a live code object, and its line: CODE_NONE if
+   there is none. */
+static code_id
+instruction_random(intptr_t *unit, int32_t *line)
+{
+    code_id id = pick(m.ncodes, code_is_live);
+    if (id != CODE_NONE) {
+        uint32_t nunits = m.codes[id].nunits;
+        *unit = (intptr_t)random_below(nunits + 2) - 1;
+        *line = source_line(&sources, id, *unit);
+        CHECK_EQUAL(*line, m.codes[id].lines[*unit < 0 ? nunits
+                                             : (size_t)*unit]);
+    }
+    return id;
+}
+
+
+/* --- paths and contexts -------------------------------------------------- */
+
+static path_id
+model_find_path(path_id parent, code_id code, int32_t line)
+{
+    for (path_id id = PATH_ROOT + 1; id < m.npaths; id++) {
+        const struct m_path *path = &m.paths[id];
+        if (path->used && path->parent == parent && path->code == code
+            && path->line == line)
+        {
+            return id;
+        }
+    }
+    return PATH_NONE;
+}
+
+
+static context_id
+model_find_context(const struct m_context *wanted)
+{
+    for (context_id id = CONTEXT_UNKNOWN; id < m.ncontexts; id++) {
+        const struct m_context *context = &m.contexts[id];
+        if (context->used && context->path == wanted->path
+            && context->code == wanted->code && context->unit == wanted->unit
+            && context->line == wanted->line
+            && context->domain == wanted->domain)
+        {
+            return id;
+        }
+    }
+    return CONTEXT_NONE;
+}
+
+
+static path_id
+both_add_path(path_id parent, code_id code, int32_t line)
+{
+    path_id expected = model_find_path(parent, code, line);
+    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, parent, code, line), expected);
+    call_begin();
+    path_id id = _PyTraceMalloc_AddPath(&tree, parent, code, line);
+    if (id == PATH_NONE) {
+        CHECK(call_lacked_memory() && expected == PATH_NONE);
+        return PATH_NONE;
+    }
+    CHECK(!call_lacked_memory());
+    if (expected != PATH_NONE) {
+        CHECK_EQUAL(id, expected);
+        return id;
+    }
+    CHECK(id <= m.npaths);
+    EXTEND(m.paths, m.npaths, id + (size_t)1);
+    struct m_path *path = &m.paths[id];
+    CHECK(!path->used);
+    *path = (struct m_path){
+        .used = 1,
+        .parent = parent,
+        .code = code,
+        .line = line,
+    };
+    m.paths_live++;
+    return id;
+}
+
+
+/* Enter what the core answered when asked for a context. */
+static context_id
+model_add_context(context_id id, context_id expected,
+                  const struct m_context *wanted)
+{
+    if (id == CONTEXT_NONE) {
+        CHECK(call_lacked_memory() && expected == CONTEXT_NONE);
+        return CONTEXT_NONE;
+    }
+    CHECK(!call_lacked_memory());
+    if (expected != CONTEXT_NONE) {
+        CHECK_EQUAL(id, expected);
+        return id;
+    }
+    CHECK(id <= m.ncontexts);
+    EXTEND(m.contexts, m.ncontexts, id + (size_t)1);
+    CHECK(!m.contexts[id].used);
+    m.contexts[id] = *wanted;
+    m.contexts_live++;
+    return id;
+}
+
+
+static context_id
+both_add_context(path_id at, code_id code, uint32_t unit, int32_t line)
+{
+    struct m_context wanted = {
+        .used = 1,
+        .path = at,
+        .code = code,
+        .unit = unit,
+        .line = line,
+    };
+    context_id expected = model_find_context(&wanted);
+    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, at, code, unit, line),
+                expected);
+    call_begin();
+    context_id id = _PyTraceMalloc_AddContext(&tree, at, code, unit, line);
+    return model_add_context(id, expected, &wanted);
+}
+
+
+static context_id
+both_add_context_of_domain(context_id base, uint32_t domain)
+{
+    if (base == CONTEXT_NONE || domain == 0) {
+        return base;
+    }
+    struct m_context wanted = {
+        .used = 1,
+        .path = m.contexts[base].path,
+        .code = m.contexts[base].code,
+        .unit = m.contexts[base].unit,
+        .line = m.contexts[base].line,
+        .domain = domain,
+    };
+    context_id expected = model_find_context(&wanted);
+    call_begin();
+    context_id id = _PyTraceMalloc_AddContextOfDomain(
+        &tree, context_at(&tree, base), domain);
+    return model_add_context(id, expected, &wanted);
+}
+
+
+static path_id
+path_random(void)
+{
+    path_id id = pick(m.npaths, path_is_used);
+    return id != PATH_NONE && random_below(8) ? id : PATH_ROOT;
+}
+
+
+void
+step_add_path(void)
+{
+    intptr_t unit;
+    int32_t line;
+    code_id code = instruction_random(&unit, &line);
+    if (code != CODE_NONE && m.paths_live < m.limits.paths) {
+        both_add_path(path_random(), code, line);
+    }
+}
+
+
+/* A context of a domain, often one that is there already. */
+context_id
+context_random(uint32_t domain)
+{
+    if (random_below(3) || m.contexts_live + 1 >= m.limits.contexts) {
+        context_id id = pick(m.ncontexts, context_is_used);
+        if (id != CONTEXT_NONE && m.contexts[id].domain == domain) {
+            return id;
+        }
+    }
+    if (m.contexts_live + 1 >= m.limits.contexts) {
+        return CONTEXT_NONE;
+    }
+    intptr_t unit = 0;
+    int32_t line = 0;
+    code_id code = instruction_random(&unit, &line);
+    context_id base;
+    if (code == CODE_NONE || random_below(50) == 0) {
+        base = both_add_context(PATH_ROOT, CODE_NONE, 0, 0);
+    }
+    else {
+        base = both_add_context(path_random(), code,
+                                unit < 0 ? MAX_UNIT : (uint32_t)unit, line);
+    }
+    return both_add_context_of_domain(base, domain);
+}

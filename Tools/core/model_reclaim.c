@@ -1,0 +1,172 @@
+/* What the model says should be reclaimed, and what clearing leaves. */
+
+#include "model_parts.h"
+
+static int
+model_context_is_needed(context_id id, const unsigned char *roots, int all)
+{
+    const struct m_context *context = &m.contexts[id];
+    return id == CONTEXT_UNKNOWN || roots[id] || context->live_blocks != 0
+           || context->peak_blocks != 0
+           || (!all && (context->code == CODE_NONE
+                        || m.codes[context->code].state == LIVE));
+}
+
+
+/* What reclaim should do, and do it: the number of nodes taken. */
+static long
+model_reclaim(const unsigned char *root_contexts,
+              const unsigned char *root_paths, int all)
+{
+    unsigned char *paths = calloc(m.npaths, 1), *codes = calloc(m.ncodes, 1);
+    CHECK(paths != NULL && codes != NULL);
+    long taken = 0;
+    for (path_id id = PATH_ROOT + 1; id < m.npaths; id++) {
+        paths[id] = m.paths[id].used && root_paths[id];
+    }
+    for (context_id id = CONTEXT_UNKNOWN; id < m.ncontexts; id++) {
+        struct m_context *context = &m.contexts[id];
+        if (!context->used) {
+            continue;
+        }
+        if (model_context_is_needed(id, root_contexts, all)) {
+            paths[context->path] = 1;
+            codes[context->code] = 1;
+        }
+        else {
+            m.reclaimed_blocks += context->allocated_blocks;
+            m.reclaimed_bytes += context->allocated_bytes;
+            memset(context, 0, sizeof(*context));
+            m.contexts_live--;
+            taken++;
+        }
+    }
+    /* Until nothing changes: above a needed path all are needed. */
+    for (int changed = 1; changed;) {
+        changed = 0;
+        for (path_id id = PATH_ROOT + 1; id < m.npaths; id++) {
+            if (paths[id] && !paths[m.paths[id].parent]) {
+                paths[m.paths[id].parent] = changed = 1;
+            }
+        }
+    }
+    for (path_id id = PATH_ROOT + 1; id < m.npaths; id++) {
+        if (paths[id]) {
+            codes[m.paths[id].code] = 1;
+        }
+        else if (m.paths[id].used) {
+            memset(&m.paths[id], 0, sizeof(m.paths[id]));
+            m.paths_live--;
+            taken++;
+        }
+    }
+    for (code_id id = 1; id < m.ncodes; id++) {
+        if (m.codes[id].state == RETIRED && !codes[id]) {
+            m.codes[id].state = UNUSED;
+        }
+    }
+    free(paths);
+    free(codes);
+    return taken;
+}
+
+
+static void
+model_reclaim_names(void)
+{
+    for (size_t i = 0; i < NFROZEN; i++) {
+        if (m.frozen[i].used) {
+            return;
+        }
+    }
+    for (file_id id = 1; id < m.nnames; id++) {
+        int used = 0;
+        for (code_id code = 1; code < m.ncodes; code++) {
+            used |= m.codes[code].state != UNUSED
+                    && (m.codes[code].file == id
+                        || m.codes[code].function == id);
+        }
+        m.names[id].used &= used;
+    }
+}
+
+
+void
+step_reclaim(void)
+{
+    int all = random_below(3) == 0;
+    struct reclaim_roots roots = {
+        .contexts = calloc(tree.contexts.used, 1),
+        .paths = calloc(tree.paths.used, 1),
+    };
+    unsigned char *contexts = calloc(m.ncontexts, 1);
+    unsigned char *paths = calloc(m.npaths, 1);
+    CHECK(roots.contexts != NULL && roots.paths != NULL && contexts != NULL
+          && paths != NULL);
+    for (uint32_t n = random_below(8); n > 0; n--) {
+        uint32_t id = pick(m.ncontexts, context_is_used);
+        roots.contexts[id] = contexts[id] = 1;
+        id = pick(m.npaths, path_is_used);
+        roots.paths[id] = paths[id] = 1;
+    }
+    call_begin();
+    long taken = _PyTraceMalloc_Reclaim(&tree, &sources, &bytes, &roots, all);
+    free(roots.contexts);
+    free(roots.paths);
+    CHECK(taken >= 0 || call_lacked_memory());
+    if (taken >= 0) {
+        CHECK_EQUAL(taken, model_reclaim(contexts, paths, all));
+        /* Without memory for it alone, names stay for another time. */
+        if (!call_lacked_memory()) {
+            model_reclaim_names();
+        }
+        _PyTraceMalloc_Reindex(&tree);
+    }
+    free(contexts);
+    free(paths);
+    world_compare();
+}
+
+
+void
+model_clear(void)
+{
+    m.npaths = m.ncontexts = 0;
+    EXTEND(m.paths, m.npaths, PATH_ROOT + 1);
+    EXTEND(m.contexts, m.ncontexts, CONTEXT_UNKNOWN + 1);
+    m.paths[PATH_ROOT].used = 1;
+    m.paths[PATH_ROOT].parent = PATH_NONE;
+    m.contexts[CONTEXT_UNKNOWN].used = 1;
+    m.contexts[CONTEXT_UNKNOWN].path = PATH_ROOT;
+    m.paths_live = m.contexts_live = 1;
+    m.nblocks = 0;
+    m.current = m.peak = 0;
+    m.reclaimed_blocks = m.reclaimed_bytes = 0;
+    for (code_id id = 1; id < m.ncodes; id++) {
+        if (m.codes[id].state == RETIRED) {
+            m.codes[id].state = UNUSED;
+        }
+    }
+    for (size_t i = 0; i < NROWS; i++) {
+        m.rows[i].number = 0;
+    }
+}
+
+
+int
+step_clear(void)
+{
+    _PyTraceMalloc_FiniCells(&cells);
+    _PyTraceMalloc_InitCells(&cells);
+    _PyTraceMalloc_ClearBlocks(&table);
+    uint32_t generation = tree.generation;
+    _PyTraceMalloc_FiniContexts(&tree);
+    call_begin();
+    int failed = _PyTraceMalloc_InitContexts(&tree);
+    CHECK(failed == (call_lacked_memory() ? -1 : 0));
+    CHECK(tree.generation != generation);
+    _PyTraceMalloc_RecycleCodes(&sources, NULL);
+    bytes = (struct traced_bytes){0};
+    model_clear();
+    return failed;
+}
