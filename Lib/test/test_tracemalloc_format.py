@@ -127,6 +127,10 @@ class Files(unittest.TestCase):
                           if name in PLAIN}, PLAIN)
 
 
+class Subclass(tracemalloc.Snapshot):
+    """What a program may derive."""
+
+
 class PickleFileTests(Files):
 
     def test_S59_blocks_come_back_in_their_order_with_added_attributes(self):
@@ -249,6 +253,19 @@ class PickleFileTests(Files):
                 if format == "pickle":
                     self.assertIs(loaded.itself, loaded)
 
+    def test_S61_statistics_of_all_kinds_may_be_attributes(self):
+        snapshot = of_picture()
+        for key in "filename", "lineno", "traceback", "function", "module", "thread", "domain":
+            snapshot.top = snapshot.statistics(key)
+            snapshot.changes = snapshot.compare_to(tracemalloc.Snapshot([], 1), key)
+            snapshot.frame = snapshot.top[0].traceback[0]
+            for format in "pickle", "compact":
+                with self.subTest(key=key, format=format):
+                    loaded = self.load(self.dumped(snapshot, format))
+                    self.assertEqual(loaded.top, snapshot.top)
+                    self.assertEqual(loaded.changes, snapshot.changes)
+                    self.assertEqual(loaded.frame, snapshot.frame)
+
     def test_S61_objects_of_other_classes_are_refused_and_said_how_to_load(self):
         snapshot = made_by_hand()
         snapshot.note = io.StringIO("text")
@@ -256,6 +273,22 @@ class PickleFileTests(Files):
         self.assertIn("pickle.load()", str(error))
         with open(self.filename, "rb") as stream:
             self.assertEqual(pickle.load(stream).note.getvalue(), "text")
+
+    def test_S59_a_metadata_attribute_of_a_program_is_kept_in_ours(self):
+        snapshot = made_by_hand()
+        for mine in "mine", [1], 5:
+            with self.subTest(mine=mine):
+                snapshot.metadata = mine
+                loaded = self.load(self.dumped(snapshot, "pickle"))
+                self.assertEqual(loaded.metadata, {"metadata": mine})
+                self.assertEqual(loaded.filter_traces([]).metadata, {"metadata": mine})
+
+    def test_S59_objects_of_subclasses_are_pickled_as_such(self):
+        snapshot = Subclass._of(full_picture(), 2, {})
+        data = self.dumped(snapshot, "pickle")
+        self.assertIs(type(pickle.loads(data)), Subclass)
+        self.assertEqual(list(pickle.loads(data).traces), list(snapshot.traces))
+        self.refused(data, f"asks for {__name__}.Subclass")
 
     WRITE = """
         import sys, tracemalloc
@@ -513,7 +546,7 @@ class CompactFileTests(Files):
             self.refused(packed, "this interpreter was built without")
         self.assertEqual({section[2] for section in parse(data)[1]}, {b"\0"})
 
-    def test_S31_size_does_not_grow_with_the_number_of_blocks(self):
+    def test_size_does_not_grow_with_the_number_of_blocks(self):
         sizes = {len(self.dumped(of_picture(full_picture(
             **dict.fromkeys(TOTALS), row_count=[1, count, 1])), "compact"))
             for count in (3, 5_000_000, 2**40)}
@@ -587,6 +620,13 @@ class AtomicTests(Files):
                 made_by_hand().dump(writing, format=format)
                 loaded = tracemalloc.Snapshot.load(reading)
                 self.assertEqual(Counter(loaded.traces), Counter(made_by_hand().traces))
+
+    @unittest.skipUnless(hasattr(os, "pathconf"), "needs os.pathconf()")
+    def test_a_name_may_be_as_long_as_the_system_allows(self):
+        length = os.pathconf(self.folder, "PC_NAME_MAX")
+        name = os.path.join(self.folder, "n" * (length - 4) + ".tmz")
+        made_by_hand().dump(name)
+        self.assertEqual(len(tracemalloc.Snapshot.load(name).traces), 7)
 
     def test_dump_reports_files_it_cannot_write(self):
         with self.assertRaises(FileNotFoundError):
@@ -855,6 +895,8 @@ DAMAGE = {
     "an object twice": b"ctracemalloc\nFrame\n)\x81}X\6\0\0\0_frameX\1\0\0\0aK\1\x86s\x94bh\0b",
     "wrong state": b"ctracemalloc\nFrame\n)\x81]b",
     "wrong key": b"ctracemalloc\nFrame\n)\x81}K\1K\1sb",
+    "wrong function": b"ctracemalloc\nFrame\n)\x81}X\6\0\0\0_frame"
+                      b"X\0\0\0\0K\1N\x87sb",
     "wrong frame": b"ctracemalloc\nFrame\n)\x81}X\6\0\0\0_frameNsb",
     "line too large": b"ctracemalloc\nFrame\n)\x81}X\6\0\0\0_frame"
                       b"X\0\0\0\0\x8a\5\0\0\0\0\1\x86sb",

@@ -99,11 +99,12 @@ def _open_beside(target, mode):
     """Return a new file's descriptor and name, or None if it may not be."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    folder = os.path.dirname(target)
     while True:
-        name = f".{os.getpid()}-{os.urandom(4).hex()}.tmp"
-        if isinstance(target, bytes):
+        name = f".tracemalloc-{os.getpid()}-{os.urandom(4).hex()}.tmp"
+        if isinstance(folder, bytes):
             name = os.fsencode(name)
-        name = target + name
+        name = os.path.join(folder, name)
         try:
             descriptor = os.open(name, flags, 0o666)
         except FileExistsError:
@@ -220,8 +221,10 @@ class _PickleWriter:
 
 
 def _write_pickle(snapshot, stream):
+    from tracemalloc import Snapshot
+
     picture = snapshot.traces._picture
-    if picture is None:
+    if picture is None or type(snapshot) is not Snapshot:
         pickle.dump(snapshot, stream, pickle.HIGHEST_PROTOCOL)
         return
     if picture.row_count is None:
@@ -327,7 +330,7 @@ def _pickle_plain(attributes):
     """Return the pickle of attributes that the reader will accept."""
     try:
         data = pickle.dumps(attributes, 4)
-        _reader(data, 1 << 62).load()
+        _reader(data, 1 << 62, 0).load()
         return data
     except Exception as exc:
         if len(attributes) > 1:
@@ -442,7 +445,7 @@ def _recognize(data):
 # Reading pickles
 
 
-def _reader(data, limit):
+def _reader(data, limit, spent):
     import tracemalloc
 
     classes = {name: getattr(tracemalloc, name) for name in (
@@ -451,15 +454,19 @@ def _reader(data, limit):
 
     def build(snapshot, traces, traceback_limit, attributes):
         snapshot.__init__(traces, traceback_limit)
+        metadata = attributes.get("metadata", {})
+        if type(metadata) is not dict:
+            # A program's own attribute, in a file of CPython's.
+            attributes["metadata"] = {"metadata": metadata}
         vars(snapshot).update(attributes)
 
-    return Reader(data, limit, classes, build)
+    return Reader(data, limit, spent, classes, build)
 
 
 def _read_pickle(data, limit, traces):
     import tracemalloc
 
-    reader = _reader(data, limit)
+    reader = _reader(data, limit, len(data))
     found = reader.load()
     if type(found) is tracemalloc.Snapshot:
         return found
@@ -808,7 +815,8 @@ class _Compact:
             raise self._damaged("its description is no JSON") from None
 
     def _pickled(self, data, count, kind):
-        found = _reader(bytes(data), self._left).load()
+        found = _reader(bytes(data), self._limit,
+                        self._limit - self._left).load()
         if type(found) is not dict:
             raise self._damaged("its attributes are missing")
         return found

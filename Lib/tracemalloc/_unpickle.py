@@ -206,17 +206,26 @@ def _is_frame(frame):
             and -0x80000000 <= frame[1] < 0x80000000)
 
 
+def _is_group(frame):
+    # Statistics by function and the like have a third item, a text.
+    if type(frame) is tuple and len(frame) == 3:
+        return type(frame[2]) is str and _is_frame(frame[:2])
+    return _is_frame(frame)
+
+
 class Reader:
     """Reads the pickles in *data*, using at most about *limit* bytes.
 
+    *spent* of these are used already, among them those of *data*.
     *classes* are the classes of snapshots by name.  Objects of Snapshot are
     given to `build_snapshot(snapshot, raw_traces, limit, attributes)`.
     """
 
-    def __init__(self, data, limit, classes, build_snapshot):
+    def __init__(self, data, limit, spent, classes, build_snapshot):
         self.data = data
         self.pos = 0
         self._limit = limit
+        self._spent_before = spent
         self._build_snapshot = build_snapshot
         self._names = {("tracemalloc", name): _Name(name, "class", class_)
                        for name, class_ in classes.items()}
@@ -242,7 +251,7 @@ class Reader:
         self._by_key = {}       # instructions -> tuple, for this memo
         self._marks = []
         self._stack = []
-        self._spent = 0
+        self._spent = self._spent_before
         self._empty = {}        # I1: id -> object that is not filled in yet
         self._part_of = {}      # I2: id -> list that belongs to a snapshot
         self._nesting = {}      # I4: id -> (tuple of tuples, nesting)
@@ -644,15 +653,15 @@ class Reader:
     def _fill_traceback(self, made, attributes):
         frames = attributes.pop("_frames")
         total = attributes.pop("_total_nframe", None)
-        self._check_frames(frames)
-        if not _plain(total, int, type(None)):
+        if (type(frames) is not tuple or not all(map(_is_group, frames))
+                or not _plain(total, int, type(None))):
             raise self._damaged()
         made.__init__(frames[::-1], total)
         self._nothing_left(attributes)
 
     def _fill_frame(self, made, attributes):
         frame = attributes.pop("_frame")
-        if not _is_frame(frame):
+        if not _is_group(frame):
             raise self._damaged()
         made.__init__(frame)
         self._nothing_left(attributes)
