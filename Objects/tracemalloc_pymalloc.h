@@ -118,21 +118,29 @@ small_drop(enum access access)
 }
 
 
+/* Note a block of a pool that has cells. */
 static Py_ALWAYS_INLINE inline void
-small_note(void *p, size_t size, PyThreadState *tstate, enum access access)
+small_note_at(const struct place *place, poolp pool, void *p, size_t size)
+{
+    *cell_of(pool, p) = CELL(place->context_id,
+                             INDEX2SIZE(pool->szidx) - size);
+    count_alloc(&S->bytes, place->context, size);
+    tracer_set_fresh(p, size);
+}
+
+
+/* The same for any pool, and without a place when memory was short. */
+static inline void
+small_note(const struct place *place, void *p, size_t size, enum access access)
 {
     poolp pool = POOL_ADDR(p);
-    const struct place *place = capture(tstate, access);
     if (UNLIKELY(place == NULL)
         || (UNLIKELY(pool->ref.cells == 0) && pool_attach_cells(pool) < 0))
     {
         small_drop(access);
         return;
     }
-    *cell_of(pool, p) = CELL(place->context_id,
-                             INDEX2SIZE(pool->szidx) - size);
-    count_alloc(&S->bytes, place->context, size);
-    tracer_set_fresh(p, size);
+    small_note_at(place, pool, p, size);
 }
 
 
@@ -223,7 +231,7 @@ small_note_slow(void *ctx, void *p, size_t size)
     }
     enum access access = tracer_begin();
     if (access != ACCESS_NONE) {
-        small_note(p, size, _PyThreadState_GET(), access);
+        small_note(capture(_PyThreadState_GET(), access), p, size, access);
         tracer_end(access);
     }
 }
@@ -254,9 +262,62 @@ small_is_fast(void)
 }
 
 
-static Py_ALWAYS_INLINE inline void *
-traced_alloc(void *ctx, size_t count, size_t size, int zero)
+/* The last free block of a pool. */
+static Py_NO_INLINE void *
+alloc_last(const struct place *place, poolp pool, void *p, size_t size)
 {
+    pymalloc_pool_extend(pool, pool->szidx);
+    small_note_at(place, pool, p, size);
+    return p;
+}
+
+
+/* What nearly all calls are: a block of a pool that has cells and a block to
+   give, asked for at a place that was met before.  Calls nothing, so that no
+   register needs to be saved.  NULL if it is anything else. */
+static Py_ALWAYS_INLINE inline void *
+alloc_at_once(size_t size)
+{
+    if (UNLIKELY(size - 1 >= SMALL_REQUEST_THRESHOLD)
+        || UNLIKELY(!small_is_fast()))
+    {
+        return NULL;
+    }
+#ifdef WITH_VALGRIND
+    if (UNLIKELY(running_on_valgrind != 0)) {
+        return NULL;
+    }
+#endif
+    const struct place *place = capture_met(_PyThreadState_GET());
+    if (UNLIKELY(place == NULL)) {
+        return NULL;
+    }
+    OMState *state = get_state();
+    unsigned size_class = (unsigned)(size - 1) >> ALIGNMENT_SHIFT;
+    poolp pool = usedpools[size_class + size_class];
+    if (UNLIKELY(pool == pool->nextpool) || UNLIKELY(pool->ref.cells == 0)) {
+        return NULL;
+    }
+    pymem_block *p = pool->freeblock;
+    pool->ref.count++;
+    pool->freeblock = *(pymem_block **)p;
+    if (UNLIKELY(pool->freeblock == NULL)) {
+        return alloc_last(place, pool, p, size);
+    }
+    small_note_at(place, pool, p, size);
+    return p;
+}
+
+
+/* Frames are new, or the pool is. */
+static Py_NO_INLINE void *
+alloc_slow(void *ctx, size_t count, size_t size, int zero)
+{
+    int fast = small_is_fast() && count * size <= SMALL_REQUEST_THRESHOLD;
+    const struct place *place = NULL;
+    if (LIKELY(fast)) {
+        place = capture_new(_PyThreadState_GET(), ACCESS_GIL);
+    }
     void *p = pymalloc_alloc(get_state(), ctx, count * size);
     if (UNLIKELY(p == NULL)) {
         if (_PyTraceMalloc_Busy != NOT_BUSY) {
@@ -267,8 +328,8 @@ traced_alloc(void *ctx, size_t count, size_t size, int zero)
     if (zero) {
         memset(p, 0, count * size);
     }
-    if (LIKELY(small_is_fast())) {
-        small_note(p, count * size, _PyThreadState_GET(), ACCESS_GIL);
+    if (LIKELY(fast)) {
+        small_note(place, p, count * size, ACCESS_GIL);
     }
     else {
         small_note_slow(ctx, p, count * size);
@@ -280,14 +341,31 @@ traced_alloc(void *ctx, size_t count, size_t size, int zero)
 static void *
 traced_malloc(void *ctx, size_t size)
 {
-    return traced_alloc(ctx, 1, size, 0);
+    void *p = alloc_at_once(size);
+    return LIKELY(p != NULL) ? p : alloc_slow(ctx, 1, size, 0);
 }
 
 
 static void *
 traced_calloc(void *ctx, size_t count, size_t size)
 {
-    return traced_alloc(ctx, count, size, 1);
+    void *p = alloc_at_once(count * size);
+    return LIKELY(p != NULL) ? memset(p, 0, count * size)
+                             : alloc_slow(ctx, count, size, 1);
+}
+
+
+static Py_NO_INLINE void
+free_slow(void *p)
+{
+    OMState *state = get_state();
+    poolp pool = pool_of(state, p);
+    if (pool == NULL) {
+        large_free(p);
+        return;
+    }
+    small_forget_slow(pool, p);
+    pymalloc_free_in_pool(state, pool, p);
 }
 
 
@@ -299,17 +377,12 @@ traced_free(void *ctx, void *p)
     }
     OMState *state = get_state();
     poolp pool = pool_of(state, p);
-    if (UNLIKELY(pool == NULL)) {
-        large_free(p);
+    if (UNLIKELY(pool == NULL) || UNLIKELY(!tracer_is_free())) {
+        free_slow(p);
         return;
     }
-    if (LIKELY(tracer_is_free())) {
-        if (LIKELY(pool->ref.cells != 0)) {
-            small_forget(pool, p);
-        }
-    }
-    else {
-        small_forget_slow(pool, p);
+    if (LIKELY(pool->ref.cells != 0)) {
+        small_forget(pool, p);
     }
     pymalloc_free_in_pool(state, pool, p);
 }
@@ -370,7 +443,8 @@ traced_realloc(void *ctx, void *p, size_t size)
             if (pool->ref.cells != 0) {
                 small_forget(pool, p);
             }
-            small_note(p, size, _PyThreadState_GET(), ACCESS_GIL);
+            small_note(capture(_PyThreadState_GET(), ACCESS_GIL), p, size,
+                       ACCESS_GIL);
         }
         else {
             small_forget_slow(pool, p);
@@ -464,16 +538,12 @@ _PyTraceMalloc_LookUpCell(uintptr_t address, struct block *block)
 
 /* An object from a free list belongs to who takes it now: freed and allocated
    again, as far as counters go. */
-static inline void
-cell_move(uint32_t *cell, size_t class_size, PyThreadState *tstate,
-          enum access access)
+static Py_ALWAYS_INLINE inline void
+cell_move(uint32_t *cell, size_t class_size, const struct place *place)
 {
-    const struct place *place = capture(tstate, access);
-    if (place != NULL) {
-        count_move(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(*cell)),
-                   place->context, class_size - CELL_SLACK(*cell));
-        *cell = CELL(place->context_id, CELL_SLACK(*cell));
-    }
+    count_move(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(*cell)),
+               place->context, class_size - CELL_SLACK(*cell));
+    *cell = CELL(place->context_id, CELL_SLACK(*cell));
 }
 
 
@@ -497,9 +567,23 @@ _PyTraceMalloc_MoveCell(uintptr_t address, enum access access)
     }
     uint32_t *cell = cell_of(pool, (void *)address);
     if (*cell != 0) {
-        cell_move(cell, INDEX2SIZE(pool->szidx), _PyThreadState_GET(), access);
+        const struct place *place = capture(_PyThreadState_GET(), access);
+        if (place != NULL) {
+            cell_move(cell, INDEX2SIZE(pool->szidx), place);
+        }
     }
     return 1;
+}
+
+
+/* Frames are new. */
+static Py_NO_INLINE void
+cell_move_slow(uint32_t *cell, size_t class_size)
+{
+    const struct place *place = capture_new(_PyThreadState_GET(), ACCESS_GIL);
+    if (place != NULL) {
+        cell_move(cell, class_size, place);
+    }
 }
 
 
@@ -509,23 +593,27 @@ _PyTraceMalloc_NewReference(PyObject *op)
     uintptr_t address = (uintptr_t)op - _PyType_PreHeaderSize(Py_TYPE(op));
     poolp pool;
     if (UNLIKELY(!tracer_is_fast())
-        || UNLIKELY((pool = pool_of(get_state(), (void *)address)) == NULL))
+        || UNLIKELY((pool = pool_of(get_state(), (void *)address)) == NULL)
+        || UNLIKELY(!S->objects_have_cells))
     {
         _PyTraceMalloc_MoveObject(address);
+        return;
     }
-    else if (pool->ref.cells == 0) {
-        /* Allocated before tracing began, or by an allocator that stands
-           above pymalloc and has a table. */
-        if (!S->objects_have_cells) {
-            _PyTraceMalloc_MoveObject(address);
-        }
+    if (pool->ref.cells == 0
+        || _PyTraceMalloc_IsFresh(&_PyRuntime.tracemalloc, op))
+    {
+        return;
     }
-    else if (!_PyTraceMalloc_IsFresh(&_PyRuntime.tracemalloc, op)) {
-        uint32_t *cell = cell_of(pool, (void *)address);
-        if (*cell != 0) {
-            cell_move(cell, INDEX2SIZE(pool->szidx), _PyThreadState_GET(),
-                      ACCESS_GIL);
-        }
+    uint32_t *cell = cell_of(pool, (void *)address);
+    if (*cell == 0) {
+        return;
+    }
+    const struct place *place = capture_met(_PyThreadState_GET());
+    if (LIKELY(place != NULL)) {
+        cell_move(cell, INDEX2SIZE(pool->szidx), place);
+    }
+    else {
+        cell_move_slow(cell, INDEX2SIZE(pool->szidx));
     }
 }
 

@@ -313,6 +313,20 @@ _PyTraceMalloc_ForgetCodeObjects(void)
 
 /* --- entries ------------------------------------------------------------- */
 
+/* What the site table knows, or NULL. */
+static inline const struct site *
+site_met(const _Py_CODEUNIT *instruction, path_id parent, code_id code)
+{
+    const struct site *site = site_at(instruction, parent);
+    if (site->instruction != instruction || site->parent != parent
+        || site->place.code != code)
+    {
+        return NULL;
+    }
+    return site;
+}
+
+
 /* Make an entry say where its frame is now: keep what is still right. */
 static inline void
 entry_update(struct path_entry *entry, _PyInterpreterFrame *frame,
@@ -328,10 +342,9 @@ entry_update(struct path_entry *entry, _PyInterpreterFrame *frame,
     }
     entry->instruction = instruction;
     entry->parent = parent;
-    const struct site *site = site_at(instruction, parent);
-    if (access != ACCESS_DETACHED && site->instruction == instruction
-        && site->parent == parent && site->place.code == code)
-    {
+    const struct site *site = access == ACCESS_DETACHED ? NULL
+                              : site_met(instruction, parent, code);
+    if (site != NULL) {
         entry->place = site->place;
         entry->path = site->path;
         return;
@@ -432,7 +445,6 @@ entry_find_context(struct path_entry *entry, enum access access)
     }
     entry->place.context = context_at(&S->contexts, id);
     entry->place.context_id = id;
-    entry_remember(entry, access);
     return entry->place.context;
 }
 
@@ -536,28 +548,54 @@ capture_walk(struct _PyTraceMalloc_ThreadCache *cache,
 }
 
 
-/* The newest frame is a generator's, at a place that was met before, and was
-   resumed by the same frame at the same place: what is known, or NULL. */
+/* The newest frame is new, or a generator's, its caller is in the cache, and
+   both are at places that were met before: where it is, or NULL.  The cache is
+   right either way. */
 static inline const struct place *
-capture_generator(const struct _PyTraceMalloc_ThreadCache *cache,
-                  const _PyInterpreterFrame *frame)
+capture_called(struct _PyTraceMalloc_ThreadCache *cache,
+               _PyInterpreterFrame *frame)
 {
-    const struct path_entry *entry = cache->top;
     const _PyInterpreterFrame *caller = frame->previous;
-    if (entry->frame != frame || entry[-1].frame != caller
-        || !frame_is_marked(caller)
-        || entry[-1].instruction != caller->instr_ptr
-        || entry[-1].path != entry->parent)
+    while (caller != NULL && caller->owner == FRAME_OWNED_BY_CSTACK) {
+        caller = caller->previous;
+    }
+    struct path_entry *entry = cache->top;
+    if (caller == NULL || !frame_is_marked(caller)
+        || _PyFrame_IsIncomplete(frame))
     {
         return NULL;
     }
-    const PyCodeObject *co = (PyCodeObject *)frame->f_executable;
-    const struct site *site = site_at(frame->instr_ptr, entry->parent);
-    if (site->instruction != frame->instr_ptr || site->parent != entry->parent
-        || site->place.code != co->_co_tracemalloc_id
-        || site->place.context == NULL)
+    entry -= entry->frame != caller;
+    if (entry->frame != caller
+        || entry + 1 == cache->path + cache->allocated)
     {
         return NULL;
+    }
+    const struct site *site;
+    if (entry->instruction != caller->instr_ptr) {
+        site = site_met(caller->instr_ptr, entry->parent, entry->place.code);
+        if (site == NULL) {
+            return NULL;
+        }
+        entry->instruction = caller->instr_ptr;
+        entry->place = site->place;
+        entry->path = site->path;
+    }
+    path_id parent = entry->path;
+    const PyCodeObject *co = (PyCodeObject *)frame->f_executable;
+    site = site_met(frame->instr_ptr, parent, co->_co_tracemalloc_id);
+    if (parent == PATH_NONE || site == NULL || site->place.context == NULL) {
+        return NULL;
+    }
+    if (frame->owner == FRAME_OWNED_BY_THREAD) {
+        entry++;
+        entry->frame = frame;
+        entry->instruction = site->instruction;
+        entry->place = site->place;
+        entry->parent = parent;
+        entry->path = site->path;
+        frame->traced = 1;
+        cache->top = entry;
     }
     return &site->place;
 }
@@ -624,6 +662,8 @@ capture_frames(PyThreadState *tstate, enum access access)
     {
         return NULL;
     }
+    /* So that the next one is found at once, also if another took the slot. */
+    entry_remember(entry, access);
     return &entry->place;
 }
 
@@ -632,13 +672,11 @@ const struct place *
 _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
 {
     if (tstate != NULL && access != ACCESS_DETACHED) {
-        const _PyInterpreterFrame *frame = tstate->current_frame;
-        const struct _PyTraceMalloc_ThreadCache *cache =
+        _PyInterpreterFrame *frame = tstate->current_frame;
+        struct _PyTraceMalloc_ThreadCache *cache =
             ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
-        if (frame != NULL && cache != NULL
-            && frame->owner == FRAME_OWNED_BY_GENERATOR)
-        {
-            const struct place *place = capture_generator(cache, frame);
+        if (frame != NULL && cache != NULL && !frame_is_marked(frame)) {
+            const struct place *place = capture_called(cache, frame);
             if (place != NULL) {
                 return place;
             }

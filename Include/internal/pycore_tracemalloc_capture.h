@@ -77,11 +77,23 @@ frame_is_marked(const _PyInterpreterFrame *frame)
 }
 
 
-/* As _PyTraceMalloc_CaptureSlow(), with access and a thread state: the newest
-   frame is the one of the last capture or its caller, at a place that was met
-   before. */
 static inline const struct place *
-capture_unverified(PyThreadState *tstate, enum access access)
+capture_verified(PyThreadState *tstate, const struct place *place)
+{
+#ifdef Py_TRACEMALLOC_VERIFY
+    if (place != NULL && tstate != NULL) {
+        _PyTraceMalloc_VerifyCapture(tstate, place);
+    }
+#endif
+    return place;
+}
+
+
+/* What nearly all captures are: the newest frame is the one of the last
+   capture or its caller, at a place that was met before.  Otherwise NULL.
+   Needs access and a thread state; calls nothing. */
+static Py_ALWAYS_INLINE inline const struct place *
+capture_met(PyThreadState *tstate)
 {
     const struct _PyTraceMalloc_ThreadCache *cache =
         ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
@@ -96,30 +108,29 @@ capture_unverified(PyThreadState *tstate, enum access access)
                 && site->place.code == entry->place.code
                 && site->place.context != NULL)
             {
-                return &site->place;
+                return capture_verified(tstate, &site->place);
             }
         }
     }
-    return _PyTraceMalloc_CaptureSlow(tstate, access);
+    return NULL;
 }
 
 
+/* Any other capture; the same as capture(), but slower for those. */
 static inline const struct place *
-capture_verified(PyThreadState *tstate, const struct place *place)
+capture_new(PyThreadState *tstate, enum access access)
 {
-#ifdef Py_TRACEMALLOC_VERIFY
-    if (place != NULL && tstate != NULL) {
-        _PyTraceMalloc_VerifyCapture(tstate, place);
-    }
-#endif
-    return place;
+    return capture_verified(tstate,
+                            _PyTraceMalloc_CaptureSlow(tstate, access));
 }
 
 
+/* As _PyTraceMalloc_CaptureSlow(), with access and a thread state. */
 static inline const struct place *
 capture(PyThreadState *tstate, enum access access)
 {
-    return capture_verified(tstate, capture_unverified(tstate, access));
+    const struct place *place = capture_met(tstate);
+    return place != NULL ? place : capture_new(tstate, access);
 }
 
 #endif  /* !Py_INTERNAL_TRACEMALLOC_CAPTURE_H */
