@@ -496,8 +496,8 @@ struct new_frames {
 
 /* Make room for more frames: 0, or -1 when out of memory. */
 static int
-new_frames_grow(struct new_frames *new, struct _PyTraceMalloc_ThreadCache *cache,
-                enum access access)
+new_frames_grow(struct new_frames *new,
+                struct _PyTraceMalloc_ThreadCache *cache, enum access access)
 {
     int failed;
     WITH_STORE_LOCK(access,
@@ -548,6 +548,36 @@ capture_walk(struct _PyTraceMalloc_ThreadCache *cache,
 }
 
 
+/* The newest frame is a generator's that was resumed by the same chain of
+   frames as when it was captured last, and is at a place that was met before:
+   where it is, or NULL. */
+static inline const struct place *
+capture_resumed(const struct _PyTraceMalloc_ThreadCache *cache,
+                const _PyInterpreterFrame *frame)
+{
+    const struct path_entry *entry = cache->top;
+    const PyCodeObject *co = (PyCodeObject *)frame->f_executable;
+    const struct site *site = site_met(frame->instr_ptr, entry->parent,
+                                       co->_co_tracemalloc_id);
+    if (entry->frame != frame || site == NULL || site->place.context == NULL) {
+        return NULL;
+    }
+    do {
+        frame = frame->previous;
+        entry--;
+        if (frame != entry->frame || frame->instr_ptr != entry->instruction) {
+            return NULL;
+        }
+        if (frame_is_marked(frame)) {
+            return &site->place;
+        }
+        co = (PyCodeObject *)frame->f_executable;
+    } while (frame->owner == FRAME_OWNED_BY_GENERATOR
+             && co->_co_tracemalloc_id == entry->place.code);
+    return NULL;
+}
+
+
 /* The newest frame is new, or a generator's, its caller is in the cache, and
    both are at places that were met before: where it is, or NULL.  The cache is
    right either way. */
@@ -587,16 +617,14 @@ capture_called(struct _PyTraceMalloc_ThreadCache *cache,
     if (parent == PATH_NONE || site == NULL || site->place.context == NULL) {
         return NULL;
     }
-    if (frame->owner == FRAME_OWNED_BY_THREAD) {
-        entry++;
-        entry->frame = frame;
-        entry->instruction = site->instruction;
-        entry->place = site->place;
-        entry->parent = parent;
-        entry->path = site->path;
-        frame->traced = 1;
-        cache->top = entry;
-    }
+    entry++;
+    entry->frame = frame;
+    entry->instruction = site->instruction;
+    entry->place = site->place;
+    entry->parent = parent;
+    entry->path = site->path;
+    frame->traced = frame->owner == FRAME_OWNED_BY_THREAD;
+    cache->top = entry;
     return &site->place;
 }
 
@@ -676,7 +704,13 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
         struct _PyTraceMalloc_ThreadCache *cache =
             ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
         if (frame != NULL && cache != NULL && !frame_is_marked(frame)) {
-            const struct place *place = capture_called(cache, frame);
+            const struct place *place = NULL;
+            if (frame->owner == FRAME_OWNED_BY_GENERATOR) {
+                place = capture_resumed(cache, frame);
+            }
+            if (place == NULL) {
+                place = capture_called(cache, frame);
+            }
             if (place != NULL) {
                 return place;
             }

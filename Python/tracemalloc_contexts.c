@@ -163,8 +163,8 @@ slot_store(struct number_index *index, size_t at, uint32_t slot)
 
 
 /* Look for a path or context in an index: its slot, or the free one where it
-   goes.  *found is the number in it.  Without the lock the slot may not be read
-   once more: a free one may be another node's by then. */
+   goes.  *found is the number in it.  Without the lock the slot may not be
+   read once more: a free one may be another node's by then. */
 static struct probe
 path_probe(const struct context_tree *tree, const struct number_index *index,
            path_id parent, code_id code, int32_t line, path_id *found)
