@@ -27,6 +27,7 @@ typedef struct {
     PyObject_HEAD
     struct picture picture;     /* fixed after init */
     struct thread_slot *threads;        /* copies; as picture.threads */
+    size_t nthreads;
     size_t current, peak;       /* traced memory at that moment */
     uint64_t dropped;
     PyTypeObject *column_type;
@@ -329,7 +330,7 @@ picture_dealloc(PictureObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    for (size_t i = 0; i < self->picture.nthreads && self->threads; i++) {
+    for (size_t i = 0; i < self->nthreads; i++) {
         free(self->threads[i].name);
     }
     free(self->threads);
@@ -456,9 +457,11 @@ threads_copy_lock_held(PictureObject *self)
     if (self->threads == NULL) {
         return -1;
     }
+    self->nthreads = picture->nthreads;
     for (size_t i = 0; i < picture->nthreads; i++) {
         const struct thread_slot *slot = &S->threads[picture->threads[i]];
         self->threads[i] = *slot;
+        self->threads[i].name = NULL;
         if (slot->name != NULL) {
             size_t size = sizeof(*slot->name)
                           + slot->name->length * slot->name->kind;

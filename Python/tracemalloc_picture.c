@@ -12,8 +12,8 @@
    Blocks are counted by (context, size), in a table with open addressing.
    Neighbours in a pool often are alike, so runs of equal cells are added at
    once.  Time: proportional to the cells, and to the nodes of the tree.
-   Memory: what the columns take, 88 bytes per context, 16 per path, 20 per row;
-   for a short time 24 to 64 bytes per row and 4 to 16 per node beside it. */
+   Memory: what the columns take, 88 bytes per context, 16 per path and 20 per
+   row; for a short time 24 to 64 bytes per row and 4 to 16 per node more. */
 
 #include "pycore_tracemalloc_picture.h"
 
@@ -285,7 +285,7 @@ paths_copy(struct picture *picture)
 }
 
 
-/* The number of a thread, by the line of its root: 0, or -1 when out of
+/* The number of a thread + 1, by the line of its root: 0, or -1 when out of
    memory. */
 static int
 thread_number(struct picture *picture, uint32_t root, uint32_t *number)
@@ -313,7 +313,7 @@ thread_number(struct picture *picture, uint32_t root, uint32_t *number)
         picture->threads[picture->nthreads++] = root;
         draft->thread_numbers[root] = (uint32_t)picture->nthreads;
     }
-    *number = draft->thread_numbers[root] - 1;
+    *number = draft->thread_numbers[root];
     return 0;
 }
 
@@ -345,6 +345,11 @@ context_copy(struct picture *picture, size_t number,
     picture->context_freed_bytes[number] = context->freed_bytes;
     context_peak(context, from->bytes, &picture->context_peak_blocks[number],
                  &picture->context_peak_bytes[number]);
+    if (context->code == CODE_NONE) {
+        /* Of all threads that have no frame. */
+        picture->context_thread[number] = 0;
+        return 0;
+    }
     return thread_number(picture, root, &picture->context_thread[number]);
 }
 
@@ -829,7 +834,9 @@ _PyTraceMalloc_FinishPicture(struct picture *picture)
 {
     struct picture_draft *draft = picture->draft;
     for (size_t i = 0; i < picture->ncontexts; i++) {
-        picture->context_thread[i] += (uint32_t)picture->nnames;
+        if (picture->context_thread[i] != 0) {
+            picture->context_thread[i] += (uint32_t)picture->nnames - 1;
+        }
     }
     if ((draft->slots != NULL && rows_finish(picture) < 0)
         || locations_finish(picture) < 0)

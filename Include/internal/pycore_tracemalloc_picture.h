@@ -66,7 +66,8 @@ struct picture {
     const struct source_file **names;
     char *text;                 /* where they lie */
     size_t text_size;
-    /* Numbers from nnames on are threads: the line of their root. */
+    /* Numbers from nnames on are threads: the line of their root.  Number 0
+       is no thread's: that of contexts without a frame. */
     size_t nthreads;
     uint32_t *threads;
     struct picture_draft *draft;    /* until it is finished */

@@ -250,10 +250,15 @@ check_context(const struct picture *picture, size_t number, context_id id)
     const struct source_code *code = source_at(&sources, context->code);
     uint32_t root = check_path(picture, picture->context_path[number],
                                context->path);
-    uint32_t thread = picture->context_thread[number]
-                      - (uint32_t)picture->nnames;
-    CHECK(thread < picture->nthreads);
-    CHECK_EQUAL(picture->threads[thread], root);
+    uint32_t thread = picture->context_thread[number];
+    if (context->code == CODE_NONE) {
+        CHECK_EQUAL(thread, 0);
+    }
+    else {
+        CHECK(picture->nnames <= thread
+              && thread < picture->nnames + picture->nthreads);
+        CHECK_EQUAL(picture->threads[thread - picture->nnames], root);
+    }
     check_name(picture, picture->context_file[number], code->file);
     if (code->function == FILE_NONE) {
         CHECK_EQUAL(picture->context_function[number], 0);
