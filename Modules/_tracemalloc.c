@@ -111,6 +111,8 @@ store_fini_lock_held(void)
     _PyTraceMalloc_FiniContexts(&S->contexts);
     _PyTraceMalloc_FiniSources(&S->sources);
     _PyTraceMalloc_FiniDetached(&S->detached);
+    _PyTraceMalloc_ForgetVerdicts(&S->filters);
+    _PyTraceMalloc_CancelAlarm_lock_held();
 }
 
 
@@ -209,9 +211,12 @@ _PyTraceMalloc_Start(int nframe)
     if (!tracer_is_tracing()) {
         tracer_lock();
         failed = store_init_lock_held() < 0;
+        if (!failed) {
+            _PyTraceMalloc_SetLimit_lock_held(nframe);
+            S->sessions++;
+        }
         tracer_unlock();
         if (!failed) {
-            _PyRuntime.tracemalloc.nframe = nframe;
             _PyTraceMalloc_InstallHooks();
             tracer_lock();
             tracing_set_lock_held(1);
@@ -281,6 +286,7 @@ _PyTraceMalloc_ForgetThread(PyThreadState *tstate)
             _PyTraceMalloc_FreeCache(cache);
         }
         _PyTraceMalloc_ReleaseThread(tstate);
+        _PyTraceMalloc_KeepAlarm_lock_held(tstate);
         tracer_end_locked();
     }
 }
@@ -325,7 +331,7 @@ PyTraceMalloc_Track(unsigned int domain, uintptr_t address, size_t size)
     int result = _PyTraceMalloc_NoteBlock(&S->raw, domain, address, size,
                                           access);
     tracer_end(access);
-    return result;
+    return result < 0 ? -1 : 0;
 }
 
 
@@ -532,6 +538,20 @@ module_reset_peak(PyObject *self, PyObject *unused)
 }
 
 
+size_t
+_PyTraceMalloc_SizeOfStore_lock_held(void)
+{
+    return _PyTraceMalloc_SizeOfSources(&S->sources)
+           + _PyTraceMalloc_SizeOfContexts(&S->contexts)
+           + _PyTraceMalloc_SizeOfCells(&S->cells)
+           + _PyTraceMalloc_SizeOfBlocks(&S->large)
+           + _PyTraceMalloc_SizeOfBlocks(&S->raw)
+           + _PyTraceMalloc_SizeOfFilters(&S->filters)
+           + S->detached.allocated * sizeof(S->detached.counts[0])
+           + S->cache_bytes;
+}
+
+
 PyDoc_STRVAR(get_tracemalloc_memory_doc,
 "get_tracemalloc_memory($module, /)\n--\n\n"
 "Bytes the tracer uses for its own data; 0 when not tracing.");
@@ -541,13 +561,7 @@ module_get_tracemalloc_memory(PyObject *self, PyObject *unused)
 {
     size_t size = 0;
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        size = _PyTraceMalloc_SizeOfSources(&S->sources)
-               + _PyTraceMalloc_SizeOfContexts(&S->contexts)
-               + _PyTraceMalloc_SizeOfCells(&S->cells)
-               + _PyTraceMalloc_SizeOfBlocks(&S->large)
-               + _PyTraceMalloc_SizeOfBlocks(&S->raw)
-               + S->detached.allocated * sizeof(S->detached.counts[0])
-               + S->cache_bytes;
+        size = _PyTraceMalloc_SizeOfStore_lock_held();
         tracer_end_locked();
     }
     return PyLong_FromSize_t(size);
@@ -641,8 +655,8 @@ rows_append(PyObject *list, struct frozen_traces *frozen,
 }
 
 
-static int
-freeze_all_lock_held(struct frozen_traces *frozen)
+int
+_PyTraceMalloc_FreezeAll_lock_held(struct frozen_traces *frozen)
 {
     const struct block_table *tables[] = {&S->large, &S->raw};
     size_t ncells = _PyTraceMalloc_CountCells();
@@ -679,7 +693,7 @@ module_get_traces(PyObject *self, PyObject *unused)
         return list;
     }
     struct frozen_traces frozen;
-    int failed = freeze_all_lock_held(&frozen);
+    int failed = _PyTraceMalloc_FreezeAll_lock_held(&frozen);
     tracer_end_locked();
     if (failed) {
         Py_DECREF(list);
@@ -851,6 +865,9 @@ store_check_lock_held(void)
     if (fault == NULL) {
         fault = _PyTraceMalloc_CheckBlocks(&S->raw, tree, live);
     }
+    if (fault == NULL) {
+        fault = _PyTraceMalloc_CheckFilters(&S->filters, &S->sources, tree);
+    }
     uint64_t current = 0, peak = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used
          && fault == NULL; id++)
@@ -967,6 +984,7 @@ types_drop(PyObject *self)
 
 static PyModuleDef_Slot module_slots[] = {
     {.slot = Py_mod_exec, .value = types_begin},
+    {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddPytracemalloc},
     {.slot = Py_mod_gil, .value = Py_MOD_GIL_NOT_USED},
     {.slot = Py_mod_multiple_interpreters,
      .value = Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},

@@ -277,7 +277,13 @@ _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
     struct block block = {.address = address, .size = size, .domain = domain};
     struct block stale;
     const struct place *place = capture_any(access);
-    if (place != NULL) {
+    int watched = tracer_is_watched();
+    int ignored = 0;
+    if (watched) {
+        _PyTraceMalloc_WatchAlarm(access);
+        ignored = !_PyTraceMalloc_IsAdmitted(place, access);
+    }
+    if (place != NULL && !ignored) {
         block.context = context_in_domain(place, domain, access);
     }
     int put = 0, noted = 0;
@@ -299,11 +305,14 @@ _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
         counted_free(stale.context, stale.size, access);
     }
     table_unlock(locked);
-    if (!noted) {
+    if (watched) {
+        _PyTraceMalloc_WatchAlarm(access);
+    }
+    if (!noted && !ignored) {
         counted_drop(access);
         return -1;
     }
-    return 0;
+    return ignored;
 }
 
 
@@ -604,6 +613,18 @@ _PyTraceMalloc_RemoveHooks(void)
 
 /* --- objects and questions ----------------------------------------------- */
 
+/* Forget a block of Python's own, wherever it is kept. */
+static void
+object_forget(uintptr_t address, enum access access)
+{
+    struct block removed;
+    if (!_PyTraceMalloc_ForgetCell(address)) {
+        _PyTraceMalloc_ForgetBlock(&S->large, DEFAULT_DOMAIN, address,
+                                   &removed, access);
+    }
+}
+
+
 /* An object at an address that was not just allocated: it comes from a free
    list, and now belongs to who takes it.  Unknown blocks stay unknown. */
 void
@@ -613,9 +634,15 @@ _PyTraceMalloc_MoveObject(uintptr_t address)
     if (access == ACCESS_NONE) {
         return;
     }
-    if (!_PyTraceMalloc_IsFresh(&_PyRuntime.tracemalloc, (void *)address)
-        && !_PyTraceMalloc_MoveCell(address, access))
+    if (_PyTraceMalloc_IsFresh(&_PyRuntime.tracemalloc, (void *)address)) {
+        /* Allocated by the very call that makes the object. */
+    }
+    else if (tracer_is_watched()
+             && !_PyTraceMalloc_IsAdmitted(capture_any(access), access))
     {
+        object_forget(address, access);
+    }
+    else if (!_PyTraceMalloc_MoveCell(address, access)) {
         struct block *block = _PyTraceMalloc_FindBlock(
             &S->large, DEFAULT_DOMAIN, address);
         if (block == NULL && S->foreign) {

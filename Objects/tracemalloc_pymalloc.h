@@ -220,8 +220,8 @@ large_free(void *ptr)
 
 /* --- the allocator functions --------------------------------------------- */
 
-/* Busy, with several GILs, or something to take over: with the lock if need
-   be. */
+/* Busy, with several GILs, with filters, or something to take over: with the
+   lock if need be. */
 static void
 small_note_slow(void *ctx, void *p, size_t size)
 {
@@ -231,7 +231,17 @@ small_note_slow(void *ctx, void *p, size_t size)
     }
     enum access access = tracer_begin();
     if (access != ACCESS_NONE) {
-        small_note(capture(_PyThreadState_GET(), access), p, size, access);
+        const struct place *place = capture(_PyThreadState_GET(), access);
+        int watched = tracer_is_watched();
+        if (watched) {
+            _PyTraceMalloc_WatchAlarm(access);
+        }
+        if (!watched || _PyTraceMalloc_IsAdmitted(place, access)) {
+            small_note(place, p, size, access);
+        }
+        if (watched) {
+            _PyTraceMalloc_WatchAlarm(access);
+        }
         tracer_end(access);
     }
 }
@@ -512,13 +522,29 @@ pool_with_cells(uintptr_t address)
 }
 
 
+/* The same, for an address that anybody may have made up: NULL unless a block
+   begins there. */
+static poolp
+pool_of_block(uintptr_t address)
+{
+    poolp pool = pool_with_cells(address);
+    if (pool == NULL || address < (uintptr_t)pool + POOL_OVERHEAD) {
+        return NULL;
+    }
+    size_t offset = address - (uintptr_t)pool - POOL_OVERHEAD;
+    size_t at = offset / INDEX2SIZE(pool->szidx);
+    return at < NUMBLOCKS(pool->szidx)
+           && offset % INDEX2SIZE(pool->szidx) == 0 ? pool : NULL;
+}
+
+
 int
 _PyTraceMalloc_LookUpCell(uintptr_t address, struct block *block)
 {
     if (_PyThreadState_GET() == NULL) {
         return 0;
     }
-    poolp pool = pool_with_cells(address);
+    poolp pool = pool_of_block(address);
     if (pool == NULL) {
         return 0;
     }
@@ -553,7 +579,7 @@ _PyTraceMalloc_ForgetCell(uintptr_t address)
     if (_PyThreadState_GET() == NULL) {
         return 0;
     }
-    poolp pool = pool_with_cells(address);
+    poolp pool = pool_of_block(address);
     return pool != NULL && small_forget(pool, (void *)address) != 0;
 }
 
@@ -615,6 +641,31 @@ _PyTraceMalloc_NewReference(PyObject *op)
     else {
         cell_move_slow(cell, INDEX2SIZE(pool->szidx));
     }
+}
+
+
+size_t
+_PyTraceMalloc_SizeOfArenas(void)
+{
+    OMState *state = get_state();
+    size_t n = 0;
+    unsigned char *seen = calloc(maxarenas + 1, 1);
+    for (uint32_t id = 0; seen != NULL
+         && (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;)
+    {
+        const struct cell_row *row = row_at(&S->cells, id);
+        poolp pool = pool_of(state, (void *)(row->pool + POOL_OVERHEAD));
+        for (uint32_t i = 0; pool != NULL && !seen[pool->arenaindex]
+             && i < row->ncells; i++)
+        {
+            if (row->cells[i] != 0) {
+                seen[pool->arenaindex] = 1;
+                n++;
+            }
+        }
+    }
+    free(seen);
+    return n * ARENA_SIZE;
 }
 
 
@@ -749,6 +800,12 @@ _PyTraceMalloc_NewReference(PyObject *op)
 {
     _PyTraceMalloc_MoveObject((uintptr_t)op
                               - _PyType_PreHeaderSize(Py_TYPE(op)));
+}
+
+size_t
+_PyTraceMalloc_SizeOfArenas(void)
+{
+    return 0;
 }
 
 size_t

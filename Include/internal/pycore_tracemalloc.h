@@ -88,6 +88,17 @@ _PyTraceMalloc_IsFresh(struct _tracemalloc_runtime_state *state,
 extern void _PyRefTracer_ChooseCreateHook(void);
 
 
+/* --- the alarm ----------------------------------------------------------- */
+
+/* A bit of the eval breaker, beside those of pycore_ceval.h: the thread's last
+   allocations set off an alarm (Objects/tracemalloc_attention.c). */
+#define _PY_TRACEMALLOC_ALARM_BIT (1U << 7)
+
+/* Take the bit back and call who set the alarm.  What that raises is reported
+   and dropped. */
+extern void _PyTraceMalloc_RunAlarm(PyThreadState *tstate);
+
+
 /* --- questions ----------------------------------------------------------- */
 
 extern int _PyTraceMalloc_IsTracing(void);

@@ -34,4 +34,20 @@ extern int _PyTraceMalloc_TotalFrames(const struct decoder *, context_id);
 extern PyObject *_PyTraceMalloc_DecodeBlock(struct decoder *,
                                             const struct block *);
 
+
+/* --- Modules/_tracemalloc.c ---------------------------------------------- */
+
+/* Freeze all blocks and contexts; needs access and the lock.  0, or -1 when
+   out of memory. */
+extern int _PyTraceMalloc_FreezeAll_lock_held(struct frozen_traces *);
+
+/* Bytes of all the tracer's data. */
+extern size_t _PyTraceMalloc_SizeOfStore_lock_held(void);
+
+
+/* --- Python/tracemalloc_pytracemalloc.c ---------------------------------- */
+
+/* Add the functions of pytracemalloc to the module `_tracemalloc`. */
+extern int _PyTraceMalloc_AddPytracemalloc(PyObject *module);
+
 #endif  /* !Py_INTERNAL_TRACEMALLOC_DECODE_H */

@@ -64,6 +64,16 @@ struct site {
 
 #define SITES 1024
 
+/* Rings once traced memory leaves a window, or it is time. */
+struct alarm {
+    int set;                    /* waits; written under the store lock, read
+                                   with access, like all but `rung_at` */
+    size_t low, high;           /* bytes: no alarm from one to the other */
+    PyTime_t deadline;          /* of the monotonic clock; 0: none */
+    size_t rung_at;             /* traced bytes then; store lock */
+    PyInterpreterState *interp; /* whose threads are watched; NULL: none */
+};
+
 /* Why allocations cannot take the fast path; bits of `attention`. */
 enum attention {
     ATTENTION_ACCESS = 1,       /* the store is not free to use: there is no
@@ -117,6 +127,10 @@ struct tracer_state {
     size_t cache_bytes;         /* store lock */
     struct thread_slot threads[THREAD_SLOTS];   /* store lock */
     struct site sites[SITES];   /* by site_at(); access */
+    struct alarm alarm;
+    struct filter_set filters;  /* written under the store lock; verdicts:
+                                   access */
+    size_t sessions;            /* how often tracing began; control_lock */
     struct path_entry unknown;  /* where threads without frames allocate;
                                    fixed while tracing */
     struct source_table sources;        /* store lock; see core.h */
@@ -218,6 +232,43 @@ tracer_end_locked(void)
 }
 
 
+/* Whether there are filters or an alarm. */
+static inline int
+tracer_is_watched(void)
+{
+    return (_Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.attention)
+            & ATTENTION_NOTE) != 0;
+}
+
+
+/* --- Objects/tracemalloc_attention.c ------------------------------------- */
+
+/* Whether the filters let a block that was captured be noted; they let what is
+   not known (NULL) pass. */
+extern int _PyTraceMalloc_IsAdmitted(const struct place *,
+                                     enum access access);
+
+/* Let the alarm ring if it must. */
+extern void _PyTraceMalloc_WatchAlarm(enum access access);
+
+/* Put other filters in force; takes them over. */
+extern void _PyTraceMalloc_SetFilters(struct trace_filter *, size_t n);
+
+/* Show at most `nframe` frames from now on. */
+extern void _PyTraceMalloc_SetLimit_lock_held(int nframe);
+
+/* Have callback(traced bytes) called when traced memory is below `low` or
+   above `high`, or at a time of the monotonic clock (in nanoseconds; 0 for
+   none).  Once only; replaces the alarm that was set.  A callback of None sets
+   none.  0, or -1 with an exception. */
+extern int _PyTraceMalloc_SetAlarm(PyObject *callback, size_t low, size_t high,
+                                   PyTime_t deadline);
+extern void _PyTraceMalloc_CancelAlarm_lock_held(void);
+
+/* A thread ends: if it was to call back, let another one ring. */
+extern void _PyTraceMalloc_KeepAlarm_lock_held(PyThreadState *);
+
+
 /* --- Objects/tracemalloc_hooks.c ----------------------------------------- */
 
 /* Put the hooks of all domains in place, or take them out where nobody else's
@@ -230,7 +281,8 @@ extern void _PyTraceMalloc_RemoveHooks(void);
 enum busy { NOT_BUSY, BUSY, BUSY_BELOW };
 extern _Py_thread_local enum busy _PyTraceMalloc_Busy;
 
-/* Note a block in a table: 0, or -1 when the trace had to be dropped. */
+/* Note a block in a table: 0, 1 if a filter ignores it, or -1 when the trace
+   had to be dropped. */
 extern int _PyTraceMalloc_NoteBlock(struct block_table *, uint32_t domain,
                                     uintptr_t address, size_t size,
                                     enum access access);
@@ -305,6 +357,10 @@ extern int _PyTraceMalloc_ForgetCell(uintptr_t address);
 /* Let the block at an address belong to the calling line: 1, or 0 if it has
    no cell. */
 extern int _PyTraceMalloc_MoveCell(uintptr_t address, enum access access);
+
+/* Bytes of the calling interpreter's arenas that hold a traced block; 0 when
+   out of memory. */
+extern size_t _PyTraceMalloc_SizeOfArenas(void);
 
 /* Blocks that have cells: their number, or copies of them. */
 extern size_t _PyTraceMalloc_CountCells(void);

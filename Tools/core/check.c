@@ -32,6 +32,7 @@ static const struct {
     {"counting", counting_tests},
     {"detached", detached_tests},
     {"reclaim", reclaim_tests},
+    {"filters", filters_tests},
     {"frozen", frozen_tests},
     {"picture", picture_tests},
     {"memory", memory_tests},

@@ -24,6 +24,7 @@ extern const struct test cells_tests[];
 extern const struct test counting_tests[];
 extern const struct test detached_tests[];
 extern const struct test reclaim_tests[];
+extern const struct test filters_tests[];
 extern const struct test frozen_tests[];
 extern const struct test picture_tests[];
 extern const struct test memory_tests[];

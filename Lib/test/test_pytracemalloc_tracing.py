@@ -1,0 +1,898 @@
+"""pytracemalloc: tracing, traces, filters while tracing, and what is measured.
+
+Names of tests have the numbers of the requirements (D rows) in them.
+"""
+import _tracemalloc
+import ctypes
+import gc
+import ntpath
+import os
+import pytracemalloc
+import random
+import subprocess
+import sys
+import tracemalloc
+import types
+import unittest
+from pytracemalloc import Filter
+from test import support
+from test.support import threading_helper
+from unittest import mock
+
+THIS_FILE = __file__.removesuffix("c")
+BYTES_HEAD = sys.getsizeof(b"")
+
+
+def run_at(filename, lineno, source, **names):
+    """Run one line of code as if it stood in a file, and return its names."""
+    exec(compile("\n" * (lineno - 1) + source, filename, "exec"), names)
+    return types.SimpleNamespace(**names)
+
+
+def allocate(filename, lineno, size=1000):
+    """Return a block of *size* bytes that a line of a file has allocated."""
+    return run_at(filename, lineno, "value = bytes(size)", size=size).value
+
+
+class TracingTestCase(unittest.TestCase):
+    """Base: no tracing, no filters and a limit of 1 to begin with."""
+
+    def setUp(self):
+        limit = pytracemalloc.get_traceback_limit()
+        if tracemalloc.is_tracing():
+            self.addCleanup(tracemalloc.start, limit)
+        self.reset()
+        self.addCleanup(pytracemalloc.set_traceback_limit, limit)
+        self.addCleanup(self.reset)
+
+    def reset(self):
+        pytracemalloc.disable()
+        pytracemalloc.clear_filters()
+        pytracemalloc.set_traceback_limit(1)
+
+    def run_python(self, source=None, *, file=None, env={}):
+        clean = {name: value for name, value in os.environ.items()
+                 if name not in ("PYTHONTRACEMALLOC", "PYTHONWARNINGS")}
+        process = subprocess.run(
+            [sys.executable, *([file] if file else ["-c", source])],
+            env=clean | env, capture_output=True, text=True,
+            timeout=support.SHORT_TIMEOUT)
+        self.assertEqual((process.returncode, process.stderr), (0, ""))
+        return process.stdout
+
+
+class SwitchTests(TracingTestCase):
+    def test_D01_D03_enable_begins_tracing(self):
+        self.assertIs(pytracemalloc.is_enabled(), False)
+        self.assertIsNone(pytracemalloc.enable())
+        self.assertIs(pytracemalloc.is_enabled(), True)
+        self.assertTrue(tracemalloc.is_tracing())
+        pytracemalloc.enable()
+        self.assertTrue(pytracemalloc.is_enabled())
+
+    def test_D02_disable_stops_and_cancels_tasks(self):
+        pytracemalloc.enable()
+        kept = allocate("a.py", 1)
+        task = pytracemalloc.Task(list)
+        task.set_delay(1000)
+        task.schedule()
+        self.assertEqual(pytracemalloc.get_tasks(), [task])
+        self.assertIsNone(pytracemalloc.disable())
+        self.assertIs(pytracemalloc.is_enabled(), False)
+        self.assertEqual(pytracemalloc.get_tasks(), [])
+        self.assertEqual(pytracemalloc.get_traced_memory(), (0, 0))
+        self.assertIsNone(pytracemalloc.get_object_trace(kept))
+        pytracemalloc.disable()
+
+    def test_D01_enable_joins_tracing_that_is_on(self):
+        tracemalloc.start(7)
+        kept = allocate("a.py", 1)
+        pytracemalloc.enable()
+        self.assertEqual(pytracemalloc.get_traceback_limit(), 7)
+        self.assertIsNotNone(pytracemalloc.get_object_trace(kept))
+
+    def test_D04_clear_traces_resets_counters_and_goes_on(self):
+        pytracemalloc.enable()
+        kept = [allocate("a.py", line, 100) for line in range(1, 200)]
+        self.assertGreater(pytracemalloc.get_arena_size(), 0)
+        script = """if True:
+            import pytracemalloc
+            pytracemalloc.enable()
+            kept = [bytes(100) for _ in range(1000)]
+            before = pytracemalloc.get_arena_size()
+            pytracemalloc.clear_traces()
+            # What is left is what these lines themselves allocate.
+            print(before > 0, pytracemalloc.get_arena_size() <= before,
+                  pytracemalloc.get_traced_memory()[1] < 10_000,
+                  pytracemalloc.get_object_trace(kept[0]),
+                  pytracemalloc.is_enabled())
+        """
+        self.assertEqual(self.run_python(script), "True True True None True\n")
+        pytracemalloc.clear_traces()
+        self.assertIsNone(pytracemalloc.get_object_trace(kept[0]))
+
+    def test_D62_environment_variable_enables_early(self):
+        source = ("import pytracemalloc; print(pytracemalloc.is_enabled(),"
+                  " pytracemalloc.get_traceback_limit())")
+        self.assertEqual(self.run_python(source), "False 1\n")
+        self.assertEqual(self.run_python(source, env={"PYTHONTRACEMALLOC": "3"}),
+                         "True 3\n")
+        self.assertEqual(self.run_python(source, env={"PYTRACEMALLOC": "1"}),
+                         "False 1\n")
+
+    @unittest.skipUnless(hasattr(os, "fork"), "needs os.fork()")
+    @threading_helper.reap_threads
+    def test_D63_D01_child_of_fork_is_disabled(self):
+        script = """if True:
+            import os, sys, pytracemalloc, tracemalloc
+            def child(say):
+                sys.stdout.flush()
+                pid = os.fork()
+                if pid == 0:
+                    print(say, pytracemalloc.is_enabled(),
+                          pytracemalloc.get_tasks(), flush=True)
+                    os._exit(0)
+                os.waitpid(pid, 0)
+            pytracemalloc.enable()
+            task = pytracemalloc.Task(print)
+            task.set_delay(1000)
+            task.schedule()
+            child("enable")
+            print("parent", pytracemalloc.is_enabled(),
+                  pytracemalloc.get_tasks() == [task])
+            pytracemalloc.disable()
+            # What tracemalloc began goes on in the child, as it always did.
+            tracemalloc.start()
+            pytracemalloc.enable()
+            task.schedule()
+            child("start")
+            # Not what enable() once began.
+            tracemalloc.stop()
+            pytracemalloc.enable()
+            tracemalloc.stop()
+            tracemalloc.start()
+            child("restart")
+        """
+        self.assertEqual(self.run_python(script).splitlines(), [
+            "enable False []", "parent True True", "start True []",
+            "restart True []"])
+
+    @unittest.skipUnless(hasattr(os, "fork"), "needs os.fork()")
+    def test_D63_child_of_fork_can_enable_and_run_tasks(self):
+        script = """if True:
+            import os, sys, pytracemalloc
+            pytracemalloc.enable()
+            pid = os.fork()
+            if pid == 0:
+                pytracemalloc.enable()
+                task = pytracemalloc.Task(os.write, 1, b"called")
+                task.set_memory_threshold(1000)
+                task.schedule(1)
+                kept = bytes(100_000)
+                (lambda: None)()
+                os._exit(0)
+            os.waitpid(pid, 0)
+        """
+        self.assertEqual(self.run_python(script), "called")
+
+    def test_D64_disabled_at_exit(self):
+        script = """if True:
+            import atexit, pytracemalloc, tracemalloc
+            class Late:
+                def __del__(self, is_tracing=tracemalloc.is_tracing, print=print):
+                    print("late", is_tracing())
+            late = Late()
+            %s
+            atexit.register(lambda: print("exit", tracemalloc.is_tracing()))
+        """
+        self.assertEqual(self.run_python(script % "pytracemalloc.enable()"),
+                         "exit True\nlate False\n")
+        self.assertEqual(self.run_python(script % "tracemalloc.start()"),
+                         "exit True\nlate True\n")
+
+    def test_D22_version(self):
+        self.assertEqual(pytracemalloc.__version__, "0.9.1")
+
+    def test_D70_names_that_were_removed(self):
+        for name in ("get_source", "DisplayGarbage", "TakeSnapshot",
+                     "DisplayGarbageTask"):
+            self.assertFalse(hasattr(pytracemalloc, name), name)
+
+    def test_D70_public_names_are_there_and_described(self):
+        for name in pytracemalloc.__all__:
+            value = getattr(pytracemalloc, name)
+            self.assertTrue(value.__doc__, name)
+        exported = {name for name in vars(pytracemalloc) if name[0] != "_"}
+        self.assertEqual(exported, set(pytracemalloc.__all__))
+
+    def test_tracemalloc_does_not_import_it(self):
+        self.assertEqual(
+            self.run_python("import sys, tracemalloc; "
+                            "print('pytracemalloc' in sys.modules)"),
+            "False\n")
+
+
+class TraceTests(TracingTestCase):
+    def test_D05_stats_by_file_and_line(self):
+        self.assertEqual(pytracemalloc.get_stats(), {})
+        pytracemalloc.enable()
+        kept = [allocate("a.py", 10, 100), allocate("a.py", 10, 200),
+                allocate("a.py", 20, 1000), allocate("b.py", 1, 5)]
+        freed = allocate("b.py", 2, 50)
+        del freed
+        stats = pytracemalloc.get_stats()
+        # The name `value` in the namespace takes no block at those lines.
+        self.assertEqual(
+            {name: stats[name] for name in ("a.py", "b.py")},
+            {"a.py": {10: (300 + 2 * BYTES_HEAD, 2),
+                      20: (1000 + BYTES_HEAD, 1)},
+             "b.py": {1: (5 + BYTES_HEAD, 1)}})
+        del kept
+        self.assertNotIn("a.py", pytracemalloc.get_stats())
+
+    def test_D05_stats_sum_up_to_traced_memory(self):
+        script = """if True:
+            import gc, pytracemalloc, tracemalloc
+            kept = []
+            pytracemalloc.enable()
+            for n in range(1000):
+                kept.append(bytes(n * 7))
+            gc.disable()
+            raw = tracemalloc._get_traces()
+            before = tracemalloc.get_traced_memory()[0]
+            stats = pytracemalloc.get_stats()
+            size = sum(size for lines in stats.values()
+                       for size, count in lines.values())
+            count = sum(count for lines in stats.values()
+                        for size, count in lines.values())
+            # The second call can differ by what the lines between allocate.
+            print(abs(size - before) < 2000, abs(count - len(raw)) < 30)
+        """
+        self.assertEqual(self.run_python(script), "True True\n")
+
+    def test_D05_D06_what_is_not_known_is_None(self):
+        pytracemalloc.enable()
+        address = self.allocate_without_frame()
+        self.assertEqual(pytracemalloc.get_trace(address), (77, ()))
+        self.assertEqual(pytracemalloc.get_traces()[address], (77, ()))
+        size, count = pytracemalloc.get_stats()[None][None]
+        self.assertGreaterEqual(size, 77)
+        self.assertGreaterEqual(count, 1)
+
+    def allocate_without_frame(self):
+        """Allocate 77 raw bytes in a thread that Python does not know."""
+        libc = ctypes.CDLL(None)
+        address = ctypes.c_void_p()
+        thread = ctypes.c_ulong()
+        malloc = ctypes.cast(ctypes.pythonapi.PyMem_RawMalloc, ctypes.c_void_p)
+        self.assertEqual(libc.pthread_create(
+            ctypes.byref(thread), None, malloc, ctypes.c_void_p(77)), 0)
+        self.assertEqual(libc.pthread_join(thread, ctypes.byref(address)), 0)
+        free = ctypes.CDLL(None).PyMem_RawFree
+        free.argtypes = [ctypes.c_void_p]
+        self.addCleanup(free, address)
+        return address.value
+
+    def test_D06_traces_by_address(self):
+        self.assertEqual(pytracemalloc.get_traces(), {})
+        pytracemalloc.enable()
+        kept = allocate("a.py", 12, 300)
+        traces = pytracemalloc.get_traces()
+        address = pytracemalloc.get_object_address(kept)
+        self.assertEqual(traces[address],
+                         (300 + BYTES_HEAD, (("a.py", 12),)))
+        for address, (size, traceback) in traces.items():
+            self.assertIs(type(address), int)
+            self.assertIs(type(size), int)
+            for filename, lineno in traceback:
+                self.assertIsInstance(filename, str | None)
+                self.assertTrue(lineno is None or lineno > 0)
+
+    def test_D06_traces_do_not_show_themselves(self):
+        pytracemalloc.enable()
+        kept = [bytes(10) for _ in range(10_000)]
+        before = pytracemalloc.get_traced_memory()[0]
+        traces = pytracemalloc.get_traces()
+        after = pytracemalloc.get_traced_memory()[0]
+        self.assertGreater(len(traces), len(kept))
+        self.assertLess(after - before, 1000)
+        self.assertLess(sys.getsizeof(traces) // 100, sys.getsizeof(kept))
+
+    def test_D06_other_domains_are_left_out(self):
+        track = ctypes.pythonapi.PyTraceMalloc_Track
+        track.argtypes = [ctypes.c_uint, ctypes.c_size_t, ctypes.c_size_t]
+        pytracemalloc.enable()
+        self.assertEqual(track(77, 0x1234, 100), 0)
+        self.assertNotIn(0x1234, pytracemalloc.get_traces())
+        self.assertIsNone(pytracemalloc.get_trace(0x1234))
+        self.assertEqual(track(0, 0x1234, 100), 0)
+        self.assertEqual(pytracemalloc.get_traces()[0x1234][0], 100)
+        self.assertEqual(pytracemalloc.get_trace(0x1234)[0], 100)
+
+    def test_D07_trace_of_an_address(self):
+        self.assertIsNone(pytracemalloc.get_trace(1234))
+        pytracemalloc.enable()
+        kept = allocate("a.py", 3, 40)
+        address = pytracemalloc.get_object_address(kept)
+        self.assertEqual(pytracemalloc.get_trace(address),
+                         (40 + BYTES_HEAD, (("a.py", 3),)))
+        for other in (0, -1, address + 1, 2 ** 64, 2 ** 200):
+            self.assertIsNone(pytracemalloc.get_trace(other))
+        with self.assertRaises(TypeError):
+            pytracemalloc.get_trace("1234")
+
+    def test_D08_address_of_an_object(self):
+        self.assertEqual(pytracemalloc.get_object_address(b"abc"), id(b"abc"))
+        # Before it lies the header of the garbage collector.
+        kept = [1]
+        self.assertLess(pytracemalloc.get_object_address(kept), id(kept))
+        pytracemalloc.enable()
+        kept = run_at("a.py", 5, "value = {1, 2}").value
+        address = pytracemalloc.get_object_address(kept)
+        self.assertEqual(pytracemalloc.get_trace(address)[1], (("a.py", 5),))
+
+    def test_D09_trace_of_an_object_is_of_its_main_block(self):
+        before = bytearray(1000)
+        pytracemalloc.enable()
+        kept = run_at("a.py", 5, "value = bytearray(1000)").value
+        size, traceback = pytracemalloc.get_object_trace(kept)
+        self.assertEqual(traceback, (("a.py", 5),))
+        self.assertEqual(size, bytearray.__basicsize__)
+        self.assertIsNone(pytracemalloc.get_object_trace(before))
+        self.assertIsNone(pytracemalloc.get_object_trace(None))
+
+    def test_D10_limit_changes_while_enabled(self):
+        self.assertEqual(pytracemalloc.get_traceback_limit(), 1)
+        pytracemalloc.enable()
+        kept = self.call_deep(5)
+        pytracemalloc.set_traceback_limit(3)
+        self.assertEqual(pytracemalloc.get_traceback_limit(), 3)
+        self.assertTrue(pytracemalloc.is_enabled())
+        traceback = pytracemalloc.get_object_trace(kept)[1]
+        self.assertEqual([name for name, _ in traceback], ["deep.py"] * 3)
+        self.assertEqual(
+            pytracemalloc.get_traces()[id(kept)][1], traceback)
+        pytracemalloc.set_traceback_limit(1)
+        self.assertEqual(pytracemalloc.get_object_trace(kept)[1],
+                         traceback[:1])
+        # It outlives the tracing.
+        pytracemalloc.disable()
+        pytracemalloc.set_traceback_limit(nframe=20)
+        pytracemalloc.enable()
+        self.assertEqual(pytracemalloc.get_traceback_limit(), 20)
+        self.assertGreater(
+            len(pytracemalloc.get_object_trace(self.call_deep(5))[1]), 5)
+
+    def call_deep(self, depth):
+        return run_at("deep.py", 1, (
+            "def call(n): return call(n - 1) if n else bytes(100)\n"
+            "value = call(depth)"), depth=depth).value
+
+    def test_D10_wrong_limits(self):
+        for wrong in (0, -1, 65536):
+            with self.assertRaisesRegex(ValueError, r"\[1; 65535\]"):
+                pytracemalloc.set_traceback_limit(wrong)
+        with self.assertRaises(TypeError):
+            pytracemalloc.set_traceback_limit("3")
+        with self.assertRaises(OverflowError):
+            pytracemalloc.set_traceback_limit(2 ** 40)
+        self.assertEqual(pytracemalloc.get_traceback_limit(), 1)
+
+    def test_D16_its_own_allocations_are_traced_unless_excluded(self):
+        self.assertEqual(os.path.basename(pytracemalloc.__file__),
+                         "__init__.py")
+        folder = os.path.dirname(pytracemalloc.__file__)
+
+        def own():
+            kept = pytracemalloc.get_stats()
+            return [name for name in pytracemalloc.get_stats()
+                    if name and kept and name.startswith(folder)]
+
+        pytracemalloc.enable()
+        others = [allocate(f"{n}.py", 1) for n in range(100)]
+        self.assertEqual(own(), [os.path.join(folder, "_trace.py")])
+        pytracemalloc.add_exclude_filter(pytracemalloc.__file__)
+        pytracemalloc.clear_traces()
+        others += [allocate(f"{n}.py", 1) for n in range(100)]
+        self.assertEqual(own(), [])
+
+
+class FilterTests(unittest.TestCase):
+    def test_D38_attributes(self):
+        trace_filter = Filter(True, "*.py")
+        self.assertEqual((trace_filter.include, trace_filter.pattern,
+                          trace_filter.lineno, trace_filter.traceback),
+                         (True, "*.py", None, False))
+        trace_filter = Filter(include=0, pattern="a", lineno=7, traceback=1)
+        self.assertEqual((trace_filter.include, trace_filter.pattern,
+                          trace_filter.lineno, trace_filter.traceback),
+                         (False, "a", 7, True))
+        with self.assertRaises(AttributeError):
+            trace_filter.include = True
+        self.assertEqual(trace_filter, Filter(False, "a", 7, True))
+        self.assertEqual(len({trace_filter, Filter(False, "a", 7, True),
+                              Filter(False, "a", 8, True)}), 2)
+        self.assertEqual(repr(trace_filter), "<Filter include=False "
+                         "pattern='a' lineno=7 traceback=True>")
+
+    def test_D38_wrong_arguments(self):
+        with self.assertRaisesRegex(TypeError, "pattern of a filter"):
+            Filter(True, b"a")
+        with self.assertRaises(TypeError):
+            Filter(True, "a", "7")
+        with self.assertRaisesRegex(ValueError, "no line has the number"):
+            Filter(True, "a", 2 ** 31)
+
+    def test_D39_match_filename(self):
+        trace_filter = Filter(True, "abc")
+        self.assertTrue(trace_filter.match_filename("abc"))
+        self.assertFalse(trace_filter.match_filename("abcd"))
+        self.assertFalse(trace_filter.match_filename(None))
+        self.assertTrue(Filter(True, "").match_filename(None))
+        self.assertTrue(Filter(True, "*").match_filename(None))
+        # Whether it matches does not depend on what happens then.
+        self.assertTrue(Filter(False, "abc").match_filename("abc"))
+
+    def test_D39_match_lineno(self):
+        for anything in (None, 0, -5):
+            trace_filter = Filter(True, "a", anything)
+            self.assertTrue(trace_filter.match_lineno(7))
+            self.assertTrue(trace_filter.match_lineno(None))
+        trace_filter = Filter(True, "a", 7)
+        self.assertTrue(trace_filter.match_lineno(7))
+        self.assertFalse(trace_filter.match_lineno(8))
+        self.assertFalse(trace_filter.match_lineno(None))
+
+    def test_D39_match(self):
+        trace_filter = Filter(False, "a*", 7)
+        self.assertTrue(trace_filter.match("abc", 7))
+        self.assertFalse(trace_filter.match("abc", 8))
+        self.assertFalse(trace_filter.match("bc", 7))
+
+    def test_D39_match_traceback(self):
+        traceback = (("a", 1), ("b", 2))
+        self.assertTrue(Filter(True, "a").match_traceback(traceback))
+        self.assertFalse(Filter(True, "b").match_traceback(traceback))
+        deep = Filter(True, "b", None, True)
+        self.assertTrue(deep.match_traceback(traceback))
+        self.assertTrue(deep.match_traceback([["b", 2]]))
+        self.assertFalse(deep.match_traceback((("c", 2),)))
+        self.assertFalse(Filter(True, "b", 1, True).match_traceback(traceback))
+        for empty in ((), None):
+            self.assertFalse(deep.match_traceback(empty))
+            self.assertTrue(Filter(True, "*").match_traceback(empty))
+            self.assertTrue(Filter(True, "", None, True)
+                            .match_traceback(empty))
+
+    def test_D40_patterns(self):
+        for pattern, matching, other in (
+                ("*.py", ["a.py", ".py", "a.pyc", "a.pyo"],
+                 ["a.pyx", "a.p", "apy"]),
+                ("a.pyc", ["a.py", "a.pyc", "a.pyo"], ["a.pycc"]),
+                ("a.pyo", ["a.py", "a.pyc"], ["a"]),
+                ("a*b*c", ["abc", "aXbYc", "abbcc", "abcbc"],
+                 ["abcd", "acb", "xabc"]),
+                ("**", ["", "x"], []),
+                ("a?[b]", ["a?[b]"], ["axb", "a?b"]),
+                ("*a*a*", ["aa", "xaxax"], ["a", "xax"]),
+                ("ab*ba", ["abba", "abxba"], ["aba"])):
+            with self.subTest(pattern=pattern):
+                trace_filter = Filter(True, pattern)
+                for name in matching:
+                    self.assertTrue(trace_filter.match_filename(name), name)
+                for name in other:
+                    self.assertFalse(trace_filter.match_filename(name), name)
+        self.assertFalse(Filter(True, "A").match_filename("a"))
+
+    def test_D40_on_windows(self):
+        with mock.patch("pytracemalloc._filter.os.path.normcase",
+                        ntpath.normcase):
+            trace_filter = Filter(True, "C:/Lib\\*.PYC")
+            for name in (r"c:\lib\a.py", "C:/LIB/A.Py", "c:/lib/sub/a.PYO"):
+                self.assertTrue(trace_filter.match_filename(name), name)
+            self.assertFalse(trace_filter.match_filename(r"d:\lib\a.py"))
+
+    def test_D40_many_jokers_take_no_time(self):
+        trace_filter = Filter(True, "*a" * 500 + "*b")
+        self.assertFalse(trace_filter.match_filename("a" * 5000))
+
+
+class TracingFilterTests(TracingTestCase):
+    def is_traced(self, obj):
+        return pytracemalloc.get_object_trace(obj) is not None
+
+    def lines_traced(self, filename, linenos):
+        kept = [allocate(filename, lineno, 1000) for lineno in linenos]
+        return [lineno for lineno, obj in zip(linenos, kept)
+                if self.is_traced(obj)]
+
+    def test_D12_applies_to_new_allocations_only(self):
+        pytracemalloc.enable()
+        before = allocate("a.py", 1)
+        pytracemalloc.add_filter(Filter(False, "a.py"))
+        self.assertTrue(self.is_traced(before))
+        after = [allocate("a.py", 1), allocate("a.py", 1, 10),
+                 allocate("a.py", 1, 100_000)]
+        self.assertEqual([self.is_traced(obj) for obj in after], [False] * 3)
+        self.assertTrue(self.is_traced(allocate("b.py", 1)))
+        # What was noted is forgotten when it is freed.
+        size = pytracemalloc.get_stats()["a.py"][1]
+        self.assertEqual(size, (1000 + BYTES_HEAD, 1))
+        del before, after
+        self.assertNotIn("a.py", pytracemalloc.get_stats())
+        _tracemalloc._check()
+
+    def test_D12_ignored_blocks_do_not_count(self):
+        pytracemalloc.enable()
+        pytracemalloc.add_filter(Filter(False, "a.py"))
+        before = pytracemalloc.get_traced_memory()[0]
+        kept = allocate("a.py", 1, 10_000_000)
+        current, peak = pytracemalloc.get_traced_memory()
+        self.assertLess(current - before, 5000)
+        self.assertLess(peak, 5_000_000)
+        del kept
+        self.assertLess(pytracemalloc.get_traced_memory()[0], before + 5000)
+        _tracemalloc._check()
+
+    def test_D12_inclusive_are_ored_and_any_exclusive_ignores(self):
+        pytracemalloc.enable()
+        pytracemalloc.add_filter(Filter(True, "a.py"))
+        self.assertEqual([self.is_traced(allocate(name, 1))
+                          for name in ("a.py", "b.py", "c.py")],
+                         [True, False, False])
+        pytracemalloc.add_filter(Filter(True, "b.py"))
+        self.assertEqual([self.is_traced(allocate(name, 1))
+                          for name in ("a.py", "b.py", "c.py")],
+                         [True, True, False])
+        pytracemalloc.add_filter(Filter(False, "*", 7))
+        self.assertEqual(self.lines_traced("a.py", range(5, 9)), [5, 6, 8])
+        self.assertEqual(self.lines_traced("c.py", range(5, 9)), [])
+        _tracemalloc._check()
+
+    def test_D12_only_filters_are_taken(self):
+        for wrong in ("a.py", None, (True, "a.py")):
+            with self.assertRaisesRegex(TypeError, "a Filter is needed"):
+                pytracemalloc.add_filter(wrong)
+        self.assertEqual(pytracemalloc.get_filters(), [])
+
+    def test_D13_D14_helpers(self):
+        pytracemalloc.add_include_filter("a.py")
+        pytracemalloc.add_include_filter("b.py", 3)
+        pytracemalloc.add_exclude_filter("c.py", lineno=4, traceback=True)
+        self.assertEqual(pytracemalloc.get_filters(), [
+            Filter(True, "a.py"), Filter(True, "b.py", 3),
+            Filter(False, "c.py", 4, True)])
+        pytracemalloc.enable()
+        self.assertEqual(self.lines_traced("a.py", [2, 3]), [2, 3])
+        self.assertEqual(self.lines_traced("b.py", [2, 3]), [3])
+        self.assertEqual(self.lines_traced("c.py", [2, 3]), [])
+
+    def test_D15_get_and_clear(self):
+        pytracemalloc.enable()
+        self.assertEqual(pytracemalloc.get_filters(), [])
+        pytracemalloc.add_exclude_filter("a.py")
+        listed = pytracemalloc.get_filters()
+        listed.clear()
+        self.assertEqual(len(pytracemalloc.get_filters()), 1)
+        ignored = allocate("a.py", 1)
+        self.assertIsNone(pytracemalloc.clear_filters())
+        self.assertEqual(pytracemalloc.get_filters(), [])
+        self.assertFalse(self.is_traced(ignored))
+        self.assertTrue(self.is_traced(allocate("a.py", 1)))
+
+    def test_D12_filters_outlive_tracing(self):
+        pytracemalloc.add_exclude_filter("a.py")
+        for _ in range(2):
+            pytracemalloc.enable()
+            self.assertFalse(self.is_traced(allocate("a.py", 1)))
+            self.assertTrue(self.is_traced(allocate("b.py", 1)))
+            pytracemalloc.disable()
+
+    def call(self, depth):
+        """Allocate *depth* frames below caller.py, line 4."""
+        below = run_at("below.py", 1, (
+            "def call(n): return call(n - 1) if n else bytes(100)")).call
+        return run_at("caller.py", 4, "value = below(depth)", below=below,
+                      depth=depth - 1).value
+
+    def test_D14_D67_all_frames_within_the_limit(self):
+        pytracemalloc.enable()
+        pytracemalloc.add_exclude_filter("caller.py", 4, traceback=True)
+        # With one frame shown, there is only the newest to look at.
+        self.assertTrue(self.is_traced(self.call(1)))
+        pytracemalloc.set_traceback_limit(2)
+        self.assertFalse(self.is_traced(self.call(1)))
+        self.assertTrue(self.is_traced(self.call(2)))
+        pytracemalloc.set_traceback_limit(10)
+        self.assertFalse(self.is_traced(self.call(2)))
+        self.assertFalse(self.is_traced(self.call(9)))
+        self.assertTrue(self.is_traced(self.call(10)))
+        pytracemalloc.set_traceback_limit(1)
+        self.assertTrue(self.is_traced(self.call(1)))
+        _tracemalloc._check()
+
+    def test_D13_all_frames_inclusive(self):
+        pytracemalloc.set_traceback_limit(5)
+        pytracemalloc.enable()
+        pytracemalloc.add_include_filter("caller.py", None, True)
+        self.assertTrue(self.is_traced(self.call(3)))
+        self.assertFalse(self.is_traced(allocate("other.py", 4)))
+        pytracemalloc.clear_filters()
+        pytracemalloc.add_include_filter("caller.py")
+        self.assertFalse(self.is_traced(self.call(3)))
+
+    def test_D67_clear_traces_leaves_what_obeys(self):
+        pytracemalloc.enable()
+        kept = [allocate("a.py", 1), allocate("b.py", 1)]
+        pytracemalloc.add_include_filter("b.py")
+        pytracemalloc.clear_traces()
+        kept += [allocate("a.py", 1), allocate("b.py", 1)]
+        self.assertEqual([self.is_traced(obj) for obj in kept],
+                         [False, False, False, True])
+        self.assertEqual(set(pytracemalloc.get_stats()), {"b.py"})
+
+    def test_D12_a_block_that_is_resized_is_new(self):
+        pytracemalloc.enable()
+        # Its size leaves the small blocks, and comes back.
+        for size in (100, 3000):
+            kept = run_at("a.py", 1, "value = bytearray(size)",
+                          size=size).value
+            sizes = pytracemalloc.get_stats()["a.py"][1]
+            pytracemalloc.add_exclude_filter("b.py")
+            run_at("b.py", 1, "value.extend(bytes(5000))", value=kept)
+            stats = pytracemalloc.get_stats()
+            # The object's own block was not resized.
+            self.assertEqual(stats["a.py"][1],
+                             (bytearray.__basicsize__, 1))
+            self.assertGreater(sizes[0], bytearray.__basicsize__)
+            self.assertNotIn("b.py", stats)
+            pytracemalloc.clear_filters()
+            run_at("b.py", 2, "value.extend(bytes(9000))", value=kept)
+            self.assertIn(2, pytracemalloc.get_stats()["b.py"])
+            pytracemalloc.clear_traces()
+            _tracemalloc._check()
+
+    def test_D12_an_object_from_a_free_list_is_new(self):
+        pytracemalloc.enable()
+        number = run_at("a.py", 1, "value = float(text)", text="1.5").value
+        address = id(number)
+        self.assertEqual(pytracemalloc.get_object_trace(number)[1],
+                         (("a.py", 1),))
+        pytracemalloc.add_exclude_filter("b.py")
+        take = run_at("b.py", 1, "def take(a): return a + 1.25").take
+        del number
+        again = take(2.0)
+        self.assertEqual(id(again), address)
+        self.assertFalse(self.is_traced(again))
+        _tracemalloc._check()
+
+    def test_D12_blocks_of_extensions(self):
+        track = ctypes.pythonapi.PyTraceMalloc_Track
+        track.argtypes = [ctypes.c_uint, ctypes.c_size_t, ctypes.c_size_t]
+        pytracemalloc.enable()
+
+        def traceback(domain):
+            found = ctypes.pythonapi._PyTraceMalloc_GetTraceback
+            found.argtypes = [ctypes.c_uint, ctypes.c_size_t]
+            found.restype = ctypes.py_object
+            return found(domain, 0x1234)
+
+        for domain in (0, 77):
+            self.assertEqual(track(domain, 0x1234, 100), 0)
+            self.assertIsNotNone(traceback(domain))
+            pytracemalloc.add_exclude_filter(THIS_FILE)
+            # Reported again, by a line that is ignored.
+            self.assertEqual(track(domain, 0x1234, 200), 0)
+            self.assertIsNone(traceback(domain))
+            pytracemalloc.clear_filters()
+            _tracemalloc._check()
+        self.assertEqual(_tracemalloc._get_dropped(), 0)
+
+    def test_D41_raw_blocks_without_the_gil(self):
+        # ctypes gives the GIL away for functions of a CDLL.
+        library = ctypes.CDLL(None)
+        library.PyMem_RawMalloc.restype = ctypes.c_void_p
+        library.PyMem_RawMalloc.argtypes = [ctypes.c_size_t]
+        library.PyMem_RawFree.argtypes = [ctypes.c_void_p]
+        pytracemalloc.enable()
+        for pattern, expected in ((THIS_FILE, True), ("other.py", False)):
+            pytracemalloc.clear_filters()
+            pytracemalloc.add_include_filter(pattern)
+            address = library.PyMem_RawMalloc(1234)
+            self.assertEqual(pytracemalloc.get_trace(address) is not None,
+                             expected)
+            library.PyMem_RawFree(address)
+            self.assertIsNone(pytracemalloc.get_trace(address))
+            _tracemalloc._check()
+
+    def test_D41_filters_save_the_tracers_memory(self):
+        script = """if True:
+            import pytracemalloc
+            if %d:
+                pytracemalloc.add_include_filter("nothing")
+            pytracemalloc.enable()
+            kept = [bytes(1000) for _ in range(20_000)]
+            print(pytracemalloc.get_tracemalloc_memory()[0])
+        """
+        without, with_filter = (int(self.run_python(script % switch))
+                                for switch in (0, 1))
+        # 24 bytes at least for each large block.
+        self.assertGreater(without - with_filter, 20_000 * 24)
+
+    def test_D41_names_of_every_width(self):
+        names = ["ascii.py", "caf\xe9.py", "\u65e5\u672c.py",
+                 "\U0001f40d.py", "lone\udc80.py", ""]
+        pytracemalloc.enable()
+        for name in names:
+            with self.subTest(name=ascii(name)):
+                pytracemalloc.clear_filters()
+                pytracemalloc.add_include_filter(name)
+                self.assertEqual(
+                    [other for other in names
+                     if self.is_traced(allocate(other, 1))], [name])
+
+    def test_D40_D41_core_and_python_agree(self):
+        generator = random.Random(2013)
+
+        def text(alphabet, longest):
+            return "".join(generator.choices(
+                alphabet, k=generator.randrange(longest)))
+
+        pytracemalloc.enable()
+        for _ in range(150):
+            filters = [
+                Filter(generator.random() < 0.5,
+                       text("ab*\u0101", 6)
+                       + generator.choice(["", ".py", ".pyc", ".pyo"]),
+                       generator.choice([None, None, 0, 1, 2]))
+                for _ in range(generator.randrange(1, 4))]
+            pytracemalloc.clear_filters()
+            for trace_filter in filters:
+                pytracemalloc.add_filter(trace_filter)
+            for _ in range(10):
+                name = text("ab\u0101", 6) + generator.choice(
+                    ["", ".py", ".pyc", ".pyo", ".pyx"])
+                line = generator.randrange(1, 4)
+                inclusive = [f for f in filters if f.include]
+                expected = (
+                    (not inclusive
+                     or any(f.match(name, line) for f in inclusive))
+                    and not any(f.match(name, line) for f in filters
+                                if not f.include))
+                self.assertEqual(self.is_traced(allocate(name, line)),
+                                 expected, (ascii(name), line, filters))
+        pytracemalloc.clear_filters()
+        _tracemalloc._check()
+
+    def test_D41_verdicts_follow_contexts_that_are_reclaimed(self):
+        pytracemalloc.enable()
+        pytracemalloc.add_exclude_filter("odd*.py")
+        # Enough code objects to have numbers of contexts given again.
+        rounds = 40_000 if support.is_resource_enabled("cpu") else 3_000
+        for number in range(rounds):
+            name = f"{'odd' if number % 2 else 'even'}{number}.py"
+            kept = allocate(name, 1, 20)
+            if self.is_traced(kept) != (number % 2 == 0):
+                self.fail(f"{name} is judged wrongly")
+        del kept
+        _tracemalloc._check()
+
+    @threading_helper.requires_working_threading()
+    def test_D41_filters_change_while_threads_allocate(self):
+        import threading
+
+        pytracemalloc.enable()
+        stop = threading.Event()
+
+        def work(name):
+            while not stop.is_set():
+                kept = [allocate(f"{name}.py", line, 50)
+                        for line in range(1, 20)]
+                kept += [allocate(f"{name}.py", 1, 5000)]
+
+        threads = [threading.Thread(target=work, args=(name,))
+                   for name in ("a", "b", "c")]
+        with threading_helper.start_threads(threads, stop.set):
+            for number in range(200):
+                pytracemalloc.add_exclude_filter("ab*"[number % 3] + ".py")
+                if number % 5 == 0:
+                    pytracemalloc.clear_filters()
+                if number % 50 == 0:
+                    pytracemalloc.clear_traces()
+                if number % 20 == 0:
+                    _tracemalloc._check()
+            stop.set()
+        pytracemalloc.clear_filters()
+        gc.collect()
+        _tracemalloc._check()
+
+    def test_D41_private_function_refuses_nonsense(self):
+        for wrong in (None, [1], [()], [(True, b"a", 0, 0)],
+                      [(True, "a", "b", 0)], [(True, "a", 2 ** 40, 0)]):
+            with self.assertRaises((TypeError, OverflowError), msg=wrong):
+                _tracemalloc._set_filters(wrong)
+        pytracemalloc.enable()
+        self.assertTrue(self.is_traced(allocate("a.py", 1)))
+
+
+class MeasureTests(TracingTestCase):
+    def test_D17_arena_size(self):
+        self.assertEqual(pytracemalloc.get_arena_size(), 0)
+        script = """if True:
+            import pytracemalloc, sys
+            pytracemalloc.enable()
+            first = pytracemalloc.get_arena_size()
+            kept = [bytes(200) for _ in range(50_000)]
+            second = pytracemalloc.get_arena_size()
+            print(first % 2**20, second % 2**20,
+                  second >= 50_000 * sys.getsizeof(bytes(200)) > first)
+        """
+        self.assertEqual(self.run_python(script), "0 0 True\n")
+        self.assertEqual(self.run_python(script, env={
+            "PYTHONMALLOC": "malloc"}), "0 0 False\n")
+
+    @unittest.skipUnless(os.path.exists("/proc/self/statm"), "needs /proc")
+    def test_D18_process_memory_from_proc(self):
+        rss, vms = pytracemalloc.get_process_memory()
+        self.assertTrue(10 ** 6 < rss < vms)
+        kept = bytearray(b"x") * 50_000_000
+        more = pytracemalloc.get_process_memory()
+        self.assertGreater(more[0] - rss, 40_000_000)
+        self.assertGreater(more[1] - vms, 40_000_000)
+
+    def test_D18_process_memory_from_psutil_or_not_at_all(self):
+        info = types.SimpleNamespace(rss=12, vms=34)
+        psutil = types.ModuleType("psutil")
+        psutil.Process = lambda: types.SimpleNamespace(
+            memory_info=lambda: info)
+        with mock.patch("builtins.open", side_effect=FileNotFoundError):
+            with mock.patch.dict(sys.modules, psutil=psutil):
+                self.assertEqual(pytracemalloc.get_process_memory(), (12, 34))
+            with mock.patch.dict(sys.modules, psutil=None):
+                self.assertIsNone(pytracemalloc.get_process_memory())
+
+    def test_D19_traced_memory(self):
+        self.assertEqual(pytracemalloc.get_traced_memory(), (0, 0))
+        pytracemalloc.enable()
+        size, max_size = pytracemalloc.get_traced_memory()
+        kept = bytes(1_000_000)
+        more, _ = pytracemalloc.get_traced_memory()
+        self.assertTrue(1_000_000 <= more - size < 1_001_000)
+        del kept
+        less, max_size = pytracemalloc.get_traced_memory()
+        self.assertLess(less - size, 1000)
+        self.assertGreaterEqual(max_size, more)
+
+    def test_D20_tracemalloc_memory(self):
+        self.assertEqual(pytracemalloc.get_tracemalloc_memory(), (0, 0))
+        pytracemalloc.enable()
+        size, free = pytracemalloc.get_tracemalloc_memory()
+        self.assertTrue(0 < free < size)
+        # The first round can make room for what these lines allocate.
+        for _ in range(2):
+            sizes = (tracemalloc.get_tracemalloc_memory(),
+                     pytracemalloc.get_tracemalloc_memory()[0],
+                     tracemalloc.get_tracemalloc_memory())
+        self.assertEqual(len(set(sizes)), 1)
+        size, free = pytracemalloc.get_tracemalloc_memory()
+        # Tables have room for some more blocks, which fill it.
+        kept = []
+        for _ in range(1000):
+            kept.append(bytes(5000))
+            after = pytracemalloc.get_tracemalloc_memory()
+            if after[0] == size:
+                self.assertLessEqual(after[1], free)
+            size, free = after
+            self.assertTrue(0 < free < size)
+
+    def test_D21_interned_strings(self):
+        size, length = pytracemalloc.get_unicode_interned()
+        self.assertGreater(length, 1000)
+        self.assertGreater(size, 8 * length)
+        kept = [sys.intern(f"interned by {__name__} {n}") for n in range(5)]
+        self.assertEqual(pytracemalloc.get_unicode_interned()[1],
+                         length + len(kept))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,247 @@
+/* Filters: what matches, what several say together, and what is kept of it. */
+
+#include "check.h"
+
+#include <string.h>
+
+static struct source_table sources;
+static struct context_tree tree;
+static struct filter_set set;
+static char owners[300];
+
+
+static void
+begin(void)
+{
+    memset(&set, 0, sizeof(set));
+    set.nframe = 1;
+    CHECK_EQUAL(_PyTraceMalloc_InitSources(&sources), 0);
+    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
+}
+
+
+static void
+end(void)
+{
+    CHECK_SOUND(_PyTraceMalloc_CheckFilters(&set, &sources, &tree));
+    _PyTraceMalloc_ReplaceFilters(&set, NULL, 0);
+    _PyTraceMalloc_FiniContexts(&tree);
+    _PyTraceMalloc_FiniSources(&sources);
+    CHECK_EQUAL(test_live_blocks(), 0);
+}
+
+
+/* A code object of a file; `kind` bytes per character. */
+static code_id
+code_add(const char *name, uint32_t kind)
+{
+    unsigned char text[4 * 200] = {0};
+    for (size_t i = 0; i < strlen(name); i++) {
+        uint16_t two = (unsigned char)name[i];
+        uint32_t four = two;
+        memcpy(text + i * kind, kind == 1 ? (const void *)&name[i]
+               : kind == 2 ? (const void *)&two : &four, kind);
+    }
+    file_id file = _PyTraceMalloc_AddName(&sources, kind, text, strlen(name));
+    struct line_map *map = test_calloc(1, sizeof(*map)
+                                          + sizeof(map->units[0]));
+    return code_add_named(&sources, &owners[sources.used], file, map);
+}
+
+
+static context_id
+context_add(path_id path, code_id code, int32_t line)
+{
+    context_id id = _PyTraceMalloc_AddContext(&tree, path, code, 0, line);
+    CHECK(id != CONTEXT_NONE);
+    return id;
+}
+
+
+static struct trace_filter
+filter(int inclusive, const char *pattern, int32_t line, int all_frames)
+{
+    struct trace_filter made = {
+        .inclusive = inclusive, .all_frames = all_frames, .line = line,
+        .length = strlen(pattern),
+        .pattern = test_malloc((strlen(pattern) + 1) * sizeof(uint32_t)),
+    };
+    for (size_t i = 0; i < made.length; i++) {
+        made.pattern[i] = (unsigned char)pattern[i];
+    }
+    return made;
+}
+
+
+static void
+put_in_force(size_t n, const struct trace_filter *filters)
+{
+    struct trace_filter *copy = test_malloc(n * sizeof(copy[0]));
+    memcpy(copy, filters, n * sizeof(copy[0]));
+    _PyTraceMalloc_ReplaceFilters(&set, copy, n);
+}
+
+
+static int
+judge(context_id id)
+{
+    return _PyTraceMalloc_JudgeContext(&set, &sources, &tree, id);
+}
+
+
+/* Whether a pattern covers a name, by trying all ways. */
+static int
+covers(const char *pattern, const char *name, const char *end)
+{
+    if (*pattern == '\0') {
+        return name == end;
+    }
+    if (*pattern == '*') {
+        return covers(pattern + 1, name, end)
+               || (name < end && covers(pattern, name + 1, end));
+    }
+    return name < end && *pattern == *name
+           && covers(pattern + 1, name + 1, end);
+}
+
+
+static void
+test_patterns_agree_with_trying_all_ways(void)
+{
+    static const char *const tails[] = {"", ".py", ".pyc", ".pyo", ".p"};
+    begin();
+    for (int i = 0; i < 250; i++) {
+        char name[20] = "", pattern[20] = "";
+        for (uint32_t n = random_below(7), at = 0; at < n; at++) {
+            name[at] = "ab"[random_below(2)];
+        }
+        for (uint32_t n = random_below(7), at = 0; at < n; at++) {
+            pattern[at] = "ab**"[random_below(4)];
+        }
+        strcat(name, tails[random_below(5)]);
+        strcat(pattern, tails[random_below(2)]);
+        uint32_t kind = 1u << random_below(3);
+        context_id id = context_add(PATH_ROOT, code_add(name, kind), i + 1);
+        put_in_force(1, (struct trace_filter[]){filter(1, pattern, 0, 0)});
+        size_t length = strlen(name);
+        if (length >= 4 && (strcmp(name + length - 4, ".pyc") == 0
+                            || strcmp(name + length - 4, ".pyo") == 0))
+        {
+            length--;
+        }
+        CHECK_EQUAL(judge(id), covers(pattern, name, name + length));
+    }
+    end();
+}
+
+
+static void
+test_several_filters(void)
+{
+    begin();
+    context_id a = context_add(PATH_ROOT, code_add("a.py", 1), 5);
+    context_id b = context_add(PATH_ROOT, code_add("b.py", 1), 7);
+    CHECK(judge(a) && judge(b) && judge(CONTEXT_UNKNOWN));
+    put_in_force(1, (struct trace_filter[]){filter(0, "a*", 0, 0)});
+    CHECK(!judge(a) && judge(b) && judge(CONTEXT_UNKNOWN));
+    put_in_force(2, (struct trace_filter[]){
+        filter(1, "a.py", 0, 0), filter(1, "b.py", 7, 0)});
+    CHECK(judge(a) && judge(b) && !judge(CONTEXT_UNKNOWN));
+    put_in_force(2, (struct trace_filter[]){
+        filter(1, "*.py", 0, 0), filter(0, "*", 7, 0)});
+    CHECK(judge(a) && !judge(b) && !judge(CONTEXT_UNKNOWN));
+    put_in_force(1, (struct trace_filter[]){filter(1, "", 0, 0)});
+    CHECK(!judge(a) && !judge(b) && judge(CONTEXT_UNKNOWN));
+    end();
+}
+
+
+static void
+test_all_frames_within_the_limit(void)
+{
+    begin();
+    path_id root = _PyTraceMalloc_AddRoot(&tree, 3);
+    path_id outer = _PyTraceMalloc_AddPath(&tree, root,
+                                           code_add("main.py", 1), 3);
+    path_id inner = _PyTraceMalloc_AddPath(&tree, outer,
+                                           code_add("middle.py", 1), 4);
+    context_id id = context_add(inner, code_add("new.py", 1), 5);
+    put_in_force(1, (struct trace_filter[]){filter(1, "main.py", 3, 1)});
+    for (set.nframe = 1; set.nframe < 5; set.nframe++) {
+        CHECK_EQUAL(judge(id), set.nframe >= 3);
+    }
+    put_in_force(1, (struct trace_filter[]){filter(1, "main.py", 3, 0)});
+    CHECK(!judge(id));
+    /* The root of a thread is no frame. */
+    put_in_force(1, (struct trace_filter[]){filter(1, "", 0, 1)});
+    CHECK(!judge(id));
+    end();
+}
+
+
+static void
+test_verdicts_are_kept_until_something_changes(void)
+{
+    begin();
+    context_id id = context_add(PATH_ROOT, code_add("a.py", 1), 5);
+    put_in_force(1, (struct trace_filter[]){filter(0, "a.py", 0, 0)});
+    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, id), -1);
+    _PyTraceMalloc_KeepVerdict(&set, &tree, id, judge(id));
+    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, id), 0);
+    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, id + 1000), -1);
+    _PyTraceMalloc_KeepVerdict(&set, &tree, 5000, 1);
+    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, 5000), 1);
+    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, id), 0);
+    CHECK(_PyTraceMalloc_SizeOfFilters(&set) > 5000);
+    /* Numbers mean something else now. */
+    tree.generation++;
+    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, id), -1);
+    _PyTraceMalloc_KeepVerdict(&set, &tree, id, 0);
+    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, 5000), -1);
+    put_in_force(1, (struct trace_filter[]){filter(0, "b.py", 0, 0)});
+    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, id), -1);
+    end();
+}
+
+
+static void
+test_a_wrong_verdict_is_found(void)
+{
+    begin();
+    context_id id = context_add(PATH_ROOT, code_add("a.py", 1), 5);
+    put_in_force(1, (struct trace_filter[]){filter(0, "a.py", 0, 0)});
+    _PyTraceMalloc_KeepVerdict(&set, &tree, id, 1);
+    CHECK(_PyTraceMalloc_CheckFilters(&set, &sources, &tree) != NULL);
+    _PyTraceMalloc_KeepVerdict(&set, &tree, id, 0);
+    end();
+}
+
+
+static void
+test_without_memory_nothing_is_kept(void)
+{
+    begin();
+    context_id id = context_add(PATH_ROOT, code_add("a.py", 1), 5);
+    put_in_force(1, (struct trace_filter[]){filter(0, "a.py", 0, 0)});
+    test_fail_after(0, 1);
+    CHECK_EQUAL(judge(id), 0);
+    _PyTraceMalloc_KeepVerdict(&set, &tree, id, 0);
+    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, id), -1);
+    test_fail_never();
+    _PyTraceMalloc_KeepVerdict(&set, &tree, id, 0);
+    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, id), 0);
+    end();
+}
+
+
+const struct test filters_tests[] = {
+    {"patterns agree with trying all ways",
+     test_patterns_agree_with_trying_all_ways},
+    {"several filters together", test_several_filters},
+    {"all frames, within the limit", test_all_frames_within_the_limit},
+    {"verdicts are kept until something changes",
+     test_verdicts_are_kept_until_something_changes},
+    {"a wrong verdict is found", test_a_wrong_verdict_is_found},
+    {"without memory nothing is kept", test_without_memory_nothing_is_kept},
+    {NULL, NULL},
+};
