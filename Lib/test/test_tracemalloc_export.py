@@ -4,7 +4,7 @@ import io
 import json
 import tracemalloc
 import unittest
-from test.test_tracemalloc_format import METADATA, RAW, full_picture, made_by_hand, of_picture
+from test.tracemalloc_files import METADATA, RAW, full_picture, made_by_hand, of_picture
 from tracemalloc import _export
 from tracemalloc._columns import ROWS, TOTALS
 

@@ -4,10 +4,10 @@
     load()   either of them, and files of the 2013 interface
 
 The compact format keeps a picture (see _columns) as it is, column by column;
-Doc/library/tracemalloc-format.rst describes it byte by byte.  A reader takes no
-number of a file at its word: sizes are compared with the size of the file and
-with max_size before memory is asked for, and places in tables are checked by
-Picture.check() before they are used.
+Doc/library/tracemalloc-format.rst describes it byte by byte.  The reader takes
+no number of a file at its word: sizes are compared with the size of the file
+and with max_size before memory is asked for, and places in tables are checked
+by Picture.check() before they are used.
 
 Everything here is loaded on first use and can be called from any thread.
 """

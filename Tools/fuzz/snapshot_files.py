@@ -23,7 +23,7 @@ import traceback
 import tracemalloc
 from collections import Counter
 
-from test.test_tracemalloc_format import mutate, repair, seeds, try_file
+from test.tracemalloc_files import mutate, repair, seeds, try_file
 
 MAX_SIZE = 1 << 22
 # What loading may take beyond max_size, and what statistics of that take.
