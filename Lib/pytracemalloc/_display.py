@@ -183,6 +183,26 @@ class DisplayTop:
             folder += os.sep
         return (_colored(folder, color, _CYAN) if folder else "") + parts[-1]
 
+    def format_traceback(self, traceback, color=False):
+        """Return lines of text that show a traceback, newest frame first.
+
+        Two lines per frame, as in tracebacks of exceptions: where it is, and
+        the line of source if that can be read now.
+        """
+        # For this alone: tracebacks are seldom shown.
+        from linecache import getline
+
+        if not traceback:
+            return ["(no traceback)"]
+        lines = ["Traceback (most recent call first):"]
+        for filename, lineno in traceback:
+            lines.append(f'  File "{self.format_filename(filename, color)}", '
+                         f"line {lineno or '?'}")
+            source = getline(filename, lineno).strip() if lineno else ""
+            if source:
+                lines.append(f"    {source}")
+        return lines
+
     @staticmethod
     def _metric_lines(stats, old, color):
         metrics = stats.metrics

@@ -597,6 +597,22 @@ class DisplayTests(unittest.TestCase):
         shown = self.show(group({None: (1, 1)}, "filename"))
         self.assertIn("#1: ???: size=1 B", shown)
 
+    def test_D33_tracebacks(self):
+        top = DisplayTop()
+        self.assertEqual(top.format_traceback(()), ["(no traceback)"])
+        self.assertEqual(top.format_traceback(None), ["(no traceback)"])
+        with os_helper.temp_dir() as folder:
+            path = os.path.join(folder, "shown.py")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("first = 1\n  second = 2\n")
+            lines = top.format_traceback(
+                ((path, 2), ("missing.py", 7), (None, None)))
+        name = os.sep.join(["...", *path.split(os.sep)[-3:]])
+        self.assertEqual(lines, [
+            "Traceback (most recent call first):",
+            f'  File "{name}", line 2', "    second = 2",
+            '  File "missing.py", line 7', '  File "???", line ?'])
+
     def test_D23_what_is_hidden(self):
         stats = group({("a.py", 1): (300, 3)})
         for hidden, text in (
