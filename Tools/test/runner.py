@@ -238,9 +238,10 @@ class CaseResult(unittest.TestResult):
 
 
 def self_test():
-    """Run test_runner.py; a judge that errs must not judge."""
+    """Run the tests of the tools here; a judge that errs must not judge."""
     outcome = CaseResult()
-    unittest.defaultTestLoader.loadTestsFromName("test_runner").run(outcome)
+    names = ["test_runner", "test_requirements"]
+    unittest.defaultTestLoader.loadTestsFromNames(names).run(outcome)
     return outcome.cases
 
 

@@ -267,7 +267,7 @@ test_clean_and_distclean() {
 test_help_names_every_target() {
     configured_fork -q
     runs make help
-    for target in install altinstall test regrtest verify bench bench-pyperformance bench-pgo \
+    for target in install altinstall test requirements regrtest verify bench bench-pyperformance bench-pgo \
         callgrind plateau stock pgo-fork patch fetch lay check-base refresh-patches \
         refresh-overrides configure clean distclean; do
         says "make $target "
