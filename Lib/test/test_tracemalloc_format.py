@@ -18,8 +18,7 @@ import textwrap
 import tracemalloc
 import unittest
 from collections import Counter
-from test import support
-from test.support import os_helper
+from test.support import LONG_TIMEOUT, os_helper
 from test.tracemalloc_files import (
     A, DRAFT_STATS, DRAFT_TRACES, METADATA, OLD_FILE, PLAIN, RAW, WHEN, Files, build, columns_of,
     draft_file, full_picture, made_by_hand, of_picture, parse)
@@ -235,7 +234,7 @@ class PickleFileTests(Files):
             env.pop("PYTHONHOME", None)
         return subprocess.run(
             [python, "-c", textwrap.dedent(code), self.filename], env=env, check=True,
-            stdout=subprocess.PIPE, text=True, timeout=support.LONG_TIMEOUT).stdout
+            stdout=subprocess.PIPE, text=True, timeout=LONG_TIMEOUT).stdout
 
     @needs_stock
     def test_S61_stock_loads_what_is_dumped_here(self):
