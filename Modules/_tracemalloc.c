@@ -371,8 +371,32 @@ frozen_free(struct frozen_traces *frozen)
 }
 
 
-PyObject *
-_PyTraceMalloc_GetTraceback(unsigned int domain, uintptr_t address)
+/* Where the instruction of a context stands, as far as it is known. */
+static struct location
+location_lock_held(context_id id)
+{
+    struct location where = {-1, -1, -1};
+    const struct context *context = context_at(&S->contexts, id);
+    const struct source_code *code = source_at(&S->sources, context->code);
+    uint32_t unit = context->site & MAX_UNIT;
+    struct location *units = NULL;
+    if (unit != MAX_UNIT && code->nlocations != 0) {
+        units = malloc((unit + 1) * sizeof(units[0]));
+    }
+    if (units != NULL) {
+        _PyTraceMalloc_ReadLocations(code->locations, code->nlocations, units,
+                                     unit + 1);
+        where = units[unit];
+        free(units);
+    }
+    return where;
+}
+
+
+/* The traceback of a block, or the details of its frames; None if the block is
+   not traced. */
+static PyObject *
+traceback_of(unsigned int domain, uintptr_t address, int details)
 {
     enum access access = _PyTraceMalloc_BeginLocked();
     if (access == ACCESS_NONE) {
@@ -380,11 +404,15 @@ _PyTraceMalloc_GetTraceback(unsigned int domain, uintptr_t address)
     }
     struct block block;
     struct frozen_traces frozen;
+    struct location where = {-1, -1, -1};
     int failed = 0;
     int found = _PyTraceMalloc_LookUp(domain, address, &block);
     if (found) {
         failed = _PyTraceMalloc_FreezeBlock(&frozen, &S->sources, &S->contexts,
                                             &block);
+        if (details) {
+            where = location_lock_held(block.context);
+        }
     }
     tracer_end_locked();
     if (failed) {
@@ -398,12 +426,21 @@ _PyTraceMalloc_GetTraceback(unsigned int domain, uintptr_t address)
     if (_PyTraceMalloc_InitDecoder(&decoder, &frozen,
                                    _PyRuntime.tracemalloc.nframe) == 0)
     {
-        traceback = Py_XNewRef(_PyTraceMalloc_DecodeTraceback(&decoder,
-                                                frozen.blocks[0].context));
+        context_id id = frozen.blocks[0].context;
+        traceback = details
+            ? _PyTraceMalloc_DecodeDetails(&decoder, id, &where)
+            : Py_XNewRef(_PyTraceMalloc_DecodeTraceback(&decoder, id));
         _PyTraceMalloc_FiniDecoder(&decoder);
     }
     frozen_free(&frozen);
     return traceback;
+}
+
+
+PyObject *
+_PyTraceMalloc_GetTraceback(unsigned int domain, uintptr_t address)
+{
+    return traceback_of(domain, address, 0);
 }
 
 
@@ -750,23 +787,51 @@ PyDoc_STRVAR(take_picture_doc,
 "Raises RuntimeError when not tracing.");
 
 static PyObject *
-module_take_picture(PyObject *self, PyObject *args, PyObject *kwargs)
+module_take_picture(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                    PyObject *kwnames)
 {
-    static char *keywords[] = {"peak", "thread_names", NULL};
+    /* Keywords are read here, since what a parser makes of them would be in
+       the picture. */
     int peak = 0;
-    PyObject *names = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$pO:_take_picture",
-                                     keywords, &peak, &names))
-    {
+    PyObject *names = NULL;
+    if (nargs > 0) {
+        PyErr_SetString(PyExc_TypeError,
+                        "_take_picture() takes no positional arguments");
         return NULL;
     }
-    if (names != Py_None && !PyDict_Check(names)) {
+    Py_ssize_t nkwargs = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
+    for (Py_ssize_t i = 0; i < nkwargs; i++) {
+        PyObject *name = PyTuple_GET_ITEM(kwnames, i);
+        if (PyUnicode_EqualToUTF8(name, "peak")) {
+            peak = PyObject_IsTrue(args[i]);
+            if (peak < 0) {
+                return NULL;
+            }
+        }
+        else if (PyUnicode_EqualToUTF8(name, "thread_names")) {
+            names = args[i] != Py_None ? args[i] : NULL;
+        }
+        else {
+            PyErr_Format(PyExc_TypeError, "_take_picture() got an unexpected "
+                         "keyword argument %R", name);
+            return NULL;
+        }
+    }
+    if (names != NULL && !PyDict_Check(names)) {
         PyErr_Format(PyExc_TypeError, "thread_names must be a dict or None, "
                      "not %T", names);
         return NULL;
     }
-    return _PyTraceMalloc_NewPicture(PyModule_GetState(self), peak,
-                                     names != Py_None ? names : NULL);
+    return _PyTraceMalloc_NewPicture(PyModule_GetState(self), peak, names);
+}
+
+
+/* The block begins before the object if that has a GC header or a managed
+   dict. */
+static uintptr_t
+block_of_object(PyObject *obj)
+{
+    return (uintptr_t)obj - _PyType_PreHeaderSize(Py_TYPE(obj));
 }
 
 
@@ -778,10 +843,21 @@ PyDoc_STRVAR(get_object_traceback_doc,
 static PyObject *
 module_get_object_traceback(PyObject *self, PyObject *obj)
 {
-    /* The block begins before the object if that has a GC header or a
-       managed dict. */
-    uintptr_t address = (uintptr_t)obj - _PyType_PreHeaderSize(Py_TYPE(obj));
-    return _PyTraceMalloc_GetTraceback(DEFAULT_DOMAIN, address);
+    return traceback_of(DEFAULT_DOMAIN, block_of_object(obj), 0);
+}
+
+
+PyDoc_STRVAR(get_object_details_doc,
+"_get_object_details($module, obj, /)\n--\n\n"
+"What is known of the frames of that traceback besides their lines:\n\n"
+"a tuple of (function, end line, column, end column), None for what is not\n"
+"known, or None if the object's block is not traced.  O(frames), and the\n"
+"length of the code that allocated.");
+
+static PyObject *
+module_get_object_details(PyObject *self, PyObject *obj)
+{
+    return traceback_of(DEFAULT_DOMAIN, block_of_object(obj), 1);
 }
 
 
@@ -941,9 +1017,11 @@ static PyMethodDef module_methods[] = {
     {"_get_traces", module_get_traces, METH_NOARGS, get_traces_doc},
     {"_get_contexts", module_get_contexts, METH_NOARGS, get_contexts_doc},
     {"_take_picture", _PyCFunction_CAST(module_take_picture),
-     METH_VARARGS | METH_KEYWORDS, take_picture_doc},
+     METH_FASTCALL | METH_KEYWORDS, take_picture_doc},
     {"_get_object_traceback", module_get_object_traceback, METH_O,
      get_object_traceback_doc},
+    {"_get_object_details", module_get_object_details, METH_O,
+     get_object_details_doc},
     {"_get_dropped", module_get_dropped, METH_NOARGS, get_dropped_doc},
     {"_get_counts", module_get_counts, METH_NOARGS, get_counts_doc},
     {"_check", module_check, METH_NOARGS, check_doc},

@@ -30,6 +30,8 @@ typedef struct {
     size_t nthreads;
     size_t current, peak;       /* traced memory at that moment */
     uint64_t dropped;
+    uint64_t reclaimed_blocks, reclaimed_bytes;     /* allocated and freed in
+                                   places that are not in the picture */
     PyTypeObject *column_type;
     PyObject *names;            /* list of str, or NULL: not made yet;
                                    critical section */
@@ -286,6 +288,14 @@ picture_get_dropped(PictureObject *self, void *Py_UNUSED(closure))
 }
 
 
+static PyObject *
+picture_get_reclaimed(PictureObject *self, void *Py_UNUSED(closure))
+{
+    return Py_BuildValue("(KK)", (unsigned long long)self->reclaimed_blocks,
+                         (unsigned long long)self->reclaimed_bytes);
+}
+
+
 PyDoc_STRVAR(picture_sizeof_doc,
 "__sizeof__($self, /)\n--\n\n"
 "Bytes of all columns and names, which lie outside of Python's heap.");
@@ -362,6 +372,11 @@ static PyGetSetDef picture_getset[] = {
      NULL},
     {"dropped", (getter)picture_get_dropped, NULL,
      PyDoc_STR("Traces lost so far because there was no memory for them."),
+     NULL},
+    {"reclaimed", (getter)picture_get_reclaimed, NULL,
+     PyDoc_STR("Blocks and bytes, as a tuple, that were allocated and freed "
+               "in places\nwhich the tracer has let go of; the picture has "
+               "no context for them."),
      NULL},
     {NULL},
 };
@@ -497,6 +512,8 @@ picture_take(PictureObject *self, int peak)
     self->current = S->bytes.current;
     self->peak = S->bytes.peak;
     self->dropped = S->dropped;
+    self->reclaimed_blocks = S->contexts.reclaimed_blocks;
+    self->reclaimed_bytes = S->contexts.reclaimed_bytes;
     tracer_end_locked();
     return failed ? -1 : 1;
 }

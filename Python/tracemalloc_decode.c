@@ -139,6 +139,58 @@ _PyTraceMalloc_DecodeTraceback(struct decoder *decoder, context_id id)
 }
 
 
+/* A new reference, here and below. */
+static PyObject *
+known_or_none(int32_t number)
+{
+    return number < 0 ? Py_NewRef(Py_None) : PyLong_FromLong(number);
+}
+
+
+/* (function, end line, column, end column), each None if it is not known. */
+static PyObject *
+decode_detail(struct decoder *decoder, file_id function, int32_t end_line,
+              int32_t column, int32_t end_column)
+{
+    PyObject *name = function == FILE_NONE ? Py_None
+                                           : decode_name(decoder, function);
+    if (name == NULL) {
+        return NULL;
+    }
+    return Py_BuildValue("(ONNN)", name, known_or_none(end_line),
+                         known_or_none(column), known_or_none(end_column));
+}
+
+
+PyObject *
+_PyTraceMalloc_DecodeDetails(struct decoder *decoder, context_id id,
+                             const struct location *where)
+{
+    const struct frozen_context *context = &decoder->frozen->contexts[id];
+    uint32_t nframe = Py_MIN(Py_MAX(context->depth, 1), decoder->nframe);
+    PyObject *details = PyTuple_New(nframe);
+    if (details == NULL) {
+        return NULL;
+    }
+    PyObject *detail = decode_detail(
+        decoder, context->function,
+        where->lines < 0 ? -1 : context->line + where->lines,
+        where->column, where->end_column);
+    PyTuple_SET_ITEM(details, 0, detail);
+    path_id at = context->path;
+    for (uint32_t i = 1; detail != NULL && i < nframe; i++) {
+        const struct frozen_path *path = &decoder->frozen->paths[at];
+        detail = decode_detail(decoder, path->function, -1, -1, -1);
+        PyTuple_SET_ITEM(details, i, detail);
+        at = path->parent;
+    }
+    if (detail == NULL) {
+        Py_CLEAR(details);
+    }
+    return details;
+}
+
+
 int
 _PyTraceMalloc_TotalFrames(const struct decoder *decoder, context_id id)
 {

@@ -2,7 +2,7 @@
 
    Called by Modules/_tracemalloc.c; reads sources and contexts.  Decoding
    makes Python objects, which allocates, which changes the store: so what is
-   to be decoded is copied first.  Memory: 24 bytes per block, 16 per path and
+   to be decoded is copied first.  Memory: 24 bytes per block, 20 per path and
    per context. */
 
 #include "pycore_tracemalloc_core.h"
@@ -18,6 +18,7 @@ path_freeze(const struct source_table *sources, const struct path *path)
     return (struct frozen_path){
         .parent = path->parent,
         .file = source_at(sources, path->code)->file,
+        .function = source_at(sources, path->code)->function,
         .line = path->line,
         .depth = path->depth,
     };
@@ -31,6 +32,7 @@ context_freeze(const struct source_table *sources,
     return (struct frozen_context){
         .path = context->path,
         .file = source_at(sources, context->code)->file,
+        .function = source_at(sources, context->code)->function,
         .line = context->line,
         .depth = context_depth(tree, context),
     };

@@ -712,6 +712,7 @@ extern const char *_PyTraceMalloc_CheckFilters(const struct filter_set *,
 struct frozen_path {
     path_id parent;
     file_id file;
+    file_id function;
     int32_t line;
     uint32_t depth;
 };
@@ -719,6 +720,7 @@ struct frozen_path {
 struct frozen_context {
     path_id path;
     file_id file;
+    file_id function;
     int32_t line;
     uint32_t depth;
 };
