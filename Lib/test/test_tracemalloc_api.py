@@ -96,7 +96,7 @@ class ModuleTests(unittest.TestCase):
                 "print(*sorted(set(sys.modules) - before))")
         ours = set(python_output(sys.executable, code).split())
         # The parts of the package that every snapshot and its statistics need.
-        ours -= {"tracemalloc._columns", "tracemalloc._groups"}
+        ours -= {f"tracemalloc.{part}" for part in ("_columns", "_groups", "_metadata", "_text")}
         self.assertLessEqual(ours, set(python_output(STOCK_PYTHON, code).split()))
 
     def test_S02_tracing_is_off_by_default(self):

@@ -239,6 +239,32 @@ class ExampleTests(ProgramTests):
             "    traceback = tracemalloc.get_object_traceback(f())"])
 
 
+    def test_region(self):
+        rows = self.example("region.py")
+        at_once = self.match(r"join_at_once: allocated (.*) \(1 blocks\), freed 0 B \(0 blocks\), "
+                             r"kept (.*) \(1 blocks\), peak (.*)", rows[0])
+        by_and_by = self.match(r"join_by_and_by: allocated \d+ MiB \((\d+) blocks\), freed \d+ MiB "
+                               r"\((\d+) blocks\), kept (.*) \(1 blocks\), peak .* KiB", rows[2])
+        self.assertEqual({at_once[1], at_once[2], at_once[3]}, {by_and_by[3]})
+        self.assertEqual(int(by_and_by[1]), int(by_and_by[2]) + 1)
+        line = self.line_of(self.path("Doc", "examples", "region.py"), "lines.append(")
+        self.match(rf"    line {line}: (\d+) blocks, \1 freed", rows[3])
+
+    def test_at_peak(self):
+        totals, *rows = self.example("at_peak.py")
+        now, peak = self.match(r"(\d+) KiB now, (\d+) KiB at the peak", totals).groups()
+        self.assertLess(int(now) * 100, int(peak))
+        sizes = [int(self.match(rf"{name}: (\d+) KiB", row)[1])
+                 for name, row in zip(("index", "load"), rows, strict=True)]
+        self.assertLessEqual(abs(sum(sizes) - int(peak)), int(peak) // 100)
+
+    def test_watch(self):
+        row, = self.example("watch.py")
+        self.match(rf"{re.escape(self.path('Doc', 'examples', 'watch.py'))}:"
+                   r"main\.<locals>\.<genexpr>: size=2018 KiB \(\+2018 KiB\), "
+                   r"count=2000 \(\+2000\), average=1033 B", row)
+
+
 class TutorialTests(ProgramTests):
 
     OFF_ERROR = "the tracemalloc module must be tracing memory "

@@ -457,6 +457,15 @@ class FilterTests(unittest.TestCase):
         self.assertEqual(self.kept(tracemalloc.Filter(True, subprocess.__file__)), [1])
         self.assertEqual(self.kept(tracemalloc.Filter(False, tracemalloc.__file__)), [1, 3])
 
+    def test_S74_the_name_of_the_module_stands_for_the_whole_package(self):
+        folder = os.path.dirname(tracemalloc.__file__)
+        names = [tracemalloc.__file__, os.path.join(folder, "_groups.py"),
+                 os.path.join(folder, "_cli", "show.py"), folder + "_else.py", "other.py"]
+        snapshot = tracemalloc.Snapshot([(0, 1, ((name, 1),), 1) for name in names], 1)
+        for inclusive, expected in ((True, names[:3]), (False, names[3:])):
+            kept = snapshot.filter_traces([tracemalloc.Filter(inclusive, tracemalloc.__file__)])
+            self.assertEqual([trace.traceback[0].filename for trace in kept.traces], expected)
+
     def test_S75_domain_filter(self):
         each = tracemalloc.DomainFilter(inclusive=True, domain=0)
         self.assertEqual(self.kept(each), [10, 30])

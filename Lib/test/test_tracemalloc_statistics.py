@@ -2,20 +2,27 @@
 
 Most tests make pictures by hand, so that every number in them is known.
 """
+import _tracemalloc
+import json
+import linecache
+import math
 import os
 import pickle
 import random
-import subprocess
 import sys
 import textwrap
+import threading
+import time
 import tracemalloc
 import unittest
 from array import array
 from collections import Counter
 from test import support
-from test.support import os_helper
-from tracemalloc import _columns, _groups
+from test.support import os_helper, threading_helper
+from test.support.script_helper import assert_python_ok
+from tracemalloc import _columns, _groups, _metadata
 from tracemalloc._columns import Picture
+from unittest import mock
 
 OLD_KEYS = ("filename", "lineno", "traceback")
 ALL_KEYS = (*OLD_KEYS, "function", "module", "thread", "domain")
@@ -162,8 +169,8 @@ class SameAsRawTests(unittest.TestCase):
                 filters = [self.some_filter() for _ in range(number)]
                 expected = raw.filter_traces(filters)
                 kept = columns.filter_traces(filters)
-                self.assertIsNotNone(kept.traces._picture)
-                kept.traces._picture.check()
+                self.assertIsNotNone(kept.traces._blocks)
+                kept.traces._blocks.picture.check()
                 self.assertEqual(Counter(kept.traces), Counter(expected.traces))
                 self.assertEqual(kept.statistics("traceback"), expected.statistics("traceback"))
 
@@ -274,7 +281,7 @@ class TracesTests(unittest.TestCase):
         for snapshot in (self.snapshot, example().snapshot()):
             for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
                 copy = pickle.loads(pickle.dumps(snapshot, protocol))
-                self.assertIsNone(copy.traces._picture)
+                self.assertIsNone(copy.traces._blocks)
                 self.assertEqual(set(vars(copy.traces)), {"_traces"})
                 self.assertEqual(copy.traces, snapshot.traces)
                 for key in OLD_KEYS:
@@ -469,6 +476,74 @@ class FigureTests(unittest.TestCase):
             self.assertEqual(list(map(repr, mine)), list(map(repr, other)))
 
 
+class EstimateTests(unittest.TestCase):
+    """Snapshots of samples: rows say for how many blocks they stand."""
+
+    def setUp(self):
+        self.hand = Hand()
+        main = self.hand.path(0, "main.py", "<module>", 1)
+        again = self.hand.path(main, "main.py", "<module>", 1)
+        # What is smaller than the interval stands for more than itself.
+        self.hand.context(main, "main.py", "f", 2, [100] * 40)
+        self.hand.context(again, "main.py", "f", 2, [100] * 10 + [10 ** 6])
+        self.hand.context(0, "main.py", "g", 3, [0] * 1000)
+        self.snapshot = self.hand.snapshot(sample_interval=1000)
+
+    def weight(self, size):
+        return 1 / (1 - math.exp(-max(size, 1) / 1000))
+
+    def test_standard_errors(self):
+        found = {str(each.traceback): each for each in self.snapshot.statistics("lineno")}
+        f, g = found["main.py:2"], found["main.py:3"]
+        self.assertAlmostEqual(f.count_error, math.sqrt(50 * (self.weight(100) - 1)))
+        self.assertAlmostEqual(f.size_error, 100 * f.count_error)
+        self.assertAlmostEqual(g.count_error, math.sqrt(1000 * (self.weight(0) - 1)))
+        self.assertEqual(g.size_error, 0)
+        # One sample of 100 bytes stands for 10.5 blocks; four or five of them
+        # are 50 blocks, give or take two samples.
+        self.assertAlmostEqual(f.count_error, 21.8, places=1)
+
+    def test_errors_of_what_counts_twice_are_twice_as_large(self):
+        found = {str(each.traceback): each for each in self.snapshot.statistics("lineno", True)}
+        variance = self.weight(100) - 1
+        self.assertAlmostEqual(found["main.py:1"].count_error,
+                               math.sqrt(40 * variance + 2 ** 2 * 10 * variance))
+        self.assertEqual(found["main.py:1"].count, 40 + 2 * 11)
+        once = {str(each.traceback): each for each in self.snapshot.statistics("module", True)}
+        self.assertEqual(once["main"].count, 1051)
+
+    def test_text_says_that_it_is_an_estimate(self):
+        f, g = self.snapshot.statistics("lineno")
+        self.assertEqual(str(f), "main.py:2: size=~981 KiB, count=~51, average=19.2 KiB")
+        older = tracemalloc.Snapshot([], 1)
+        self.assertEqual([str(each) for each in self.snapshot.compare_to(older, "lineno")][1],
+                         "main.py:3: size=~0 B (+0 B), count=~1000 (+1000), average=0 B")
+        self.assertIn("~", str(older.compare_to(self.snapshot, "filename")[0]))
+        self.assertEqual(f, self.hand.snapshot().statistics("lineno")[0])
+
+    def test_exact_figures_have_no_error(self):
+        for each in self.hand.snapshot(sample_interval=None).statistics("lineno"):
+            self.assertEqual((each.size_error, each.count_error), (None, None))
+            self.assertNotIn("~", str(each))
+
+    def test_a_pickle_of_an_estimate_stays_an_estimate(self):
+        copy = pickle.loads(pickle.dumps(self.snapshot))
+        for key in OLD_KEYS:
+            expected = self.snapshot.statistics(key)
+            self.assertEqual(copy.statistics(key), expected)
+            self.assertEqual(list(map(str, copy.statistics(key))), list(map(str, expected)))
+            self.assertEqual([each.size_error for each in copy.statistics(key)],
+                             [each.size_error for each in expected])
+
+    def test_errors_at_the_peak_are_not_known(self):
+        for name in _columns.ROWS:
+            self.hand.columns[name] = None
+        self.hand.columns["context_peak_blocks"][0] = 1
+        stat, = self.hand.snapshot(sample_interval=1000).statistics("lineno")
+        self.assertEqual((stat.size_error, stat.count_error), (None, None))
+        self.assertIn("count=~1", str(stat))
+
+
 class ChangeTests(unittest.TestCase):
 
     def setUp(self):
@@ -503,6 +578,19 @@ class ChangeTests(unittest.TestCase):
         self.assertEqual(str(first.traceback), "/app/pkg/load.py:12")
         first = new.compare_to(old, "lineno", sort_by="temporary")[0]
         self.assertEqual(first.freed_count, 4)
+        self.assertEqual(len(new.compare_to(old, "lineno", sort_by="temporary")), 5)
+
+    def test_groups_that_were_never_live_are_listed_for_other_figures(self):
+        self.new.context(0, "/app/main.py", "<module>", 10, [], freed=[10] * 9)
+        new, old = self.snapshots()
+        self.assertNotIn("/app/main.py:10", figures(new.compare_to(old, "lineno")))
+        diffs = new.compare_to(old, "lineno", sort_by="freed_count")
+        self.assertEqual((str(diffs[0].traceback), diffs[0].freed_count, diffs[0].size),
+                         ("/app/main.py:10", 9, 0))
+        self.assertEqual(len(diffs), 6)
+
+    def test_the_peak_is_no_difference(self):
+        new, old = self.snapshots()
         with self.assertRaisesRegex(ValueError, "^cannot sort differences by 'peak_size'"):
             new.compare_to(old, "lineno", sort_by="peak_size")
 
@@ -612,6 +700,142 @@ class DetailTests(unittest.TestCase):
         deep = next(each.traceback for each in biggest if each.size == 120)
         self.assertEqual([frame.function for frame in deep],
                          ["<module>", "load", "Parser.parse", "Parser.parse", "Parser.parse"])
+
+
+class LiveTests(unittest.TestCase):
+    """What the tracer itself tells."""
+
+    def setUp(self):
+        if tracemalloc.is_tracing():
+            self.skipTest("tracing is on already: the tests would end it")
+        self.addCleanup(tracemalloc.stop)
+        tracemalloc.start(2)
+
+    def make(self, size):
+        first, second = bytes(size), [bytes(1), bytes(size + 1)][1]
+        return first, second
+
+    def test_a_snapshot_does_not_trace_itself(self):
+        code = textwrap.dedent("""\
+            import tracemalloc
+            tracemalloc.start(3)
+            before = tracemalloc.get_traced_memory()[0]
+            snapshot = tracemalloc.take_snapshot()
+            print([trace for trace in snapshot.traces
+                   if trace.traceback[-1].filename != "<string>"])
+            """)
+        self.assertEqual(assert_python_ok("-c", code).out, b"[]\n")
+
+    def test_statistics_add_up_to_traced_memory(self):
+        kept = [self.make(size) for size in range(100)]
+        snapshot = tracemalloc.take_snapshot()
+        for key in ALL_KEYS:
+            statistics = snapshot.statistics(key)
+            self.assertEqual(sum(each.size for each in statistics),
+                             snapshot.metadata["traced_memory"])
+            self.assertEqual(sum(each.count for each in statistics), len(snapshot.traces))
+        peak = tracemalloc.take_peak_snapshot()
+        for key in ALL_KEYS:
+            self.assertEqual(sum(each.size for each in peak.statistics(key)),
+                             peak.metadata["traced_memory_peak"])
+        self.assertEqual(len(kept), 100)
+
+    def test_S13_an_object_tells_function_and_expression(self):
+        first, second = self.make(1000)
+        code = self.make.__code__
+        begin = code.co_firstlineno + 1
+        for made, text in (first, "bytes(size)"), (second, "bytes(size + 1)"):
+            traceback = tracemalloc.get_object_traceback(made)
+            caller, frame = traceback
+            line = linecache.getline(__file__, begin)
+            self.assertEqual((frame.lineno, frame.end_lineno), (begin, begin))
+            self.assertEqual(line[frame.column:frame.end_column], text)
+            self.assertEqual(frame.function, "LiveTests.make")
+            self.assertEqual(caller.function, self.id().partition("statistics.")[2])
+            self.assertIsNone(caller.column)
+            self.assertEqual(frame, tracemalloc.Frame((__file__, begin)))
+            self.assertEqual(traceback.format(1, details=True)[-1].count("^"), len(text))
+            trace, = [trace for trace in tracemalloc.take_snapshot().traces
+                      if trace.size == len(made) + 33]
+            self.assertEqual([(each.function, each.end_lineno, each.column, each.end_column)
+                              for each in trace.traceback],
+                             [(each.function, each.end_lineno, each.column, each.end_column)
+                              for each in traceback])
+
+    def test_S13_objects_of_no_code_have_no_details(self):
+        self.assertIsNone(_tracemalloc._get_object_details(None))
+        tracemalloc.stop()
+        self.assertIsNone(_tracemalloc._get_object_details(self))
+
+    @threading_helper.requires_working_threading()
+    def test_threads_have_their_names(self):
+        kept = []
+        threads = [threading.Thread(target=lambda size=size: kept.append(self.make(size)),
+                                    name=f"maker {size}") for size in (1000, 2000)]
+        done = threading.Event()
+        made = threading.Event()
+        waiting = threading.Thread(
+            target=lambda: (kept.append(self.make(3000)), made.set(), done.wait()),
+            name="waiter")
+        with threading_helper.start_threads([*threads, waiting]):
+            for thread in threads:
+                thread.join()
+            made.wait()
+            statistics = tracemalloc.take_snapshot().statistics("thread")
+            done.set()
+        # Where a thread follows on others, its name says so too.
+        names = {each.traceback[0].filename.partition(" ")[0]: each.size for each in statistics}
+        self.assertGreaterEqual(names["waiter"], 6000)
+        self.assertIn("MainThread", names)
+
+    def test_metadata(self):
+        kept = bytes(12345)
+        snapshot = tracemalloc.take_snapshot()
+        metadata = snapshot.metadata
+        self.assertEqual(json.loads(json.dumps(metadata)), metadata)
+        self.assertEqual((metadata["pid"], metadata["limit"], metadata["command"]),
+                         (os.getpid(), 2, sys.orig_argv))
+        self.assertEqual((metadata["python"], metadata["dropped"]), (sys.version, 0))
+        self.assertIsNone(metadata["sample_interval"])
+        self.assertEqual(metadata["traced_memory"],
+                         sum(trace.size for trace in snapshot.traces))
+        self.assertGreaterEqual(metadata["traced_memory_peak"], metadata["traced_memory"])
+        self.assertGreater(metadata["tracer_memory"], 0)
+        self.assertGreater(metadata["arena_size"], 0)
+        self.assertLess(abs(metadata["time"] - time.time()), 3600)
+        if os.path.exists("/proc/self/statm"):
+            self.assertGreater(metadata["vms"], metadata["rss"])
+            self.assertGreater(metadata["rss"], 2 ** 20)
+        self.assertEqual(len(kept), 12345)
+        self.assertEqual(tracemalloc.Snapshot([], 1).metadata, {})
+
+    def test_metadata_in_a_folder_that_is_gone(self):
+        with os_helper.temp_cwd() as folder, mock.patch.object(sys, "path", ["", "/x", 5]):
+            self.assertEqual(_metadata.import_folders(), [os.path.realpath(folder), "/x"])
+            with mock.patch.object(os, "getcwd", side_effect=FileNotFoundError):
+                self.assertEqual(_metadata.import_folders(), ["/x"])
+
+    def test_memory_of_a_system_that_does_not_tell(self):
+        for wrong in ("no such file", os.devnull):
+            with mock.patch.object(_metadata, "open", lambda *_: open(wrong, "rb"), create=True):
+                self.assertIsNone(_metadata.process_memory())
+
+    def test_S20_the_peak_needs_tracing_too(self):
+        tracemalloc.stop()
+        with self.assertRaisesRegex(RuntimeError, "to take a snapshot$"):
+            tracemalloc.take_peak_snapshot()
+
+    def test_the_peak_is_that_since_it_was_reset(self):
+        kept = bytes(10_000)
+        temporary = [bytes(100_000)]
+        del temporary[:]
+        by_line = figures(tracemalloc.take_peak_snapshot().statistics("lineno"), "size")
+        self.assertTrue([size for size, in by_line.values() if size >= 100_000 + 33])
+        tracemalloc.reset_peak()
+        peak = tracemalloc.take_peak_snapshot()
+        self.assertLess(peak.statistics("domain")[0].size, 100_000)
+        self.assertIn((10_000 + 33,), figures(peak.statistics("lineno"), "size").values())
+        self.assertEqual(len(kept), 10_000)
 
 
 class FormatTests(unittest.TestCase):

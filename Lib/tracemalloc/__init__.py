@@ -26,56 +26,32 @@ a snapshot knows beyond that, it knows from its picture: see _columns.
 import fnmatch
 import linecache
 import os.path
-import pickle
 from collections.abc import Iterable, Sequence
 from functools import total_ordering
-from itertools import accumulate, chain, repeat
-from operator import and_, eq, or_
+from itertools import repeat
+from operator import eq
 
+import _tracemalloc
 from _tracemalloc import (
-    _get_object_traceback, _get_traces, clear_traces, get_traceback_limit,
-    get_traced_memory, get_tracemalloc_memory, is_tracing, reset_peak, start,
-    stop)
+    _get_object_details, _get_object_traceback, _get_traces, clear_traces,
+    get_traceback_limit, get_traced_memory, get_tracemalloc_memory, is_tracing,
+    reset_peak, start, stop)
 
-from tracemalloc._columns import MAX_DEPTH, Picture
+from tracemalloc._columns import MAX_DEPTH, Blocks, Picture
 from tracemalloc._groups import (
-    CUMULATIVE, KEY_TYPES, RAW_KEY_TYPES, Changes, Groups, RawGroups, matching,
-    ranking)
+    CUMULATIVE, KEY_TYPES, RAW_KEY_TYPES, Changes, Groups, RawGroups, Sieve,
+    is_live_figure, matching, ranking)
+from tracemalloc._metadata import describe, thread_names
+from tracemalloc._text import (
+    average_text, format_size as _format_size, frame_lines)
 
 __all__ = [
     "BaseFilter", "DomainFilter", "Filter", "Frame", "Snapshot",
     "SnapshotFormatError", "Statistic", "StatisticDiff", "Trace", "Traceback",
-    "clear_traces", "get_object_traceback", "get_traceback_limit", "get_traced_memory",
-    "get_tracemalloc_memory", "is_tracing", "reset_peak", "start", "stop",
-    "take_snapshot",
+    "clear_traces", "get_object_traceback", "get_traceback_limit",
+    "get_traced_memory", "get_tracemalloc_memory", "is_tracing", "reset_peak",
+    "start", "stop", "take_peak_snapshot", "take_snapshot", "trace", "watch",
 ]
-
-
-# Text of sizes
-
-
-def _format_size(size, sign):
-    """Return *size* bytes as text: '512 B', '9.8 KiB', '1536 KiB', '20.0 MiB'.
-
-    The unit is the smallest that needs fewer than 10240 of it; below 100 of a
-    unit other than the byte, one decimal is shown.  A true *sign* prints '+'
-    before amounts that are not negative.
-    """
-    plus = "+" if sign else ""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        amount = abs(size)
-        if amount < 100 and unit != "B":
-            return f"{size:{plus}.1f} {unit}"
-        if amount < 10240:
-            return f"{size:{plus}.0f} {unit}"
-        size /= 1024
-    digits = 1 if abs(size) < 100 else 0
-    return f"{size:{plus}.{digits}f} TiB"
-
-
-def _average_text(size, count):
-    """Return the ', average=...' end of a statistic, empty for no block."""
-    return f", average={_format_size(size / count, False)}" if count else ""
 
 
 # Values
@@ -184,7 +160,9 @@ class Frame(_Value):
         return f"{self.filename}:{self.lineno}"
 
     def __repr__(self):
-        return f"<Frame filename={self.filename!r} lineno={self.lineno!r}>"
+        name = "".join(f" function={name!r}" for name in self._frame[2:])
+        return (f"<Frame filename={self.filename!r} lineno={self.lineno!r}"
+                f"{name}>")
 
 
 @total_ordering
@@ -278,41 +256,8 @@ class Traceback(_Value, Sequence):
 
         lines = []
         for frame in chosen[::-1] if most_recent_first else chosen:
-            lines += _frame_lines(frame, details)
+            lines += frame_lines(frame, details)
         return lines
-
-
-def _frame_lines(frame, details):
-    filename, lineno, *name = frame._frame
-    if name:
-        return [f"  {frame}"]
-    text = f'  File "{filename}", line {lineno}'
-    if details and frame.function is not None:
-        text += f", in {frame.function}"
-    line = linecache.getline(filename, lineno)
-    source = line.strip()
-    if not source:
-        return [text]
-    lines = [text, f"    {source}"]
-    if details and frame.column is not None:
-        marks = _marks(line, frame)
-        if marks.strip() != "^" * len(source):
-            lines.append(f"    {marks}")
-    return lines
-
-
-def _marks(line, frame):
-    """Return blanks and '^' for the stripped *line* of the source."""
-    encoded = line.encode(errors="surrogatepass")
-
-    def characters(nbytes):
-        return len(encoded[:nbytes].decode(errors="replace"))
-
-    begin, end = characters(frame.column), len(line.rstrip())
-    if frame.end_lineno in (None, frame.lineno):
-        end = min(end, characters(frame.end_column))
-    indent = len(line) - len(line.lstrip())
-    return " " * (begin - indent) + "^" * (end - begin)
 
 
 class Trace(_Value):
@@ -363,8 +308,8 @@ class Trace(_Value):
 class _Traces(_Value, Sequence):
     """Sequence of Trace over a list of raw traces; a slice is a tuple.
 
-    The list is made of a picture when somebody wants it as such; what can be
-    had without it is.  Then blocks come in the order of the picture's rows.
+    The list is made of a picture's blocks when somebody wants it as such; what
+    can be had without it is.
     """
 
     # No __slots__: the list has to stay in __dict__, where the pickles of
@@ -372,87 +317,60 @@ class _Traces(_Value, Sequence):
 
     __hash__ = None
 
-    _picture = None
+    _blocks = None
 
     def __init__(self, traces):
         self._traces = traces
 
     @classmethod
-    def _of(cls, picture, limit):
+    def _of(cls, blocks):
         self = cls.__new__(cls)
-        self._picture = picture
-        self._limit = limit
+        self._blocks = blocks
         return self
 
     def __getattr__(self, name):
-        if name == "_traces" and self._picture is not None:
-            self._traces = list(self._raw())
+        if name == "_traces" and self._blocks is not None:
+            self._traces = list(self._blocks)
             return self._traces
-        if name == "_ends" and self._picture is not None:
-            self._ends = list(accumulate(self._rows()[2]))
-            return self._ends
         return super().__getattribute__(name)
 
     def __getstate__(self):
-        if self._picture is None:
-            return super().__getstate__()
-        state = {name: value for name, value in vars(self).items()
-                 if name not in ("_picture", "_limit", "_ends")}
-        state["_traces"] = list(self._raw())
+        state = dict(vars(self))
+        if state.pop("_blocks", None) is not None:
+            state["_traces"] = list(self._blocks)
         return state
 
-    def _rows(self):
-        """Return the columns of live blocks: context, size and count."""
-        picture = self._picture
-        if picture.row_context is None:
-            raise ValueError("single blocks are not known at the peak: "
-                             "use statistics() or compare_to()")
-        return picture.row_context, picture.row_size, picture.row_count
+    @property
+    def _picture(self):
+        return None if self._blocks is None else self._blocks.picture
 
-    def _raw_of(self, context, size):
-        picture = self._picture
-        return (picture.context_domain[context], size,
-                picture.frames(context, self._limit),
-                picture.context_depth[context] or None)
+    @property
+    def _limit(self):
+        return self._blocks.limit
 
     def _raw(self):
-        """Iterate over raw traces; equal ones share their frames."""
-        if self._picture is None:
-            return iter(self._traces)
-        return chain.from_iterable(map(repeat, self._raw_rows(),
-                                       self._rows()[2]))
+        """Return an iterable of raw traces."""
+        return self._traces if self._blocks is None else self._blocks
 
-    def _raw_rows(self):
-        """Yield the raw trace of each row."""
-        known, interned = None, {}
-        for context, size, _ in zip(*self._rows()):
-            if context != known:
-                domain, _, frames, total = self._raw_of(context, 0)
-                frames = interned.setdefault(frames, frames)
-                known = context
-            yield domain, size, frames, total
-
-    def _trace_of(self, row):
-        contexts, sizes, _ = self._rows()
-        trace = Trace(self._raw_of(contexts[row], sizes[row]))
-        trace._origin = self._picture, contexts[row]
+    def _trace_at(self, place):
+        context, raw = self._blocks.at(place)
+        trace = Trace(raw)
+        trace._origin = self._blocks.picture, context
         return trace
 
     def __eq__(self, other):
         if not isinstance(other, _Traces):
             return NotImplemented
-        if self._picture is None and other._picture is None:
-            return self._traces == other._traces
-        return (len(self) == len(other)
-                and all(map(eq, self._raw(), other._raw())))
+        mine, others = self._raw(), other._raw()
+        if self._blocks is None and other._blocks is None:
+            return mine == others
+        return len(mine) == len(others) and all(map(eq, mine, others))
 
     def __contains__(self, trace):
-        if self._picture is None:
-            return trace._trace in self._traces
-        return trace._trace in self._raw_rows()
+        return trace._trace in self._raw()
 
     def __getitem__(self, index):
-        if self._picture is None:
+        if self._blocks is None:
             found = self._traces[index]
             if isinstance(index, slice):
                 return tuple(map(Trace, found))
@@ -465,26 +383,22 @@ class _Traces(_Value, Sequence):
             return tuple(map(self._trace_at, places))
         return self._trace_at(places)
 
-    def _trace_at(self, place):
-        from bisect import bisect_right
-
-        return self._trace_of(bisect_right(self._ends, place))
-
     def __iter__(self):
-        if self._picture is None:
+        if self._blocks is None:
             yield from map(Trace, self._traces)
             return
-        for row, number in enumerate(self._rows()[2]):
+        for context, raw, number in self._blocks.rows():
+            origin = self._blocks.picture, context
             for _ in range(number):
-                yield self._trace_of(row)
+                trace = Trace(raw)
+                trace._origin = origin
+                yield trace
 
     def __len__(self):
-        if self._picture is None:
-            return len(self._traces)
-        return self._ends[-1] if self._ends else 0
+        return len(self._raw())
 
     def __repr__(self):
-        if self._picture is not None and self._picture.row_context is None:
+        if self._blocks is not None and not self._blocks.known():
             return "<Traces at the peak>"
         return f"<Traces len={len(self)}>"
 
@@ -504,6 +418,15 @@ class _Figures(_Value):
         groups, number = origin
         figures = groups.figure(name)
         return None if figures is None else figures[number]
+
+    def _about(self):
+        """Return what marks an estimate, or nothing."""
+        origin = getattr(self, "_origin", None)
+        return "" if origin is None or origin[0].interval is None else "~"
+
+
+def _figure(name, text):
+    return property(lambda self: self._figure(name), doc=text)
 
 
 class Statistic(_Figures):
@@ -530,40 +453,28 @@ class Statistic(_Figures):
     def _key(self):
         return self.traceback, self.size, self.count
 
-    @property
-    def allocated_size(self):
-        """Bytes allocated since tracing began, freed ones too, or None."""
-        return self._figure("allocated_size")
-
-    @property
-    def allocated_count(self):
-        """Blocks allocated since tracing began, freed ones too, or None."""
-        return self._figure("allocated_count")
-
-    @property
-    def freed_size(self):
-        """Bytes that were allocated and freed since, or None."""
-        return self._figure("freed_size")
-
-    @property
-    def freed_count(self):
-        """Blocks that were allocated and freed since, or None."""
-        return self._figure("freed_count")
-
-    @property
-    def peak_size(self):
-        """Bytes in use when traced memory as a whole was highest, or None."""
-        return self._figure("peak_size")
-
-    @property
-    def peak_count(self):
-        """Blocks in use when traced memory was highest, or None."""
-        return self._figure("peak_count")
+    allocated_size = _figure(
+        "allocated_size", "Bytes allocated since tracing began, or None.")
+    allocated_count = _figure(
+        "allocated_count", "Blocks allocated since tracing began, or None.")
+    freed_size = _figure(
+        "freed_size", "Bytes of these that were freed again, or None.")
+    freed_count = _figure(
+        "freed_count", "Blocks of these that were freed again, or None.")
+    peak_size = _figure(
+        "peak_size", "Bytes in use when traced memory was highest, or None.")
+    peak_count = _figure(
+        "peak_count", "Blocks in use when traced memory was highest, or None.")
+    size_error = _figure(
+        "size_error", "Standard error of size if it is estimated, or None.")
+    count_error = _figure(
+        "count_error", "Standard error of count if it is estimated, or None.")
 
     def __str__(self):
+        about = self._about()
         size = _format_size(self.size, False)
-        count = "%i%s" % (self.count, _average_text(self.size, self.count))
-        return f"{self.traceback}: size={size}, count={count}"
+        count = "%i%s" % (self.count, average_text(self.size, self.count))
+        return f"{self.traceback}: size={about}{size}, count={about}{count}"
 
     def __repr__(self):
         return self._REPR % self._key()
@@ -593,36 +504,25 @@ class StatisticDiff(_Figures):
         change = self.size_diff, self.count_diff
         return self.traceback, now[0], change[0], now[1], change[1]
 
-    @property
-    def allocated_size(self):
-        """Bytes allocated between the snapshots, or None if not known.
-
-        So for the three figures below.  They are known of snapshots taken by
-        the same process, in this order, with tracing on all the time.
-        """
-        return self._figure("allocated_size")
-
-    @property
-    def allocated_count(self):
-        """Blocks allocated between the snapshots, or None."""
-        return self._figure("allocated_count")
-
-    @property
-    def freed_size(self):
-        """Bytes freed between the snapshots, or None."""
-        return self._figure("freed_size")
-
-    @property
-    def freed_count(self):
-        """Blocks freed between the snapshots, or None."""
-        return self._figure("freed_count")
+    # Known of snapshots that the same process took in this order, with tracing
+    # on all the time.
+    allocated_size = _figure(
+        "allocated_size", "Bytes allocated between the snapshots, or None.")
+    allocated_count = _figure(
+        "allocated_count", "Blocks allocated between the snapshots, or None.")
+    freed_size = _figure(
+        "freed_size", "Bytes freed between the snapshots, or None.")
+    freed_count = _figure(
+        "freed_count", "Blocks freed between the snapshots, or None.")
 
     def __str__(self):
+        about = self._about()
         size = _format_size(self.size, False)
         size_diff = _format_size(self.size_diff, True)
         count = "%i (%+i)%s" % (self.count, self.count_diff,
-                                _average_text(self.size, self.count))
-        return f"{self.traceback}: size={size} ({size_diff}), count={count}"
+                                average_text(self.size, self.count))
+        return (f"{self.traceback}: size={about}{size} ({size_diff}), "
+                f"count={about}{count}")
 
     def __repr__(self):
         return self._REPR % self._key()
@@ -635,6 +535,11 @@ def _normalize_filename(filename):
     """Return the name as filters compare it: system's case, .pyc as .py."""
     filename = os.path.normcase(filename)
     return filename[:-1] if filename.endswith(".pyc") else filename
+
+
+# The name of this module stands for all files of the package in filters.
+_OWN_FILE = _normalize_filename(__file__)
+_OWN_FOLDER = os.path.join(os.path.dirname(_OWN_FILE), "")
 
 
 class BaseFilter:
@@ -670,6 +575,8 @@ class Filter(BaseFilter):
     Filter(False, tracemalloc.__file__) those of this module itself.
     """
 
+    _by_context = True
+
     def __init__(self, inclusive, filename_pattern,
                  # By default: every line, the newest frame, every domain.
                  lineno=None, all_frames=False, domain=None):
@@ -684,8 +591,10 @@ class Filter(BaseFilter):
         return self._filename_pattern
 
     def _names(self, filename, lineno):
-        if not fnmatch.fnmatch(_normalize_filename(filename),
-                               self._filename_pattern):
+        pattern = self._filename_pattern
+        filename = _normalize_filename(filename)
+        if not (fnmatch.fnmatch(filename, pattern)
+                or pattern == _OWN_FILE and filename.startswith(_OWN_FOLDER)):
             return False
         return self.lineno is None or lineno == self.lineno
 
@@ -719,6 +628,8 @@ class DomainFilter(BaseFilter):
     domain -- number of the address space; read-only
     """
 
+    _by_context = True
+
     @property
     def domain(self):
         """Number of the address space (int)."""
@@ -734,49 +645,6 @@ class DomainFilter(BaseFilter):
     def __init__(self, inclusive, domain):
         BaseFilter.__init__(self, inclusive)
         self._domain = domain
-
-
-class _Sieve:
-    """All filters of one filter_traces() call, asked at once."""
-
-    def __init__(self, filters):
-        self._including = []
-        self._excluding = []
-        # Only our own classes are known to look at nothing but the domain and
-        # the frames; then one answer serves all blocks that share both.
-        self.by_context = True
-        self._answers = {}
-        for each in filters:
-            if each.inclusive:
-                self._including.append(each)
-            else:
-                self._excluding.append(each)
-            if type(each) not in (Filter, DomainFilter):
-                self.by_context = False
-
-    def _ask(self, trace):
-        if self._including:
-            if not any(each._match(trace) for each in self._including):
-                return False
-        return all(each._match(trace) for each in self._excluding)
-
-    def keeps(self, trace):
-        if not self.by_context:
-            return self._ask(trace)
-        key = trace[0], id(trace[2])
-        answer = self._answers.get(key)
-        if answer is None:
-            answer = self._answers[key] = self._ask(trace)
-        return answer
-
-    def selectors(self, picture, limit):
-        """Return a list of whether the traces of each context stay."""
-        kept = [not self._including] * len(picture)
-        for each in self._including:
-            kept = map(or_, kept, each._match_contexts(picture, limit))
-        for each in self._excluding:
-            kept = map(and_, kept, each._match_contexts(picture, limit))
-        return list(kept)
 
 
 # Snapshots
@@ -804,7 +672,7 @@ class Snapshot:
     def _of(cls, picture, limit, metadata):
         """Return the snapshot of a picture."""
         self = cls([], limit)
-        self.traces = _Traces._of(picture, limit)
+        self.traces = _Traces._of(Blocks(picture, limit))
         self.metadata = metadata
         return self
 
@@ -831,15 +699,15 @@ class Snapshot:
         if not isinstance(filters, Iterable):
             kind = type(filters).__name__
             raise TypeError(f"filters must be a list of filters, not {kind}")
-        sieve = _Sieve(filters)
-        traces = self.traces
-        picture = traces._picture
-        if picture is not None and sieve.by_context:
-            kept = picture.keep(sieve.selectors(picture, traces._limit))
-            result = Snapshot._of(kept, traces._limit, {})
+        sieve = Sieve(filters)
+        blocks = self.traces._blocks
+        if blocks is not None and sieve.by_context:
+            selectors = sieve.selectors(blocks.picture, blocks.limit)
+            result = Snapshot._of(blocks.picture.keep(selectors),
+                                  blocks.limit, {})
             result.traceback_limit = self.traceback_limit
         else:
-            kept = list(filter(sieve.keeps, traces._raw()))
+            kept = list(filter(sieve.keeps, self.traces._raw()))
             result = Snapshot(kept, self.traceback_limit)
         result.metadata = dict(self.metadata)
         return result
@@ -852,16 +720,16 @@ class Snapshot:
         if cumulative and key_type not in CUMULATIVE:
             raise ValueError("cumulative mode cannot by used "
                              f"with key type {key_type!r}")
-        traces = self.traces
-        picture, limit = traces._picture, self.traceback_limit
-        if picture is not None:
-            limit = traces._limit
-        elif key_type in RAW_KEY_TYPES:
-            return RawGroups(traces._traces, key_type, cumulative)
-        else:
-            # All frames that hand-made traces have count.
-            picture, limit = Picture.from_raw(traces._traces), MAX_DEPTH
-        return Groups(picture, key_type, cumulative, limit, self.metadata)
+        blocks = self.traces._blocks
+        if blocks is None:
+            raw = self.traces._traces
+            if (key_type in RAW_KEY_TYPES
+                    and self.metadata.get("sample_interval") is None):
+                return RawGroups(raw, key_type, cumulative)
+            # All the frames count that there are.
+            blocks = Blocks(Picture.from_raw(raw), MAX_DEPTH)
+        return Groups(blocks.picture, key_type, cumulative, blocks.limit,
+                      self.metadata)
 
     def statistics(self, key_type, cumulative=False, *, sort_by="size"):
         """Return a list of Statistic, one per group, the biggest first.
@@ -914,10 +782,23 @@ class Snapshot:
         the snapshots.  Ties are sorted by the absolute size_diff, then size,
         absolute count_diff, count and traceback; all descending.
 
-        Time and errors are those of statistics(), for both snapshots.
+        With one of the latter, groups that never had live blocks are listed
+        too, as far as anything was allocated there in between.  Time and
+        errors are those of statistics(), for both snapshots.
         """
+        everything = not is_live_figure(sort_by)
+        diffs = self._differences(old_snapshot, key_type, cumulative, sort_by,
+                                  everything)
+        if everything:
+            diffs = [diff for diff in diffs if diff.count or diff.count_diff
+                     or diff.allocated_count]
+        return diffs
+
+    def _differences(self, old_snapshot, key_type, cumulative, sort_by,
+                     everything):
         changes = Changes(self._group_by(key_type, cumulative),
-                          old_snapshot._group_by(key_type, cumulative))
+                          old_snapshot._group_by(key_type, cumulative),
+                          everything)
         result = []
         for *figures, frames, number in changes.ranking(sort_by):
             diff = StatisticDiff(Traceback(frames[::-1]), *figures)
@@ -968,26 +849,127 @@ def get_object_traceback(obj):
     object itself counts, not what the object refers to.  O(frames).
     """
     frames = _get_object_traceback(obj)
-    return None if frames is None else Traceback(frames)
+    if frames is None:
+        return None
+    traceback = Traceback(frames)
+    details = _get_object_details(obj)
+    if details is not None and len(details) == len(frames):
+        traceback._origin = _Details, details
+    return traceback
+
+
+class _Details:
+    """Stands for the picture where details were looked up already."""
+
+    @staticmethod
+    def frame_details(details, place):
+        return details[place]
 
 
 def take_snapshot():
     """Return a Snapshot of all blocks allocated since start() and still alive.
 
-    Time and memory: O(blocks).  Raises RuntimeError if tracing is off.
+    Time: O(contexts + blocks), in C, so that millions of blocks take
+    milliseconds; the memory, which is not part of traced memory, depends on
+    the number of different sizes and call paths.  Other threads wait for a
+    part of that time.  Raises RuntimeError if tracing is off.
     """
+    _require_tracing()
+    if _get_traces is not _tracemalloc._get_traces:
+        # Somebody supplies the traces, as tests do.
+        return Snapshot(_get_traces(), get_traceback_limit())
+    return _snapshot(peak=False)
+
+
+def take_peak_snapshot():
+    """Return a Snapshot of the moment when traced memory was highest.
+
+    That is since start(), clear_traces() or reset_peak(), whichever was last.
+    Sizes and counts of its statistics are those of that moment, and exact.
+    Single blocks are not known: `traces` raises ValueError when it is used,
+    and the snapshot cannot be pickled.
+
+    Time: O(contexts).  Raises RuntimeError if tracing is off.
+    """
+    _require_tracing()
+    return _snapshot(peak=True)
+
+
+def _require_tracing():
     if not is_tracing():
         # Programs and tests know this text by heart.
         reason = "the tracemalloc module must be tracing memory allocations"
         raise RuntimeError(reason + " to take a snapshot")
-    traces = _get_traces()
-    return Snapshot(traces, get_traceback_limit())
+
+
+def _snapshot(peak):
+    # The picture comes first: what it takes to describe it is not in it.
+    names = thread_names()
+    picture = _tracemalloc._take_picture(peak=peak, thread_names=names)
+    limit = get_traceback_limit()
+    return Snapshot._of(Picture.wrap(picture), limit,
+                        describe(limit, picture))
+
+
+def trace(nframe=1):
+    """Return a region, to find out what a part of a program allocates.
+
+        with tracemalloc.trace(25) as region:
+            work()
+        print(region)
+        for stat in region.statistics("lineno")[:10]:
+            print(stat)
+
+    Begins to trace with *nframe* frames and stops at the end, unless tracing
+    is on already: then it just goes on, with the frames that it has.  Regions
+    may be nested, and may overlap in threads; each counts for the whole
+    process.  The peak is reset when a region begins, see reset_peak().
+
+    See the documentation, or help(type(region)), for what a region tells.
+    Raises what start() raises, when the region begins.
+    """
+    from tracemalloc._region import Region
+
+    return Region(nframe)
+
+
+def watch(filename=None, *, interval=None, threshold=None, collect=True):
+    """Write snapshots to files from a thread in the background.
+
+        tracemalloc.watch("/tmp/app-$pid-$counter.pickle", interval=60)
+
+    *filename* is a template: $pid stands for the number of the process,
+    $timestamp for the time and $counter for 0001, 0002 and so on.  By default
+    the files are tracemalloc-$pid-$counter.pickle in the temporary folder.
+
+    A snapshot is written every *interval* seconds, or when traced memory has
+    grown or shrunk by *threshold* bytes since the last one, which is looked at
+    once per second, or both.  If neither is given, the interval is one
+    minute.  Garbage is collected first if *collect* is true.
+
+    Returns an object with stop(), write(), filenames and error; see the
+    documentation.  The thread never raises into the program.  Raises
+    RuntimeError if tracing is off, and ValueError for numbers that are not
+    positive and for unknown variables.
+    """
+    from tracemalloc._watch import watch
+
+    return watch(filename, interval=interval, threshold=threshold,
+                 collect=collect)
 
 
 def __getattr__(name):
     # Loaded on first use, as what reads and writes files is.
     if name == "SnapshotFormatError":
-        from tracemalloc._unpickle import SnapshotFormatError
-        globals()[name] = SnapshotFormatError
-        return SnapshotFormatError
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from tracemalloc._unpickle import SnapshotFormatError as found
+    elif name == "pickle":
+        # Only those need it who look for it here, where it used to be.
+        import pickle as found
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__():
+    return sorted({*globals(), "SnapshotFormatError", "pickle"})

@@ -46,9 +46,8 @@ Columns come from memory of the C module, from a file, or from here; nobody
 writes to them once the picture is made, so threads may share pictures.
 """
 
-from collections import _count_elements
-from itertools import accumulate, compress, count, islice, repeat
-from operator import itemgetter, le, lt, sub
+from itertools import accumulate, compress, repeat
+from operator import sub
 
 PATHS = {
     "path_parent": "I", "path_file": "I", "path_function": "I",
@@ -125,7 +124,9 @@ class Picture:
 
         Raises ValueError if a trace is not of that form or has no frame.
         """
-        return _Builder(traces).picture()
+        from tracemalloc._checked import Builder
+
+        return Builder(traces).picture()
 
     @property
     def names(self):
@@ -145,7 +146,9 @@ class Picture:
         Whoever reads columns from a file must call this before using them.
         O(size of the picture), in C.
         """
-        _check(self)
+        from tracemalloc._checked import check
+
+        check(self)
 
     # Contexts
 
@@ -171,6 +174,27 @@ class Picture:
             size[context] += row_size * row_count
             count[context] += row_count
         return size, count
+
+    def variances(self, interval):
+        """Return those of live() as two lists, if it is estimated.
+
+        A block of s bytes is a sample with probability p = 1 - exp(-s / T)
+        where T is *interval*, and stands for 1 / p blocks then; so each of
+        the n blocks of a row adds 1 / p - 1 to the variance of the count, and
+        that times the square of s to the variance of the size (Horvitz and
+        Thompson, 1952).  None for pictures of the peak.
+        """
+        from math import expm1
+
+        if self.row_context is None:
+            return None
+        of_size, of_count = [0.0] * len(self), [0.0] * len(self)
+        for context, size, number in zip(
+                self.row_context, self.row_size, self.row_count):
+            variance = number * (-1 / expm1(-(size or 1) / interval) - 1)
+            of_count[context] += variance
+            of_size[context] += variance * size * size
+        return of_size, of_count
 
     def frames(self, context, limit):
         """Return the raw frames of a context: the newest first, cut to limit.
@@ -231,129 +255,68 @@ class Picture:
         return Picture(self.names, **kept)
 
 
-class _Builder:
-    """Columns from raw traces."""
+class Blocks:
+    """The live blocks of a picture, as a sequence of raw traces.
 
-    def __init__(self, traces):
-        from array import array
-
-        self._tables = {name: array(code) for name, code in
-                        (PATHS | CONTEXTS | ROWS).items()}
-        self._numbers = {"": 0}
-        self._paths = {}
-        for name in PATHS:
-            self._tables[name].append(0)
-        try:
-            self._fill(traces)
-        except (TypeError, IndexError, OverflowError, ValueError) as exc:
-            raise ValueError("a raw trace must be a tuple (domain, size, "
-                             f"frames, total number of frames): {exc}"
-                             ) from None
-
-    def picture(self):
-        return Picture(list(self._numbers), **self._tables)
-
-    def _fill(self, traces):
-        # Blocks are few when counted by context and size; O(blocks) is
-        # counting only, in C.
-        contexts = {}
-        for (domain, size, frames, *total), number in _tally(traces):
-            depth, = total or (None,)
-            if type(size) is not int or size < 0:
-                raise ValueError(f"the size is {size!r}")
-            sizes = contexts.setdefault((domain, frames, depth), {})
-            sizes[size] = sizes.get(size, 0) + number
-
-        rows = self._tables
-        for number, (context, sizes) in enumerate(contexts.items()):
-            self._add_context(*context)
-            rows["row_context"].extend(repeat(number, len(sizes)))
-            rows["row_size"].extend(sorted(sizes))
-            rows["row_count"].extend(map(sizes.get, sorted(sizes)))
-
-    def _add_context(self, domain, frames, depth):
-        path = 0
-        for filename, line in reversed(frames[1:]):
-            path = self._path(path, self._name(filename), line)
-        filename, line = frames[0]
-        self._append(
-            "context", path=path, file=self._name(filename), function=0,
-            line=line, end_line=-1, column=-1, end_column=-1, domain=domain,
-            thread=0, depth=0 if depth is None else depth)
-
-    def _name(self, name):
-        if type(name) is not str:
-            raise ValueError(f"the file name is {name!r}")
-        return self._numbers.setdefault(name, len(self._numbers))
-
-    def _path(self, *key):
-        if key not in self._paths:
-            parent, file, line = key
-            self._append("path", parent=parent, file=file, function=0,
-                         line=line)
-            self._paths[key] = len(self._tables["path_parent"]) - 1
-        return self._paths[key]
-
-    def _append(self, table, **numbers):
-        for name, number in numbers.items():
-            self._tables[f"{table}_{name}"].append(number)
-
-
-def _tally(traces):
-    """Return pairs (raw trace, number of traces equal to it).
-
-    Traces that are equal but do not share their frames may come apart.
+    Those of one row are equal.  There are none in a picture of the peak: what
+    needs to know one raises ValueError then.
     """
-    counts, by_key = {}, {}
-    for length in set(map(len, traces)):
-        if length not in (3, 4):
-            raise ValueError(f"there are {length} items")
-        alike = [trace for trace in traces if len(trace) == length]
-        by_key.update(zip(_keys(alike, length), alike))
-        _count_elements(counts, _keys(alike, length))
-    return [(by_key[key], number) for key, number in counts.items()]
 
+    def __init__(self, picture, limit):
+        self.picture = picture
+        self.limit = limit
+        self._ends = None
 
-def _keys(traces, length):
-    """Iterate over what tells traces apart: blocks share their frames."""
-    items = [map(itemgetter(item), traces) for item in range(length)]
-    items[2] = map(id, items[2])
-    return zip(*items)
+    def known(self):
+        """Whether there are single blocks."""
+        return self.picture.row_context is not None
 
+    def _columns(self):
+        """Return the columns of rows: context, size and count."""
+        if not self.known():
+            raise ValueError("single blocks are not known at the peak: "
+                             "use statistics() or compare_to()")
+        picture = self.picture
+        return picture.row_context, picture.row_size, picture.row_count
 
-def _check(picture):
-    def require(true, what):
-        if not true:
-            raise ValueError(f"damaged snapshot: {what}")
+    def __len__(self):
+        if self._ends is None:
+            self._ends = list(accumulate(self._columns()[2]))
+        return self._ends[-1] if self._ends else 0
 
-    def check_places(name, length, of):
-        require(max(getattr(picture, name), default=-1) < length,
-                f"{name} has no such {of}")
+    def at(self, place):
+        """Return the context and the raw trace of a block."""
+        from bisect import bisect_right
 
-    names = picture.names
-    require(names and names[0] == "" and set(map(type, names)) == {str},
-            "the first name must be empty, and all must be text")
-    for table in (PATHS, CONTEXTS | TOTALS, ROWS):
-        lengths = {len(getattr(picture, name)) for name in table
-                   if getattr(picture, name) is not None}
-        require(len(lengths) <= 1, f"{min(table)} differs in length")
-    for name in NAMED:
-        check_places(name, len(names), "name")
+        contexts, sizes, _ = self._columns()
+        if place >= len(self):
+            raise IndexError("there are not so many blocks")
+        row = bisect_right(self._ends, place)
+        context = contexts[row]
+        return context, self._raw(context, sizes[row])
 
-    parents = picture.path_parent
-    require(len(parents) and parents[0] == 0, "there is no root")
-    require(all(map(lt, islice(parents, 1, None), count(1))),
-            "a path is its own caller")
-    check_places("context_path", len(parents), "path")
-    require(max(picture.context_depth, default=0) <= MAX_DEPTH,
-            "context_depth is too large")
-    if picture.row_context is not None:
-        check_places("row_context", len(picture), "context")
-        require(all(map(le, picture.row_context,
-                        islice(picture.row_context, 1, None))),
-                "row_context is not in order")
-    if picture.context_allocated_blocks is not None:
-        for unit in ("blocks", "bytes"):
-            require(all(map(le, getattr(picture, f"context_freed_{unit}"),
-                            getattr(picture, f"context_allocated_{unit}"))),
-                    f"context_freed_{unit} is too large")
+    def _raw(self, context, size):
+        picture = self.picture
+        return (picture.context_domain[context], size,
+                picture.frames(context, self.limit),
+                picture.context_depth[context] or None)
+
+    def rows(self):
+        """Yield (context, raw trace, number of such blocks) for each row.
+
+        Equal frames are one tuple.
+        """
+        known, interned = None, {}
+        for context, size, number in zip(*self._columns()):
+            if context != known:
+                domain, _, frames, total = self._raw(context, 0)
+                frames = interned.setdefault(frames, frames)
+                known = context
+            yield context, (domain, size, frames, total), number
+
+    def __iter__(self):
+        for _, raw, number in self.rows():
+            yield from repeat(raw, number)
+
+    def __contains__(self, raw):
+        return any(raw == each for _, each, _ in self.rows())

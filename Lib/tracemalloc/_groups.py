@@ -21,7 +21,7 @@ loop in C.
 
 from collections import _count_elements
 from itertools import chain, compress, count, islice
-from operator import itemgetter, sub
+from operator import and_, itemgetter, or_, sub
 
 KEY_TYPES = ("traceback", "lineno", "filename",
              "function", "module", "thread", "domain")
@@ -99,7 +99,7 @@ class Groups:
         self._whole_args = picture, key_type, cumulative, limit, metadata
         self._picture = picture
         self._cumulative = cumulative
-        self._interval = metadata.get("sample_interval")
+        self.interval = metadata.get("sample_interval")
         self._key_type = key_type
         self._limit = limit
 
@@ -175,9 +175,10 @@ class Groups:
         else:
             labels = [((f"domain {domain}", 0, ""),) for domain, in place]
 
-        merged = dict(zip(dict.fromkeys(labels), count()))
-        self.names = list(merged)
-        if len(merged) < len(labels):
+        self.names = labels
+        if len(set(labels)) < len(labels):
+            merged = dict(zip(dict.fromkeys(labels), count()))
+            self.names = list(merged)
             into = list(map(merged.__getitem__, labels))
             self._groups_of = list(map(into.__getitem__, self._groups_of))
             if self._cumulative:
@@ -187,28 +188,32 @@ class Groups:
 
     def _tracebacks(self):
         """Yield the raw frames of each context."""
-        picture, limit = self._picture, self._limit
+        picture = self._picture
         names = picture.names
-        callers = {0: ()}
-        for path, file, line in zip(self._column(picture.context_path),
-                                    self._column(picture.context_file),
-                                    self._column(picture.context_line)):
-            if limit < 2:
-                path = 0
+        own = zip(map(names.__getitem__, self._column(picture.context_file)),
+                  self._column(picture.context_line))
+        if self._limit < 2:
+            yield from zip(own)
+            return
+        frames = list(zip(map(names.__getitem__, picture.path_file),
+                          picture.path_line))
+        callers = {}
+        for newest, path in zip(own, self._column(picture.context_path)):
             if path not in callers:
-                callers[path] = tuple(
-                    (names[picture.path_file[at]], picture.path_line[at])
-                    for at in self._walk(path))
-            yield ((names[file], line), *callers[path])
+                callers[path] = tuple(map(frames.__getitem__,
+                                          self._walk(path)))
+            yield newest, *callers[path]
 
     def _walk(self, path):
-        """Yield the paths from *path* up that the limit leaves."""
+        """Return the paths from *path* up that the limit leaves."""
         parents = self._picture.path_parent
         left = self._limit - 1
+        found = []
         while path and left > 0:
-            yield path
+            found.append(path)
             path = parents[path]
             left -= 1
+        return found
 
     def _add_callers(self, path_keys, place):
         """Find the groups of each call path that a context has."""
@@ -227,6 +232,8 @@ class Groups:
         return self._figures[name]
 
     def _total(self, name):
+        if name in ("size_error", "count_error"):
+            return self._error(name)
         column = getattr(self._picture, TOTALS[name])
         if column is None:
             return None
@@ -236,6 +243,16 @@ class Groups:
         figure = whole.figure(name)
         place = whole.place()
         return [figure[place[frames]] for frames in self.names]
+
+    def _error(self, name):
+        """Return the standard errors of a figure; None if it is exact."""
+        if self.interval is None:
+            return None
+        variances = self._picture.variances(self.interval)
+        if variances is None:
+            return None
+        sums = self._sum(variances[name == "count_error"], power=2)
+        return [variance ** 0.5 for variance in sums]
 
     def whole(self):
         """Return the groups of all contexts, those with nothing live too."""
@@ -249,7 +266,11 @@ class Groups:
             self._place = dict(zip(self.names, count()))
         return self._place
 
-    def _sum(self, column):
+    def _sum(self, column, power=1):
+        """Return a list of the sums of a column by group.
+
+        What counts n times in a group counts n ** power times.
+        """
         values = self._column(column)
         sums = [0] * len(self.names)
         if not self._cumulative:
@@ -265,8 +286,9 @@ class Groups:
         once = self._key_type not in ("lineno", "filename")
         for (group, path), value in joint.items():
             groups = group, *self._callers[path]
-            for each in set(groups) if once else groups:
-                sums[each] += value
+            for each in set(groups):
+                times = 1 if once else groups.count(each)
+                sums[each] += value * times ** power
         return sums
 
     # Details of frames
@@ -336,6 +358,7 @@ class RawGroups:
     """The groups of raw traces; see Groups, which it stands in for."""
 
     tells_more = False
+    interval = None
 
     def __init__(self, raw_traces, key_type, cumulative):
         groups = _add_up(raw_traces, _GROUP_NAMES[key_type], cumulative)
@@ -393,6 +416,11 @@ def _figure_named(sort_by):
     return _FIGURES[sort_by]
 
 
+def is_live_figure(sort_by):
+    """Whether a figure is about live blocks only."""
+    return _figure_named(sort_by) in ("size", "count")
+
+
 def _known(figures, sort_by, why):
     if figures is None:
         raise ValueError(f"cannot sort by {sort_by!r}: {why}")
@@ -407,7 +435,7 @@ def ranking(groups, sort_by):
     """
     figure = _figure_named(sort_by)
     listed = None
-    if figure not in ("size", "count"):
+    if not is_live_figure(sort_by):
         # What was freed again can be much, where nothing is live.
         groups = groups.whole()
         listed = _known(groups.figure(figure), sort_by,
@@ -422,10 +450,16 @@ def ranking(groups, sort_by):
 
 
 class Changes:
-    """The groups of two snapshots, and what changed."""
+    """The groups of two snapshots, and what changed.
 
-    def __init__(self, new, old):
+    With *everything*, those are among them where nothing was live.
+    """
+
+    def __init__(self, new, old, everything):
+        if everything:
+            new, old = new.whole(), old.whole()
         self._new, self._old = new, old
+        self.interval = new.interval or old.interval
         self.names = list(dict.fromkeys(chain(new.names, old.names)))
         self.tells_more = new.tells_more or old.tells_more
         self._figures = {}
@@ -469,10 +503,10 @@ class Changes:
         size, number = (self._aligned(self._new, name)
                         for name in ("size", "count"))
         size_diff, count_diff = self.figure("size"), self.figure("count")
-        rows = sorted(zip(first, map(abs, size_diff), size,
-                          map(abs, count_diff), number,
-                          (frames[::-1] for frames in self.names), count()),
-                      reverse=True)
+        rows = zip(first, map(abs, size_diff), size,
+                   map(abs, count_diff), number,
+                   (frames[::-1] for frames in self.names), count())
+        rows = sorted(rows, reverse=True)
         return [(size, size_diff[at], number, count_diff[at], frames, at)
                 for _, _, size, _, number, frames, at in rows]
 
@@ -485,6 +519,50 @@ class Changes:
 
 
 # Filters
+
+
+class Sieve:
+    """All filters of one filter_traces() call, asked at once."""
+
+    def __init__(self, filters):
+        self._including = []
+        self._excluding = []
+        # Our own classes say that they look at nothing but the domain and the
+        # frames; then one answer serves all blocks that share both.  A class
+        # derived from them may look at anything.
+        self.by_context = True
+        self._answers = {}
+        for each in filters:
+            if each.inclusive:
+                self._including.append(each)
+            else:
+                self._excluding.append(each)
+            if "_by_context" not in vars(type(each)):
+                self.by_context = False
+
+    def _ask(self, trace):
+        if self._including:
+            if not any(each._match(trace) for each in self._including):
+                return False
+        return all(each._match(trace) for each in self._excluding)
+
+    def keeps(self, trace):
+        if not self.by_context:
+            return self._ask(trace)
+        key = trace[0], id(trace[2])
+        answer = self._answers.get(key)
+        if answer is None:
+            answer = self._answers[key] = self._ask(trace)
+        return answer
+
+    def selectors(self, picture, limit):
+        """Return a list of whether the traces of each context stay."""
+        kept = [not self._including] * len(picture)
+        for each in self._including:
+            kept = map(or_, kept, each._match_contexts(picture, limit))
+        for each in self._excluding:
+            kept = map(and_, kept, each._match_contexts(picture, limit))
+        return list(kept)
 
 
 def matching(picture, answer, all_frames, limit):

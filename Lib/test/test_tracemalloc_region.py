@@ -1,0 +1,327 @@
+"""tracemalloc.trace(): what a part of a program does with memory."""
+import _tracemalloc
+import contextlib
+import sys
+import textwrap
+import threading
+import tracemalloc
+import unittest
+from test.support import threading_helper
+from test.support.script_helper import assert_python_ok
+from unittest import mock
+
+# Bytes of a bytes object besides its contents.
+EMPTY = sys.getsizeof(b"")
+
+
+class Blocks:
+    """Makes blocks without any other; what they are kept in exists before."""
+
+    def __init__(self):
+        self.kept = [None] * 10
+
+    def fill(self, place, length):
+        """Allocate a block of length + EMPTY bytes; the number must exist."""
+        self.kept[place] = bytes(length)
+
+    def empty(self):
+        kept = self.kept
+        kept[0] = kept[1] = kept[2] = None
+
+
+def figures(region):
+    return (region.allocated_size, region.allocated_count, region.freed_size,
+            region.freed_count, region.size, region.count)
+
+
+class RegionTests(unittest.TestCase):
+
+    def setUp(self):
+        if tracemalloc.is_tracing():
+            self.skipTest("tracing is on already: the tests would end it")
+        self.addCleanup(tracemalloc.stop)
+        self.blocks = Blocks()
+        # The interpreter may make something when a function first runs.
+        self.blocks.fill(0, 1)
+        self.blocks.empty()
+
+    def test_an_empty_block_does_nothing_to_memory(self):
+        for tracing in (False, True):
+            if tracing:
+                tracemalloc.start()
+            with tracemalloc.trace() as region:
+                pass
+            with tracemalloc.trace() as second:
+                pass
+            self.assertEqual(figures(region), (0,) * 6)
+            self.assertEqual(figures(second), (0,) * 6)
+            self.assertEqual((region.peak_size, second.peak_size), (0, 0))
+            self.assertEqual(second.statistics("lineno"), [])
+
+    def test_allocated_freed_and_kept(self):
+        self.blocks.fill(3, 5000)
+        with tracemalloc.trace() as region:
+            self.blocks.fill(0, 1000)
+            self.blocks.fill(1, 2000)
+            self.blocks.fill(2, 3000)
+            # What was there before tracing began is not known, nor counted.
+            self.blocks.kept[3] = None
+            self.blocks.empty()
+            self.blocks.fill(0, 4000)
+        self.assertEqual(figures(region), (10_000 + 4 * EMPTY, 4, 6000 + 3 * EMPTY, 3,
+                                           4000 + EMPTY, 1))
+        self.assertEqual(region.peak_size, 6000 + 3 * EMPTY)
+
+    def test_older_blocks_that_are_freed_count(self):
+        tracemalloc.start()
+        self.blocks.fill(0, 1000)
+        self.blocks.fill(1, 2000)
+        with tracemalloc.trace() as region:
+            self.blocks.empty()
+            self.blocks.fill(0, 500)
+        self.assertEqual(figures(region), (500 + EMPTY, 1, 3000 + 2 * EMPTY, 2,
+                                           -2500 - EMPTY, -1))
+        self.assertEqual(region.peak_size, 0)
+
+    def test_tracing_stops_at_the_end_if_the_region_has_started_it(self):
+        with tracemalloc.trace(7):
+            self.assertTrue(tracemalloc.is_tracing())
+            self.assertEqual(tracemalloc.get_traceback_limit(), 7)
+        self.assertFalse(tracemalloc.is_tracing())
+
+    def test_tracing_goes_on_as_it_was_if_it_was_on(self):
+        tracemalloc.start(3)
+        with tracemalloc.trace(7) as region:
+            self.assertEqual(tracemalloc.get_traceback_limit(), 3)
+        self.assertTrue(tracemalloc.is_tracing())
+        self.assertEqual(region.after.traceback_limit, 3)
+
+    def test_regions_nest(self):
+        inner_blocks = Blocks()
+        with tracemalloc.trace() as outer:
+            self.blocks.fill(0, 20_000)
+            self.blocks.empty()
+            with tracemalloc.trace() as first:
+                inner_blocks.fill(0, 3000)
+            with tracemalloc.trace() as second:
+                inner_blocks.empty()
+        self.assertFalse(tracemalloc.is_tracing())
+        size = 3000 + EMPTY
+        self.assertEqual(figures(first), (size, 1, 0, 0, size, 1))
+        self.assertEqual(figures(second), (0, 0, size, 1, -size, -1))
+        self.assertEqual((first.peak_size, second.peak_size), (size, 0))
+        # The outer one also sees what regions are made of; its peak was
+        # before the inner ones.
+        self.assertGreater(outer.allocated_size, 23_000)
+        self.assertEqual(outer.peak_size, 20_000 + EMPTY)
+        self.assertEqual(outer.at_peak.compare_to(outer.before, "lineno")[0].size_diff,
+                         20_000 + EMPTY)
+
+    def test_the_peak_of_an_outer_region_may_be_in_an_inner_one(self):
+        tracemalloc.start()
+        with tracemalloc.trace() as outer:
+            self.blocks.fill(1, 100)
+            with tracemalloc.trace() as inner:
+                self.blocks.fill(0, 50_000)
+                self.blocks.empty()
+        self.assertEqual(inner.peak_size, 50_000 + EMPTY)
+        self.assertGreaterEqual(outer.peak_size, 50_100)
+        self.assertLess(outer.peak_size, 60_000)
+
+    def test_regions_may_overlap(self):
+        first, second = tracemalloc.trace(), tracemalloc.trace()
+        first.__enter__()
+        second.__enter__()
+        self.blocks.fill(0, 10_000)
+        first.__exit__(None, None, None)
+        self.assertTrue(tracemalloc.is_tracing())
+        self.blocks.fill(1, 20_000)
+        second.__exit__(None, None, None)
+        self.assertFalse(tracemalloc.is_tracing())
+        self.assertEqual(second.statistics("lineno")[0].allocated_size, 30_000 + 2 * EMPTY)
+        self.assertEqual(first.statistics("lineno")[0].allocated_size, 10_000 + EMPTY)
+
+    def test_statistics_tell_who_did_it(self):
+        tracemalloc.start(5)
+        unchanged = bytes(100)
+        with tracemalloc.trace() as region:
+            self.blocks.fill(0, 1000)
+            self.blocks.fill(1, 2000)
+            self.blocks.empty()
+        size = 3000 + 2 * EMPTY
+        stat, = region.statistics("lineno")
+        self.assertEqual((stat.allocated_size, stat.allocated_count, stat.freed_size,
+                          stat.freed_count, stat.size_diff, stat.size),
+                         (size, 2, size, 2, 0, 0))
+        self.assertEqual(stat.traceback[0].function, "Blocks.fill")
+        stat, = region.statistics("function", sort_by="temporary")
+        self.assertEqual(stat.freed_count, 2)
+        cumulative = region.statistics("function", cumulative=True, sort_by="allocated_size")
+        self.assertIn(self.id().rpartition(".")[2],
+                      {each.traceback[0].function.rpartition(".")[2] for each in cumulative})
+        self.assertEqual(len(unchanged), 100)
+
+    def test_snapshots_of_beginning_end_and_peak(self):
+        with tracemalloc.trace() as region:
+            self.blocks.fill(0, 4000)
+            self.blocks.empty()
+            self.blocks.fill(0, 1000)
+
+        def of_the_block(snapshot):
+            return [(each.size, each.count) for each in snapshot.statistics("function")
+                    if each.traceback[0].function == "Blocks.fill"]
+
+        self.assertEqual(of_the_block(region.before), [])
+        self.assertEqual(of_the_block(region.after), [(1000 + EMPTY, 1)])
+        self.assertEqual(of_the_block(region.at_peak), [(4000 + EMPTY, 1)])
+        self.assertIs(region.after, region.after)
+        self.assertEqual(region.after.metadata["traced_memory"]
+                         - region.before.metadata["traced_memory"], 1000 + EMPTY)
+        self.assertLessEqual(region.before.metadata["time"], region.after.metadata["time"])
+        self.assertIsNone(region.at_peak.metadata["time"])
+
+    def test_totals_include_places_that_the_tracer_has_let_go_of(self):
+        with tracemalloc.trace() as region:
+            first = _tracemalloc._get_counts()["blocks_made"]
+            for number in range(20):
+                exec(compile("bytes(300)\n" * 5000, f"code {number}", "exec"))
+            last = _tracemalloc._get_counts()["blocks_made"]
+            reclaimed = _tracemalloc._take_picture().reclaimed
+        self.assertGreater(reclaimed[0], 10_000)
+        self.assertGreater(reclaimed[1], 3_000_000)
+        self.assertLess(region.allocated_count - (last - first), 100)
+        self.assertGreaterEqual(region.allocated_count, last - first)
+        self.assertLess(abs(region.count), 200)
+
+    def test_text(self):
+        with tracemalloc.trace() as region:
+            self.assertEqual(str(region), "the region has not ended yet")
+            region_text = repr(region)
+        self.assertEqual(region_text, "<Region: the region has not ended yet>")
+        with tracemalloc.trace() as region:
+            self.blocks.fill(0, 4000)
+            self.blocks.fill(1, 4000)
+            self.blocks.kept[0] = None
+        self.assertEqual(str(region), "allocated 8066 B (2 blocks), freed 4033 B (1 blocks), "
+                                      "kept 4033 B (1 blocks), peak 8066 B")
+        self.assertEqual(repr(region), f"<Region: {region}>")
+
+    def test_figures_are_there_after_the_end_only(self):
+        region = tracemalloc.trace()
+        names = ("allocated_size", "freed_count", "size", "peak_size", "before", "at_peak")
+        with region:
+            for name in names:
+                with self.assertRaisesRegex(RuntimeError, "^the region has not ended yet$"):
+                    getattr(region, name)
+        for name in names:
+            getattr(region, name)
+
+    def test_a_region_begins_once_at_a_time(self):
+        region = tracemalloc.trace()
+        with region:
+            with self.assertRaisesRegex(RuntimeError, "begun already"):
+                region.__enter__()
+        with region:
+            self.blocks.fill(0, 1000)
+        self.assertEqual(region.allocated_size, 1000 + EMPTY)
+
+    def test_an_exception_in_the_block_passes_and_the_figures_are_there(self):
+        with self.assertRaises(ZeroDivisionError):
+            with tracemalloc.trace() as region:
+                self.blocks.fill(0, 1000)
+                1 / 0
+        self.assertFalse(tracemalloc.is_tracing())
+        self.assertGreaterEqual(region.allocated_size, 1000)
+
+    def test_stop_inside_of_the_block(self):
+        with self.assertRaisesRegex(RuntimeError, "^tracing was stopped inside of the region$"):
+            with tracemalloc.trace() as region:
+                tracemalloc.stop()
+        with self.assertRaisesRegex(RuntimeError, "stopped inside"):
+            region.size
+        with self.assertRaises(ZeroDivisionError):
+            with tracemalloc.trace():
+                tracemalloc.stop()
+                1 / 0
+
+    def test_wrong_number_of_frames(self):
+        for nframe, error in ((0, ValueError), (65536, ValueError), ("1", TypeError)):
+            for _ in range(2):
+                with self.assertRaises(error):
+                    with tracemalloc.trace(nframe):
+                        self.fail("the region has begun")
+                tracemalloc.start()
+            tracemalloc.stop()
+        with tracemalloc.trace() as region:
+            pass
+        self.assertEqual(region.size, 0)
+
+    def test_a_picture_that_cannot_be_taken_leaves_no_region_behind(self):
+        def fail():
+            raise MemoryError
+
+        from tracemalloc import _region
+        with mock.patch.object(_region, "_take_picture", fail):
+            with self.assertRaises(MemoryError):
+                tracemalloc.trace().__enter__()
+        self.assertFalse(tracemalloc.is_tracing())
+        self.assertEqual(_region._active, [])
+
+    def test_exit_stack(self):
+        with contextlib.ExitStack() as stack:
+            region = stack.enter_context(tracemalloc.trace())
+            self.blocks.fill(0, 1000)
+        self.assertGreaterEqual(region.allocated_size, 1000)
+
+    @threading_helper.requires_working_threading()
+    def test_what_other_threads_do_counts(self):
+        tracemalloc.start()
+        go, done = threading.Event(), threading.Event()
+
+        def work():
+            go.wait()
+            self.blocks.fill(0, 70_000)
+            done.set()
+
+        thread = threading.Thread(target=work, name="worker")
+        with threading_helper.start_threads([thread]):
+            with tracemalloc.trace() as region:
+                go.set()
+                done.wait()
+        stat = region.statistics("lineno")[0]
+        self.assertEqual((stat.size_diff, stat.traceback[0].function),
+                         (70_000 + EMPTY, "Blocks.fill"))
+
+    @threading_helper.requires_working_threading()
+    def test_regions_of_many_threads_end_what_they_began(self):
+        barrier = threading.Barrier(4)
+        regions = []
+
+        def work():
+            for _ in range(50):
+                with tracemalloc.trace() as region:
+                    barrier.wait()
+                    kept = bytes(1000)
+                    barrier.wait()
+                del kept
+                regions.append(region)
+
+        with threading_helper.start_threads([threading.Thread(target=work) for _ in range(4)]):
+            pass
+        self.assertEqual(len(regions), 200)
+        for region in regions:
+            self.assertGreaterEqual(region.allocated_size, 4 * (1000 + EMPTY))
+        self.assertFalse(tracemalloc.is_tracing())
+
+    def test_the_module_is_loaded_when_a_region_is_wanted(self):
+        code = textwrap.dedent("""\
+            import sys, tracemalloc
+            print('tracemalloc._region' in sys.modules)
+            tracemalloc.trace()
+            print('tracemalloc._region' in sys.modules)
+            """)
+        self.assertEqual(assert_python_ok("-c", code).out.split(), [b"False", b"True"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,138 @@
+"""Pictures from elsewhere: made of raw traces, or read from files.
+
+Loaded on first use: snapshots of this process need neither.
+"""
+
+from array import array
+from collections import _count_elements
+from itertools import count, islice, repeat
+from operator import itemgetter, le, lt
+
+from tracemalloc._columns import (
+    CONTEXTS, MAX_DEPTH, NAMED, PATHS, ROWS, TOTALS, Picture)
+
+
+class Builder:
+    """Columns from raw traces."""
+
+    def __init__(self, traces):
+        self._tables = {name: array(code) for name, code in
+                        (PATHS | CONTEXTS | ROWS).items()}
+        self._numbers = {"": 0}
+        self._paths = {}
+        for name in PATHS:
+            self._tables[name].append(0)
+        try:
+            self._fill(traces)
+        except (TypeError, IndexError, OverflowError, ValueError) as exc:
+            raise ValueError("a raw trace must be a tuple (domain, size, "
+                             f"frames, total number of frames): {exc}"
+                             ) from None
+
+    def picture(self):
+        return Picture(list(self._numbers), **self._tables)
+
+    def _fill(self, traces):
+        # Blocks are few when counted by context and size; O(blocks) is
+        # counting only, in C.
+        contexts = {}
+        for (domain, size, frames, *total), number in _tally(traces):
+            depth, = total or (None,)
+            if type(size) is not int or size < 0:
+                raise ValueError(f"the size is {size!r}")
+            sizes = contexts.setdefault((domain, frames, depth), {})
+            sizes[size] = sizes.get(size, 0) + number
+
+        rows = self._tables
+        for number, (context, sizes) in enumerate(contexts.items()):
+            self._add_context(*context)
+            rows["row_context"].extend(repeat(number, len(sizes)))
+            rows["row_size"].extend(sorted(sizes))
+            rows["row_count"].extend(map(sizes.get, sorted(sizes)))
+
+    def _add_context(self, domain, frames, depth):
+        path = 0
+        for filename, line in reversed(frames[1:]):
+            path = self._path(path, self._name(filename), line)
+        filename, line = frames[0]
+        self._append(
+            "context", path=path, file=self._name(filename), function=0,
+            line=line, end_line=-1, column=-1, end_column=-1, domain=domain,
+            thread=0, depth=0 if depth is None else depth)
+
+    def _name(self, name):
+        if type(name) is not str:
+            raise ValueError(f"the file name is {name!r}")
+        return self._numbers.setdefault(name, len(self._numbers))
+
+    def _path(self, *key):
+        if key not in self._paths:
+            parent, file, line = key
+            self._append("path", parent=parent, file=file, function=0,
+                         line=line)
+            self._paths[key] = len(self._tables["path_parent"]) - 1
+        return self._paths[key]
+
+    def _append(self, table, **numbers):
+        for name, number in numbers.items():
+            self._tables[f"{table}_{name}"].append(number)
+
+
+def _tally(traces):
+    """Return pairs (raw trace, number of traces equal to it).
+
+    Traces that are equal but do not share their frames may come apart.
+    """
+    counts, by_key = {}, {}
+    for length in set(map(len, traces)):
+        if length not in (3, 4):
+            raise ValueError(f"there are {length} items")
+        alike = [trace for trace in traces if len(trace) == length]
+        by_key.update(zip(_keys(alike, length), alike))
+        _count_elements(counts, _keys(alike, length))
+    return [(by_key[key], number) for key, number in counts.items()]
+
+
+def _keys(traces, length):
+    """Iterate over what tells traces apart: blocks share their frames."""
+    items = [map(itemgetter(item), traces) for item in range(length)]
+    items[2] = map(id, items[2])
+    return zip(*items)
+
+
+def check(picture):
+    def require(true, what):
+        if not true:
+            raise ValueError(f"damaged snapshot: {what}")
+
+    def check_places(name, length, of):
+        require(max(getattr(picture, name), default=-1) < length,
+                f"{name} has no such {of}")
+
+    names = picture.names
+    require(names and names[0] == "" and set(map(type, names)) == {str},
+            "the first name must be empty, and all must be text")
+    for table in (PATHS, CONTEXTS | TOTALS, ROWS):
+        lengths = {len(getattr(picture, name)) for name in table
+                   if getattr(picture, name) is not None}
+        require(len(lengths) <= 1, f"{min(table)} differs in length")
+    for name in NAMED:
+        check_places(name, len(names), "name")
+
+    parents = picture.path_parent
+    require(len(parents) and parents[0] == 0, "there is no root")
+    require(all(map(lt, islice(parents, 1, None), count(1))),
+            "a path is its own caller")
+    check_places("context_path", len(parents), "path")
+    require(max(picture.context_depth, default=0) <= MAX_DEPTH,
+            "context_depth is too large")
+    if picture.row_context is not None:
+        check_places("row_context", len(picture), "context")
+        require(all(map(le, picture.row_context,
+                        islice(picture.row_context, 1, None))),
+                "row_context is not in order")
+    if picture.context_allocated_blocks is not None:
+        for unit in ("blocks", "bytes"):
+            require(all(map(le, getattr(picture, f"context_freed_{unit}"),
+                            getattr(picture, f"context_allocated_{unit}"))),
+                    f"context_freed_{unit} is too large")

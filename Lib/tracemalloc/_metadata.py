@@ -1,0 +1,70 @@
+"""What a snapshot tells of the process and the moment."""
+
+import os
+import sys
+import time
+
+import _tracemalloc
+
+# The version of the fork, as CHANGES.rst heads it.
+FORK = "unreleased"
+
+
+def describe(limit, picture):
+    """Return the metadata of a picture taken just now: a dict fit for JSON."""
+    current, peak = picture.traced_memory
+    rss, vms = process_memory() or (None, None)
+    return {
+        "time": time.time(),
+        "pid": os.getpid(),
+        "command": list(sys.orig_argv),
+        "path": import_folders(),
+        "python": sys.version,
+        "fork": FORK,
+        "limit": limit,
+        "sample_interval": None,
+        "traced_memory": current,
+        "traced_memory_peak": peak,
+        "tracer_memory": _tracemalloc.get_tracemalloc_memory(),
+        "arena_size": _tracemalloc._get_arena_size(),
+        "dropped": picture.dropped,
+        "rss": rss,
+        "vms": vms,
+    }
+
+
+def import_folders():
+    """Return sys.path as far as it tells folders and archives."""
+    folders = [name for name in sys.path if isinstance(name, str)]
+    if "" in folders:
+        try:
+            folders[folders.index("")] = os.getcwd()
+        except OSError:
+            # The folder that we are in has been removed.
+            folders.remove("")
+    return folders
+
+
+def thread_names():
+    """Return {identifier: name} of all threads that the program knows.
+
+    None if the main thread is the only one, and has its usual name.
+    """
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return None
+    # Not enumerate(), which waits for a lock that this thread may have.
+    names = {ident: thread.name
+             for ident, thread in threading._active.copy().items()}
+    return names if set(names.values()) != {"MainThread"} else None
+
+
+def process_memory():
+    """Return (resident, virtual) bytes of this process; None if unknown."""
+    try:
+        with open("/proc/self/statm", "rb") as stream:
+            pages = stream.read().split()
+        return tuple(int(number) * os.sysconf("SC_PAGE_SIZE")
+                     for number in (pages[1], pages[0]))
+    except (OSError, ValueError, IndexError):
+        return None

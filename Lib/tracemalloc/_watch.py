@@ -1,0 +1,175 @@
+"""Snapshots in files, from a thread of their own: tracemalloc.watch()."""
+
+import atexit
+import gc
+import os
+import signal
+import string
+import tempfile
+import threading
+import time
+
+import tracemalloc
+
+# How often traced memory is looked at, in seconds, if a threshold is set.
+_POLL = 1.0
+
+_VARIABLES = ("pid", "timestamp", "counter")
+
+
+def check_template(template):
+    """Raise ValueError if *template* has a variable that there is not."""
+    pattern = string.Template(template)
+    if not pattern.is_valid():
+        raise ValueError(f"{template!r} has a '$' that begins no name; "
+                         "write '$$' for the character itself")
+    for name in pattern.get_identifiers():
+        if name not in _VARIABLES:
+            raise ValueError(f"{template!r} has an unknown variable ${name}; "
+                             "there are $pid, $timestamp and $counter")
+
+
+def expand_template(template, counter):
+    """Return the file name that *template* makes now.
+
+    $pid is the number of the process, $timestamp the local time such as
+    2013-09-22_18-30-05, $counter the number in at least four digits.
+    """
+    return string.Template(template).substitute(
+        pid=os.getpid(), timestamp=time.strftime("%Y-%m-%d_%H-%M-%S"),
+        counter=f"{counter:04d}")
+
+
+class Watch:
+    """A thread that writes snapshots to files until it is stopped.
+
+    filename  -- template of file names
+    interval  -- seconds between two snapshots, or None
+    threshold -- bytes that traced memory must have grown or shrunk by, or None
+    filenames -- list of the files written so far
+    error     -- the exception of the last attempt, or None if it succeeded
+
+    The thread is a daemon, blocks all signals, and raises nothing: what goes
+    wrong is in `error`, and it goes on.  While tracing is off it only waits.
+    At exit a file that is being written is finished.  After os.fork() the
+    thread runs in the parent only, as all threads.
+
+    A watch can be used in a with statement, which stops it at the end.
+    """
+
+    def __init__(self, filename, *, interval, threshold, collect):
+        if filename is None:
+            filename = os.path.join(tempfile.gettempdir(),
+                                    "tracemalloc-$pid-$counter.pickle")
+        self.filename = os.path.abspath(filename)
+        check_template(self.filename)
+        if interval is None and threshold is None:
+            interval = 60.0
+        for name, value in ("interval", interval), ("threshold", threshold):
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be positive, not {value!r}")
+        self.interval, self.threshold = interval, threshold
+        self.filenames = []
+        self.error = None
+        self._collect = collect
+        self._counter = 0
+        self._writing = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, name="tracemalloc.watch", daemon=True)
+
+    def __repr__(self):
+        state = "running" if self.is_running() else "stopped"
+        return (f"<Watch {self.filename!r} {state}, "
+                f"{len(self.filenames)} files>")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.stop()
+
+    def start(self):
+        self._mark()
+        self._thread.start()
+        atexit.register(self.stop)
+
+    def is_running(self):
+        """Whether the thread is there to write snapshots."""
+        return self._thread.is_alive() and not self._stopped.is_set()
+
+    def stop(self):
+        """Stop the thread, and wait until it has finished a file."""
+        self._stopped.set()
+        atexit.unregister(self.stop)
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def write(self):
+        """Write a snapshot now; return the name of the file.
+
+        May be called from any thread.  Raises what take_snapshot() and dump()
+        raise.
+        """
+        with self._writing:
+            if self._collect:
+                gc.collect()
+            filename = expand_template(self.filename, self._counter + 1)
+            tracemalloc.take_snapshot().dump(filename)
+            self._counter += 1
+            self.filenames.append(filename)
+        return filename
+
+    # In the thread
+
+    def _run(self):
+        try:
+            if hasattr(signal, "pthread_sigmask"):
+                # Handlers are for the program's own threads.
+                signal.pthread_sigmask(signal.SIG_BLOCK,
+                                       signal.valid_signals())
+            while not self._stopped.wait(self._pause()):
+                self._step()
+        except BaseException as error:
+            self.error = error
+
+    def _mark(self):
+        """Begin to wait for the next snapshot."""
+        self._since = time.monotonic()
+        self._level = tracemalloc.get_traced_memory()[0]
+
+    def _pause(self):
+        """Return how many seconds nothing can become due."""
+        if self.interval is None:
+            return _POLL
+        left = max(0.0, self._since + self.interval - time.monotonic())
+        return left if self.threshold is None else min(left, _POLL)
+
+    def _is_due(self):
+        if self.interval is not None:
+            if time.monotonic() - self._since >= self.interval:
+                return True
+        if self.threshold is not None:
+            moved = tracemalloc.get_traced_memory()[0] - self._level
+            return abs(moved) >= self.threshold
+        return False
+
+    def _step(self):
+        if not self._is_due():
+            return
+        if tracemalloc.is_tracing():
+            try:
+                self.write()
+                self.error = None
+            except Exception as error:
+                self.error = error
+        self._mark()
+
+
+def watch(filename, **options):
+    if not tracemalloc.is_tracing():
+        raise RuntimeError("nothing is traced that could be watched: "
+                           "call tracemalloc.start() first")
+    started = Watch(filename, **options)
+    started.start()
+    return started
