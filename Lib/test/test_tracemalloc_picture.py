@@ -637,6 +637,48 @@ class ThreadTests(unittest.TestCase):
             assert status == 0, status
             """)
 
+    def test_each_picture_is_of_one_moment(self):
+        run(r"""
+            def check(picture):
+                sums = [[0, 0] for path in picture.context_path]
+                for context, size, count in zip(picture.row_context, picture.row_size,
+                                                picture.row_count):
+                    sums[context][0] += count
+                    sums[context][1] += size * count
+                counters = zip(picture.context_allocated_blocks, picture.context_freed_blocks,
+                               picture.context_allocated_bytes, picture.context_freed_bytes)
+                for found, (blocks, freed_blocks, bytes_, freed_bytes) in zip(sums, counters):
+                    assert found == [blocks - freed_blocks, bytes_ - freed_bytes]
+                now, highest = picture.traced_memory
+                assert sum(size for count, size in sums) == now
+                assert sum(picture.context_peak_bytes) == highest >= now
+
+            def work(stop, depth):
+                if depth:
+                    return work(stop, depth - 1)
+                kept = []
+                while not stop.is_set():
+                    # What zlib needs is allocated without the GIL.
+                    kept.append([zlib.compress(bytes(50_000)), {len(kept): object()}])
+                    del kept[:-50:2]
+
+            import zlib
+            _tracemalloc.start(65535)
+            stop = threading.Event()
+            threads = [threading.Thread(target=work, args=(stop, depth), daemon=True)
+                       for depth in range(4)]
+            for thread in threads:
+                thread.start()
+            try:
+                for i in range(40):
+                    check(_tracemalloc._take_picture())
+            finally:
+                stop.set()
+                for thread in threads:
+                    thread.join()
+            _tracemalloc._check()
+            """)
+
     def test_dead_threads_leave_nothing(self):
         run(r"""
             def work(n):
