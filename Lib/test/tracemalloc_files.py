@@ -11,6 +11,7 @@ from array import array
 from test.support import os_helper
 from tracemalloc import SnapshotFormatError, _format
 from tracemalloc._columns import COLUMNS, Picture
+from tracemalloc._export import FORMATS
 from unittest import mock
 
 A, B, C = ("a.py", 2), ("b.py", 40), ("c\udc80.py", 70_000)
@@ -269,7 +270,7 @@ def try_file(data, max_size=1 << 24):
     """Load *data*; return whether it was taken for a snapshot.
 
     Raises whatever else comes out of it than SnapshotFormatError.  What is
-    loaded must be good for statistics.
+    loaded must be good for statistics and exports.
     """
     try:
         snapshot = _format.to_snapshot(_format.read_stream(
@@ -279,6 +280,8 @@ def try_file(data, max_size=1 << 24):
     assert type(snapshot) is tracemalloc.Snapshot
     for key in "lineno", "traceback":
         snapshot.statistics(key)
+    for export in FORMATS.values():
+        export(snapshot, io.StringIO())
     if len(snapshot.traces) < 1000:
         hash(tuple(snapshot.traces))
     return True
