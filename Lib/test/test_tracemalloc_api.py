@@ -91,7 +91,7 @@ class ModuleTests(unittest.TestCase):
         self.assertLessEqual(set(names.split()) - private, set(dir(tracemalloc)))
 
     @needs_stock
-    def test_S01_import_loads_no_more_modules_than_stock(self):
+    def test_S01_K11_import_loads_no_more_modules_than_stock(self):
         code = ("import sys; before = set(sys.modules); import tracemalloc; "
                 "print(*sorted(set(sys.modules) - before))")
         ours = set(python_output(sys.executable, code).split())

@@ -400,7 +400,7 @@ class TutorialTests(ProgramTests):
             self.assertNotIn(self.script(5), names[1])
             self.assertEqual(sorted(original), sorted(own + other))
 
-    def test_T08_a_bare_script_name_matches_no_absolute_path(self):
+    def test_T08_K15_a_bare_script_name_matches_no_absolute_path(self):
         snapshot = tracemalloc.Snapshot([(0, 1, ((self.script(8), 5),), 1)], 1)
         for pattern, expected in ("ex8.py", 0), ("*ex8.py", 1):
             kept = snapshot.filter_traces([tracemalloc.Filter(True, pattern)])

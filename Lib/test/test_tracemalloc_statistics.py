@@ -3,6 +3,7 @@
 Most tests make pictures by hand, so that every number in them is known.
 """
 import _tracemalloc
+import copy
 import json
 import linecache
 import math
@@ -216,9 +217,9 @@ class SameAsRawTests(unittest.TestCase):
         self.assertEqual(
             figures(kept.statistics("filename"), "size", "freed_size", "peak_count"),
             {"/app/pkg/load.py:0": (7 + 9 + 120 + 64, 3180, 13)})
-        copy = snapshot.filter_traces([])
-        self.assertEqual(copy.traces, snapshot.traces)
-        self.assertIsNot(copy.traces, snapshot.traces)
+        copied = snapshot.filter_traces([])
+        self.assertEqual(copied.traces, snapshot.traces)
+        self.assertIsNot(copied.traces, snapshot.traces)
 
 
 class TracesTests(unittest.TestCase):
@@ -277,15 +278,28 @@ class TracesTests(unittest.TestCase):
         self.assertRaises(AttributeError, getattr,
                           tracemalloc._Traces.__new__(tracemalloc._Traces), "_traces")
 
+    def test_copies_know_all_that_the_original_knows(self):
+        raw = tracemalloc.Snapshot(list(self.raw), 25)
+        for make in copy.copy, copy.deepcopy:
+            hand = example().snapshot(pid=1)
+            copied = make(hand)
+            self.assertEqual(copied.traces, hand.traces)
+            self.assertEqual(copied.metadata, {"pid": 1})
+            self.assertEqual(copied.statistics("lineno")[0].allocated_size, 250)
+            self.assertEqual(copied.statistics("function"), hand.statistics("function"))
+            self.assertEqual(make(raw).traces, raw.traces)
+        self.assertIsNot(copy.deepcopy(raw).traces._traces, raw.traces._traces)
+        self.assertIsNot(copy.deepcopy(hand).metadata, hand.metadata)
+
     def test_S61_pickles_hold_the_list_and_nothing_else_of_ours(self):
         for snapshot in (self.snapshot, example().snapshot()):
             for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
-                copy = pickle.loads(pickle.dumps(snapshot, protocol))
-                self.assertIsNone(copy.traces._blocks)
-                self.assertEqual(set(vars(copy.traces)), {"_traces"})
-                self.assertEqual(copy.traces, snapshot.traces)
+                copied = pickle.loads(pickle.dumps(snapshot, protocol))
+                self.assertIsNone(copied.traces._blocks)
+                self.assertEqual(set(vars(copied.traces)), {"_traces"})
+                self.assertEqual(copied.traces, snapshot.traces)
                 for key in OLD_KEYS:
-                    self.assertEqual(copy.statistics(key), snapshot.statistics(key))
+                    self.assertEqual(copied.statistics(key), snapshot.statistics(key))
                 for values in (snapshot.statistics("lineno"), list(snapshot.traces[:3]),
                                list(snapshot.traces[0].traceback),
                                snapshot.compare_to(columnar([]), "function")):
@@ -527,12 +541,12 @@ class EstimateTests(unittest.TestCase):
             self.assertNotIn("~", str(each))
 
     def test_a_pickle_of_an_estimate_stays_an_estimate(self):
-        copy = pickle.loads(pickle.dumps(self.snapshot))
+        copied = pickle.loads(pickle.dumps(self.snapshot))
         for key in OLD_KEYS:
             expected = self.snapshot.statistics(key)
-            self.assertEqual(copy.statistics(key), expected)
-            self.assertEqual(list(map(str, copy.statistics(key))), list(map(str, expected)))
-            self.assertEqual([each.size_error for each in copy.statistics(key)],
+            self.assertEqual(copied.statistics(key), expected)
+            self.assertEqual(list(map(str, copied.statistics(key))), list(map(str, expected)))
+            self.assertEqual([each.size_error for each in copied.statistics(key)],
                              [each.size_error for each in expected])
 
     def test_errors_at_the_peak_are_not_known(self):

@@ -340,6 +340,14 @@ class _Traces(_Value, Sequence):
             state["_traces"] = list(self._blocks)
         return state
 
+    def __deepcopy__(self, memo):
+        from copy import deepcopy
+
+        if self._blocks is None:
+            return _Traces(deepcopy(self._traces, memo))
+        # Nobody can change a picture, so that copies can share it.
+        return _Traces._of(self._blocks)
+
     @property
     def _picture(self):
         return None if self._blocks is None else self._blocks.picture
