@@ -19,6 +19,7 @@
 #include "pycore_tstate.h"        // _PyThreadStateImpl
 #include "pycore_tracemalloc.h"
 #include "pycore_tracemalloc_columns.h"
+#include "pycore_tracemalloc_sampling.h"
 #include "pycore_tracemalloc_decode.h"
 #include "pycore_tracemalloc_capture.h"
 
@@ -70,6 +71,9 @@ atfork_child(void)
 #ifdef Py_TRACEMALLOC_VERIFY
     _PyTraceMalloc_ForkVerify();
 #endif
+    /* The child is to take other samples than its parent. */
+    S->sampler.random = _PyTraceMalloc_MixBits(S->sampler.random
+                                               + (uint64_t)getpid());
 }
 
 
@@ -110,6 +114,7 @@ store_fini_lock_held(void)
     _PyTraceMalloc_FiniBlocks(&S->large);
     _PyTraceMalloc_FiniContexts(&S->contexts);
     _PyTraceMalloc_FiniSources(&S->sources);
+    _PyTraceMalloc_InitSampler(&S->sampler, 0, 0);
     _PyTraceMalloc_FiniDetached(&S->detached);
     _PyTraceMalloc_ForgetVerdicts(&S->filters);
     _PyTraceMalloc_CancelAlarm_lock_held();
@@ -160,7 +165,8 @@ static void
 tracing_set_lock_held(int tracing)
 {
     _Py_atomic_store_int_relaxed(&_PyRuntime.tracemalloc.tracing, tracing);
-    S->one_gil = !_Py_atomic_load_int_relaxed(&several_gils);
+    S->sole_gil = !_Py_atomic_load_int_relaxed(&several_gils);
+    S->one_gil = S->sole_gil && !tracer_is_sampling();
     attention_change(ATTENTION_ACCESS, !(tracing && S->one_gil));
     _PyRefTracer_ChooseCreateHook();
 }
@@ -171,7 +177,7 @@ _PyTraceMalloc_AddGil(void)
 {
     tracer_lock();
     _Py_atomic_store_int_relaxed(&several_gils, 1);
-    S->one_gil = 0;
+    S->one_gil = S->sole_gil = 0;
     attention_change(ATTENTION_ACCESS, 1);
     tracer_unlock();
 }
@@ -192,8 +198,30 @@ _PyTraceMalloc_Init(void)
 }
 
 
+/* A seed for samples: any will do that is not the last one's. */
+static uint64_t
+sampling_seed(void)
+{
+    uint64_t seed;
+    if (_PyOS_URandomNonblock(&seed, sizeof(seed)) < 0) {
+        PyTime_t now;
+        (void)PyTime_TimeRaw(&now);
+        seed = (uint64_t)now ^ (uint64_t)getpid() << 48;
+    }
+    return seed;
+}
+
+
 int
 _PyTraceMalloc_Start(int nframe)
+{
+    return _PyTraceMalloc_StartSampling(
+        nframe, _PyTraceMalloc_State.option_interval);
+}
+
+
+int
+_PyTraceMalloc_StartSampling(int nframe, uint64_t interval)
 {
     if (nframe < 1 || nframe > MAX_NFRAME) {
         PyErr_SetString(PyExc_ValueError, "the number of frames must be in "
@@ -214,10 +242,15 @@ _PyTraceMalloc_Start(int nframe)
         if (!failed) {
             _PyTraceMalloc_SetLimit_lock_held(nframe);
             S->sessions++;
+            if (interval != 0) {
+                _PyTraceMalloc_InitSampler(&S->sampler, interval,
+                                           sampling_seed());
+            }
         }
         tracer_unlock();
         if (!failed) {
-            _PyTraceMalloc_InstallHooks();
+            _PyTraceMalloc_InterruptGap();
+            _PyTraceMalloc_InstallHooks(interval != 0);
             tracer_lock();
             tracing_set_lock_held(1);
             tracer_unlock();
@@ -238,10 +271,11 @@ _PyTraceMalloc_Stop(void)
     PyMutex_Lock(&S->control_lock);
     if (tracer_is_tracing()) {
         tracer_lock();
+        int sampling = tracer_is_sampling();
         tracing_set_lock_held(0);
         store_fini_lock_held();
         tracer_unlock();
-        _PyTraceMalloc_RemoveHooks();
+        _PyTraceMalloc_RemoveHooks(sampling);
     }
     PyMutex_Unlock(&S->control_lock);
 }
@@ -251,6 +285,7 @@ void
 _PyTraceMalloc_Fini(void)
 {
     _PyTraceMalloc_Stop();
+    S->option_interval = 0;
     _PyRuntime.tracemalloc.ready = 0;
 }
 
@@ -292,6 +327,15 @@ _PyTraceMalloc_ForgetThread(PyThreadState *tstate)
 }
 
 
+_PyTraceMalloc_CreateHook
+_PyTraceMalloc_GetCreateHook(void)
+{
+    return !tracer_is_tracing() ? NULL
+           : tracer_is_sampling() ? _PyTraceMalloc_SampledReference
+           : _PyTraceMalloc_NewReference;
+}
+
+
 /* --- C API --------------------------------------------------------------- */
 
 /* Forget a block that is kept elsewhere than in the table of raw blocks. */
@@ -311,6 +355,9 @@ block_of_python_forget(uintptr_t address, enum access access)
 int
 PyTraceMalloc_Track(unsigned int domain, uintptr_t address, size_t size)
 {
+    if (tracer_is_sampling()) {
+        return _PyTraceMalloc_TrackSample(domain, address, size);
+    }
     if (domain == DEFAULT_DOMAIN) {
         /* A block of Python's own may be replaced by this, and be freed by
            Python later. */
@@ -338,6 +385,9 @@ PyTraceMalloc_Track(unsigned int domain, uintptr_t address, size_t size)
 int
 PyTraceMalloc_Untrack(unsigned int domain, uintptr_t address)
 {
+    if (tracer_is_sampling()) {
+        return _PyTraceMalloc_UntrackSample(domain, address);
+    }
     enum access access = tracer_begin();
     if (access == ACCESS_NONE) {
         return -2;
@@ -447,13 +497,44 @@ _PyTraceMalloc_GetTraceback(unsigned int domain, uintptr_t address)
 /* --- the module ---------------------------------------------------------- */
 
 PyDoc_STRVAR(start_doc,
-"start($module, nframe=1, /)\n--\n\n"
-"Trace every allocation from now on.\n\n"
-"A traceback shows the nframe newest frames, 1 to 65535.  Does nothing if\n"
-"tracing already.");
+"start($module, nframe=1, /, *, sample_interval=None)\n--\n\n"
+"Trace allocations from now on.\n\n"
+"A traceback shows the nframe newest frames, 1 to 65535.  With an interval,\n"
+"1 to 2**40, only some blocks are noted, one every so many bytes in the\n"
+"mean, and all figures are estimates.  Does nothing if tracing already.");
+
+/* The argument sample_interval: 0, or -1 with an exception. */
+static int
+interval_from_object(PyObject *object, uint64_t *interval)
+{
+    *interval = 0;
+    if (object == Py_None) {
+        return 0;
+    }
+    PyObject *number = PyNumber_Index(object);
+    if (number == NULL) {
+        return -1;
+    }
+    int overflow;
+    long long value = PyLong_AsLongLongAndOverflow(number, &overflow);
+    Py_DECREF(number);
+    if (value == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (overflow || value < 1 || (uint64_t)value > MAX_SAMPLE_INTERVAL) {
+        PyErr_SetString(PyExc_ValueError, "the sampling interval must be in "
+                        "range [1; 1099511627776], or None to trace every "
+                        "block");
+        return -1;
+    }
+    *interval = (uint64_t)value;
+    return 0;
+}
+
 
 static PyObject *
-module_start(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+module_start(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+             PyObject *kwnames)
 {
     if (!_PyArg_CheckPositional("start", nargs, 0, 1)) {
         return NULL;
@@ -465,7 +546,27 @@ module_start(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
             return NULL;
         }
     }
-    if (_PyTraceMalloc_Start(nframe) < 0) {
+    uint64_t interval = 0;
+    Py_ssize_t nkw = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
+    for (Py_ssize_t i = 0; i < nkw; i++) {
+        PyObject *name = PyTuple_GET_ITEM(kwnames, i);
+        if (_PyUnicode_EqualToASCIIString(name, "nframe")) {
+            /* Programs may know this text. */
+            PyErr_SetString(PyExc_TypeError, "_tracemalloc.start() takes no "
+                            "keyword arguments");
+            return NULL;
+        }
+        if (!_PyUnicode_EqualToASCIIString(name, "sample_interval")) {
+            PyErr_Format(PyExc_TypeError, "start() got an unexpected keyword "
+                         "argument '%U'; the only one is 'sample_interval'",
+                         name);
+            return NULL;
+        }
+        if (interval_from_object(args[nargs + i], &interval) < 0) {
+            return NULL;
+        }
+    }
+    if (_PyTraceMalloc_StartSampling(nframe, interval) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -506,7 +607,13 @@ module_clear_traces(PyObject *self, PyObject *unused)
     int failed = 0;
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
         _PyTraceMalloc_FreeCaches();
-        _PyTraceMalloc_ClearCells();
+        if (tracer_is_sampling()) {
+            _PyTraceMalloc_FreeSampledCells();
+            _PyTraceMalloc_ClearSampler(&S->sampler);
+        }
+        else {
+            _PyTraceMalloc_ClearCells();
+        }
         _PyTraceMalloc_ClearBlocks(&S->large);
         _PyTraceMalloc_ClearBlocks(&S->raw);
         _PyTraceMalloc_FiniContexts(&S->contexts);
@@ -544,15 +651,15 @@ module_get_traceback_limit(PyObject *self, PyObject *unused)
 PyDoc_STRVAR(get_traced_memory_doc,
 "get_traced_memory($module, /)\n--\n\n"
 "Bytes of all traced blocks as a tuple (now, highest).\n\n"
-"Exact; (0, 0) when not tracing.  O(1).");
+"Exact, or estimates when sampling; (0, 0) when not tracing.  O(1).");
 
 static PyObject *
 module_get_traced_memory(PyObject *self, PyObject *unused)
 {
     size_t current = 0, peak = 0;
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        current = S->bytes.current;
-        peak = S->bytes.peak;
+        current = (size_t)sampled_bytes(&S->sampler, S->bytes.current);
+        peak = (size_t)sampled_bytes(&S->sampler, S->bytes.peak);
         tracer_end_locked();
     }
     return Py_BuildValue("(nn)", (Py_ssize_t)current, (Py_ssize_t)peak);
@@ -585,6 +692,7 @@ _PyTraceMalloc_SizeOfStore_lock_held(void)
            + _PyTraceMalloc_SizeOfBlocks(&S->raw)
            + _PyTraceMalloc_SizeOfFilters(&S->filters)
            + S->detached.allocated * sizeof(S->detached.counts[0])
+           + S->sampler.nspreads * sizeof(S->sampler.spreads[0])
            + S->cache_bytes;
 }
 
@@ -633,6 +741,14 @@ totals_copy_lock_held(const struct context_tree *tree)
         totals->freed_bytes = context->freed_bytes;
         context_peak(context, &S->bytes, &totals->peak_blocks,
                      &totals->peak_bytes);
+        if (tracer_is_sampling()) {
+            _PyTraceMalloc_RoundTotals(
+                &S->sampler, 0, &totals->allocated_blocks,
+                &totals->freed_blocks, &totals->peak_blocks);
+            _PyTraceMalloc_RoundTotals(
+                &S->sampler, 1, &totals->allocated_bytes,
+                &totals->freed_bytes, &totals->peak_bytes);
+        }
     }
     return all;
 }
@@ -658,11 +774,43 @@ decode_totals(struct decoder *decoder, context_id id,
 }
 
 
+/* A tuple with the errors behind those of another one, which it takes over. */
+static PyObject *
+errors_append(PyObject *row, const struct context_errors *errors)
+{
+    PyObject *tail = Py_BuildValue("(dddd)", errors->live_blocks,
+                                   errors->live_bytes,
+                                   errors->allocated_blocks,
+                                   errors->allocated_bytes);
+    PyObject *whole = tail != NULL ? PySequence_Concat(row, tail) : NULL;
+    Py_DECREF(row);
+    Py_XDECREF(tail);
+    return whole;
+}
+
+
+/* Append a row: as often as there are blocks for which a sample stands. */
+static int
+row_append(PyObject *list, PyObject *row, const struct frozen_traces *frozen,
+           size_t i)
+{
+    uintptr_t n = frozen->grouped ? frozen->blocks[i].address : 1;
+    while (n-- > 0) {
+        if (PyList_Append(list, row) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+
 /* Append a row for each frozen block, or for each context if there are totals,
-   and let go of the copy.  Takes over the list, and returns it, or NULL. */
+   and let go of the copy.  Takes over the list, and returns it, or NULL.  With
+   `errors`, rows have those of their contexts too. */
 static PyObject *
 rows_append(PyObject *list, struct frozen_traces *frozen,
-            const struct context_totals *totals)
+            const struct context_totals *totals,
+            const struct context_errors *errors)
 {
     /* What is made here is not part of the program's memory. */
     _PyTraceMalloc_Busy = BUSY;
@@ -678,7 +826,10 @@ rows_append(PyObject *list, struct frozen_traces *frozen,
             PyObject *row = totals == NULL
                 ? _PyTraceMalloc_DecodeBlock(&decoder, &frozen->blocks[i])
                 : decode_totals(&decoder, (context_id)i, &totals[i]);
-            failed = row == NULL || PyList_Append(list, row) < 0;
+            if (row != NULL && errors != NULL) {
+                row = errors_append(row, &errors[i]);
+            }
+            failed = row == NULL || row_append(list, row, frozen, i) < 0;
             Py_XDECREF(row);
         }
         _PyTraceMalloc_FiniDecoder(&decoder);
@@ -720,7 +871,8 @@ PyDoc_STRVAR(get_traces_doc,
 "_get_traces($module, /)\n--\n\n"
 "A list of (domain, size, traceback, total_nframe), one for each block.\n\n"
 "A traceback is a tuple of (filename, lineno), newest frame first; equal\n"
-"ones are the same object.  Empty when not tracing.  O(blocks).");
+"ones are the same object.  When sampling, each sample is there as often as\n"
+"there are blocks for which it stands.  Empty when not tracing.  O(blocks).");
 
 static PyObject *
 module_get_traces(PyObject *self, PyObject *unused)
@@ -731,13 +883,18 @@ module_get_traces(PyObject *self, PyObject *unused)
     }
     struct frozen_traces frozen;
     int failed = _PyTraceMalloc_FreezeAll_lock_held(&frozen);
+    if (!failed && tracer_is_sampling()) {
+        frozen.nblocks = _PyTraceMalloc_GroupSamples(frozen.blocks,
+                                                     frozen.nblocks);
+        frozen.grouped = 1;
+    }
     tracer_end_locked();
     if (failed) {
         Py_DECREF(list);
         return PyErr_NoMemory();
     }
 
-    return rows_append(list, &frozen, NULL);
+    return rows_append(list, &frozen, NULL, NULL);
 }
 
 
@@ -746,7 +903,8 @@ PyDoc_STRVAR(get_contexts_doc,
 "A list with one tuple for each place that ever allocated:\n\n"
 "(domain, traceback, total_nframe, allocated blocks, allocated bytes,\n"
 " freed blocks, freed bytes, blocks at the peak, bytes at the peak)\n\n"
-"Exact; what is live is the difference of allocated and freed.  Several\n"
+"Exact, or estimates when sampling (see _get_estimates()); what is live is\n"
+"the difference of allocated and freed.  Several\n"
 "tuples may have one traceback.  Empty when not tracing.  O(places),\n"
 "whatever the number of blocks.");
 
@@ -769,7 +927,7 @@ module_get_contexts(PyObject *self, PyObject *unused)
         return PyErr_NoMemory();
     }
 
-    list = rows_append(list, &frozen, all);
+    list = rows_append(list, &frozen, all, NULL);
     free(all);
     return list;
 }
@@ -782,7 +940,9 @@ PyDoc_STRVAR(take_picture_doc,
 "was highest is known by context only.  thread_names is a dict that says\n"
 "what threads of this interpreter are called, by identifier; what is told\n"
 "once is known after the thread has ended.\n\n"
-"Exact.  O(blocks + contexts), in a small fraction of a second for millions;\n"
+"Exact, or estimates if it has a sample_interval; rows then have the number\n"
+"of blocks for which samples stand.  O(blocks + contexts), in a small\n"
+"fraction of a second for millions;\n"
 "other threads wait for a part of that.  The result's memory is not traced.\n"
 "Raises RuntimeError when not tracing.");
 
@@ -832,6 +992,100 @@ static uintptr_t
 block_of_object(PyObject *obj)
 {
     return (uintptr_t)obj - _PyType_PreHeaderSize(Py_TYPE(obj));
+}
+
+
+PyDoc_STRVAR(get_estimates_doc,
+"_get_estimates($module, /)\n--\n\n"
+"As _get_contexts(), but each tuple goes on with four standard errors:\n\n"
+"(..., of live blocks, of live bytes, of allocated blocks,\n"
+" of allocated bytes)\n\n"
+"That of what was freed is the root of the difference of their squares.\n"
+"Empty when not sampling.  O(places + samples).");
+
+static PyObject *
+module_get_estimates(PyObject *self, PyObject *unused)
+{
+    PyObject *list = PyList_New(0);
+    if (list == NULL || _PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
+        return list;
+    }
+    struct frozen_traces frozen = {.blocks = NULL};
+    struct context_totals *all = NULL;
+    struct context_errors *errors = NULL;
+    int failed = 0, sampling = tracer_is_sampling();
+    if (sampling) {
+        size_t n = S->contexts.contexts.used;
+        all = totals_copy_lock_held(&S->contexts);
+        errors = malloc(n * sizeof(errors[0]));
+        failed = all == NULL || errors == NULL
+                 || _PyTraceMalloc_FreezeAll_lock_held(&frozen) < 0;
+        if (!failed) {
+            _PyTraceMalloc_CopyErrors(errors, n, frozen.blocks,
+                                      frozen.nblocks);
+        }
+    }
+    tracer_end_locked();
+    if (failed) {
+        Py_CLEAR(list);
+        PyErr_NoMemory();
+    }
+    else if (sampling) {
+        list = rows_append(list, &frozen, all, errors);
+    }
+    free(all);
+    free(errors);
+    return list;
+}
+
+
+PyDoc_STRVAR(get_sample_interval_doc,
+"get_sample_interval($module, /)\n--\n\n"
+"The bytes from sample to sample, in the mean, or None when every block is\n"
+"traced, or none.");
+
+static PyObject *
+module_get_sample_interval(PyObject *self, PyObject *unused)
+{
+    uint64_t interval = 0;
+    if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
+        interval = S->sampler.interval;
+        tracer_end_locked();
+    }
+    if (interval == 0) {
+        Py_RETURN_NONE;
+    }
+    return PyLong_FromUnsignedLongLong(interval);
+}
+
+
+PyDoc_STRVAR(seed_sampling_doc,
+"_seed_sampling($module, seed, /)\n--\n\n"
+"Let samples be the same each time: for tests.  From the next block on;\n"
+"RuntimeError when not sampling.");
+
+static PyObject *
+module_seed_sampling(PyObject *self, PyObject *seed)
+{
+    uint64_t bits = PyLong_AsUnsignedLongLongMask(seed);
+    if (bits == (uint64_t)-1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    int sampling = 0;
+    if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
+        sampling = tracer_is_sampling();
+        if (sampling) {
+            _PyTraceMalloc_SeedSampler(&S->sampler, bits);
+            _PyTraceMalloc_InterruptGap();
+        }
+        tracer_end_locked();
+    }
+    if (!sampling) {
+        PyErr_SetString(PyExc_RuntimeError, "no samples are taken: call "
+                        "start() with a sample_interval first");
+        return NULL;
+    }
+    Py_RETURN_NONE;
 }
 
 
@@ -907,6 +1161,8 @@ module_get_counts(PyObject *self, PyObject *unused)
         blocks += context_live_blocks(context_at(tree, id));
         blocks_made += context_at(tree, id)->allocated_blocks;
     }
+    blocks = sampled_blocks(&S->sampler, blocks);
+    blocks_made = sampled_blocks(&S->sampler, blocks_made);
     tracer_end_locked();
     return Py_BuildValue("{sKsKsnsnsKsKsKsK}",
                          "contexts", contexts, "paths", paths,
@@ -921,6 +1177,21 @@ module_get_counts(PyObject *self, PyObject *unused)
 PyDoc_STRVAR(check_doc,
 "_check($module, /)\n--\n\n"
 "Walk all of the tracer's data; AssertionError if an invariant is broken.");
+
+/* NULL, or what is wrong; puts weights in the place of numbers of blocks. */
+static const char *
+samples_check_lock_held(struct live_sums *live)
+{
+    struct frozen_traces frozen;
+    if (_PyTraceMalloc_FreezeAll_lock_held(&frozen) < 0) {
+        return "no memory for the check";
+    }
+    const char *fault = _PyTraceMalloc_CheckSamples(frozen.blocks,
+                                                    frozen.nblocks, live);
+    _PyTraceMalloc_FreeFrozen(&frozen);
+    return fault;
+}
+
 
 /* NULL, or what is wrong. */
 static const char *
@@ -943,6 +1214,9 @@ store_check_lock_held(void)
     }
     if (fault == NULL) {
         fault = _PyTraceMalloc_CheckFilters(&S->filters, &S->sources, tree);
+    }
+    if (fault == NULL && tracer_is_sampling()) {
+        fault = samples_check_lock_held(live);
     }
     uint64_t current = 0, peak = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used
@@ -1003,7 +1277,8 @@ module_get_verified(PyObject *self, PyObject *unused)
 
 
 static PyMethodDef module_methods[] = {
-    {"start", _PyCFunction_CAST(module_start), METH_FASTCALL, start_doc},
+    {"start", _PyCFunction_CAST(module_start), METH_FASTCALL | METH_KEYWORDS,
+     start_doc},
     {"stop", module_stop, METH_NOARGS, stop_doc},
     {"is_tracing", module_is_tracing, METH_NOARGS, is_tracing_doc},
     {"clear_traces", module_clear_traces, METH_NOARGS, clear_traces_doc},
@@ -1018,6 +1293,10 @@ static PyMethodDef module_methods[] = {
     {"_get_contexts", module_get_contexts, METH_NOARGS, get_contexts_doc},
     {"_take_picture", _PyCFunction_CAST(module_take_picture),
      METH_FASTCALL | METH_KEYWORDS, take_picture_doc},
+    {"_get_estimates", module_get_estimates, METH_NOARGS, get_estimates_doc},
+    {"get_sample_interval", module_get_sample_interval, METH_NOARGS,
+     get_sample_interval_doc},
+    {"_seed_sampling", module_seed_sampling, METH_O, seed_sampling_doc},
     {"_get_object_traceback", module_get_object_traceback, METH_O,
      get_object_traceback_doc},
     {"_get_object_details", module_get_object_details, METH_O,

@@ -118,7 +118,7 @@ _PyTraceMalloc_WatchAlarm(enum access access)
         return;
     }
     PyThreadState *tstate = _PyThreadState_GET();
-    size_t current = S->bytes.current;
+    size_t current = (size_t)sampled_bytes(&S->sampler, S->bytes.current);
     if (tstate == NULL || tstate->interp != alarm->interp
         || (alarm->low <= current && current <= alarm->high
             && (alarm->deadline == 0 || clock_now() < alarm->deadline)))

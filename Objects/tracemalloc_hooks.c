@@ -38,17 +38,18 @@
 
 #define S (&_PyTraceMalloc_State)
 
-struct hook {
-    PyMemAllocatorDomain domain;    /* fixed after init */
-    PyMemAllocatorEx below;         /* control_lock; readers see old or new */
-    int in_chain;                   /* control_lock; may be stale, see
-                                       hook_is_reached() */
-};
-
-static struct hook hooks[3] = {
-    {.domain = PYMEM_DOMAIN_RAW},
-    {.domain = PYMEM_DOMAIN_MEM},
-    {.domain = PYMEM_DOMAIN_OBJ},
+/* Those that note every block, and those that take samples: each kind is
+   passive while the other one is at work. */
+static struct hook hooks[2][3] = {
+    {
+        {.domain = PYMEM_DOMAIN_RAW},
+        {.domain = PYMEM_DOMAIN_MEM},
+        {.domain = PYMEM_DOMAIN_OBJ},
+    }, {
+        {.domain = PYMEM_DOMAIN_RAW},
+        {.domain = PYMEM_DOMAIN_MEM},
+        {.domain = PYMEM_DOMAIN_OBJ},
+    },
 };
 
 _Py_thread_local enum busy _PyTraceMalloc_Busy;
@@ -74,6 +75,9 @@ detached_drain_lock_held(void)
 static enum access
 access_of_locked(void)
 {
+    if (tracer_is_sampling()) {
+        return ACCESS_SAMPLING;
+    }
     if (!S->one_gil) {
         return ACCESS_LOCK;
     }
@@ -100,6 +104,9 @@ _PyTraceMalloc_BeginLocked(void)
 enum access
 _PyTraceMalloc_Begin(void)
 {
+    if (tracer_is_sampling()) {
+        return ACCESS_NONE;
+    }
     enum access access = _PyTraceMalloc_BeginLocked();
     if (access == ACCESS_GIL) {
         tracer_unlock();
@@ -125,6 +132,9 @@ detached_announce(int failed)
 static int
 counted_alloc(context_id id, size_t size, enum access access)
 {
+    if (access == ACCESS_SAMPLING) {
+        return _PyTraceMalloc_CountSample(id, size);
+    }
     if (access == ACCESS_DETACHED) {
         return detached_announce(
             _PyTraceMalloc_CountDetachedAlloc(&S->detached, id, size));
@@ -137,6 +147,10 @@ counted_alloc(context_id id, size_t size, enum access access)
 static void
 counted_free(context_id id, size_t size, enum access access)
 {
+    if (access == ACCESS_SAMPLING) {
+        _PyTraceMalloc_CountSampleFree(id, size);
+        return;
+    }
     if (access == ACCESS_DETACHED
         && detached_announce(
             _PyTraceMalloc_CountDetachedFree(&S->detached, id, size)) == 0)
@@ -335,13 +349,6 @@ _PyTraceMalloc_ForgetBlock(struct block_table *table, uint32_t domain,
 }
 
 
-/* A block that is forgotten while the allocator below works on it. */
-struct lifted {
-    struct block block;
-    uint32_t generation;    /* of the block's context */
-    int present;
-};
-
 /* What this thread has lifted, for the debug hooks: they may find it damaged,
    and then ask where it was allocated. */
 static _Py_thread_local const struct lifted *lifted_now;
@@ -531,6 +538,7 @@ hook_is_reached(struct hook *hook)
     enum busy was_busy = _PyTraceMalloc_Busy;
     _PyTraceMalloc_Busy = BUSY;
     probed = hook;
+    _PyTraceMalloc_InterruptGap();
     switch (hook->domain) {
         case PYMEM_DOMAIN_RAW:
             ptr = PyMem_RawMalloc(1);
@@ -566,6 +574,7 @@ hook_install(struct hook *hook)
         return;
     }
     PyMem_GetAllocator(hook->domain, &hook->below);
+    int sampling = hook >= hooks[1];
     PyMemAllocatorEx ours = {
         .ctx = hook,
         .malloc = hook_malloc,
@@ -573,10 +582,15 @@ hook_install(struct hook *hook)
         .realloc = hook_realloc,
         .free = hook_free,
     };
-    int pymalloc = hook->domain != PYMEM_DOMAIN_RAW
-                   && _PyTraceMalloc_UsePymalloc(&hook->below, &ours);
-    if (hook->domain == PYMEM_DOMAIN_OBJ) {
-        S->objects_have_cells = pymalloc;
+    if (sampling) {
+        _PyTraceMalloc_UseSampling(hook, &ours);
+    }
+    else {
+        int pymalloc = hook->domain != PYMEM_DOMAIN_RAW
+                       && _PyTraceMalloc_UsePymalloc(&hook->below, &ours);
+        if (hook->domain == PYMEM_DOMAIN_OBJ) {
+            S->objects_have_cells = pymalloc;
+        }
     }
     PyMem_SetAllocator(hook->domain, &ours);
     hook->in_chain = 1;
@@ -594,19 +608,19 @@ hook_remove(struct hook *hook)
 
 
 void
-_PyTraceMalloc_InstallHooks(void)
+_PyTraceMalloc_InstallHooks(int sampling)
 {
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(hooks); i++) {
-        hook_install(&hooks[i]);
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(hooks[0]); i++) {
+        hook_install(&hooks[sampling][i]);
     }
 }
 
 
 void
-_PyTraceMalloc_RemoveHooks(void)
+_PyTraceMalloc_RemoveHooks(int sampling)
 {
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(hooks); i++) {
-        hook_remove(&hooks[i]);
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(hooks[0]); i++) {
+        hook_remove(&hooks[sampling][i]);
     }
 }
 
@@ -659,6 +673,13 @@ _PyTraceMalloc_MoveObject(uintptr_t address)
         }
     }
     tracer_end(access);
+}
+
+
+void
+_PyTraceMalloc_ShowLifted(const struct lifted *lifted)
+{
+    lifted_now = lifted;
 }
 
 

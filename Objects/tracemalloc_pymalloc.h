@@ -74,10 +74,16 @@ pool_attach_cells(poolp pool)
 }
 
 
+static void pool_release_samples(poolp);
+
 /* The pool's blocks get another size, or its arena goes: no block is left. */
 static void
 pool_release_cells(poolp pool)
 {
+    if (tracer_is_sampling()) {
+        pool_release_samples(pool);
+        return;
+    }
     enum access access = tracer_begin();
     if (access != ACCESS_NONE) {
         if (pool->ref.cells != 0) {
@@ -836,3 +842,5 @@ _PyTraceMalloc_CheckCells(struct live_sums *live)
 }
 
 #endif  /* WITH_PYMALLOC */
+
+#include "tracemalloc_sampling.h"

@@ -29,6 +29,7 @@ typedef struct {
     struct thread_slot *threads;        /* copies; as picture.threads */
     size_t nthreads;
     size_t current, peak;       /* traced memory at that moment */
+    uint64_t sample_interval;   /* or 0 */
     uint64_t dropped;
     uint64_t reclaimed_blocks, reclaimed_bytes;     /* allocated and freed in
                                    places that are not in the picture */
@@ -282,6 +283,16 @@ picture_get_traced_memory(PictureObject *self, void *Py_UNUSED(closure))
 
 
 static PyObject *
+picture_get_sample_interval(PictureObject *self, void *Py_UNUSED(closure))
+{
+    if (self->sample_interval == 0) {
+        Py_RETURN_NONE;
+    }
+    return PyLong_FromUnsignedLongLong(self->sample_interval);
+}
+
+
+static PyObject *
 picture_get_dropped(PictureObject *self, void *Py_UNUSED(closure))
 {
     return PyLong_FromUnsignedLongLong(self->dropped);
@@ -369,6 +380,10 @@ static PyGetSetDef picture_getset[] = {
      NULL},
     {"traced_memory", (getter)picture_get_traced_memory, NULL,
      PyDoc_STR("Bytes of all traced blocks as a tuple (then, highest)."),
+     NULL},
+    {"sample_interval", (getter)picture_get_sample_interval, NULL,
+     PyDoc_STR("Bytes from sample to sample, in the mean, when all figures\n"
+               "are estimates, or None."),
      NULL},
     {"dropped", (getter)picture_get_dropped, NULL,
      PyDoc_STR("Traces lost so far because there was no memory for them."),
@@ -507,13 +522,17 @@ picture_take(PictureObject *self, int peak)
     if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
         return 0;
     }
+    from.sampler = tracer_is_sampling() ? &S->sampler : NULL;
     int failed = _PyTraceMalloc_TakePicture(&self->picture, &from) < 0
                  || threads_copy_lock_held(self) < 0;
-    self->current = S->bytes.current;
-    self->peak = S->bytes.peak;
+    self->current = (size_t)sampled_bytes(&S->sampler, S->bytes.current);
+    self->peak = (size_t)sampled_bytes(&S->sampler, S->bytes.peak);
+    self->sample_interval = S->sampler.interval;
     self->dropped = S->dropped;
-    self->reclaimed_blocks = S->contexts.reclaimed_blocks;
-    self->reclaimed_bytes = S->contexts.reclaimed_bytes;
+    self->reclaimed_blocks = sampled_blocks(&S->sampler,
+                                            S->contexts.reclaimed_blocks);
+    self->reclaimed_bytes = sampled_bytes(&S->sampler,
+                                          S->contexts.reclaimed_bytes);
     tracer_end_locked();
     return failed ? -1 : 1;
 }

@@ -660,6 +660,32 @@ blocks_count(struct picture *picture)
 }
 
 
+/* Let samples stand for what was not noted. */
+static void
+samples_scale(struct picture *picture)
+{
+    struct picture_draft *draft = picture->draft;
+    const struct sampler *sampler = draft->from->sampler;
+    for (size_t i = 0; i < picture->ncontexts; i++) {
+        _PyTraceMalloc_RoundTotals(sampler, 0,
+                                   &picture->context_allocated_blocks[i],
+                                   &picture->context_freed_blocks[i],
+                                   &picture->context_peak_blocks[i]);
+        _PyTraceMalloc_RoundTotals(sampler, 1,
+                                   &picture->context_allocated_bytes[i],
+                                   &picture->context_freed_bytes[i],
+                                   &picture->context_peak_bytes[i]);
+    }
+    for (size_t i = 0; draft->slots != NULL && i <= draft->mask; i++) {
+        struct picture_row *slot = &draft->slots[i];
+        if (slot->count != 0) {
+            slot->count = _PyTraceMalloc_CountKind(
+                sampler, slot->context, (size_t)slot->size, slot->count);
+        }
+    }
+}
+
+
 int
 _PyTraceMalloc_TakePicture(struct picture *picture,
                            const struct picture_source *from)
@@ -676,6 +702,9 @@ _PyTraceMalloc_TakePicture(struct picture *picture,
     {
         _PyTraceMalloc_FreePicture(picture);
         return -1;
+    }
+    if (from->sampler != NULL) {
+        samples_scale(picture);
     }
     picture->draft->from = NULL;
     return 0;

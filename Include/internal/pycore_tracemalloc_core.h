@@ -17,6 +17,8 @@
                  instructions stand
        cell      4 bytes beside each block of a pymalloc pool: its context
        trace     a block as users see it: domain, size, decoded context
+       sample    a block that is noted for itself and for others that are not
+       weight    how many blocks and bytes a sample stands for
 
    Flow: capture -> context -> cells and block tables -> frozen -> Python.
 
@@ -241,7 +243,7 @@ struct context {
     /* Live blocks and bytes when traced memory was highest, if `epoch` is the
        current one; otherwise they are what is live now. */
     uint64_t peak_bytes;
-    uint32_t peak_blocks;
+    uint32_t peak_blocks;       /* see peak_pack() */
     uint32_t epoch;
 };
 
@@ -402,10 +404,32 @@ struct traced_bytes {
     uint32_t saved;             /* the last epoch in which one was saved */
 };
 
+/* Counts of blocks in 32 bits: exact below 2**31, and to 7 digits above.
+   Samples count in small fractions of a block, so that they need more. */
+static inline uint32_t
+peak_pack(uint64_t n)
+{
+    if (n < (uint32_t)1 << 31) {
+        return (uint32_t)n;
+    }
+    int shift = 39 - __builtin_clzll(n);
+    return (uint32_t)1 << 31 | (uint32_t)shift << 25 | (uint32_t)(n >> shift);
+}
+
+static inline uint64_t
+peak_unpack(uint32_t packed)
+{
+    if (packed < (uint32_t)1 << 31) {
+        return packed;
+    }
+    return (uint64_t)(packed & (((uint32_t)1 << 25) - 1))
+           << (packed >> 25 & 63);
+}
+
 static inline void
 context_save_peak(struct context *context, struct traced_bytes *bytes)
 {
-    context->peak_blocks = (uint32_t)context_live_blocks(context);
+    context->peak_blocks = peak_pack(context_live_blocks(context));
     context->peak_bytes = context_live_bytes(context);
     context->epoch = bytes->epoch;
     bytes->saved = bytes->epoch;
@@ -478,7 +502,8 @@ context_peak(const struct context *context, const struct traced_bytes *bytes,
              uint64_t *nblocks, uint64_t *nbytes)
 {
     int saved = context->epoch == bytes->epoch;
-    *nblocks = saved ? context->peak_blocks : context_live_blocks(context);
+    *nblocks = saved ? peak_unpack(context->peak_blocks)
+                     : context_live_blocks(context);
     *nbytes = saved ? context->peak_bytes : context_live_bytes(context);
 }
 
@@ -588,7 +613,11 @@ extern const char *_PyTraceMalloc_CheckBlocks(const struct block_table *,
    first + i * block_size. */
 struct cell_row {
     uintptr_t pool;             /* the pool, or 0: the row is unused */
-    uint32_t next_unused;
+    union {
+        uint32_t next_unused;
+        uint32_t used;          /* in use, when sampling: what keeps it so,
+                                   cells in use among it */
+    };
     uint16_t ncells;
     uint16_t size_class;
     uint32_t cells[];
@@ -634,6 +663,166 @@ row_at(const struct cell_store *store, uint32_t row)
 {
     return (struct cell_row *)(store->chunks[row >> ROWS_SHIFT]
         + (size_t)(row & ((1 << ROWS_SHIFT) - 1)) * ROW_UNIT);
+}
+
+
+/* --- Objects/tracemalloc_samples.c --------------------------------------- */
+
+/* What a sample stands for, in fixed point: blocks have SAMPLE_SHIFT bits
+   behind the point, bytes have the sampler's bytes_shift. */
+struct sample_weight {
+    uint64_t blocks;
+    uint64_t bytes;
+};
+
+#define SAMPLE_SHIFT 12
+
+/* Variances of estimates, in blocks and bytes without any shift. */
+struct sample_spread {
+    double blocks;
+    double bytes;
+};
+
+/* Addresses are looked up by 2**14 bytes, the size of a pool; those that are
+   2**30 bytes apart share an entry. */
+#define SAMPLE_PAGE_SHIFT 14
+#define SAMPLE_PAGES ((size_t)1 << 16)
+
+#define MAX_SAMPLE_INTERVAL ((uint64_t)1 << 40)
+
+struct sampler {
+    uint64_t interval;          /* mean bytes from sample to sample, or 0 if
+                                   every block is noted; atomic */
+    uint64_t random;            /* atomic */
+    uint64_t seed;              /* what `random` was at first; store lock */
+    uint32_t epoch;             /* gaps drawn in another one are void;
+                                   atomic */
+    uint32_t bytes_shift;
+    struct sample_spread *spreads;      /* by context_id: of what was
+                                           allocated there; store lock */
+    size_t nspreads;            /* store lock */
+    /* By address: how many samples or rows lie there, 255 for more than can
+       be counted; atomic, written under the store lock. */
+    unsigned char pages[SAMPLE_PAGES];
+};
+
+/* Begin with no samples.  The sampler must be all zeros or have been used
+   before; an interval of 0 frees what it has. */
+extern void _PyTraceMalloc_InitSampler(struct sampler *, uint64_t interval,
+                                       uint64_t seed);
+
+/* Draw all gaps anew, from other random numbers. */
+extern void _PyTraceMalloc_SeedSampler(struct sampler *, uint64_t seed);
+
+/* Forget all samples. */
+extern void _PyTraceMalloc_ClearSampler(struct sampler *);
+
+/* Random bits that have nothing to do with each other; no lock. */
+extern uint64_t _PyTraceMalloc_MixBits(uint64_t);
+extern uint64_t _PyTraceMalloc_RandomBits(struct sampler *);
+
+/* Bytes up to the next sample; no lock. */
+extern int64_t _PyTraceMalloc_DrawGap(struct sampler *);
+
+/* What a sample of a block of a size stands for, and its part in variances. */
+extern struct sample_weight _PyTraceMalloc_WeighSample(const struct sampler *,
+                                                       size_t size);
+extern struct sample_spread _PyTraceMalloc_SpreadSample(const struct sampler *,
+                                                        size_t size);
+
+/* Make room for the spread of a context: 0, or -1 when out of memory. */
+extern int _PyTraceMalloc_ReserveSpread(struct sampler *, context_id);
+
+/* More or less may be at an address; a block's object may begin up to
+   SAMPLE_HEADER bytes behind it. */
+#define SAMPLE_HEADER 32
+extern void _PyTraceMalloc_AddToPages(struct sampler *, uintptr_t address);
+extern void _PyTraceMalloc_TakeFromPages(struct sampler *, uintptr_t address);
+
+/* Whether a sample, or an object in one, may be at an address: if not, there
+   is none.  No lock. */
+static inline int
+sampler_may_have(const struct sampler *sampler, uintptr_t address)
+{
+    return __atomic_load_n(
+        &sampler->pages[(address >> SAMPLE_PAGE_SHIFT) % SAMPLE_PAGES],
+        __ATOMIC_RELAXED) != 0;
+}
+
+/* Fixed point to whole numbers. */
+static inline uint64_t
+sampled_blocks(const struct sampler *sampler, uint64_t blocks)
+{
+    return sampler->interval == 0 ? blocks
+           : (blocks + (1 << (SAMPLE_SHIFT - 1))) >> SAMPLE_SHIFT;
+}
+
+static inline uint64_t
+sampled_bytes(const struct sampler *sampler, uint64_t bytes)
+{
+    uint32_t shift = sampler->interval == 0 ? 0 : sampler->bytes_shift;
+    return shift == 0 ? bytes
+           : (bytes + ((uint64_t)1 << (shift - 1))) >> shift;
+}
+
+/* Fixed point to whole numbers, for the totals of a context: blocks, or bytes.
+   What is live is rounded, and what was allocated is the sum of the others. */
+extern void _PyTraceMalloc_RoundTotals(const struct sampler *, int bytes,
+                                       uint64_t *allocated, uint64_t *freed,
+                                       uint64_t *peak);
+
+/* How many blocks n samples of one size in one context stand for: at least n;
+   right in the mean, and the same whenever it is asked for. */
+extern uint64_t _PyTraceMalloc_CountKind(const struct sampler *, context_id,
+                                         size_t size, uint64_t n);
+
+/* As count_alloc(), count_free() and uncount_free(), for samples. */
+static inline void
+count_sample_alloc(struct traced_bytes *bytes, struct context *context,
+                   struct sample_weight weight)
+{
+    count_rise(bytes, context, (size_t)weight.bytes);
+    context->allocated_blocks += weight.blocks;
+    context->allocated_bytes += weight.bytes;
+}
+
+static inline void
+count_sample_free(struct traced_bytes *bytes, struct context *context,
+                  struct sample_weight weight)
+{
+    if (context->epoch != bytes->epoch) {
+        context_save_peak(context, bytes);
+    }
+    context->freed_blocks += weight.blocks;
+    context->freed_bytes += weight.bytes;
+    bytes->current -= (size_t)weight.bytes;
+}
+
+static inline void
+uncount_sample_free(struct traced_bytes *bytes, struct context *context,
+                    struct sample_weight weight)
+{
+    count_rise(bytes, context, (size_t)weight.bytes);
+    context->freed_blocks -= weight.blocks;
+    context->freed_bytes -= weight.bytes;
+}
+
+/* A live sample belongs to another context from now on, as if it had been
+   allocated there. */
+static inline void
+count_sample_move(struct traced_bytes *bytes, struct context *from,
+                  struct context *to, struct sample_weight weight)
+{
+    if (from->epoch != bytes->epoch) {
+        context_save_peak(from, bytes);
+    }
+    if (to->epoch != bytes->epoch) {
+        context_save_peak(to, bytes);
+    }
+    from->allocated_blocks -= weight.blocks;
+    from->allocated_bytes -= weight.bytes;
+    to->allocated_blocks += weight.blocks;
+    to->allocated_bytes += weight.bytes;
 }
 
 
@@ -730,6 +919,7 @@ struct frozen_context {
 struct frozen_traces {
     struct block *blocks;
     size_t nblocks;
+    int grouped;                /* an address is a number of blocks alike */
     struct frozen_path *paths;          /* by path_id */
     size_t npaths;
     struct frozen_context *contexts;    /* by context_id */

@@ -12,6 +12,9 @@
        ACCESS_LOCK       several GILs or none; this thread holds the store lock
        ACCESS_DETACHED   one GIL, which this thread does not hold; holds the
                          store lock
+       ACCESS_SAMPLING   samples are taken, and this thread holds the store
+                         lock, which is access then: samples are so few that
+                         the lock does not matter
 
    Locks, in the order they may be taken:
 
@@ -35,6 +38,7 @@ enum access {
     ACCESS_GIL,
     ACCESS_LOCK,
     ACCESS_DETACHED,
+    ACCESS_SAMPLING,
 };
 
 /* What is known of an instruction under a caller. */
@@ -131,6 +135,10 @@ struct tracer_state {
     struct filter_set filters;  /* written under the store lock; verdicts:
                                    access */
     size_t sessions;            /* how often tracing began; control_lock */
+    int sole_gil;               /* changes only in a thread that holds it */
+    struct sampler sampler;
+    uint64_t option_interval;   /* what the options ask for at start-up, in
+                                   bytes, or 0; GIL */
     struct path_entry unknown;  /* where threads without frames allocate;
                                    fixed while tracing */
     struct source_table sources;        /* store lock; see core.h */
@@ -199,7 +207,16 @@ attention_change(int bit, int on)
 }
 
 
-/* Begin to use the store.  Follow with tracer_end(), unless ACCESS_NONE. */
+static inline int
+tracer_is_sampling(void)
+{
+    return __atomic_load_n(&_PyTraceMalloc_State.sampler.interval,
+                           __ATOMIC_RELAXED) != 0;
+}
+
+
+/* Begin to use the store for every block: ACCESS_NONE when sampling.  Follow
+   with tracer_end(), unless ACCESS_NONE. */
 extern enum access _PyTraceMalloc_Begin(void);
 
 static inline enum access
@@ -271,10 +288,19 @@ extern void _PyTraceMalloc_KeepAlarm_lock_held(PyThreadState *);
 
 /* --- Objects/tracemalloc_hooks.c ----------------------------------------- */
 
+/* A link in the chain of allocators of a domain. */
+struct hook {
+    PyMemAllocatorDomain domain;    /* fixed after init */
+    PyMemAllocatorEx below;         /* control_lock; readers see old or new */
+    int in_chain;                   /* control_lock; may be stale, see
+                                       hook_is_reached() */
+};
+
 /* Put the hooks of all domains in place, or take them out where nobody else's
-   allocator depends on them.  Need control_lock. */
-extern void _PyTraceMalloc_InstallHooks(void);
-extern void _PyTraceMalloc_RemoveHooks(void);
+   allocator depends on them: those that note every block, or samples.  Need
+   control_lock. */
+extern void _PyTraceMalloc_InstallHooks(int sampling);
+extern void _PyTraceMalloc_RemoveHooks(int sampling);
 
 /* What the calling thread allocates goes unnoted: not at all, or, while
    pymalloc gets memory for itself, also what it frees. */
@@ -292,6 +318,16 @@ extern int _PyTraceMalloc_ForgetBlock(struct block_table *, uint32_t domain,
                                       uintptr_t address,
                                       struct block *removed,
                                       enum access access);
+
+/* A block that is forgotten while the allocator below works on it. */
+struct lifted {
+    struct block block;
+    uint32_t generation;    /* of the block's context */
+    int present;
+};
+
+/* Let LookUp() find the block that this thread has lifted; NULL for none. */
+extern void _PyTraceMalloc_ShowLifted(const struct lifted *);
 
 /* Find a block of any kind: 1 and a copy, or 0.  Needs access and the lock. */
 extern int _PyTraceMalloc_LookUp(uint32_t domain, uintptr_t address,
@@ -339,6 +375,87 @@ extern int _PyTraceMalloc_NameThread(uint32_t number,
                                      const struct thread_slot *known,
                                      uint32_t kind, const void *text,
                                      size_t length);
+
+
+/* --- Objects/tracemalloc_sampling.c -------------------------------------- */
+
+/* Counting, for samples of a size: 0, or -1 when out of memory.  Need the
+   store lock. */
+extern int _PyTraceMalloc_CountSample(context_id, size_t size);
+extern void _PyTraceMalloc_CountSampleFree(context_id, size_t size);
+extern void _PyTraceMalloc_UncountSampleFree(context_id, size_t size);
+extern int _PyTraceMalloc_MoveSample(context_id from, context_id to,
+                                     size_t size);
+
+/* A block without a cell becomes a sample. */
+extern void _PyTraceMalloc_NoteSample(struct block_table *, uint32_t domain,
+                                      uintptr_t address, size_t size);
+
+/* It goes, if it was one; and stays after all. */
+extern void _PyTraceMalloc_LiftSample(struct block_table *, uintptr_t address,
+                                      struct lifted *);
+extern void _PyTraceMalloc_PutBackSample(struct block_table *,
+                                         const struct lifted *);
+
+/* As the public functions, when sampling. */
+extern int _PyTraceMalloc_TrackSample(uint32_t domain, uintptr_t address,
+                                      size_t size);
+extern int _PyTraceMalloc_UntrackSample(uint32_t domain, uintptr_t address);
+
+/* An object that begins in a page with samples was taken from a free list, or
+   just allocated. */
+extern void _PyTraceMalloc_MoveSampledObject(PyObject *);
+
+/* Standard errors of what a context is estimated to have. */
+struct context_errors {
+    double live_blocks;
+    double live_bytes;
+    double allocated_blocks;
+    double allocated_bytes;
+};
+
+/* Fill in errors[context_id], for all contexts, from all live samples. */
+extern void _PyTraceMalloc_CopyErrors(struct context_errors *errors,
+                                      size_t ncontexts,
+                                      const struct block *samples, size_t n);
+
+/* Sort samples by context and size, and let one of each stand for all blocks
+   of its kind: `address` is their estimated number, at least 1.  The number of
+   kinds. */
+extern size_t _PyTraceMalloc_GroupSamples(struct block *samples, size_t n);
+
+/* NULL, or what is wrong with a copy of all live samples; stores what contexts
+   should have into live[context]. */
+extern const char *_PyTraceMalloc_CheckSamples(const struct block *samples,
+                                               size_t n,
+                                               struct live_sums *live);
+
+
+/* --- Objects/tracemalloc_sampling.h (part of obmalloc.c) ----------------- */
+
+/* Put the functions that take samples into `sampled`. */
+extern void _PyTraceMalloc_UseSampling(const struct hook *,
+                                       PyMemAllocatorEx *sampled);
+
+/* Let the calling thread's next allocation look at its state. */
+extern void _PyTraceMalloc_InterruptGap(void);
+
+/* Whether the next block, of so many bytes, is to be a sample. */
+extern int _PyTraceMalloc_IsSampleDue(size_t size);
+
+/* The cell at an address, if there is one that is not empty: forget it, or let
+   it belong to the calling line: 1, or 0.  Need the store lock. */
+extern int _PyTraceMalloc_ForgetSampledCell(uintptr_t address);
+extern int _PyTraceMalloc_MoveSampledCell(uintptr_t address);
+
+/* Let whoever frees the block at an address look for it in the tables. */
+extern void _PyTraceMalloc_WatchPool(uintptr_t address);
+
+/* Take all rows away from their pools. */
+extern void _PyTraceMalloc_FreeSampledCells(void);
+
+/* NULL, or what is wrong with rows. */
+extern const char *_PyTraceMalloc_CheckSampledRows(void);
 
 
 /* --- Objects/tracemalloc_pymalloc.h (part of obmalloc.c) ----------------- */

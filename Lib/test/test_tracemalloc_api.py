@@ -111,7 +111,8 @@ class ModuleTests(unittest.TestCase):
 
     def test_S35_every_function_has_a_signature(self):
         expected = {
-            "start": "(nframe=1, /)", "stop": "()", "is_tracing": "()",
+            "start": "(nframe=1, /, *, sample_interval=None)",
+            "stop": "()", "is_tracing": "()",
             "clear_traces": "()", "reset_peak": "()", "take_snapshot": "()",
             "get_traceback_limit": "()", "get_traced_memory": "()",
             "get_tracemalloc_memory": "()", "get_object_traceback": "(obj)",

@@ -34,8 +34,8 @@ from operator import eq
 import _tracemalloc
 from _tracemalloc import (
     _get_object_details, _get_object_traceback, _get_traces, clear_traces,
-    get_traceback_limit, get_traced_memory, get_tracemalloc_memory, is_tracing,
-    reset_peak, start, stop)
+    get_sample_interval, get_traceback_limit, get_traced_memory,
+    get_tracemalloc_memory, is_tracing, reset_peak, start, stop)
 
 from tracemalloc._columns import MAX_DEPTH, Blocks, Picture
 from tracemalloc._groups import (
@@ -48,9 +48,10 @@ from tracemalloc._text import (
 __all__ = [
     "BaseFilter", "DomainFilter", "Filter", "Frame", "Snapshot",
     "SnapshotFormatError", "Statistic", "StatisticDiff", "Trace", "Traceback",
-    "clear_traces", "get_object_traceback", "get_traceback_limit",
-    "get_traced_memory", "get_tracemalloc_memory", "is_tracing", "reset_peak",
-    "start", "stop", "take_peak_snapshot", "take_snapshot", "trace", "watch",
+    "clear_traces", "get_object_traceback", "get_sample_interval",
+    "get_traceback_limit", "get_traced_memory", "get_tracemalloc_memory",
+    "is_tracing", "reset_peak", "start", "stop", "take_peak_snapshot",
+    "take_snapshot", "trace", "watch",
 ]
 
 

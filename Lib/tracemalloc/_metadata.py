@@ -22,7 +22,7 @@ def describe(limit, picture):
         "python": sys.version,
         "fork": FORK,
         "limit": limit,
-        "sample_interval": None,
+        "sample_interval": picture.sample_interval,
         "traced_memory": current,
         "traced_memory_peak": peak,
         "tracer_memory": _tracemalloc.get_tracemalloc_memory(),

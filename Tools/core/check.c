@@ -37,6 +37,7 @@ static const struct {
     {"picture", picture_tests},
     {"memory", memory_tests},
     {"random", random_tests},
+    {"samples", samples_tests},
 #endif
     {"threads", threads_tests},
 };

@@ -29,6 +29,7 @@ extern const struct test frozen_tests[];
 extern const struct test picture_tests[];
 extern const struct test memory_tests[];
 extern const struct test random_tests[];
+extern const struct test samples_tests[];
 extern const struct test threads_tests[];
 
 struct test_options {

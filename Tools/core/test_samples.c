@@ -1,0 +1,419 @@
+/* Samples: gaps, weights and their sums, against what is known of them; and
+   the pages that say where samples are. */
+
+#include "check.h"
+
+#include <math.h>
+#include <string.h>
+
+static struct sampler sampler;
+
+
+static void
+begin(uint64_t interval)
+{
+    _PyTraceMalloc_InitSampler(&sampler, interval, random_bits());
+}
+
+
+static void
+end(void)
+{
+    _PyTraceMalloc_InitSampler(&sampler, 0, 0);
+    CHECK_EQUAL(test_live_blocks(), 0);
+}
+
+
+/* Whether a value is no further off than `n` standard errors. */
+static int
+near(double value, double expected, double error, double n)
+{
+    return fabs(value - expected) <= n * error;
+}
+
+
+static void
+test_gaps_have_the_mean_and_no_memory(void)
+{
+    const double interval = 1000;
+    int n = test_options.quick ? 100000 : 1000000;
+    int longer = 0, much_longer = 0;
+    double sum = 0;
+    begin((uint64_t)interval);
+    for (int i = 0; i < n; i++) {
+        double gap = (double)_PyTraceMalloc_DrawGap(&sampler);
+        CHECK(gap >= 0 && gap < 37 * interval);
+        sum += gap;
+        longer += gap >= interval;
+        much_longer += gap >= 3 * interval;
+    }
+    /* Rounded down: half a byte less in the mean. */
+    CHECK(near(sum / n, interval - 0.5, interval / sqrt(n), 6));
+    CHECK(near(longer, n * exp(-1), sqrt(n), 4));
+    CHECK(near(much_longer, n * exp(-3), sqrt(n), 4));
+    end();
+}
+
+
+static void
+test_the_longest_gap_fits(void)
+{
+    begin(MAX_SAMPLE_INTERVAL);
+    for (int i = 0; i < 1000; i++) {
+        int64_t gap = _PyTraceMalloc_DrawGap(&sampler);
+        CHECK(gap >= 0 && gap < (int64_t)37 << 40);
+    }
+    end();
+}
+
+
+static double
+probability(double size, double interval)
+{
+    return -expm1(-(size > 0 ? size : 1) / interval);
+}
+
+
+static void
+test_weights_are_inverse_probabilities(void)
+{
+    const uint64_t intervals[] = {1, 2, 100, 4095, 4096, 524288,
+                                  MAX_SAMPLE_INTERVAL};
+    const size_t sizes[] = {0, 1, 16, 37, 512, 5000, 524288, 100000000};
+    for (size_t i = 0; i < sizeof(intervals) / sizeof(intervals[0]); i++) {
+        begin(intervals[i]);
+        for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+            struct sample_weight weight = _PyTraceMalloc_WeighSample(
+                &sampler, sizes[s]);
+            double p = probability((double)sizes[s], (double)intervals[i]);
+            double blocks = (double)weight.blocks / (1 << SAMPLE_SHIFT);
+            double bytes = (double)weight.bytes / (1 << sampler.bytes_shift);
+            CHECK(fabs(blocks * p - 1) < 2e-4);
+            CHECK(fabs(bytes * p - (double)sizes[s])
+                  <= 2e-4 * (double)sizes[s]);
+            CHECK(sampled_blocks(&sampler, weight.blocks) >= 1);
+            struct sample_spread spread = _PyTraceMalloc_SpreadSample(
+                &sampler, sizes[s]);
+            double variance = (1 - p) / (p * p);
+            CHECK(near(spread.blocks, variance, 1e-9 * variance + 1e-12, 1));
+        }
+        end();
+    }
+}
+
+
+static void
+test_large_blocks_stand_for_themselves(void)
+{
+    begin(10);
+    struct sample_weight weight = _PyTraceMalloc_WeighSample(&sampler, 1000);
+    CHECK_EQUAL(weight.blocks, 1 << SAMPLE_SHIFT);
+    CHECK_EQUAL(sampled_bytes(&sampler, weight.bytes), 1000);
+    CHECK(_PyTraceMalloc_SpreadSample(&sampler, 1000).bytes == 0);
+    end();
+}
+
+
+/* Blocks of many sizes, sampled as allocators do it: sums of weights are as
+   close to the truth as the sums of variances say. */
+static void
+estimate(uint64_t interval)
+{
+    enum { CLASSES = 6 };
+    static const size_t sizes[CLASSES] = {1, 24, 500, 3000, 70000, 1};
+    struct {
+        double true_blocks, true_bytes, blocks, bytes;
+        struct sample_spread spread;
+    } classes[CLASSES];
+    memset(classes, 0, sizeof(classes));
+    int n = test_options.quick ? 200000 : 2000000;
+    begin(interval);
+    int64_t gap = _PyTraceMalloc_DrawGap(&sampler);
+    for (int i = 0; i < n; i++) {
+        uint32_t k = random_below(CLASSES);
+        size_t size = k == CLASSES - 1 ? random_below(4000) : sizes[k];
+        classes[k].true_blocks++;
+        classes[k].true_bytes += (double)size;
+        gap -= (int64_t)(size + (size == 0));
+        if (gap >= 0) {
+            continue;
+        }
+        gap = _PyTraceMalloc_DrawGap(&sampler);
+        struct sample_weight weight = _PyTraceMalloc_WeighSample(&sampler,
+                                                                 size);
+        struct sample_spread spread = _PyTraceMalloc_SpreadSample(&sampler,
+                                                                  size);
+        classes[k].blocks += (double)weight.blocks / (1 << SAMPLE_SHIFT);
+        classes[k].bytes += (double)weight.bytes
+                            / (1 << sampler.bytes_shift);
+        classes[k].spread.blocks += spread.blocks;
+        classes[k].spread.bytes += spread.bytes;
+    }
+    for (int k = 0; k < CLASSES; k++) {
+        double error = sqrt(classes[k].spread.bytes);
+        double tiny = 2e-4 * classes[k].true_bytes;
+        if (classes[k].true_bytes < 30 * (double)interval) {
+            /* Too few samples to tell their spread from. */
+            continue;
+        }
+        CHECK(near(classes[k].bytes, classes[k].true_bytes, error + tiny, 6));
+        error = sqrt(classes[k].spread.blocks);
+        tiny = 2e-4 * classes[k].true_blocks;
+        if (k != CLASSES - 1) {
+            CHECK(near(classes[k].blocks, classes[k].true_blocks,
+                       error + tiny, 6));
+        }
+    }
+    end();
+}
+
+
+static void
+test_estimates(void)
+{
+    estimate(1);
+    estimate(100);
+    estimate(5000);
+    estimate(65536);
+}
+
+
+/* Numbers of blocks of a kind are whole, right in the mean over kinds, and the
+   same each time. */
+static void
+test_kinds(void)
+{
+    begin(1000);
+    for (size_t size = 0; size < 5000; size = 2 * size + 1) {
+        struct sample_weight weight = _PyTraceMalloc_WeighSample(&sampler,
+                                                                 size);
+        double exact = (double)weight.blocks / (1 << SAMPLE_SHIFT);
+        double sum = 0;
+        int n = 20000;
+        for (int id = 1; id <= n; id++) {
+            uint64_t count = _PyTraceMalloc_CountKind(&sampler, (context_id)id,
+                                                      size, 3);
+            CHECK(count >= 3);
+            CHECK(fabs((double)count - 3 * exact) < 1);
+            CHECK_EQUAL(count, _PyTraceMalloc_CountKind(
+                &sampler, (context_id)id, size, 3));
+            sum += (double)count;
+        }
+        CHECK(near(sum / n, 3 * exact, 0.5 / sqrt(n), 6));
+    }
+    end();
+}
+
+
+static void
+test_totals_are_rounded_alike(void)
+{
+    begin(1000);
+    for (int i = 0; i < 100000; i++) {
+        for (int bytes = 0; bytes < 2; bytes++) {
+            uint64_t allocated = random_bits() >> 20;
+            uint64_t freed = allocated - (random_bits() % (allocated + 1));
+            uint64_t live = allocated - freed, peak = live;
+            _PyTraceMalloc_RoundTotals(&sampler, bytes, &allocated, &freed,
+                                       &peak);
+            CHECK(allocated >= freed);
+            CHECK_EQUAL(allocated - freed, peak);
+            CHECK_EQUAL(peak, bytes ? sampled_bytes(&sampler, live)
+                                    : sampled_blocks(&sampler, live));
+        }
+    }
+    end();
+}
+
+
+static void
+test_seeds(void)
+{
+    int64_t gaps[100];
+    begin(1 << 20);
+    _PyTraceMalloc_SeedSampler(&sampler, 42);
+    uint32_t epoch = sampler.epoch;
+    for (int i = 0; i < 100; i++) {
+        gaps[i] = _PyTraceMalloc_DrawGap(&sampler);
+    }
+    _PyTraceMalloc_SeedSampler(&sampler, 42);
+    CHECK(sampler.epoch != epoch);
+    for (int i = 0; i < 100; i++) {
+        CHECK_EQUAL(_PyTraceMalloc_DrawGap(&sampler), gaps[i]);
+    }
+    _PyTraceMalloc_SeedSampler(&sampler, 43);
+    int same = 0;
+    for (int i = 0; i < 100; i++) {
+        same += _PyTraceMalloc_DrawGap(&sampler) == gaps[i];
+    }
+    CHECK(same < 5);
+    end();
+}
+
+
+static void
+test_spreads_grow(void)
+{
+    begin(1000);
+    CHECK_EQUAL(_PyTraceMalloc_ReserveSpread(&sampler, 1), 0);
+    sampler.spreads[1].bytes = 5;
+    CHECK_EQUAL(_PyTraceMalloc_ReserveSpread(&sampler, 100000), 0);
+    CHECK(sampler.nspreads > 100000);
+    CHECK(sampler.spreads[1].bytes == 5);
+    for (size_t i = 2; i < sampler.nspreads; i++) {
+        CHECK(sampler.spreads[i].bytes == 0 && sampler.spreads[i].blocks == 0);
+    }
+    test_fail_after(0, 0);
+    CHECK_EQUAL(_PyTraceMalloc_ReserveSpread(&sampler, 1000000), -1);
+    test_fail_never();
+    CHECK(sampler.spreads[1].bytes == 5);
+    _PyTraceMalloc_ClearSampler(&sampler);
+    CHECK(sampler.spreads[1].bytes == 0);
+    end();
+}
+
+
+static void
+test_pages(void)
+{
+    const uintptr_t page = (uintptr_t)1 << SAMPLE_PAGE_SHIFT;
+    const uintptr_t at = 1000 * page;
+    begin(1000);
+    CHECK(!sampler_may_have(&sampler, at));
+    _PyTraceMalloc_AddToPages(&sampler, at);
+    CHECK(sampler_may_have(&sampler, at));
+    CHECK(sampler_may_have(&sampler, at + page - 1));
+    CHECK(!sampler_may_have(&sampler, at - 1));
+    CHECK(!sampler_may_have(&sampler, at + page));
+    /* An object behind its headers, in the next page. */
+    _PyTraceMalloc_AddToPages(&sampler, at + page - 16);
+    CHECK(sampler_may_have(&sampler, at + page + 16));
+    _PyTraceMalloc_TakeFromPages(&sampler, at + page - 16);
+    CHECK(!sampler_may_have(&sampler, at + page + 16));
+    CHECK(sampler_may_have(&sampler, at));
+    _PyTraceMalloc_TakeFromPages(&sampler, at);
+    CHECK(!sampler_may_have(&sampler, at));
+    /* More than can be counted stay for good. */
+    for (int i = 0; i < 300; i++) {
+        _PyTraceMalloc_AddToPages(&sampler, at);
+    }
+    for (int i = 0; i < 300; i++) {
+        _PyTraceMalloc_TakeFromPages(&sampler, at);
+    }
+    CHECK(sampler_may_have(&sampler, at));
+    _PyTraceMalloc_ClearSampler(&sampler);
+    CHECK(!sampler_may_have(&sampler, at));
+    end();
+}
+
+
+static void
+test_packed_counts(void)
+{
+    for (uint64_t n = 0; n < 100000; n++) {
+        CHECK_EQUAL(peak_unpack(peak_pack(n)), n);
+    }
+    CHECK_EQUAL(peak_unpack(peak_pack(0x7fffffff)), 0x7fffffff);
+    for (int i = 0; i < 1000000; i++) {
+        uint64_t n = random_bits() >> random_below(40);
+        uint64_t packed = peak_unpack(peak_pack(n));
+        CHECK(packed <= n && n - packed <= n >> 24);
+    }
+    CHECK(peak_unpack(peak_pack(UINT64_MAX))
+          >= UINT64_MAX - (UINT64_MAX >> 24));
+}
+
+
+/* Weighted counts, and what they were at the peak, against whole copies. */
+static void
+test_counting(void)
+{
+    enum { N = 8, BLOCKS = 500 };
+    static struct context contexts[N];
+    struct traced_bytes bytes = {.epoch = 1};
+    uint64_t live[N] = {0}, peak[N] = {0}, peak_blocks[N] = {0};
+    uint64_t live_blocks[N] = {0}, current = 0, highest = 0;
+    struct { uint32_t context; size_t size; } blocks[BLOCKS];
+    size_t n = 0;
+    memset(contexts, 0, sizeof(contexts));
+    begin(5000);
+    int rounds = test_options.quick ? 100000 : 400000;
+    for (int i = 0; i < rounds; i++) {
+        uint32_t at = n > 0 ? random_below((uint32_t)n) : 0;
+        uint32_t what = random_below(10);
+        uint32_t to = random_below(N);
+        if (n < BLOCKS && what < 5) {
+            size_t size = random_below(9000);
+            struct sample_weight weight = _PyTraceMalloc_WeighSample(&sampler,
+                                                                     size);
+            count_sample_alloc(&bytes, &contexts[to], weight);
+            blocks[n].context = to;
+            blocks[n++].size = size;
+            live[to] += weight.bytes;
+            live_blocks[to] += weight.blocks;
+            current += weight.bytes;
+        }
+        else if (n > 0 && what < 9) {
+            uint32_t from = blocks[at].context;
+            struct sample_weight weight = _PyTraceMalloc_WeighSample(
+                &sampler, blocks[at].size);
+            count_sample_free(&bytes, &contexts[from], weight);
+            if (random_below(5) == 0) {
+                uncount_sample_free(&bytes, &contexts[from], weight);
+            }
+            else {
+                live[from] -= weight.bytes;
+                live_blocks[from] -= weight.blocks;
+                current -= weight.bytes;
+                blocks[at] = blocks[--n];
+            }
+        }
+        else if (n > 0 && blocks[at].context != to) {
+            uint32_t from = blocks[at].context;
+            struct sample_weight weight = _PyTraceMalloc_WeighSample(
+                &sampler, blocks[at].size);
+            count_sample_move(&bytes, &contexts[from], &contexts[to], weight);
+            live[from] -= weight.bytes;
+            live_blocks[from] -= weight.blocks;
+            live[to] += weight.bytes;
+            live_blocks[to] += weight.blocks;
+            blocks[at].context = to;
+        }
+        if (current > highest) {
+            highest = current;
+            memcpy(peak, live, sizeof(peak));
+            memcpy(peak_blocks, live_blocks, sizeof(peak_blocks));
+        }
+        CHECK_EQUAL(bytes.current, current);
+        CHECK_EQUAL(bytes.peak, highest);
+        for (int k = 0; k < N; k++) {
+            uint64_t nblocks, nbytes;
+            context_peak(&contexts[k], &bytes, &nblocks, &nbytes);
+            CHECK_EQUAL(nbytes, peak[k]);
+            CHECK_EQUAL(nblocks, peak_blocks[k]);
+            CHECK_EQUAL(context_live_bytes(&contexts[k]), live[k]);
+            CHECK_EQUAL(context_live_blocks(&contexts[k]), live_blocks[k]);
+        }
+    }
+    end();
+}
+
+
+const struct test samples_tests[] = {
+    {"gaps have their mean and no memory",
+     test_gaps_have_the_mean_and_no_memory},
+    {"the longest gap fits", test_the_longest_gap_fits},
+    {"weights are inverse probabilities",
+     test_weights_are_inverse_probabilities},
+    {"large blocks stand for themselves",
+     test_large_blocks_stand_for_themselves},
+    {"estimates are within their errors", test_estimates},
+    {"numbers of blocks of a kind", test_kinds},
+    {"totals are rounded alike", test_totals_are_rounded_alike},
+    {"seeds repeat gaps", test_seeds},
+    {"spreads grow and can be out of memory", test_spreads_grow},
+    {"pages say where samples may be", test_pages},
+    {"packed counts", test_packed_counts},
+    {"weighted counts against whole copies", test_counting},
+    {NULL, NULL},
+};
