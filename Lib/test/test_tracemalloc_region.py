@@ -1,11 +1,13 @@
 """tracemalloc.trace(): what a part of a program does with memory."""
 import _tracemalloc
 import contextlib
+import os
 import sys
 import textwrap
 import threading
 import tracemalloc
 import unittest
+from test import support
 from test.support import threading_helper
 from test.support.script_helper import assert_python_ok
 from unittest import mock
@@ -312,6 +314,21 @@ class RegionTests(unittest.TestCase):
         for region in regions:
             self.assertGreaterEqual(region.allocated_size, 4 * (1000 + EMPTY))
         self.assertFalse(tracemalloc.is_tracing())
+
+    @support.requires_fork()
+    def test_a_child_of_fork_can_have_regions_whoever_had_the_lock(self):
+        from tracemalloc import _region
+
+        # As if another thread were about to begin one.
+        with _region._lock:
+            pid = os.fork()
+            if pid == 0:
+                with contextlib.suppress(BaseException):
+                    with tracemalloc.trace() as region:
+                        self.blocks.fill(0, 1000)
+                    os._exit(0 if region.allocated_count else 2)
+                os._exit(1)
+        support.wait_process(pid, exitcode=0)
 
     def test_the_module_is_loaded_when_a_region_is_wanted(self):
         code = textwrap.dedent("""\

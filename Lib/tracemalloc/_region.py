@@ -16,6 +16,7 @@ the program: pictures are not in traced memory, and all that they are put into
 exists before.
 """
 
+import os
 from _thread import allocate_lock
 from time import time
 
@@ -27,6 +28,9 @@ from tracemalloc._metadata import describe
 # Guards the list of regions under way, and whether the tracer was started for
 # them.
 _lock = allocate_lock()
+if hasattr(os, "register_at_fork"):
+    # The thread that has it may not exist in the child.
+    os.register_at_fork(after_in_child=_lock._at_fork_reinit)
 _active = []
 _started = False
 
