@@ -1,0 +1,137 @@
+"""The command line: python -m tracemalloc COMMAND ...
+
+    run     traces a program as if it had been started directly
+    show    the command line of 2013; also what runs without a command
+    top, tree, diff, traceback, stats, export, check
+            questions to snapshot files
+
+There is one module per command.  Each has main(arguments), which returns the
+exit status.  What they share:
+
+    options     reading arguments; wrong ones end the process with status 2
+    files       loading snapshots; unusable files do so, too
+    screen      tables, colours and widths
+    rows        groups of a snapshot as rows of a table and as JSON
+
+A command computes rows first and then renders them, as a table or as JSON.
+
+`run` shares its process with the program that it traces.  That is why this
+module and that one import as little as they can: what they import, the
+program finds imported already, and its memory is not traced.
+"""
+
+import os
+import sys
+
+PROGRAM = "python -m tracemalloc"
+
+# Command -> (module, what it does).
+COMMANDS = {
+    "run": ("run", "run a program, and write where its memory went"),
+    "top": ("top", "the lines, files or functions that hold most memory"),
+    "tree": ("tree", "who called whom, with shares of the memory"),
+    "traceback": ("tracebacks", "the call paths that hold most memory"),
+    "diff": ("diff", "what changed between two snapshots"),
+    "stats": ("stats", "the sums of a snapshot, and the process it is of"),
+    "check": ("check", "compare with limits; the exit status says if it fits"),
+    "export": ("export", "write a snapshot as JSON, CSV or collapsed stacks"),
+    "show": ("show", "the command line of 2013: tops, blocks, comparisons"),
+}
+
+
+class UsageError(Exception):
+    """Wrong arguments or an unusable file; the text says so in one line."""
+
+
+def _overview():
+    lines = [
+        f"usage: {PROGRAM} COMMAND [options] ...",
+        f"       {PROGRAM} [options of show] FILE...",
+        "",
+        "Trace a program's memory, and read the snapshots.",
+        "",
+        *(f"  {name:11}{text}" for name, (_, text) in COMMANDS.items()),
+        "",
+        f"'{PROGRAM} COMMAND --help' tells more and has an example.",
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments=None):
+    """Run the command line and exit; does not return."""
+    if arguments is None:
+        arguments = sys.argv[1:]
+    if arguments[:1] != ["run"]:
+        sys.exit(_main(arguments))
+    # Apart from the others: the program's exceptions are not handled here.
+    from tracemalloc._cli import run
+
+    try:
+        options, program = run.parse(arguments[1:])
+        recorder = run.Recorder(options)
+    except UsageError as error:
+        _fail("run", error)
+    recorder.start()
+    run.run(program)
+
+
+def _fail(command, error):
+    name = f"{PROGRAM} {command}".rstrip()
+    try:
+        print(f"{name}: {_one_line(error)}", file=sys.stderr)
+    except OSError:
+        pass
+    sys.exit(2)
+
+
+def _one_line(error):
+    text = str(error).encode(errors="backslashreplace").decode()
+    return "".join(character if character.isprintable()
+                   else repr(character)[1:-1] for character in text)
+
+
+def _main(arguments):
+    """Run a command that reads files; return the exit status."""
+    command = ""
+    try:
+        if not arguments:
+            raise UsageError("name a command or a snapshot file "
+                             "(--help lists the commands)")
+        if arguments[0] in ("-h", "--help"):
+            print(_overview(), flush=True)
+            return 0
+        if arguments[0] in COMMANDS:
+            command, *arguments = arguments
+        elif (not arguments[0].startswith("-")
+                and not os.path.lexists(arguments[0])):
+            raise UsageError(f"{arguments[0]}: there is no such command or "
+                             "file (--help lists the commands)")
+        from importlib import import_module
+
+        module = COMMANDS[command or "show"][0]
+        status = import_module(f"tracemalloc._cli.{module}").main(arguments)
+        sys.stdout.flush()
+        return status
+    except UsageError as error:
+        _fail(command, error)
+    except BrokenPipeError:
+        return _broken_pipe()
+    except KeyboardInterrupt:
+        _interrupted()
+
+
+def _broken_pipe():
+    """Let nobody complain that the reader has gone, as with `| head`."""
+    # The interpreter flushes sys.stdout once more.
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+    return 1
+
+
+def _interrupted():
+    """End as a program does that does not handle SIGINT."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)

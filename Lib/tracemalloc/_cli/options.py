@@ -1,0 +1,111 @@
+"""Reading the arguments of commands."""
+
+import argparse
+
+from tracemalloc import Filter
+from tracemalloc._cli import PROGRAM, UsageError
+from tracemalloc._cli.units import number, size
+
+GROUPS = ("lineno", "filename", "function", "module", "traceback", "thread",
+          "domain")
+# What one writes as well.
+_GROUP_NAMES = {"line": "lineno", "file": "filename"}
+
+FIGURES = ("size", "count", "peak_size", "peak_count", "allocated_size",
+           "allocated_count", "freed_size", "freed_count", "temporary")
+
+WHEN = ("auto", "always", "never")
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; help ends with an example."""
+
+    Action = argparse.Action
+
+    def __init__(self, command, description, example):
+        super().__init__(
+            prog=f"{PROGRAM} {command}", description=description,
+            epilog=f"example: {PROGRAM} {example}", allow_abbrev=False,
+            # An example is a line that one can copy.
+            formatter_class=argparse.RawDescriptionHelpFormatter)
+        self.add_argument("--color", choices=WHEN, default="auto",
+                          metavar="WHEN",
+                          help="auto, always or never; auto, the default, is "
+                               "on terminals")
+        self.add_argument("--json", action="store_true",
+                          help="write JSON instead of a table")
+        self.add_argument("--max-size", type=checked(size), metavar="SIZE",
+                          help="memory that loading a file may take "
+                               "(default: 1GiB)")
+
+    def error(self, message):
+        raise UsageError(f"{message} (--help lists the options)")
+
+    def add_group_by(self, default="lineno", choices=GROUPS):
+        self.add_argument("-g", "--group-by", type=_group, choices=choices,
+                          default=default, metavar="KEY",
+                          help=f"{', '.join(choices)} (default: {default})")
+
+    def add_cumulative(self):
+        self.add_argument("-c", "--cumulative", action="store_true",
+                          help="count blocks for all their callers, too")
+
+    def add_limit(self, default, what):
+        self.add_argument("-n", "--limit", type=checked(number),
+                          default=default, metavar="N",
+                          help=f"{what} (default: {default})")
+
+    def add_filters(self):
+        for option, action, frames in (
+                ("--include", "keep only", "allocating line"),
+                ("--exclude", "leave out", "allocating line"),
+                ("--include-traceback", "keep only", "call path"),
+                ("--exclude-traceback", "leave out", "call path")):
+            self.add_argument(
+                option, action=_AddFilter, dest="filters", default=[],
+                metavar="FILE[:LINE]",
+                help=f"{action} what has the pattern in its {frames}; "
+                     "may be repeated")
+
+    def add_figure(self):
+        self.set_defaults(sort="size")
+        self.add_argument("--at-peak", dest="sort", action="store_const",
+                          const="peak_size",
+                          help="what was held when most memory was")
+        self.add_argument("--allocated", dest="sort", action="store_const",
+                          const="allocated_size",
+                          help="all that was allocated, freed or not")
+        self.add_argument("--sort", dest="sort", choices=FIGURES,
+                          metavar="FIGURE",
+                          help=", ".join(FIGURES) + " (default: size)")
+
+
+class _AddFilter(argparse.Action):
+    def __call__(self, parser, namespace, value, option=None):
+        pattern, lineno = split_place(value)
+        filters = [*getattr(namespace, self.dest), Filter(
+            option.startswith("--include"), pattern, lineno,
+            all_frames=option.endswith("-traceback"))]
+        setattr(namespace, self.dest, filters)
+
+
+def split_place(text):
+    """Return (pattern, line or None) for 'FILE:LINE' or 'FILE'."""
+    pattern, colon, line = text.rpartition(":")
+    if colon and pattern and line.isascii() and line.isdigit():
+        return pattern, int(line)
+    return text, None
+
+
+def checked(convert):
+    """Return *convert* as argparse wants it: errors keep their text."""
+    def converted(text):
+        try:
+            return convert(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+    return converted
+
+
+def _group(text):
+    return _GROUP_NAMES.get(text, text)

@@ -1,0 +1,175 @@
+"""Groups of a snapshot as rows of tables, and as JSON."""
+
+from tracemalloc import _format_size
+from tracemalloc._cli import UsageError
+from tracemalloc._cli.screen import printable, source
+
+# Figures of bytes and of blocks that belong together, and their heads.
+FAMILIES = {
+    "live": ("size", "count", "size", "blocks"),
+    "peak": ("peak_size", "peak_count", "at peak", "blocks"),
+    "allocated": ("allocated_size", "allocated_count", "allocated", "blocks"),
+    "freed": ("freed_size", "freed_count", "freed", "blocks"),
+}
+
+GROUP_TEXTS = {
+    "lineno": "lines", "filename": "files", "function": "functions",
+    "module": "modules", "traceback": "call paths", "thread": "threads",
+    "domain": "domains",
+}
+_HEADS = {key: text[:-1] for key, text in GROUP_TEXTS.items()}
+
+
+def head_of(group_by):
+    return _HEADS[group_by]
+
+
+def family_of(figure):
+    if figure == "temporary":
+        return "freed"
+    if figure in ("size", "count"):
+        return "live"
+    return figure.partition("_")[0]
+
+
+def figure_of(figure):
+    """Return the attribute of Statistic for a figure to sort by."""
+    return "freed_count" if figure == "temporary" else figure
+
+
+def bytes_text(size, sign=False):
+    if size is None:
+        return "?"
+    # One writes 0 B for what did not change.
+    return _format_size(size, sign and size != 0)
+
+
+def blocks_text(count, sign=False):
+    if count is None:
+        return "?"
+    return f"{count:+,}" if sign and count else f"{count:,}"
+
+
+def share_text(part, whole):
+    return f"{part / whole:.1%}" if whole else "-"
+
+
+def average_text(size, count):
+    return _format_size(size / count, False) if count else "-"
+
+
+def plural(number, one, many=None):
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+# The frames below a program that `run` has started.
+_LAUNCHER = ("tracemalloc/__main__.py", "tracemalloc/_cli/__init__.py",
+             "tracemalloc/_cli/run.py")
+_RUNPY = "<frozen runpy>"
+
+
+def _is_launcher(frame):
+    return frame.filename.replace("\\", "/").endswith(_LAUNCHER)
+
+
+def program_frames(traceback):
+    """Return frames, the oldest first, without those that are of `run`."""
+    frames = traceback[:]
+    first = 0
+    for place, frame in enumerate(frames):
+        if _is_launcher(frame):
+            first = place + 1
+    return frames[first:] or frames
+
+
+def without_launcher(stats):
+    """Return cumulative statistics without the frames that are of `run`."""
+    kept = [stat for stat in stats if not _is_launcher(stat.traceback[-1])]
+    if len(kept) == len(stats):
+        return stats
+    return [stat for stat in kept
+            if stat.traceback[-1].filename != _RUNPY]
+
+
+def frame_text(frame):
+    """Return where a frame is, and in which function."""
+    text = printable(str(frame))
+    if frame.lineno and frame.function:
+        text += f" {printable(frame.function)}()" \
+            if not frame.function.startswith("<") \
+            else f" {printable(frame.function)}"
+    return text
+
+
+def label(traceback, group_by):
+    """Return the name of a group."""
+    newest = traceback[-1]
+    if group_by == "filename":
+        return printable(newest.filename)
+    text = frame_text(newest)
+    if group_by == "traceback" and len(traceback) > 1:
+        text += f" and {plural(len(traceback) - 1, 'caller')}"
+    return text
+
+
+def lines_below(traceback, group_by):
+    """Return what is shown below a group: its line of source, if any."""
+    if group_by not in ("lineno", "traceback"):
+        return []
+    text = source(traceback[-1])
+    return [text] if text else []
+
+
+def frame_json(frame):
+    """Return a frame as JSON; what is not known is left out."""
+    found = {"filename": frame.filename, "lineno": frame.lineno}
+    for name in "function", "end_lineno", "column", "end_column":
+        value = getattr(frame, name)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def group_json(traceback, group_by):
+    """Return what names a group, as JSON."""
+    newest = traceback[-1]
+    if group_by in ("lineno", "traceback"):
+        found = frame_json(newest)
+        if group_by == "traceback":
+            found = {"traceback": [*map(frame_json, traceback)]}
+        text = source(newest)
+        if text:
+            found["source"] = text
+        return found
+    if group_by == "function":
+        return {"filename": newest.filename, "function": newest.function}
+    return {group_by: newest.filename}
+
+
+def statistics(snapshot, group_by, cumulative=False, sort="size"):
+    """Return snapshot.statistics(); what is not known is a UsageError."""
+    try:
+        return snapshot.statistics(group_by, cumulative, sort_by=sort)
+    except ValueError as error:
+        if cumulative and "cumulative" in str(error):
+            raise UsageError("--cumulative makes no sense with --group-by "
+                             f"{group_by}") from None
+        raise UsageError(error) from None
+
+
+def total(snapshot, sort="size"):
+    """Return (bytes, blocks) of all groups of a snapshot."""
+    size, count, *_ = FAMILIES[family_of(sort)]
+    stats = statistics(snapshot, "filename", False, sort)
+    return (sum(getattr(stat, size) for stat in stats),
+            sum(getattr(stat, count) for stat in stats))
+
+
+def estimate_text(snapshot):
+    """Return how exact the figures are, '' if they are exact."""
+    interval = snapshot.metadata.get("sample_interval")
+    if interval:
+        return f"estimated from samples, one per {bytes_text(interval)}"
+    if snapshot.metadata.get("sizes") == "average":
+        return "the file tells sums only, so that blocks have average sizes"
+    return ""

@@ -1,0 +1,158 @@
+"""Writing tables: alignment, colours, widths and lines of source code."""
+
+import linecache
+import os
+import stat
+import sys
+from unicodedata import east_asian_width
+
+STYLES = {
+    "title": "1",
+    "head": "2",
+    "size": "33",
+    "more": "31",
+    "less": "32",
+    "place": "36",
+    "source": "2",
+}
+
+# Longer files are no source that one wants to read a line of.
+_MAX_SOURCE = 1 << 24
+# On a terminal of fewer columns, lines are broken by it and not cut.
+_MIN_WIDTH = 40
+
+
+def printable(text):
+    """Return *text* without characters that control terminals."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable()
+        else character.encode("unicode_escape").decode()
+        for character in text)
+
+
+def cells(text):
+    """Return how many columns of a terminal *text* takes."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if east_asian_width(character) in "WF" else 1
+               for character in text)
+
+
+def cut(text, width):
+    """Return *text*, its end cut off if it is wider than *width*."""
+    if width is None or cells(text) <= width:
+        return text
+    while text and cells(text) > width - 3:
+        text = text[:-1]
+    return text + "..."
+
+
+def cut_path(text, width):
+    """Return *text*, folders at its begin left out if it is too wide."""
+    if width is None or cells(text) <= width:
+        return text
+    rest = text
+    while "/" in rest:
+        rest = rest.partition("/")[2]
+        if cells(rest) + 4 <= width:
+            return ".../" + rest
+    while rest and cells(rest) > width - 3:
+        rest = rest[1:]
+    return "..." + rest
+
+
+def source(frame):
+    """Return the stripped line of source of a Frame, or ''."""
+    name = frame.filename
+    if not frame.lineno or name.startswith("<"):
+        return ""
+    if name not in linecache.cache:
+        # Snapshots come from elsewhere: a name may be that of a device.
+        try:
+            status = os.stat(name)
+        except (OSError, ValueError):
+            return ""
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_SOURCE:
+            return ""
+    return printable(linecache.getline(name, frame.lineno).strip())
+
+
+def _may_color(file, when):
+    if when != "auto":
+        return when == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return file.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _width(file):
+    """Return columns to keep to, None for as many as it takes."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns):
+        return max(int(columns), _MIN_WIDTH)
+    try:
+        if file.isatty():
+            columns = os.get_terminal_size(file.fileno()).columns
+            return max(columns, _MIN_WIDTH) if columns else 80
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+class Screen:
+    """Where a command writes to.
+
+    color -- whether there are colours
+    width -- columns, or None if lines may be as long as they like
+    """
+
+    def __init__(self, when="auto", file=None):
+        self._file = sys.stdout if file is None else file
+        self.color = _may_color(self._file, when)
+        self.width = _width(self._file)
+        if hasattr(self._file, "reconfigure"):
+            # File names may have what the terminal has not.
+            self._file.reconfigure(errors="backslashreplace")
+
+    def paint(self, text, style):
+        if not (self.color and style and text):
+            return text
+        return f"\033[{STYLES[style]}m{text}\033[0m"
+
+    def write(self, text="", style=None):
+        self._file.write(self.paint(text.rstrip(), style) + "\n")
+
+    def title(self, text):
+        self.write(cut(text, self.width), "title")
+
+    def table(self, head, rows):
+        """Write rows of cells under their heads.
+
+        All columns but the last hold numbers as text and are aligned at the
+        right; the last is for places, and gets what is left of the width.  A
+        row is (cells, styles, lines), where lines are further ones below the
+        last column; styles has one style or None for each cell.
+        """
+        widths = [max(cells(row[at]) for row in [head, *(r[0] for r in rows)])
+                  for at in range(len(head) - 1)]
+        indent = sum(widths) + 2 * len(widths)
+        left = self.width
+        if left is not None:
+            left = max(left - indent, 20)
+
+        def line(texts, styles):
+            parts = [" " * (width - cells(text)) + self.paint(text, style)
+                     for text, width, style in zip(texts, widths, styles)]
+            last = self.paint(texts[-1], styles[-1])
+            self._file.write("  ".join([*parts, last]).rstrip() + "\n")
+
+        line(head, ["head"] * len(head))
+        for texts, styles, lines in rows:
+            line([*texts[:-1], cut_path(texts[-1], left)], styles)
+            for text in lines:
+                text = cut(text, None if left is None else left - 2)
+                self.write(" " * (indent + 2) + self.paint(text, "source"))

@@ -1,0 +1,124 @@
+"""stats: the sums of a snapshot, and the process it is of."""
+
+import json
+import sys
+import time
+
+from tracemalloc._cli import rows
+from tracemalloc._cli.files import load
+from tracemalloc._cli.options import Parser
+from tracemalloc._cli.screen import Screen, cut, printable
+
+_LEFT = 26
+
+
+def _parser():
+    parser = Parser(
+        "stats", "Show the sums of a snapshot, and the process it is of.",
+        "stats snapshot.tmz")
+    parser.add_argument("file", metavar="FILE", help="snapshot file")
+    parser.add_filters()
+    return parser
+
+
+def figures(snapshot):
+    """Return what a snapshot adds up to, as JSON; None is not known."""
+    stats = rows.statistics(snapshot, "lineno")
+    found = {"size": sum(stat.size for stat in stats),
+             "count": sum(stat.count for stat in stats)}
+    for family in "peak", "allocated", "freed":
+        names = rows.FAMILIES[family][:2]
+        known = stats and getattr(stats[0], names[0]) is not None
+        sums = rows.total(snapshot, names[0]) if known else (None, None)
+        found |= zip(names, sums)
+    for group in "lineno", "filename", "traceback":
+        found[f"{group}s"] = len(rows.statistics(snapshot, group))
+    found["domains"] = {
+        stat.traceback[-1].filename: {"size": stat.size, "count": stat.count}
+        for stat in rows.statistics(snapshot, "domain")}
+    found["traceback_limit"] = snapshot.traceback_limit
+    return found
+
+
+def _time_text(value):
+    if isinstance(value, (int, float)):
+        try:
+            return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
+        except (OverflowError, ValueError, OSError):
+            pass
+    return str(value)
+
+
+def _command_text(value):
+    if isinstance(value, list):
+        import shlex
+
+        return shlex.join(map(str, value))
+    return str(value)
+
+
+def _as_size(value):
+    return rows.bytes_text(value) if isinstance(value, int) else str(value)
+
+
+# Metadata -> what it is called here, and how it is shown.
+_METADATA = {
+    "time": ("taken", _time_text),
+    "pid": ("process", str),
+    "command": ("command", _command_text),
+    "python": ("interpreter", lambda value: str(value).split("\n")[0]),
+    "rss": ("resident memory", _as_size),
+    "vms": ("virtual memory", _as_size),
+    "traced_memory": ("traced memory", _as_size),
+    "traced_memory_peak": ("traced memory, peak", _as_size),
+    "tracer_memory": ("memory of the tracer", _as_size),
+    "dropped": ("blocks not traced", str),
+    "sample_interval": ("bytes per sample", _as_size),
+}
+
+
+def main(arguments):
+    options = _parser().parse_args(arguments)
+    snapshot = load(options.file, options)
+    found = figures(snapshot)
+    if options.json:
+        json.dump({"file": options.file, **found,
+                   "metadata": snapshot.metadata}, sys.stdout, indent=1)
+        print()
+        return 0
+    screen = Screen(options.color)
+    width = None if screen.width is None else screen.width - _LEFT
+
+    def line(name, text):
+        screen.write(f"  {name:{_LEFT - 2}}"
+                     + cut(printable(text), width))
+
+    def pair(name, size, count):
+        if size is not None:
+            line(name, f"{rows.bytes_text(size)} in "
+                       f"{rows.plural(count, 'block')}")
+
+    screen.title(options.file)
+    estimate = rows.estimate_text(snapshot)
+    if estimate:
+        screen.write(estimate, "more")
+    pair("held", found["size"], found["count"])
+    if found["count"]:
+        line("average block", rows.average_text(found["size"],
+                                                found["count"]))
+    pair("held at the peak", found["peak_size"], found["peak_count"])
+    pair("allocated in all", found["allocated_size"],
+         found["allocated_count"])
+    pair("freed again", found["freed_size"], found["freed_count"])
+    if len(found["domains"]) > 1:
+        for name, sums in found["domains"].items():
+            pair(name, sums["size"], sums["count"])
+    line("places", f"{rows.plural(found['tracebacks'], 'call path')}, "
+                   f"{rows.plural(found['linenos'], 'line')}, "
+                   f"{rows.plural(found['filenames'], 'file')}")
+    line("frames kept", str(snapshot.traceback_limit))
+    for name, (text, show) in _METADATA.items():
+        value = snapshot.metadata.get(name)
+        if value is not None:
+            line(text, show(value))
+    return 0

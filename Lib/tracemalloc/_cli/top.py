@@ -1,0 +1,140 @@
+"""top: the groups that hold most memory."""
+
+import json
+import sys
+
+from tracemalloc._cli import rows
+from tracemalloc._cli.files import load
+from tracemalloc._cli.options import Parser
+from tracemalloc._cli.screen import Screen
+
+
+def _parser():
+    parser = Parser(
+        "top", "Show the lines that hold most memory, or other groups.",
+        "top --group-by function --limit 20 snapshot.tmz")
+    parser.add_argument("file", metavar="FILE", help="snapshot file")
+    parser.add_group_by()
+    parser.add_cumulative()
+    parser.add_limit(10, "groups to show")
+    parser.add_figure()
+    parser.add_filters()
+    return parser
+
+
+class Top:
+    """The first groups of a snapshot, and what is left."""
+
+    def __init__(self, snapshot, group_by, cumulative, limit, sort):
+        self.snapshot = snapshot
+        self.group_by, self.cumulative = group_by, cumulative
+        self.sort = sort
+        self.family = rows.family_of(sort)
+        self._figures = rows.FAMILIES[self.family][:2]
+        stats = rows.statistics(snapshot, group_by, cumulative, sort)
+        if cumulative:
+            stats = rows.without_launcher(stats)
+        if self.family != "live":
+            stats = [stat for stat in stats if any(self.figures_of(stat))]
+        self.stats, self.others = stats[:limit], stats[limit:]
+        self.total = (rows.total(snapshot, sort) if cumulative
+                      else self._sums(stats))
+
+    def _sums(self, stats):
+        return tuple(sum(getattr(stat, name) for stat in stats)
+                     for name in self._figures)
+
+    def figures_of(self, stat):
+        """Return the bytes and blocks that the ranking is about."""
+        return tuple(getattr(stat, name) for name in self._figures)
+
+    def to_json(self):
+        size, count = self._figures
+        found = {
+            "group_by": self.group_by, "cumulative": self.cumulative,
+            "sort": self.sort, "metadata": self.snapshot.metadata,
+            "total": dict(zip((size, count), self.total)),
+            "groups": [self._group_json(stat) for stat in self.stats],
+        }
+        more = {"groups": len(self.others)}
+        if not self.cumulative:
+            more |= zip((size, count), self._sums(self.others))
+        return found | {"more": more}
+
+    def _group_json(self, stat):
+        found = rows.group_json(stat.traceback, self.group_by)
+        names = "size", "count", *self._figures
+        return found | {name: getattr(stat, name) for name in names}
+
+    def write(self, screen):
+        """Write the table."""
+        size_head, count_head = rows.FAMILIES[self.family][2:]
+        head = [size_head, "share", count_head, "average"]
+        if self.family != "live":
+            head.append("now")
+        head.append(rows.head_of(self.group_by))
+        table = [self._row(stat) for stat in self.stats]
+        if self.others and not self.cumulative:
+            table.append(self._sum_row(
+                self._sums(self.others), self.others,
+                f"{len(self.others):,} more"))
+        if not self.cumulative:
+            table.append(self._sum_row(
+                self.total, [*self.stats, *self.others], "total"))
+        screen.table(head, table)
+
+    def _numbers(self, size, count, now):
+        by_count = rows.figure_of(self.sort).endswith("count")
+        numbers = [
+            rows.bytes_text(size),
+            rows.share_text(*((count, self.total[1]) if by_count
+                              else (size, self.total[0]))),
+            rows.blocks_text(count), rows.average_text(size, count)]
+        if self.family != "live":
+            numbers.append(rows.bytes_text(now))
+        return numbers
+
+    def _row(self, stat):
+        size, count = self.figures_of(stat)
+        numbers = self._numbers(size, count, stat.size)
+        texts = [*numbers, rows.label(stat.traceback, self.group_by)]
+        return (texts, ["size", *[None] * (len(numbers) - 1), "place"],
+                rows.lines_below(stat.traceback, self.group_by))
+
+    def _sum_row(self, sums, stats, text):
+        numbers = self._numbers(*sums, sum(stat.size for stat in stats))
+        return [*numbers, text], ["head"] * (len(numbers) + 1), []
+
+    def title(self):
+        """Return what the table shows."""
+        groups = rows.GROUP_TEXTS[self.group_by]
+        number = len(self.stats) + len(self.others)
+        if number == 1:
+            groups = groups[:-1]
+        what = f"{number:,} {groups}"
+        if self.others:
+            what = f"{len(self.stats):,} of {what}"
+        sort = self.sort.replace("_", " ")
+        what += f" by {sort}"
+        if self.cumulative:
+            what += ", callers included"
+        return what
+
+
+def main(arguments):
+    options = _parser().parse_args(arguments)
+    snapshot = load(options.file, options)
+    top = Top(snapshot, options.group_by, options.cumulative, options.limit,
+              options.sort)
+    if options.json:
+        json.dump({"file": options.file, **top.to_json()}, sys.stdout,
+                  indent=1)
+        print()
+        return 0
+    screen = Screen(options.color)
+    screen.title(f"{options.file}: {top.title()}")
+    estimate = rows.estimate_text(snapshot)
+    if estimate:
+        screen.write(estimate, "more")
+    top.write(screen)
+    return 0

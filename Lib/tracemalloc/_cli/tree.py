@@ -1,0 +1,200 @@
+"""tree: who called whom, and what share of the memory that was."""
+
+import json
+import sys
+from operator import attrgetter
+
+from tracemalloc._cli import rows
+from tracemalloc._cli.files import Progress, load
+from tracemalloc._cli.options import Parser, checked
+from tracemalloc._cli.screen import Screen, printable
+from tracemalloc._cli.units import number
+
+_GROUPS = ("lineno", "function", "filename")
+
+
+def _percent(text):
+    try:
+        share = float(text.removesuffix("%"))
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 100:
+        raise ValueError(f"{text!r} is no percentage from 0 to 100")
+    return share
+
+
+def _parser():
+    parser = Parser(
+        "tree", "Show who called whom to allocate memory, the biggest first.",
+        "tree --min 5% --depth 12 snapshot.tmz")
+    parser.add_argument("file", metavar="FILE", help="snapshot file")
+    parser.add_group_by(choices=_GROUPS)
+    parser.add_argument("--inverted", action="store_true",
+                        help="begin with the lines that allocate, and show "
+                             "their callers below")
+    parser.add_argument("--depth", type=checked(number), default=0,
+                        metavar="N", help="show N levels (default: all)")
+    parser.add_argument("--min", type=checked(_percent), default=1.0,
+                        metavar="PERCENT",
+                        help="leave out what is less than that share of the "
+                             "total (default: 1)")
+    parser.add_figure()
+    parser.add_filters()
+    return parser
+
+
+class Node:
+    """A frame in the tree: bytes and blocks of it and of all below it."""
+
+    __slots__ = ("frame", "size", "count", "children")
+
+    def __init__(self, frame=None):
+        self.frame = frame
+        self.size = self.count = 0
+        self.children = {}
+
+    def below(self):
+        """Return the children, the biggest first."""
+        return sorted(self.children.values(), reverse=True,
+                      key=attrgetter("size", "count", "frame"))
+
+
+_KEYS = {
+    "lineno": attrgetter("filename", "lineno"),
+    "filename": attrgetter("filename"),
+    "function": attrgetter("filename", "function"),
+}
+
+
+def build(snapshot, group_by="lineno", inverted=False, sort="size"):
+    """Return the root of the tree.  O(call paths times frames)."""
+    size, count, *_ = rows.FAMILIES[rows.family_of(sort)]
+    key = _KEYS[group_by]
+    root = Node()
+    for stat in rows.statistics(snapshot, "traceback", False, sort):
+        node = root
+        stat_size, stat_count = getattr(stat, size), getattr(stat, count)
+        node.size += stat_size
+        node.count += stat_count
+        frames = rows.program_frames(stat.traceback)
+        last = None
+        for frame in reversed(frames) if inverted else frames:
+            name = key(frame)
+            # Calls inside of a file or function are no levels of their own.
+            if group_by != "lineno" and name == last:
+                continue
+            last = name
+            child = node.children.get(name)
+            if child is None:
+                child = node.children[name] = Node(frame)
+            node = child
+            node.size += stat_size
+            node.count += stat_count
+    return root
+
+
+class Tree:
+    """What is shown of a tree."""
+
+    def __init__(self, root, depth, percent):
+        self._root = root
+        self._depth = depth
+        self._least = root.size * percent / 100
+        self.left_out = 0
+
+    def below(self, node, level):
+        """Return the children of a node that are shown, the biggest first."""
+        if self._depth and level >= self._depth:
+            return []
+        below = node.below()
+        kept = [each for each in below if each.size >= self._least]
+        self.left_out += len(below) - len(kept)
+        return kept
+
+    def lines(self):
+        """Yield (text before the node, node) from top to bottom.
+
+        An only child stands below its parent without a mark, so that long
+        ways without a fork do not leave the screen at the right.
+        """
+        waiting = [("", "", self._root, 0)]
+        while waiting:
+            mark, indent, node, level = waiting.pop()
+            yield mark, node
+            below = self.below(node, level)
+            if len(below) == 1:
+                waiting.append((indent, indent, below[0], level + 1))
+                continue
+            for each in reversed(below):
+                last = each is below[-1]
+                waiting.append((indent + ("`- " if last else "|- "),
+                                indent + ("   " if last else "|  "),
+                                each, level + 1))
+
+    def to_json(self, group_by):
+        """Return the tree as nested objects."""
+        top = {}
+        waiting = [(self._root, 0, top)]
+        while waiting:
+            node, level, found = waiting.pop()
+            if node.frame is not None:
+                found |= rows.frame_json(node.frame)
+                if group_by != "lineno":
+                    del found["lineno"]
+            found |= {"size": node.size, "count": node.count}
+            below = self.below(node, level)
+            found["children"] = [{} for _ in below]
+            waiting += zip(below, [level + 1] * len(below), found["children"])
+        return top
+
+
+def _label(node, group_by):
+    if node.frame is None:
+        return "total"
+    if group_by == "filename":
+        return printable(node.frame.filename)
+    if group_by == "function":
+        name = node.frame.function
+        text = printable(node.frame.filename)
+        return f"{printable(name)} {text}" if name else text
+    return rows.frame_text(node.frame)
+
+
+def _write_json(options, tree):
+    json.dump({"file": options.file, "group_by": options.group_by,
+               "inverted": options.inverted, "sort": options.sort,
+               "tree": tree.to_json(options.group_by)}, sys.stdout)
+    print()
+
+
+def main(arguments):
+    options = _parser().parse_args(arguments)
+    snapshot = load(options.file, options)
+    with Progress("building the tree"):
+        root = build(snapshot, options.group_by, options.inverted,
+                     options.sort)
+    tree = Tree(root, options.depth, options.min)
+    if options.json:
+        _write_json(options, tree)
+        return 0
+    screen = Screen(options.color)
+    family = rows.FAMILIES[rows.family_of(options.sort)]
+    screen.title(f"{options.file}: "
+                 + ("callers of the lines that allocate" if options.inverted
+                    else "calls that lead to memory")
+                 + f", by {options.sort.replace('_', ' ')}")
+    estimate = rows.estimate_text(snapshot)
+    if estimate:
+        screen.write(estimate, "more")
+    table = [([rows.bytes_text(node.size),
+               rows.share_text(node.size, root.size),
+               rows.blocks_text(node.count),
+               mark + _label(node, options.group_by)],
+              ["size", None, None, "place" if node.frame else "head"], [])
+             for mark, node in tree.lines()]
+    screen.table([family[2], "share", family[3], "call"], table)
+    if tree.left_out:
+        screen.write(f"({rows.plural(tree.left_out, 'branch', 'branches')} "
+                     f"below {options.min:g}% left out; --min 0 shows all)",
+                     "head")
+    return 0
