@@ -208,6 +208,13 @@ class RegionTests(unittest.TestCase):
                                       "kept 4033 B (1 blocks), peak 8066 B")
         self.assertEqual(repr(region), f"<Region: {region}>")
 
+    def test_estimates_are_marked(self):
+        tracemalloc.start(sample_interval=1)
+        with tracemalloc.trace() as region:
+            self.blocks.fill(0, 10 ** 6)
+        self.assertEqual(str(region), "allocated ~977 KiB (~1 blocks), freed ~0 B (~0 blocks), "
+                                      "kept ~977 KiB (~1 blocks), peak ~977 KiB")
+
     def test_figures_are_there_after_the_end_only(self):
         region = tracemalloc.trace()
         names = ("allocated_size", "freed_count", "size", "peak_size", "before", "at_peak")

@@ -834,6 +834,27 @@ class LiveTests(unittest.TestCase):
             with mock.patch.object(_metadata, "open", lambda *_: open(wrong, "rb"), create=True):
                 self.assertIsNone(_metadata.process_memory())
 
+    def test_estimates_have_the_errors_that_the_tracer_tells(self):
+        tracemalloc.stop()
+        tracemalloc.start(1, sample_interval=5000)
+        _tracemalloc._seed_sampling(1)
+        kept = [bytes(100 + number % 3) for number in range(50_000)]
+        line = self.test_estimates_have_the_errors_that_the_tracer_tells.__code__.co_firstlineno + 4
+        snapshot = tracemalloc.take_snapshot()
+        expected = [0, 0]
+        for _, frames, _, *numbers in _tracemalloc._get_estimates():
+            if frames[0] == (__file__, line):
+                expected[0] += numbers[7] ** 2
+                expected[1] += numbers[6] ** 2
+        self.assertEqual(snapshot.metadata["sample_interval"], 5000)
+        stat = snapshot.statistics("lineno")[0]
+        self.assertEqual(stat.traceback[0], tracemalloc.Frame((__file__, line)))
+        for found, variance in ((stat.size_error, expected[0]), (stat.count_error, expected[1])):
+            self.assertAlmostEqual(found / math.sqrt(variance), 1, places=2)
+        self.assertLess(abs(stat.count - 50_000), 6 * stat.count_error)
+        self.assertRegex(str(stat), r": size=~\d+ KiB, count=~\d+, average=\d+ B$")
+        self.assertEqual(len(kept), 50_000)
+
     def test_S20_the_peak_needs_tracing_too(self):
         tracemalloc.stop()
         with self.assertRaisesRegex(RuntimeError, "to take a snapshot$"):

@@ -54,8 +54,8 @@ class _KeptMethod:
 class Region:
     """What happened between the beginning and the end of a with block.
 
-    All figures are exact, and about all threads of the process.  They can be
-    read after the block only.
+    All figures are exact, unless samples are taken, and about all threads of
+    the process.  They can be read after the block only.
 
     allocated_size, allocated_count -- bytes and blocks allocated inside
     freed_size, freed_count         -- bytes and blocks freed inside, older
@@ -210,13 +210,14 @@ class Region:
     def __str__(self):
         if self._last is None:
             return self._why_not()
-        parts = [f"{name} {tracemalloc._format_size(size, False)} "
-                 f"({count} blocks)" for name, size, count in (
+        about = "" if self._metadata["sample_interval"] is None else "~"
+        parts = [f"{name} {about}{tracemalloc._format_size(size, False)} "
+                 f"({about}{count} blocks)" for name, size, count in (
                      ("allocated", self.allocated_size, self.allocated_count),
                      ("freed", self.freed_size, self.freed_count),
                      ("kept", self.size, self.count))]
         peak = tracemalloc._format_size(self.peak_size, False)
-        return f"{', '.join(parts)}, peak {peak}"
+        return f"{', '.join(parts)}, peak {about}{peak}"
 
     def __repr__(self):
         return f"<Region: {self}>"
