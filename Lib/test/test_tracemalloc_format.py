@@ -314,6 +314,15 @@ class PlainValueTests(Files):
 
 class CompactFileTests(Files):
 
+    def test_metadata_that_are_no_json_cannot_be_kept(self):
+        for value in object(), {(1, 2): 3}, b"x":
+            with self.subTest(value=value):
+                snapshot = of_picture()
+                snapshot.metadata["mine"] = value
+                with self.assertRaisesRegex(TypeError, "metadata cannot be written as JSON"):
+                    snapshot.dump(self.filename, format="compact")
+                self.assertEqual(os.listdir(self.folder), [])
+
     def test_every_column_name_and_attribute_comes_back(self):
         snapshot = of_picture()
         loaded = self.load(self.dumped(snapshot, "compact"))
@@ -464,6 +473,16 @@ class AtomicTests(Files):
         self.assertEqual(sorted(os.listdir(self.folder)), ["snapshot", "target"])
         self.assertTrue(os.path.islink(self.filename))
         self.assertEqual(len(tracemalloc.Snapshot.load(self.filename).traces), 7)
+
+    def test_a_file_that_may_not_be_written_to_is_not_replaced(self):
+        self.write(b"old")
+        with (mock.patch.object(os, "access", return_value=False) as access,
+              mock.patch("builtins.open", side_effect=PermissionError) as opened,
+              self.assertRaises(PermissionError)):
+            made_by_hand().dump(self.filename)
+        access.assert_called_once_with(os.path.realpath(self.filename), os.W_OK)
+        opened.assert_called_once_with(self.filename, "wb")
+        self.assertEqual(os.listdir(self.folder), ["snapshot"])
 
     def test_a_file_is_written_in_place_where_no_other_can_be_made(self):
         self.write(b"old")

@@ -19,6 +19,7 @@ import stat
 import struct
 from array import array
 from binascii import crc32
+from contextlib import suppress
 from operator import add
 from sys import byteorder
 
@@ -86,7 +87,8 @@ def _write_file(filename, write):
             mode = os.stat(target).st_mode
         except FileNotFoundError:
             mode = None
-        if mode is None or stat.S_ISREG(mode):
+        # What may not be written to must not be replaced either.
+        if mode is None or stat.S_ISREG(mode) and os.access(target, os.W_OK):
             beside = _open_beside(target, mode)
             if beside is not None:
                 _write_and_rename(*beside, target, write)
@@ -114,7 +116,9 @@ def _open_beside(target, mode):
                 raise
             return None
         if mode is not None and hasattr(os, "fchmod"):
-            os.fchmod(descriptor, stat.S_IMODE(mode))
+            # There are file systems without permissions.
+            with suppress(OSError):
+                os.fchmod(descriptor, stat.S_IMODE(mode))
         return descriptor, name
 
 
@@ -274,7 +278,12 @@ def _write_compact(snapshot, stream):
         number += 1
         _write_section(stream, name, kind, count, parts)
 
-    section("snapshot", _JSON, 1, json.dumps(about).encode())
+    try:
+        about = json.dumps(about).encode()
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise TypeError("the snapshot's metadata cannot be written as JSON "
+                        f"({exc}); use format='pickle'") from None
+    section("snapshot", _JSON, 1, about)
     section("attributes", _PICKLE, 1, _pickle_plain(_attributes(snapshot)))
     names = [name.encode("utf-8", "surrogatepass") for name in picture.names]
     section("names", _STRINGS, len(names),
