@@ -650,27 +650,44 @@ _PyTraceMalloc_NewReference(PyObject *op)
 }
 
 
+/* Mark the arena of a block, if it has one that is not marked yet: 1 or 0. */
+static int
+arena_mark(unsigned char *marks, uintptr_t address)
+{
+    poolp pool = pool_of(get_state(), (void *)address);
+    if (pool == NULL || marks[pool->arenaindex]) {
+        return 0;
+    }
+    marks[pool->arenaindex] = 1;
+    return 1;
+}
+
+
 size_t
 _PyTraceMalloc_SizeOfArenas(void)
 {
     OMState *state = get_state();
     size_t n = 0;
-    unsigned char *seen = calloc(maxarenas + 1, 1);
-    for (uint32_t id = 0; seen != NULL
-         && (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;)
-    {
+    unsigned char *marks = calloc(maxarenas + 1, 1);
+    if (marks == NULL) {
+        return 0;
+    }
+    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
         const struct cell_row *row = row_at(&S->cells, id);
-        poolp pool = pool_of(state, (void *)(row->pool + POOL_OVERHEAD));
-        for (uint32_t i = 0; pool != NULL && !seen[pool->arenaindex]
-             && i < row->ncells; i++)
-        {
+        for (uint32_t i = 0; i < row->ncells; i++) {
             if (row->cells[i] != 0) {
-                seen[pool->arenaindex] = 1;
-                n++;
+                n += arena_mark(marks, (uintptr_t)cell_block(row, i));
+                break;
             }
         }
     }
-    free(seen);
+    /* Blocks below an allocator like the debug hooks have no cells. */
+    for (size_t i = 0; i <= S->large.mask; i++) {
+        if (S->large.slots[i].context != CONTEXT_NONE) {
+            n += arena_mark(marks, S->large.slots[i].address);
+        }
+    }
+    free(marks);
     return n * ARENA_SIZE;
 }
 

@@ -452,7 +452,7 @@ get_room(PyObject *self, PyObject *unused)
 
 PyDoc_STRVAR(get_arena_size_doc,
 "_get_arena_size($module, /)\n--\n\n"
-"Bytes of the arenas that hold a traced block.  O(small blocks).");
+"Bytes of the arenas that hold a traced block.  O(blocks).");
 
 static PyObject *
 get_arena_size(PyObject *self, PyObject *unused)

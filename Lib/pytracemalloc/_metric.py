@@ -41,7 +41,7 @@ class Metric:
 def get_arena_size():
     """Return the bytes of the arenas of pymalloc that hold traced blocks.
 
-    0 when tracing is off.  O(small blocks).
+    0 when tracing is off.  O(blocks).
     """
     return _tracemalloc._get_arena_size()
 
