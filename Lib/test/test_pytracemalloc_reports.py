@@ -253,13 +253,19 @@ class SnapshotTests(TracingTestCase):
         with self.assertRaisesRegex(ValueError, "cumulative statistics need"):
             snapshot.top_by("line", cumulative=True)
 
-    def test_D50_unknown_group(self):
+    def test_D50_K2_K3_unknown_group(self):
         # The names that the module tracemalloc has mean nothing here.
         for wrong in ("lineno", "traceback", None):
             with self.assertRaisesRegex(ValueError, "unknown group_by"):
                 Snapshot(TIME, 1, TRACES).top_by(wrong)
             with self.assertRaisesRegex(ValueError, "unknown group_by"):
                 GroupedStats(TIME, {}, wrong)
+        # Nor the other way round.
+        stdlib = Snapshot(TIME, 1, TRACES).to_stdlib()
+        with self.assertRaises(ValueError):
+            stdlib.statistics("line")
+        with self.assertRaises(TypeError):
+            stdlib.statistics(group_by="lineno")
 
 
 class FileTests(TracingTestCase):
@@ -372,7 +378,7 @@ class FileTests(TracingTestCase):
         with self.assertRaises(FileNotFoundError):
             snapshot.write(os.path.join("missing", "snapshot.pickle"))
 
-    def test_D49_files_of_tracemalloc(self):
+    def test_D49_K8_files_of_tracemalloc(self):
         tracemalloc.start(2)
         kept = allocate("a.py", 4, 500)
         tracemalloc.take_snapshot().dump("stock.pickle")
@@ -382,11 +388,14 @@ class FileTests(TracingTestCase):
         self.assertEqual(loaded.stats["a.py"], {4: (500 + BYTES_HEAD, 1)})
         del kept
 
-    def test_D44_to_and_from_tracemalloc(self):
+    def test_D44_K7_K1_to_and_from_tracemalloc(self):
         snapshot = Snapshot(TIME, 123, TRACES)
         stdlib = snapshot.to_stdlib()
         self.assertIs(type(stdlib), tracemalloc.Snapshot)
         self.assertEqual(stdlib.traceback_limit, 2)
+        # There, the oldest frame is the first.
+        self.assertEqual(list(map(str, stdlib.traces[0].traceback)),
+                         ["main.py:7", "a.py:1"])
         self.assertEqual(
             {str(stat) for stat in stdlib.statistics("lineno")},
             {"a.py:1: size=60 B, count=2, average=30 B",
@@ -569,7 +578,7 @@ class DisplayTests(unittest.TestCase):
         self.assertIn(": Top 0 allocations per",
                       self.show(group({}), 10))
 
-    def test_D27_D35_sizes_are_whole_numbers(self):
+    def test_D27_D35_K10_sizes_are_whole_numbers(self):
         for size, text in ((0, "0 B"), (1, "1 B"), (5119, "5119 B"),
                            (5120, "5 KiB"), (6143, "5 KiB"), (6144, "6 KiB"),
                            (5120 * KIB - 1, "5119 KiB"), (5120 * KIB, "5 MiB"),
@@ -771,7 +780,7 @@ class LiveDisplayTests(TracingTestCase):
                       stdout.getvalue())
         del kept
 
-    def test_D24_callback_D69_user_metrics(self):
+    def test_D24_D69_callback_adds_user_metrics(self):
         pytracemalloc.enable()
         file = io.StringIO()
         seen = []

@@ -105,7 +105,7 @@ class SwitchTests(TracingTestCase):
         pytracemalloc.clear_traces()
         self.assertIsNone(pytracemalloc.get_object_trace(kept[0]))
 
-    def test_D62_environment_variable_enables_early(self):
+    def test_D62_K12_environment_variable_enables_early(self):
         source = ("import pytracemalloc; print(pytracemalloc.is_enabled(),"
                   " pytracemalloc.get_traceback_limit())")
         self.assertEqual(self.run_python(source), "False 1\n")
@@ -116,7 +116,7 @@ class SwitchTests(TracingTestCase):
 
     @unittest.skipUnless(hasattr(os, "fork"), "needs os.fork()")
     @threading_helper.reap_threads
-    def test_D63_D01_child_of_fork_is_disabled(self):
+    def test_D63_D01_K6_child_of_fork_is_disabled(self):
         script = """if True:
             import os, sys, pytracemalloc, tracemalloc
             def child(say):
@@ -184,20 +184,50 @@ class SwitchTests(TracingTestCase):
         self.assertEqual(self.run_python(script % "tracemalloc.start()"),
                          "exit True\nlate True\n")
 
-    def test_D22_version(self):
+    def test_D22_K16_P01_version(self):
         self.assertEqual(pytracemalloc.__version__, "0.9.1")
+        self.assertFalse(hasattr(tracemalloc, "__version__"))
 
     def test_D70_names_that_were_removed(self):
         for name in ("get_source", "DisplayGarbage", "TakeSnapshot",
                      "DisplayGarbageTask"):
             self.assertFalse(hasattr(pytracemalloc, name), name)
 
-    def test_D70_public_names_are_there_and_described(self):
+    def test_D70_I07_public_names_are_there_and_described(self):
         for name in pytracemalloc.__all__:
             value = getattr(pytracemalloc, name)
             self.assertTrue(value.__doc__, name)
         exported = {name for name in vars(pytracemalloc) if name[0] != "_"}
         self.assertEqual(exported, set(pytracemalloc.__all__))
+
+    def test_K4_K7_K17_the_two_modules_share_no_class(self):
+        both = (set(pytracemalloc.__all__) & set(tracemalloc.__all__))
+        self.assertLessEqual({"Filter", "Snapshot"}, both)
+        for name in both:
+            if isinstance(getattr(tracemalloc, name), type):
+                self.assertIsNot(getattr(pytracemalloc, name),
+                                 getattr(tracemalloc, name))
+        for name in ("DisplayTop", "DisplayTopTask", "GroupedStats", "Metric",
+                     "StatsDiff", "TakeSnapshotTask", "Task", "enable"):
+            self.assertFalse(hasattr(tracemalloc, name), name)
+        with self.assertRaises(AttributeError):
+            Snapshot = tracemalloc.Snapshot([], 1)
+            Snapshot.filter_traces([pytracemalloc.Filter(True, "*")])
+
+    def test_K5_K9_two_interfaces_on_one_tracer(self):
+        pytracemalloc.enable()
+        self.assertTrue(tracemalloc.is_tracing())
+        kept = allocate("a.py", 3)
+        self.assertIsInstance(tracemalloc.get_tracemalloc_memory(), int)
+        self.assertIsInstance(pytracemalloc.get_tracemalloc_memory(), tuple)
+        self.assertEqual(str(tracemalloc.get_object_traceback(kept)), "a.py:3")
+        self.assertEqual(pytracemalloc.get_object_trace(kept)[1],
+                         (("a.py", 3),))
+        tracemalloc.stop()
+        self.assertFalse(pytracemalloc.is_enabled())
+        tracemalloc.start()
+        pytracemalloc.disable()
+        self.assertFalse(tracemalloc.is_tracing())
 
     def test_tracemalloc_does_not_import_it(self):
         self.assertEqual(
@@ -408,7 +438,7 @@ class MeasureTests(TracingTestCase):
             "PYTHONMALLOC": "malloc"}), "0 0 False\n")
 
     @unittest.skipUnless(os.path.exists("/proc/self/statm"), "needs /proc")
-    def test_D18_process_memory_from_proc(self):
+    def test_D18_I15_process_memory_from_proc(self):
         rss, vms = pytracemalloc.get_process_memory()
         self.assertTrue(10 ** 6 < rss < vms)
         kept = bytearray(b"x") * 50_000_000
