@@ -99,6 +99,13 @@ class ModuleTests(unittest.TestCase):
         ours -= {f"tracemalloc.{part}" for part in ("_columns", "_groups", "_metadata", "_text")}
         self.assertLessEqual(ours, set(python_output(STOCK_PYTHON, code).split()))
 
+    def test_S01_modules_that_programs_reach_through_this_one(self):
+        for name in ("pickle", "linecache", "fnmatch", "os"):
+            self.assertIs(getattr(tracemalloc, name), sys.modules[name])
+            self.assertIn(name, dir(tracemalloc))
+        with self.assertRaisesRegex(AttributeError, "^module 'tracemalloc' has no attribute 'x'$"):
+            tracemalloc.x
+
     def test_S02_tracing_is_off_by_default(self):
         env = {name: value for name, value in os.environ.items()
                if name != "PYTHONTRACEMALLOC"}

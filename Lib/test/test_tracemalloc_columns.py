@@ -4,7 +4,7 @@ import unittest
 from array import array
 from collections import Counter
 from tracemalloc import _columns
-from tracemalloc._columns import Picture
+from tracemalloc._columns import Blocks, Picture
 
 # Two contexts in one line; a call path that others begin with; equal frames
 # in different domains and of different depth.
@@ -103,6 +103,15 @@ class PictureTests(unittest.TestCase):
         whole = (("a.py", 2), ("b.py", 4), ("c.py", 1))
         for limit in range(1, 5):
             self.assertEqual(picture.frames(0, limit), whole[:limit])
+
+    def test_blocks_are_numbered_through_all_rows(self):
+        blocks = Blocks(Picture.from_raw(RAW), 65535)
+        self.assertEqual([blocks.at(number)[1] for number in range(len(blocks))], list(blocks))
+        self.assertEqual(Counter(blocks), Counter(RAW))
+        self.assertEqual([blocks.at(number)[0] for number in range(7)], [0, 0, 0, 1, 2, 3, 4])
+        self.assertRaises(IndexError, blocks.at, 7)
+        self.assertIn(RAW[0], blocks)
+        self.assertNotIn((0, 11, *RAW[0][2:]), blocks)
 
     def test_live_adds_up_rows(self):
         size, count = Picture.from_raw(RAW).live()

@@ -16,6 +16,7 @@ import threading
 import time
 import tracemalloc
 import unittest
+import weakref
 from array import array
 from collections import Counter
 from test import support
@@ -345,6 +346,22 @@ class FunctionModuleThreadDomainTests(unittest.TestCase):
         snapshot = example().snapshot(path=["/app", "/lib/python3.13"])
         self.assertEqual(figures(snapshot.statistics("module"), "size"),
                          {"pkg": (200,), "main": (250,), "<unknown>": (8,)})
+
+    def test_metadata_that_makes_no_sense_is_ignored(self):
+        for path in (5, "/app", [5, None, "/app"], {"/app": 1}, None):
+            for interval in ("5", 0, -1, 5.5, True, [1]):
+                statistics = example().snapshot(path=path, sample_interval=interval)
+                found = figures(statistics.statistics("module"), "size", "size_error")
+                self.assertEqual(found["pkg" if type(path) is list else "load"], (200, None))
+
+    def test_groups_and_pictures_are_gone_with_the_snapshot(self):
+        snapshot = example().snapshot()
+        statistics = snapshot.statistics("lineno", sort_by="freed_size")
+        self.assertIsNotNone(statistics[0].peak_size)
+        alive = weakref.ref(statistics[0]._origin[0])
+        with support.disable_gc():
+            del snapshot, statistics
+            self.assertIsNone(alive())
 
     def test_cumulative_function_and_module_count_a_block_once(self):
         statistics = self.snapshot.statistics("function", cumulative=True)

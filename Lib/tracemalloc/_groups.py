@@ -82,6 +82,21 @@ def _parts_of_import(filename):
     return parts[-1:]
 
 
+# Metadata may come from a file or a program: what makes no sense is not there.
+
+
+def _interval_in(metadata):
+    interval = metadata.get("sample_interval")
+    return interval if type(interval) is int and interval > 0 else None
+
+
+def _folders_in(metadata):
+    folders = metadata.get("path")
+    if not isinstance(folders, (list, tuple)):
+        return ()
+    return [folder for folder in folders if isinstance(folder, str)]
+
+
 class Groups:
     """The groups of a picture, and what is in them.
 
@@ -99,20 +114,16 @@ class Groups:
         self._whole_args = picture, key_type, cumulative, limit, metadata
         self._picture = picture
         self._cumulative = cumulative
-        self.interval = metadata.get("sample_interval")
+        self.interval = _interval_in(metadata)
         self._key_type = key_type
         self._limit = limit
 
         self._figures = {}
         self._members = self._functions = self._place = None
         size, number = picture.live()
-        if live_only:
-            self._selectors = number
-            self._whole = None
-        else:
-            self._selectors = None
-            self._whole = self
-        self._group(metadata.get("path", ()))
+        self._selectors = number if live_only else None
+        self._whole = None
+        self._group(_folders_in(metadata))
         for name, column in ("size", size), ("count", number):
             self._figures[name] = self._sum(column)
 
@@ -256,6 +267,8 @@ class Groups:
 
     def whole(self):
         """Return the groups of all contexts, those with nothing live too."""
+        if self._selectors is None:
+            return self
         if self._whole is None:
             self._whole = Groups(*self._whole_args, live_only=False)
         return self._whole
