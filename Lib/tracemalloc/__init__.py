@@ -599,11 +599,14 @@ class Filter(BaseFilter):
         """The pattern as it is compared (str)."""
         return self._filename_pattern
 
-    def _names(self, filename, lineno):
+    def _names_file(self, filename):
         pattern = self._filename_pattern
         filename = _normalize_filename(filename)
-        if not (fnmatch.fnmatch(filename, pattern)
-                or pattern == _OWN_FILE and filename.startswith(_OWN_FOLDER)):
+        return (fnmatch.fnmatch(filename, pattern)
+                or pattern == _OWN_FILE and filename.startswith(_OWN_FOLDER))
+
+    def _names(self, filename, lineno):
+        if not self._names_file(filename):
             return False
         return self.lineno is None or lineno == self.lineno
 
@@ -612,7 +615,8 @@ class Filter(BaseFilter):
         return any(self._names(*frame) for frame in looked_at)
 
     def _match_contexts(self, picture, limit):
-        matches = matching(picture, self._names, self.all_frames, limit)
+        matches = matching(picture, self._names_file, self.lineno,
+                           self.all_frames, limit)
         if self.domain is not None:
             matches = [match and domain == self.domain for match, domain
                        in zip(matches, picture.context_domain)]

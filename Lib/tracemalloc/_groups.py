@@ -578,22 +578,24 @@ class Sieve:
         return list(kept)
 
 
-def matching(picture, answer, all_frames, limit):
+def matching(picture, answer, lineno, all_frames, limit):
     """Return a list of whether each context matches.
 
-    *answer* says whether a frame (file name, line) does, and is asked once
-    for each line.  The newest frame is looked at, or all that the limit leaves
-    if *all_frames*.
+    *answer* says whether a file name does, and is asked once for each; the
+    line has to be *lineno*, unless that is None.  The newest frame is looked
+    at, or all that the limit leaves if *all_frames*.
     """
     names = picture.names
     answers = {}
 
     def ask(files, lines):
-        keys = list(zip(files, lines))
-        for key in dict.fromkeys(keys):
-            if key not in answers:
-                answers[key] = answer(names[key[0]], key[1])
-        return list(map(answers.__getitem__, keys))
+        for file in set(files).difference(answers):
+            answers[file] = answer(names[file])
+        matches = map(answers.__getitem__, files)
+        if lineno is None:
+            return list(matches)
+        return [match and line == lineno
+                for match, line in zip(matches, lines)]
 
     matches = ask(picture.context_file, picture.context_line)
     if not all_frames or limit < 2:
