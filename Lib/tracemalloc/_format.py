@@ -437,9 +437,9 @@ _KNOWN_FILES = {
 def _recognize(data):
     """Raise SnapshotFormatError unless *data* may be a pickle."""
     if not data:
-        raise truncated("it is an empty file, which")
+        raise truncated("an empty file")
     if _MAGIC.startswith(data):
-        raise truncated("the snapshot file")
+        raise truncated("a snapshot file that ends too early")
     for start, what in _KNOWN_FILES.items():
         if data.startswith(start):
             raise SnapshotFormatError(what)
@@ -656,11 +656,11 @@ class _Compact:
 
     def _read(self, size):
         if size > self._in_file:
-            raise truncated("the snapshot file")
+            raise truncated("a snapshot file that ends too early")
         data = self._stream.read(size)
         self._in_file -= size
         if len(data) < size:
-            raise truncated("the snapshot file")
+            raise truncated("a snapshot file that ends too early")
         return data
 
     @staticmethod
@@ -737,7 +737,7 @@ class _Compact:
 
     def _copy(self, stored, take):
         if stored > self._in_file:
-            raise truncated("the snapshot file")
+            raise truncated("a snapshot file that ends too early")
         check = 0
         while stored:
             chunk = self._read(min(stored, _CHUNK))

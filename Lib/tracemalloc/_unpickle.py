@@ -56,8 +56,8 @@ class _TruncatedError(SnapshotFormatError, EOFError):
 
 
 def truncated(what):
-    return _TruncatedError(f"{what} ends too early: it was cut off while it "
-                           "was written or copied; get it again")
+    return _TruncatedError(f"is {what}: it was cut off while it was written "
+                           "or copied; get it again")
 
 
 def too_large(limit):
@@ -277,7 +277,7 @@ class Reader:
             raise
         except IndexError:
             if self.pos >= len(data):
-                raise truncated("the pickle") from None
+                raise truncated("a pickle that ends too early") from None
             raise self._damaged() from None
         except (ValueError, TypeError, AttributeError, KeyError,
                 OverflowError, struct.error):
@@ -302,7 +302,7 @@ class Reader:
         start = self.pos
         end = start + size
         if end > len(self.data):
-            raise truncated("the pickle")
+            raise truncated("a pickle that ends too early")
         self.pos = end
         return self.data[start:end]
 
@@ -312,7 +312,7 @@ class Reader:
     def _line(self):
         end = self.data.find(b"\n", self.pos)
         if end < 0:
-            raise truncated("the pickle")
+            raise truncated("a pickle that ends too early")
         line = self.data[self.pos:end]
         self.pos = end + 1
         return line
@@ -332,7 +332,7 @@ class Reader:
     def _push_sized(self, size_bytes, convert):
         size = self._number(size_bytes)
         if size > len(self.data) - self.pos:
-            raise truncated("the pickle")
+            raise truncated("a pickle that ends too early")
         self._spend(2 * size)
         self._stack.append(convert(self._take(size)))
 
@@ -719,7 +719,7 @@ def _proto(reader):
 
 def _frame(reader):
     if reader._number(8) > len(reader.data) - reader.pos:
-        raise truncated("the pickle")
+        raise truncated("a pickle that ends too early")
 
 
 def _pop(reader):
