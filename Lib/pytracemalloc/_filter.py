@@ -2,6 +2,7 @@
 
 import os
 import os.path
+from _thread import RLock
 from operator import index
 
 import _tracemalloc
@@ -180,12 +181,18 @@ class Verdict:
 # Filters while tracing.  The tracer has the same list, in its own form.
 
 _filters = []
+_lock = RLock()         # to change them; one may be in a task meanwhile
 
 
 def _replace_filters(filters):
     global _filters
     _tracemalloc._set_filters([item._for_tracer() for item in filters])
     _filters = filters
+
+
+def forget_threads():
+    """Free the lock in a child process, where no other thread goes on."""
+    _lock._at_fork_reinit()
 
 
 def add_filter(filter):
@@ -199,7 +206,8 @@ def add_filter(filter):
     Filters cost one look at a table for each block that is allocated, however
     many they are; without filters there is no cost.
     """
-    _replace_filters(check_filters([*_filters, filter]))
+    with _lock:
+        _replace_filters(check_filters([*_filters, filter]))
 
 
 def add_include_filter(filename, lineno=None, traceback=False):
@@ -214,7 +222,8 @@ def add_exclude_filter(filename, lineno=None, traceback=False):
 
 def clear_filters():
     """Take all filters away: everything allocated from now on is traced."""
-    _replace_filters([])
+    with _lock:
+        _replace_filters([])
 
 
 def get_filters():

@@ -150,7 +150,11 @@ class Snapshot:
         limit = _tracemalloc.get_traceback_limit()
         if traces:
             traces = _trace.get_traces()
-            stats = _trace.stats_of_traces(traces)
+            if _tracemalloc.get_sample_interval() is None:
+                stats = _trace.stats_of_traces(traces)
+            else:
+                # Traces are those of the samples only.
+                stats = _trace.get_stats()
         else:
             traces = None
             stats = _trace.get_stats()

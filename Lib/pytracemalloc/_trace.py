@@ -4,7 +4,7 @@ import atexit
 import os
 
 import _tracemalloc
-from . import _task
+from . import _filter, _task
 
 # The tracer's number for the tracing that enable() began, or 0.
 _own_session = 0
@@ -119,6 +119,7 @@ def _is_own():
 
 
 def _after_fork_in_child():
+    _filter.forget_threads()
     _task.forget_tasks()
     if _is_own():
         _tracemalloc.stop()

@@ -274,7 +274,7 @@ class TracingFilterTests(TracingTestCase):
             pytracemalloc.clear_traces()
             _tracemalloc._check()
 
-    def test_D12_an_object_from_a_free_list_is_new(self):
+    def test_D12_I10_an_object_from_a_free_list_is_new(self):
         pytracemalloc.enable()
         number = run_at("a.py", 1, "value = float(text)", text="1.5").value
         address = id(number)
@@ -427,6 +427,23 @@ class TracingFilterTests(TracingTestCase):
         pytracemalloc.clear_filters()
         gc.collect()
         _tracemalloc._check()
+
+    @threading_helper.requires_working_threading()
+    def test_D12_threads_add_filters(self):
+        import threading
+
+        def work(name):
+            for number in range(50):
+                pytracemalloc.add_exclude_filter(f"{name}{number}")
+
+        threads = [threading.Thread(target=work, args=(name,))
+                   for name in "abcd"]
+        with threading_helper.start_threads(threads):
+            pass
+        self.assertEqual(
+            sorted(f.pattern for f in pytracemalloc.get_filters()),
+            sorted(f"{name}{number}" for name in "abcd"
+                   for number in range(50)))
 
     def test_D41_private_function_refuses_nonsense(self):
         for wrong in (None, [1], [()], [(True, b"a", 0, 0)],

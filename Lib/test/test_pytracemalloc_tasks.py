@@ -755,5 +755,41 @@ class ProgramTests(TracingTestCase):
                          r"size=18 MiB \(\+6 MiB\), count=\d+ \(\+\d\)")
 
 
+@unittest.skipUnless(SOURCE, "TRACEMALLOC_SOURCE does not name the source folder")
+class ManualTests(unittest.TestCase):
+    def page(self, name):
+        path = os.path.join(SOURCE, "Doc", "library", name)
+        with open(path, encoding="utf-8") as file:
+            return " ".join(file.read().split())
+
+    def test_D70_describes_every_name(self):
+        page = self.page("pytracemalloc.rst")
+        for name in pytracemalloc.__all__:
+            self.assertRegex(page, rf"[ :]{name}\(", name)
+            value = getattr(pytracemalloc, name)
+            if isinstance(value, type):
+                for part in vars(value):
+                    if part[0] != "_":
+                        self.assertIn(part, page, name)
+
+    def test_I11_names_the_patched_pythons(self):
+        self.assertIn("There were patches for Python 2.5, 2.7 and 3.4 with "
+                      "release 0.9.1, and for 2.7 and 3.3 with 1.0",
+                      self.page("pytracemalloc.rst"))
+
+    def test_I13_links_proposals_package_and_similar_projects(self):
+        page = self.page("tracemalloc.rst")
+        for link in (":pep:`445`", ":pep:`454`",
+                     "<https://pytracemalloc.readthedocs.io/>",
+                     "<https://bloomberg.github.io/memray/>",
+                     "<https://objgraph.readthedocs.io/>",
+                     ":doc:`pytracemalloc`"):
+            self.assertIn(link, page)
+
+    def test_I14_names_the_systems(self):
+        self.assertIn("This fork is built and tested on Linux.",
+                      self.page("pytracemalloc.rst"))
+
+
 if __name__ == "__main__":
     unittest.main()

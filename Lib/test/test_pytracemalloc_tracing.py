@@ -2,6 +2,7 @@
 
 Names of tests have the numbers of the requirements (D rows) in them.
 """
+import _tracemalloc
 import ctypes
 import os
 import pytracemalloc
@@ -332,6 +333,21 @@ class TraceTests(TracingTestCase):
         self.assertEqual(track(0, 0x1234, 100), 0)
         self.assertEqual(pytracemalloc.get_traces()[0x1234][0], 100)
         self.assertEqual(pytracemalloc.get_trace(0x1234)[0], 100)
+
+    def test_D05_D06_samples(self):
+        tracemalloc.start(1, sample_interval=5000)
+        _tracemalloc._seed_sampling(1)
+        kept = [allocate("a.py", 1, 1000) for _ in range(2000)]
+        snapshot = pytracemalloc.Snapshot.create(traces=True)
+        ours = [trace for trace in snapshot.traces.values()
+                if trace[1] == (("a.py", 1),)]
+        self.assertEqual(set(ours), {(1000 + BYTES_HEAD, (("a.py", 1),))})
+        self.assertTrue(100 < len(ours) < 1000)
+        # Samples stand for others: ten standard errors at most.
+        size, count = snapshot.stats["a.py"][1]
+        self.assertTrue(1000 < count < 3000)
+        self.assertEqual(size, pytracemalloc.get_stats()["a.py"][1][0])
+        del kept
 
     def test_D07_trace_of_an_address(self):
         self.assertIsNone(pytracemalloc.get_trace(1234))
