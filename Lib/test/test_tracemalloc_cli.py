@@ -103,7 +103,7 @@ class TopTests(CommandTests):
                                                         return data.split()
              3000 B   42.9%       1   3000 B     0 B  app.py:4 read()
                                                         data = open(path).read()
-             7000 B  100.0%       5   1400 B  2000 B  total
+             7000 B  100.0%       5   1400 B  2064 B  total
             """)
 
     def test_allocated(self):
@@ -226,6 +226,31 @@ class TreeTests(CommandTests):
             4000 B   97.0%       4  |- app.py:5
              100 B    2.4%       2  `- app.py:4
             """)
+
+    def test_imports(self):
+        bootstrap = ("<frozen importlib._bootstrap>", 7)
+        snapshot_of((8, 1, 2, bootstrap, 6), (8, 2, bootstrap, 6),
+                    ).dump("import.tmz")
+        self.assertEqual(
+            [line.split("  ")[-1] for line in
+             self.output("tree", "import.tmz").splitlines()[2:]],
+            ["total", "app.py:6", "|- <frozen importlib._bootstrap>:7",
+             "`- app.py:2"])
+        self.assertEqual(
+            [line.split("  ")[-1] for line in
+             self.output("tree", "--import-frames",
+                         "import.tmz").splitlines()[2:]],
+            ["total", "app.py:6", "<frozen importlib._bootstrap>:7",
+             "app.py:2"])
+
+    def test_marks_stay(self):
+        os.environ["COLUMNS"] = "60"
+        name = "/" + "folder/" * 9 + "file.py"
+        snapshot_of((8, 1, (name, 7), 6), (4, 1, (name, 8), 6),
+                    ).dump("wide.tmz")
+        self.assertEqual(self.output("tree", "wide.tmz").splitlines()[-2:], [
+            " 8 B   66.7%       1  |- .../folder/folder/folder/file.py:7",
+            " 4 B   33.3%       1  `- .../folder/folder/folder/file.py:8"])
 
     def test_least_share(self):
         self.check_output(["tree", "--min", "3%", "a.tmz"], """\
@@ -455,7 +480,7 @@ class CheckTests(CommandTests):
                                                         return data.split()
              3000 B   42.9%       1   3000 B     0 B  app.py:4 read()
                                                         data = open(path).read()
-             7000 B  100.0%       5   1400 B  2000 B  total
+             7000 B  100.0%       5   1400 B  2064 B  total
             """, status=1)
 
     def test_growth(self):
@@ -740,9 +765,22 @@ class ScreenTests(CommandTests):
         self.assertEqual(screen.cut("abcdef", 5), "ab...")
         self.assertEqual(screen.cut("abcde", 5), "abcde")
         self.assertEqual(screen.cut("\u4e2d\u6587\u4e2d", 5), "\u4e2d...")
-        self.assertEqual(screen.cut_path("/a/bc/d.py:1", 11),
+        self.assertEqual(screen.cut_place("/a/bc/d.py:1", 11),
                          ".../d.py:1")
-        self.assertEqual(screen.cut_path("/a/bcdefghijklm", 9), "...hijklm")
+        for text, width, expected in (
+                ("/a/bcdefghijklm", 9, "...hijklm"),
+                ("/a/bcdefghijklm:12", 9, "...klm:12"),
+                ("/a/b.py:1 function()", 14, ".../b.py:1 ..."),
+                ("/a/b.py:1 function()", 17, ".../b.py:1 fun..."),
+                ("/a/b.py:1 function()", 9, "...b.py:1"),
+                ("x y z.py:3", 9, "...z.py:3"),
+                ("<frozen codecs>:325 Decoder.decode()", 30,
+                 "<frozen codecs>:325 Decoder..."),
+                ("<frozen codecs>:325 decode()", 12, "...decs>:325")):
+            with self.subTest(text, width=width):
+                found = screen.cut_place(text, width)
+                self.assertEqual(found, expected)
+                self.assertLessEqual(len(found), width)
 
     def test_colors(self):
         plain = self.output("top", "a.tmz")

@@ -290,12 +290,18 @@ class RunTests(CommandTests):
                 "if child := os.fork():\n"
                 "    os.waitpid(child, 0)\n"
                 "sys.exit()")
-        self.run_program("-q", "-o", "one.tmz", "-c", code)
+        self.run_program("-q", "-o", "pid.tmz", "-c", code)
         self.run_program("-q", "-o", "each-$pid.tmz", "-c", code)
         self.assertEqual(
             [re.sub(r"\d+", "N", name) for name in sorted(os.listdir())
-             if name.startswith(("one", "each"))],
-            ["each-N.tmz", "each-N.tmz", "one.tmz"])
+             if name.startswith(("pid", "each"))],
+            ["each-N.tmz", "each-N.tmz", "pid.tmz"])
+        os.remove("pid.tmz")
+        self.run_program("-q", "-o", "pid.tmz", "-c",
+                         "import os\nif not os.fork():\n    raise SystemExit"
+                         "\nos.wait()\nos._exit(0)")
+        # The child has ended as programs do, the parent has not.
+        self.assertFalse(os.path.exists("pid.tmz"))
 
     def test_standard_error_is_closed(self):
         process = self.run_program("-c", "import sys; sys.stderr.close()")
@@ -332,6 +338,46 @@ class RunTests(CommandTests):
         self.assertLess(sizes[1], 1_000_000)
         self.assertFalse(os.path.exists("s-0003.tmz"))
 
+    def test_every(self):
+        # The program goes on until there are two files.
+        process = self.run_program(
+            "-q", "--every", "0.01s", "--at-peak", "-o", "w-$counter.tmz",
+            "-c", "import os\n"
+                  "while not os.path.exists('w-0002.tmz'):\n"
+                  "    pass\n")
+        self.assertEqual(process.stderr, "")
+        names = sorted(name for name in os.listdir() if name[:2] == "w-")
+        self.assertGreaterEqual(len(names), 4)
+        self.assertEqual(names, [f"w-{number:04}.tmz" for number
+                                 in range(1, len(names) + 1)])
+        self.assertEqual(self.json("stats", names[-1])["peak_size"],
+                         self.json("stats", names[-1])["size"])
+
+    def test_threshold(self):
+        process = self.run_program(
+            "-q", "--threshold", "1MiB", "-o", "w-$counter.tmz",
+            "-c", "import os\n"
+                  "kept = bytearray(2_000_000)\n"
+                  "while not os.path.exists('w-0001.tmz'):\n"
+                  "    pass\n")
+        self.assertEqual(process.stderr, "")
+        self.assertGreater(self.json("stats", "w-0001.tmz")["size"],
+                           2_000_000)
+
+    def test_samples(self):
+        process = self.run_program(
+            "--sample-interval", "64KiB", "-n", "1", "-o", "out.tmz",
+            "-c", "kept = bytearray(64_000_000)")
+        self.assertIn("\nestimated from samples, one per 64.0 KiB\n",
+                      process.stderr)
+        head = self.output("top", "out.tmz").splitlines()[2]
+        self.assertEqual(head.split(), ["size", "error", "share", "blocks",
+                                        "average", "line"])
+        found = self.json("top", "out.tmz")
+        self.assertEqual(found["metadata"]["sample_interval"], 65536)
+        self.assertGreaterEqual(found["groups"][0]["size"], 64_000_000)
+        self.assertIn("size_error", found["groups"][0])
+
     def test_wrong_use(self):
         for arguments, text in (
                 ([], "name a script"),
@@ -349,6 +395,8 @@ class RunTests(CommandTests):
                 (["-o", "", "app.py"], "--output needs a file name"),
                 (["-o", "$name", "app.py"], "after $ there has to be pid"),
                 (["--on-signal", "-o", "x.tmz", "app.py"],
+                 "put $counter into --output"),
+                (["--every", "1s", "-o", "$timestamp.tmz", "app.py"],
                  "put $counter into --output"),
                 (["--at-peak", "-o", "$counter.pickle", "app.py"],
                  "names end in .tmz")):

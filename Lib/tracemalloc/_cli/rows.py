@@ -58,6 +58,11 @@ def average_text(size, count):
     return _format_size(size / count, False) if count else "-"
 
 
+def error_text(error):
+    """Return a standard error as text, '' if there is none to tell."""
+    return "" if error is None else f"+-{bytes_text(round(error))}"
+
+
 def plural(number, one, many=None):
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 

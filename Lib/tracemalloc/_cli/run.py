@@ -194,6 +194,13 @@ def expand(template, counter):
     return _VARIABLE.sub(value, template)
 
 
+def _variables(template):
+    """Return the set of names in a template; UsageError for wrong ones."""
+    expand(template, 1)
+    return {name for _, *names in _VARIABLE.findall(template)
+            for name in names if name}
+
+
 class Recorder:
     """Writes snapshots of the program, and the summary."""
 
@@ -204,6 +211,7 @@ class Recorder:
             template = "tracemalloc-$pid-$counter.tmz"
         # The program may change its folder.
         self._template = os.path.abspath(template)
+        self._variables = _variables(self._template)
         self._check_template()
         self._pid = os.getpid()
         self._files = 0
@@ -226,8 +234,7 @@ class Recorder:
                 raise UsageError("there is no SIGUSR2 on this system")
         several = (options.every or options.threshold or options.on_signal
                    or (options.at_peak and not options.no_file))
-        if several and expand(template, 1) == expand(template, 2) and (
-                "timestamp" not in template):
+        if several and "counter" not in self._variables:
             raise UsageError("there will be several files: put $counter into "
                              "--output")
         if (options.at_peak
@@ -291,7 +298,7 @@ class Recorder:
             self._write(tracemalloc.take_snapshot())
 
     def _at_exit(self):
-        if os.getpid() != self._pid and "pid" not in self._template:
+        if os.getpid() != self._pid and "pid" not in self._variables:
             # A child must not write over its parent's file.
             return
         if not tracemalloc.is_tracing():

@@ -2,6 +2,7 @@
 
 import linecache
 import os
+import re
 import stat
 import sys
 from unicodedata import east_asian_width
@@ -15,6 +16,8 @@ STYLES = {
     "place": "36",
     "source": "2",
 }
+
+_IN_FUNCTION = re.compile(r"(.*:\d+) .+")
 
 # Longer files are no source that one wants to read a line of.
 _MAX_SOURCE = 1 << 24
@@ -49,8 +52,11 @@ def cut(text, width):
     return text + "..."
 
 
-def cut_path(text, width):
-    """Return *text*, folders at its begin left out if it is too wide."""
+def cut_place(text, width):
+    """Return 'FILE:LINE FUNCTION' so that it is not too wide.
+
+    Folders at the begin go first, then the end of the function's name.
+    """
     if width is None or cells(text) <= width:
         return text
     rest = text
@@ -58,6 +64,11 @@ def cut_path(text, width):
         rest = rest.partition("/")[2]
         if cells(rest) + 4 <= width:
             return ".../" + rest
+    found = _IN_FUNCTION.fullmatch(rest)
+    if found:
+        if cells(found[1]) + 8 <= width:
+            return cut(".../" * ("/" in text) + rest, width)
+        rest = found[1]
     while rest and cells(rest) > width - 3:
         rest = rest[1:]
     return "..." + rest
@@ -133,9 +144,10 @@ class Screen:
         """Write rows of cells under their heads.
 
         All columns but the last hold numbers as text and are aligned at the
-        right; the last is for places, and gets what is left of the width.  A
-        row is (cells, styles, lines), where lines are further ones below the
-        last column; styles has one style or None for each cell.
+        right; the last is for places, and gets what is left of the width.  It
+        may be a pair, of what stands before the place and is not cut, and the
+        place.  A row is (cells, styles, lines), where lines are further ones
+        below the last column; styles has one style or None for each cell.
         """
         widths = [max(cells(row[at]) for row in [head, *(r[0] for r in rows)])
                   for at in range(len(head) - 1)]
@@ -147,12 +159,15 @@ class Screen:
         def line(texts, styles):
             parts = [" " * (width - cells(text)) + self.paint(text, style)
                      for text, width, style in zip(texts, widths, styles)]
-            last = self.paint(texts[-1], styles[-1])
-            self._file.write("  ".join([*parts, last]).rstrip() + "\n")
+            last = texts[-1]
+            before, last = last if isinstance(last, tuple) else ("", last)
+            last = cut_place(last, left and max(left - len(before), 20))
+            parts.append(before + self.paint(last, styles[-1]))
+            self._file.write("  ".join(parts).rstrip() + "\n")
 
         line(head, ["head"] * len(head))
         for texts, styles, lines in rows:
-            line([*texts[:-1], cut_path(texts[-1], left)], styles)
+            line(texts, styles)
             for text in lines:
                 text = cut(text, None if left is None else left - 2)
                 self.write(" " * (indent + 2) + self.paint(text, "source"))

@@ -34,9 +34,13 @@ class Top:
         stats = rows.statistics(snapshot, group_by, cumulative, sort)
         if cumulative:
             stats = rows.without_launcher(stats)
+        self._live = sum(stat.size for stat in stats)
         if self.family != "live":
             stats = [stat for stat in stats if any(self.figures_of(stat))]
         self.stats, self.others = stats[:limit], stats[limit:]
+        # The errors that are known are those of live memory.
+        self._is_estimate = self.family == "live" and any(
+            stat.size_error is not None for stat in self.stats)
         self.total = (rows.total(snapshot, sort) if cumulative
                       else self._sums(stats))
 
@@ -64,45 +68,51 @@ class Top:
     def _group_json(self, stat):
         found = rows.group_json(stat.traceback, self.group_by)
         names = "size", "count", *self._figures
+        if stat.size_error is not None:
+            names += "size_error", "count_error"
         return found | {name: getattr(stat, name) for name in names}
 
     def write(self, screen):
         """Write the table."""
         size_head, count_head = rows.FAMILIES[self.family][2:]
         head = [size_head, "share", count_head, "average"]
+        if self._is_estimate:
+            head.insert(1, "error")
         if self.family != "live":
             head.append("now")
         head.append(rows.head_of(self.group_by))
         table = [self._row(stat) for stat in self.stats]
         if self.others and not self.cumulative:
             table.append(self._sum_row(
-                self._sums(self.others), self.others,
+                self._sums(self.others),
+                sum(stat.size for stat in self.others),
                 f"{len(self.others):,} more"))
         if not self.cumulative:
-            table.append(self._sum_row(
-                self.total, [*self.stats, *self.others], "total"))
+            table.append(self._sum_row(self.total, self._live, "total"))
         screen.table(head, table)
 
-    def _numbers(self, size, count, now):
+    def _numbers(self, size, count, now, error=None):
         by_count = rows.figure_of(self.sort).endswith("count")
         numbers = [
             rows.bytes_text(size),
             rows.share_text(*((count, self.total[1]) if by_count
                               else (size, self.total[0]))),
             rows.blocks_text(count), rows.average_text(size, count)]
+        if self._is_estimate:
+            numbers.insert(1, rows.error_text(error))
         if self.family != "live":
             numbers.append(rows.bytes_text(now))
         return numbers
 
     def _row(self, stat):
         size, count = self.figures_of(stat)
-        numbers = self._numbers(size, count, stat.size)
+        numbers = self._numbers(size, count, stat.size, stat.size_error)
         texts = [*numbers, rows.label(stat.traceback, self.group_by)]
         return (texts, ["size", *[None] * (len(numbers) - 1), "place"],
                 rows.lines_below(stat.traceback, self.group_by))
 
-    def _sum_row(self, sums, stats, text):
-        numbers = self._numbers(*sums, sum(stat.size for stat in stats))
+    def _sum_row(self, sums, live, text):
+        numbers = self._numbers(*sums, live)
         return [*numbers, text], ["head"] * (len(numbers) + 1), []
 
     def title(self):

@@ -6,7 +6,7 @@ import sys
 from tracemalloc._cli import rows
 from tracemalloc._cli.files import load
 from tracemalloc._cli.options import Parser, checked
-from tracemalloc._cli.screen import Screen, cut, cut_path, source
+from tracemalloc._cli.screen import Screen, cut, cut_place, source
 from tracemalloc._cli.top import Top
 from tracemalloc._cli.units import number
 
@@ -28,7 +28,7 @@ def _write_path(screen, frames):
     """Write frames, the oldest first."""
     width = screen.width
     for frame in frames:
-        text = cut_path(rows.frame_text(frame),
+        text = cut_place(rows.frame_text(frame),
                         None if width is None else width - 2)
         screen.write("  " + screen.paint(text, "place"))
         text = source(frame)

@@ -32,6 +32,9 @@ def _parser():
     parser.add_argument("--inverted", action="store_true",
                         help="begin with the lines that allocate, and show "
                              "their callers below")
+    parser.add_argument("--import-frames", action="store_true",
+                        help="show the calls by which import statements run "
+                             "modules, too")
     parser.add_argument("--depth", type=checked(number), default=0,
                         metavar="N", help="show N levels (default: all)")
     parser.add_argument("--min", type=checked(_percent), default=1.0,
@@ -66,7 +69,19 @@ _KEYS = {
 }
 
 
-def build(snapshot, group_by="lineno", inverted=False, sort="size"):
+# What stands between an import statement and the module's code.
+_IMPORT = ("<frozen importlib._bootstrap>",
+           "<frozen importlib._bootstrap_external>")
+
+
+def _without_imports(frames):
+    """Return frames without those of imports, but with the newest one."""
+    kept = [frame for frame in frames[:-1] if frame.filename not in _IMPORT]
+    return [*kept, *frames[-1:]]
+
+
+def build(snapshot, group_by="lineno", inverted=False, sort="size",
+          import_frames=True):
     """Return the root of the tree.  O(call paths times frames)."""
     size, count, *_ = rows.FAMILIES[rows.family_of(sort)]
     key = _KEYS[group_by]
@@ -77,6 +92,8 @@ def build(snapshot, group_by="lineno", inverted=False, sort="size"):
         node.size += stat_size
         node.count += stat_count
         frames = rows.program_frames(stat.traceback)
+        if not import_frames:
+            frames = _without_imports(frames)
         last = None
         for frame in reversed(frames) if inverted else frames:
             name = key(frame)
@@ -172,7 +189,7 @@ def main(arguments):
     snapshot = load(options.file, options)
     with Progress("building the tree"):
         root = build(snapshot, options.group_by, options.inverted,
-                     options.sort)
+                     options.sort, options.import_frames)
     tree = Tree(root, options.depth, options.min)
     if options.json:
         _write_json(options, tree)
@@ -189,7 +206,7 @@ def main(arguments):
     table = [([rows.bytes_text(node.size),
                rows.share_text(node.size, root.size),
                rows.blocks_text(node.count),
-               mark + _label(node, options.group_by)],
+               (mark, _label(node, options.group_by))],
               ["size", None, None, "place" if node.frame else "head"], [])
              for mark, node in tree.lines()]
     screen.table([family[2], "share", family[3], "call"], table)
