@@ -10,19 +10,28 @@ import json
 import os
 import pickle
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
 import time
 import unittest
+from importlib import import_module
 from test.tracemalloc_commands import (
     CommandTests, full_snapshot, snapshot_of)
 from unittest import mock
 
 from tracemalloc import _cli
-from tracemalloc._cli import screen, units
+from tracemalloc._cli import run, screen, units
+
+SOURCE = os.environ.get("TRACEMALLOC_SOURCE")
 
 COMMANDS = ("run", *(name for name in _cli.COMMANDS if name != "run"))
+
+
+def parser_of(command):
+    module = _cli.COMMANDS[command][0]
+    return import_module(f"tracemalloc._cli.{module}")._parser()
 
 
 class TopTests(CommandTests):
@@ -604,16 +613,30 @@ class ArgumentTests(CommandTests):
                     rf"example: python -m tracemalloc {command} .+\n\Z")
 
     def test_examples_parse(self):
-        import shlex
-        from importlib import import_module
         for command in COMMANDS[1:]:
-            module = import_module(
-                f"tracemalloc._cli.{_cli.COMMANDS[command][0]}")
-            parser = module._parser()
+            parser = parser_of(command)
             with self.subTest(command):
                 words = shlex.split(parser.epilog)
                 self.assertEqual(words[4], command)
                 parser.parse_args(words[5:])
+
+    @unittest.skipUnless(SOURCE, "TRACEMALLOC_SOURCE names no folder")
+    def test_sessions_in_the_manual_parse(self):
+        for path in ("Doc", "library", "tracemalloc-cli.rst"), ("README.rst",):
+            with open(os.path.join(SOURCE, *path),
+                      encoding="utf-8") as stream:
+                text = stream.read().replace("\\\n    >", "")
+            found = re.findall(
+                r"^ +\$ python\S* -m tracemalloc (\S+) (.*)", text, re.M)
+            self.assertEqual([command for command, _ in found],
+                             ["run", "run", "top", "tree", "diff", "check"])
+            for command, arguments in found:
+                with self.subTest(command):
+                    if command == "run":
+                        self.write("word_index.py", "")
+                        run.parse(shlex.split(arguments))
+                    else:
+                        parser_of(command).parse_args(shlex.split(arguments))
 
     def test_overview(self):
         text = self.output("--help")

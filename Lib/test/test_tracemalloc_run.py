@@ -11,6 +11,8 @@ import unittest
 from test.support import LONG_TIMEOUT, os_helper
 from test.tracemalloc_commands import CommandTests
 
+SOURCE = os.environ.get("TRACEMALLOC_SOURCE")
+
 
 class RunTests(CommandTests):
     """run: the program sees what it sees when started directly."""
@@ -363,6 +365,17 @@ class RunTests(CommandTests):
         self.assertEqual(process.stderr, "")
         self.assertGreater(self.json("stats", "w-0001.tmz")["size"],
                            2_000_000)
+
+    @unittest.skipUnless(SOURCE, "TRACEMALLOC_SOURCE names no folder")
+    def test_example(self):
+        process = self.run_program(
+            "-n", "2", "-o", "out.tmz",
+            os.path.join(SOURCE, "Doc", "examples", "word_index.py"), "json")
+        self.assertRegex(process.stdout, r"^\d+ words in \d+ files$")
+        self.assertIn("word_index.py:26 Index.add()\n", process.stderr)
+        tree = self.output("tree", "--min", "2", "out.tmz")
+        self.assertRegex(tree, r"\|- .*word_index.py:26 Index.add\(\)\n")
+        self.assertRegex(tree, r"`- .*word_index.py:21 Index.add\(\)\n")
 
     def test_samples(self):
         process = self.run_program(
