@@ -215,10 +215,14 @@ _PyTraceMalloc_ReclaimNow(enum access access)
     free(roots.contexts);
     free(roots.paths);
     tree->generation++;
-    /* Twice what is left: the time for it is paid by what was added. */
-    S->reclaim_contexts = Py_MAX(2 * (size_t)tree->contexts.live,
-                                 RECLAIM_CONTEXTS);
-    S->reclaim_paths = Py_MAX(2 * (size_t)tree->paths.live, RECLAIM_PATHS);
+    /* Four times what is left: the time for it is paid by what was added.  And
+       not before the memory that is there is full: it would not become less,
+       and a program that does the same again finds its contexts still there. */
+    S->reclaim_contexts = Py_MAX(4 * (size_t)tree->contexts.live,
+                                 tree->contexts.used);
+    S->reclaim_contexts = Py_MAX(S->reclaim_contexts, RECLAIM_CONTEXTS);
+    S->reclaim_paths = Py_MAX(4 * (size_t)tree->paths.live, tree->paths.used);
+    S->reclaim_paths = Py_MAX(S->reclaim_paths, RECLAIM_PATHS);
     S->reclaim_retired = Py_MAX(2 * S->sources.retired_bytes, RECLAIM_RETIRED);
     if (access == ACCESS_GIL) {
         tracer_unlock();

@@ -77,8 +77,10 @@ mix(uint64_t key)
    the order of calls, so going down or up a stack reads the index from one end
    to the other, where a hash alone would miss the processor's cache each time.
 
-   Slots are never emptied, so a free slot ends the search. */
-#define BUCKET 8
+   Slots are never emptied, so a free slot ends the search.  Few paths have more
+   children; larger buckets lie further apart. */
+#define PATHS_BUCKET 4
+#define CONTEXTS_BUCKET 6
 
 struct probe {
     uint32_t tag;               /* what the slot has above the number */
@@ -91,14 +93,14 @@ struct probe {
 
 static inline struct probe
 probe_begin(const struct number_index *index, uint32_t parent, uint64_t key,
-            unsigned bits)
+            unsigned bits, unsigned bucket)
 {
     uint64_t hash = mix((uint64_t)parent << 32 ^ key);
     return (struct probe){
         .tag = (uint32_t)(hash >> 32) >> bits << bits,
-        .at = (size_t)parent * BUCKET & index->mask,
+        .at = (size_t)parent * bucket & index->mask,
         .mask = index->mask,
-        .in_bucket = BUCKET,
+        .in_bucket = bucket,
         .elsewhere = (size_t)hash,
     };
 }
@@ -170,7 +172,7 @@ path_probe(const struct context_tree *tree, const struct number_index *index,
            path_id parent, code_id code, int32_t line, path_id *found)
 {
     struct probe probe = probe_begin(index, parent, path_key(code, line),
-                                     PATH_BITS);
+                                     PATH_BITS, PATHS_BUCKET);
     uint32_t slot;
     while ((slot = slot_load(index, probe.at)) != 0) {
         *found = SLOT_PATH(slot);
@@ -204,7 +206,7 @@ context_probe(const struct context_tree *tree,
 {
     struct probe probe = probe_begin(index, path,
                                      context_key(code, site, late),
-                                     CONTEXT_BITS);
+                                     CONTEXT_BITS, CONTEXTS_BUCKET);
     uint32_t slot;
     while ((slot = slot_load(index, probe.at)) != 0) {
         *found = SLOT_CONTEXT(slot);
