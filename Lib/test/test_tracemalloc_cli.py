@@ -6,11 +6,13 @@ See test_tracemalloc_run and test_tracemalloc_show for the two others.
 
 import contextlib
 import csv
+import io
 import json
 import os
 import pickle
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import textwrap
@@ -22,7 +24,7 @@ from test.tracemalloc_commands import (
 from unittest import mock
 
 from tracemalloc import _cli
-from tracemalloc._cli import run, screen, units
+from tracemalloc._cli import files, run, screen, units
 
 SOURCE = os.environ.get("TRACEMALLOC_SOURCE")
 
@@ -324,6 +326,10 @@ class TreeTests(CommandTests):
         snapshot_of((8, 1, *frames), limit=5000).dump("deep.tmz")
         self.assertEqual(len(self.output("tree", "deep.tmz").splitlines()),
                          3003)
+        text = self.output("tree", "--json", "deep.tmz")
+        self.assertEqual(text.count('"children": ['), 3001)
+        self.assertTrue(text.endswith('"children": []' + "}]" * 3000
+                                      + "}}\n"))
 
     def test_wrong_share(self):
         self.assertIn("'101' is no percentage from 0 to 100",
@@ -851,6 +857,57 @@ class ScreenTests(CommandTests):
                 self.assertIn(" .../folder/folder/folder/file.py:7\r\n", text)
                 self.assertTrue(all(len(line) <= 70
                                     for line in text.splitlines()))
+
+    def test_progress(self):
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        with mock.patch.object(sys, "stderr", Terminal()) as stream:
+            with files.Progress("reading x"):
+                self.assertEqual(stream.getvalue(),
+                                 "\r\033[Kreading x ...")
+            self.assertEqual(stream.getvalue(),
+                             "\r\033[Kreading x ...\r\033[K")
+        for size, shown in (os.stat("a.tmz").st_size, True), (1 << 30, False):
+            with (mock.patch.object(files, "_MUCH", size),
+                  contextlib.redirect_stdout(io.StringIO()),
+                  mock.patch.object(sys, "stderr", Terminal()) as stream):
+                _cli._main(["top", "a.tmz"])
+            self.assertEqual("reading a.tmz ..." in stream.getvalue(), shown)
+        with (mock.patch.object(files, "_MUCH", 0),
+              mock.patch.object(sys, "stderr", io.StringIO()) as stream):
+            self.output("top", "a.tmz")
+            self.assertEqual(stream.getvalue(), "")
+
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "needs named pipes")
+    def test_interrupted(self):
+        os.mkfifo("pipe.tmz")
+        with subprocess.Popen(
+                [sys.executable, "-m", "tracemalloc", "top", "pipe.tmz"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            # Opened when the process opens it, to read what never comes.
+            with open("pipe.tmz", "wb"):
+                process.send_signal(signal.SIGINT)
+                self.assertEqual(process.communicate(), (b"", b""))
+        self.assertEqual(process.returncode, -signal.SIGINT)
+
+    def test_output_cannot_be_written(self):
+        process = subprocess.run(
+            [sys.executable, "-c", "import os, sys; os.close(1); "
+             "os.execv(sys.executable, [sys.executable, '-m', 'tracemalloc', "
+             "'top', 'a.tmz'])"], stderr=subprocess.PIPE, text=True)
+        self.assertEqual((process.returncode, process.stderr), (
+            2, "python -m tracemalloc: standard output is closed\n"))
+        if not os.path.exists("/dev/full"):
+            return
+        with open("/dev/full", "wb") as stream:
+            process = subprocess.run(
+                [sys.executable, "-m", "tracemalloc", "top", "a.tmz"],
+                stdout=stream, stderr=subprocess.PIPE, text=True)
+        self.assertEqual((process.returncode, process.stderr), (
+            1, "python -m tracemalloc top: the output cannot be written: "
+               "No space left on device\n"))
 
     def test_broken_pipe(self):
         snapshot_of(*((8, 1, (f"file{number}.py", 1))

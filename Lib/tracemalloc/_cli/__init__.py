@@ -76,12 +76,17 @@ def main(arguments=None):
 
 
 def _fail(command, error):
+    _say(command, error)
+    sys.exit(2)
+
+
+def _say(command, error):
     name = f"{PROGRAM} {command}".rstrip()
     try:
         print(f"{name}: {_one_line(error)}", file=sys.stderr)
-    except OSError:
+    except (OSError, ValueError, AttributeError):
+        # Standard error is closed; there is nobody to tell.
         pass
-    sys.exit(2)
 
 
 def _one_line(error):
@@ -94,6 +99,8 @@ def _main(arguments):
     """Run a command that reads files; return the exit status."""
     command = ""
     try:
+        if sys.stdout is None:
+            raise UsageError("standard output is closed")
         if not arguments:
             raise UsageError("name a command or a snapshot file "
                              "(--help lists the commands)")
@@ -115,18 +122,24 @@ def _main(arguments):
     except UsageError as error:
         _fail(command, error)
     except BrokenPipeError:
-        return _broken_pipe()
+        # Nobody is to complain that the reader has gone, as with `| head`.
+        _close_output()
+        return 1
+    except OSError as error:
+        # Such as a full disk: files that are read have errors of their own.
+        _close_output()
+        _say(command, f"the output cannot be written: {error.strerror}")
+        return 1
     except KeyboardInterrupt:
         _interrupted()
 
 
-def _broken_pipe():
-    """Let nobody complain that the reader has gone, as with `| head`."""
+def _close_output():
+    """Let go what could not be written."""
     # The interpreter flushes sys.stdout once more.
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)
-    return 1
 
 
 def _interrupted():

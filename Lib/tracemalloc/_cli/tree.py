@@ -148,21 +148,34 @@ class Tree:
                                 indent + ("   " if last else "|  "),
                                 each, level + 1))
 
-    def to_json(self, group_by):
-        """Return the tree as nested objects."""
-        top = {}
-        waiting = [(self._root, 0, top)]
-        while waiting:
-            node, level, found = waiting.pop()
+    def write_json(self, group_by, write):
+        """Write the tree as nested objects, however deep it is.
+
+        The encoder of module json recurses, and call paths can be deeper than
+        it may.
+        """
+        def text(node):
+            found = {}
             if node.frame is not None:
-                found |= rows.frame_json(node.frame)
+                found = rows.frame_json(node.frame)
                 if group_by != "lineno":
                     del found["lineno"]
             found |= {"size": node.size, "count": node.count}
-            below = self.below(node, level)
-            found["children"] = [{} for _ in below]
-            waiting += zip(below, [level + 1] * len(below), found["children"])
-        return top
+            return json.dumps(found)[:-1] + ', "children": ['
+
+        write(text(self._root))
+        open_lists = [iter(self.below(self._root, 0))]
+        separator = ""
+        while open_lists:
+            node = next(open_lists[-1], None)
+            if node is None:
+                open_lists.pop()
+                write("]}")
+                separator = ", "
+                continue
+            write(separator + text(node))
+            open_lists.append(iter(self.below(node, len(open_lists))))
+            separator = ""
 
 
 def _label(node, group_by):
@@ -178,10 +191,11 @@ def _label(node, group_by):
 
 
 def _write_json(options, tree):
-    json.dump({"file": options.file, "group_by": options.group_by,
-               "inverted": options.inverted, "sort": options.sort,
-               "tree": tree.to_json(options.group_by)}, sys.stdout)
-    print()
+    head = {"file": options.file, "group_by": options.group_by,
+            "inverted": options.inverted, "sort": options.sort}
+    sys.stdout.write(json.dumps(head)[:-1] + ', "tree": ')
+    tree.write_json(options.group_by, sys.stdout.write)
+    print("}")
 
 
 def main(arguments):
