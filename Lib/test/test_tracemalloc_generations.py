@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tracemalloc
 import unittest
+from test.support import import_helper
 from test.support.script_helper import assert_python_ok
 
 SOURCE = os.environ.get("TRACEMALLOC_SOURCE")
@@ -105,6 +106,32 @@ class OldInterfaceTests(unittest.TestCase):
         protocols = {opcode.proto for opcode, _, _ in pickletools.genops(data)}
         self.assertEqual(max(protocols), 2)
         self.assertEqual(pickle.loads(data).traces, self.snapshot.traces)
+
+    def test_P12_columns_lie_where_the_processor_wants_them(self):
+        ctypes = import_helper.import_module("ctypes")
+
+        class Buffer(ctypes.Structure):
+            _fields_ = [("buf", ctypes.c_void_p), ("obj", ctypes.py_object),
+                        ("len", ctypes.c_ssize_t), ("itemsize", ctypes.c_ssize_t),
+                        ("rest", ctypes.c_void_p * 8)]
+
+        if not tracemalloc.is_tracing():
+            self.addCleanup(tracemalloc.stop)
+            tracemalloc.start()
+        kept = [bytes(size) for size in range(1000)]
+        columns = tracemalloc.take_snapshot().traces._picture.columns()
+        sizes = set()
+        for column in columns.values():
+            buffer = Buffer()
+            simple = 0
+            ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(column),
+                                                ctypes.byref(buffer), simple)
+            self.assertEqual(buffer.itemsize, column.itemsize)
+            self.assertEqual(buffer.buf % buffer.itemsize, 0)
+            sizes.add(buffer.itemsize)
+            ctypes.pythonapi.PyBuffer_Release(ctypes.byref(buffer))
+        self.assertEqual(sizes, {4, 8})
+        self.assertEqual(len(kept), 1000)
 
     @unittest.skipUnless(os.path.exists("/proc/self/maps"), "needs /proc")
     def test_P13_no_library_but_those_of_the_base(self):
