@@ -12,15 +12,25 @@
 
 
 /* The part of the tracer's state that lives in _PyRuntime, where a restarted
-   runtime finds it back at its initial value. */
+   runtime finds it back at its initial value.
+
+   What comes behind it there has to be where it is in CPython: modules that
+   were compiled with the internal headers, as CPython's own _datetime is,
+   know these offsets.  So there is room for what CPython keeps here, on
+   64-bit Unix, less the pointer that the state of the PyRefTracer gained. */
 struct _tracemalloc_runtime_state {
-    int ready;          /* between Init() and Fini(); GIL */
-    int tracing;        /* written under the store lock; atomic, may lag */
-    int nframe;         /* limit given to start(); GIL */
-    /* The block noted last, if no object was made in it yet; access (see
-       pycore_tracemalloc_state.h). */
-    uintptr_t fresh;
-    size_t fresh_size;
+    union {
+        struct {
+            int ready;      /* between Init() and Fini(); GIL */
+            int tracing;    /* written under the store lock; atomic, may lag */
+            int nframe;     /* limit given to start(); GIL */
+            /* The block noted last, if no object was made in it yet; access
+               (see pycore_tracemalloc_state.h). */
+            uintptr_t fresh;
+            size_t fresh_size;
+        };
+        char room[224];
+    };
 };
 
 #define _tracemalloc_runtime_state_INIT {.nframe = 1}

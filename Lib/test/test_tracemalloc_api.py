@@ -419,7 +419,7 @@ class ObjectTracebackTests(Tracing):
         self.assertEqual(frames[:2], (inside, outside))
         self.assertIsNone(_tracemalloc._get_object_traceback(None))
 
-    def test_S24_an_object_from_a_free_list_belongs_to_the_line_that_takes_it(self):
+    def test_S24_I10_an_object_from_a_free_list_belongs_to_the_line_that_takes_it(self):
         for make in (lambda: [], lambda: {}, lambda: 1.5 * len("ab"),
                      lambda: (len("a"), None)):
             support.gc_collect()            # empties the free lists

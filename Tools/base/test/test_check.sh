@@ -182,7 +182,7 @@ test_refresh_handles_patches_of_the_same_file() {
     same "$(grep -c core_five "$R/patches/3.13/0002-core-again.patch")" 0
 }
 
-test_one_patch_for_all_gives_the_laid_tree() {
+test_I02_one_patch_for_all_gives_the_laid_tree() {
     make_fork
     : >"$R/Lib/module/empty.py"
     : >"$R/Lib/module/nothing.py"
@@ -194,4 +194,23 @@ test_one_patch_for_all_gives_the_laid_tree() {
     diff -r -x .laid "$T/unpacked" "$B/tree"
     absent "$T/unpacked/Lib/module.py"
     [ -f "$T/unpacked/Lib/module/empty.py" ]
+}
+
+# As somebody does who knows nothing of this repository.
+test_I02_a_source_with_the_one_patch_builds_and_installs() {
+    make_fork
+    cd "$R"
+    runs ./configure
+    runs make patch
+    mkdir "$T/elsewhere"
+    cd "$T/elsewhere"
+    xz -dc "$scratch/release/Python-3.13.5.tar.xz" | tar -xf -
+    cd Python-3.13.5
+    runs patch -p1 -i "$B/tracemalloc-3.13.5.patch"
+    runs ./configure --prefix="$T/inst"
+    runs make
+    runs make install
+    grep -q core_five python
+    grep -q replaced_by_us python
+    [ -x ../out/install ]
 }

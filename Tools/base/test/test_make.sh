@@ -101,7 +101,7 @@ test_make_goes_on_after_an_interrupt() {
     says "compiling fork: done"
 }
 
-test_arguments_are_handed_on_and_ours_are_not() {
+test_I05_arguments_are_handed_on_and_ours_are_not() {
     make_fork
     mkdir "$T/elsewhere"
     cd "$T/elsewhere"
@@ -186,7 +186,25 @@ test_optimised_builds_stand_beside_the_plain_ones() {
     absent build/stamp/pgo-fork
 }
 
-test_install_honours_destdir() {
+# No git, and no file that is not in the tarball.
+test_I08_a_tarball_of_the_repository_builds() {
+    make_fork
+    (cd "$R" && tar -cf "$T/fork.tar" Lib Objects Python Tools patches configure Makefile.pre.in)
+    mkdir "$T/unpacked"
+    cd "$T/unpacked"
+    tar -xf "$T/fork.tar"
+    printf '#!/bin/sh\necho "git must not be called"\nexit 1\n' >"$T/git"
+    chmod +x "$T/git"
+    PATH=$T:$PATH
+    runs ./configure --prefix="$T/inst" \
+        --with-cpython-source="$scratch/release/Python-3.13.5.tar.xz"
+    runs make DESTDIR="$T/staging" install
+    grep -q joined build/tree/Python/joined.c
+    [ -x "$(find "$T/staging" -name install)" ]
+    absent "$T/inst"
+}
+
+test_I03_I08_install_honours_destdir() {
     configured_fork
     runs make DESTDIR="$T/staging" install altinstall
     [ -x "$(find "$T/staging" -name install)" ]
