@@ -35,21 +35,23 @@ def last_line(text):
     return (text.strip().splitlines() or ["it said nothing"])[-1]
 
 
-def find(python, package, folder, environment):
+def find(python, package, folder, environment, distribution=None):
     """An interpreter like *python* that can import *package*, or Missing.
 
-    *folder* is where a virtual environment is made, or was made by an earlier run.
+    *folder* is where a virtual environment is made, or was made by an earlier run;
+    *distribution* is the name in the package index, if it is another one.
     """
+    distribution = distribution or package
     inside = folder / "bin/python"
     for candidate in python, inside:
         if candidate.exists() and not ask([candidate, "-c", f"import {package}"], environment)[0]:
             return candidate
     for command in ([python, "-m", "venv", "--clear", folder],
                     [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                     "--only-binary", ":all:", package]):
+                     "--only-binary", ":all:", distribution]):
         status, said = ask(command, environment)
         if status:
-            raise Missing(f"{package} cannot be installed: {last_line(said)}")
+            raise Missing(f"{distribution} cannot be installed: {last_line(said)}")
     return inside
 
 
