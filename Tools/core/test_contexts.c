@@ -487,6 +487,28 @@ test_bytes_may_overflow(void)
 }
 
 
+/* A context that straddled two lines of a processor's cache would cost twice;
+   a counter that straddled two words would be no atomic one. */
+static void
+test_nodes_are_aligned(void)
+{
+    tree_begin();
+    const uint32_t count = MAX_CONTEXTS > 5000 ? 5000 : MAX_CONTEXTS / 2;
+    for (uint32_t i = 1; i < count; i++) {
+        path_id path = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, (int)i);
+        context_id id = _PyTraceMalloc_AddContext(&tree, path, 1, i, 1);
+        CHECK(path != PATH_NONE && id != CONTEXT_NONE);
+        const struct context *context = context_at(&tree, id);
+        CHECK_EQUAL((uintptr_t)context % sizeof(struct context), 0);
+        CHECK_EQUAL((uintptr_t)&context->allocated_blocks % 8, 0);
+        CHECK_EQUAL((uintptr_t)path_at(&tree, path) % _Alignof(struct path),
+                    0);
+    }
+    CHECK_EQUAL(sizeof(struct context), 64);
+    tree_end();
+}
+
+
 #ifdef Py_TRACEMALLOC_STRESS
 static void
 test_numbers_run_out(void)
@@ -524,6 +546,7 @@ const struct test contexts_tests[] = {
     {"a tree begins with the root and the unknown context",
      test_begins_with_root_and_unknown},
     {"what was added is found, and nothing else", test_find_and_add},
+    {"P12 paths and contexts are aligned", test_nodes_are_aligned},
     {"the largest codes, lines and sites", test_extreme_keys},
     {"nodes grow, and never move", test_growth},
     {"an index that was replaced can still be read",
