@@ -312,6 +312,36 @@ class RunTests(CommandTests):
                                               "sys.stdout = None")
         self.assertTrue(os.path.exists("x.tmz"))
 
+    def test_standard_error_is_something_else(self):
+        process = self.run_program("--no-file", "-n0", "-c", """if True:
+            import sys
+            class Stream:
+                def write(self, text):
+                    sys.__stdout__.write(text)
+                def flush(self):
+                    pass
+            sys.stdout = sys.stderr = Stream()
+            """)
+        self.assertRegex(process.stdout,
+                         r"\ATraced memory at exit: [^\n]+\n\Z")
+        self.assertEqual(process.stderr, "")
+
+    def test_summary_fails(self):
+        process = self.run_program("--no-file", "-c", "import sys\n"
+                                                      "sys.path[:] = []\n"
+                                                      "sys.path_hooks[:] = []\n"
+                                                      "sys.path_importer_cache.clear()")
+        self.assertRegex(process.stderr,
+                         r"\Apython -m tracemalloc run: there is no summary: "
+                         r"ModuleNotFoundError[^\n]+\n\Z")
+
+    def test_dollar_in_the_name_of_the_folder(self):
+        os.mkdir("a$b")
+        process = self.start("run", "-q", "-o", "x.tmz", "-c", "pass",
+                             cwd="a$b")
+        self.assertEqual((process.returncode, process.stderr), (0, ""))
+        self.assertEqual(os.listdir("a$b"), ["x.tmz"])
+
     def test_file_cannot_be_written(self):
         process = self.run_program("-o", "gone/x.tmz", "-q", "-c", "pass",
                                    status=2)
@@ -343,13 +373,16 @@ class RunTests(CommandTests):
     def test_every(self):
         # The program goes on until there are two files.
         process = self.run_program(
-            "-q", "--every", "0.01s", "--at-peak", "-o", "w-$counter.tmz",
+            "-n0", "--every", "0.01s", "--at-peak", "-o", "w-$counter.tmz",
             "-c", "import os\n"
                   "while not os.path.exists('w-0002.tmz'):\n"
                   "    pass\n")
-        self.assertEqual(process.stderr, "")
         names = sorted(name for name in os.listdir() if name[:2] == "w-")
         self.assertGreaterEqual(len(names), 4)
+        self.assertEqual(process.stderr.splitlines()[1:], [
+            f"{len(names) - 2} snapshots before: w-0001.tmz to {names[-3]}",
+            f"Snapshot at exit: python -m tracemalloc top {names[-2]}",
+            f"Snapshot at the peak: python -m tracemalloc top {names[-1]}"])
         self.assertEqual(names, [f"w-{number:04}.tmz" for number
                                  in range(1, len(names) + 1)])
         self.assertEqual(self.json("stats", names[-1])["peak_size"],

@@ -6,6 +6,7 @@ import sys
 
 import tracemalloc
 from tracemalloc._cli import UsageError
+from tracemalloc._cli.screen import is_terminal
 
 # Reading less does not take long enough to tell about.
 _MUCH = 1 << 22
@@ -19,7 +20,7 @@ class Progress:
         self._shown = False
 
     def __enter__(self):
-        if sys.stderr is not None and sys.stderr.isatty():
+        if is_terminal(sys.stderr):
             self._write(f"\r\033[K{self._text} ...")
         return self
 

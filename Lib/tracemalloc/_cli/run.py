@@ -209,12 +209,13 @@ class Recorder:
         template = options.output
         if template is None:
             template = "tracemalloc-$pid-$counter.tmz"
-        # The program may change its folder.
-        self._template = os.path.abspath(template)
+        # The program may change its folder, whose name is no template.
+        folder = os.getcwd().replace("$", "$$")
+        self._template = os.path.normpath(os.path.join(folder, template))
         self._variables = _variables(self._template)
         self._check_template()
         self._pid = os.getpid()
-        self._files = 0
+        self._names = []
         self._writing = False
         self._watch = None
 
@@ -268,10 +269,16 @@ class Recorder:
 
     def _write(self, snapshot):
         """Write a snapshot; return the name of its file, None if it fails."""
-        self._files += 1
-        written = 0 if self._watch is None else len(self._watch.filenames)
-        name = expand(self._template, self._files + written)
-        return self._attempt(name, snapshot.dump, name) and name
+        name = expand(self._template, len(self._written()) + 1)
+        if not self._attempt(name, snapshot.dump, name):
+            return None
+        self._names.append(name)
+        return name
+
+    def _written(self):
+        """Return the names of all files that have been written."""
+        watched = [] if self._watch is None else self._watch.filenames
+        return [*watched, *self._names]
 
     def _attempt(self, name, function, *arguments):
         """Call a function that writes a file; return whether it did."""
@@ -307,6 +314,9 @@ class Recorder:
             return
         if self._watch is not None:
             self._watch.stop()
+            if self._watch.error is not None:
+                _say(f"{PROGRAM} run: the last snapshot could not be "
+                     f"written: {self._watch.error}")
         sizes = tracemalloc.get_traced_memory()
         options = self._options
         snapshot = tracemalloc.take_snapshot()
@@ -314,6 +324,9 @@ class Recorder:
         # What follows is not the program's.
         tracemalloc.stop()
         files = {}
+        before = self._written()
+        if before:
+            files["before"] = before
         if not options.no_file:
             files["exit"] = self._write(snapshot)
         if peak is not None:
@@ -328,9 +341,9 @@ class Recorder:
         from tracemalloc._cli.summary import summarize
 
         stream = sys.stderr
-        if stream is None or stream.closed:
+        if getattr(stream, "closed", stream is None):
             return
-        if sys.stdout is not None and not sys.stdout.closed:
+        if not getattr(sys.stdout, "closed", sys.stdout is None):
             # The program's last words come first.
             sys.stdout.flush()
         summarize(snapshot, sizes, files, self._options, stream)

@@ -90,6 +90,11 @@ def source(frame):
     return printable(linecache.getline(name, frame.lineno).strip())
 
 
+def is_terminal(file):
+    """Return whether a stream, or what stands in for one, is a terminal."""
+    return getattr(file, "isatty", bool)()
+
+
 def _may_color(file, when):
     if when != "auto":
         return when == "always"
@@ -97,7 +102,7 @@ def _may_color(file, when):
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return file.isatty() and os.environ.get("TERM") != "dumb"
+    return is_terminal(file) and os.environ.get("TERM") != "dumb"
 
 
 def _width(file):
@@ -106,7 +111,7 @@ def _width(file):
     if columns.isascii() and columns.isdigit() and int(columns):
         return max(int(columns), _MIN_WIDTH)
     try:
-        if file.isatty():
+        if is_terminal(file):
             columns = os.get_terminal_size(file.fileno()).columns
             return max(columns, _MIN_WIDTH) if columns else 80
     except (OSError, ValueError):

@@ -12,7 +12,8 @@ def summarize(snapshot, sizes, files, options, stream):
     """Write the summary.
 
     sizes -- traced memory: (at exit, at the peak)
-    files -- {what: name of the file or None}
+    files -- {'exit' and 'peak': name of the file, None if it could not be
+             written; 'before': list of names}
     """
     top = Top(snapshot, options.group_by, False, options.limit, "size")
     current, peak = sizes
@@ -30,10 +31,14 @@ def summarize(snapshot, sizes, files, options, stream):
         screen.write(estimate, "more")
     if options.limit:
         top.write(screen)
-    for what, name in files.items():
-        if name is not None:
-            screen.write(f"Snapshot at {'the ' * (what == 'peak')}{what}: "
-                         f"{PROGRAM} top {_short(name)}")
+    before = files.get("before")
+    if before:
+        names = " to ".join(map(_short, before[:1] + before[1:][-1:]))
+        screen.write(f"{rows.plural(len(before), 'snapshot')} before: {names}")
+    for what, text in ("exit", "exit"), ("peak", "the peak"):
+        if files.get(what) is not None:
+            screen.write(f"Snapshot at {text}: {PROGRAM} top "
+                         f"{_short(files[what])}")
 
 
 def _short(name):
