@@ -1,5 +1,7 @@
 """Groups of a snapshot as rows of tables, and as JSON."""
 
+from functools import cache
+
 from tracemalloc import _format_size
 from tracemalloc._cli import UsageError
 from tracemalloc._cli.screen import printable, source
@@ -73,23 +75,34 @@ _LAUNCHER = ("tracemalloc/__main__.py", "tracemalloc/_cli/__init__.py",
 _RUNPY = "<frozen runpy>"
 
 
-def _is_launcher(frame):
-    return frame.filename.replace("\\", "/").endswith(_LAUNCHER)
+@cache
+def _is_launcher(filename):
+    return filename.replace("\\", "/").endswith(_LAUNCHER)
+
+
+def launcher_end(filenames):
+    """Return the place behind the last frame that is of `run`.
+
+    *filenames* are those of frames, the oldest first.  0 if there is no such
+    frame, and if there are no others behind it.
+    """
+    end = place = 0
+    for place, filename in enumerate(filenames, 1):
+        if _is_launcher(filename):
+            end = place
+    return end if end < place else 0
 
 
 def program_frames(traceback):
     """Return frames, the oldest first, without those that are of `run`."""
     frames = traceback[:]
-    first = 0
-    for place, frame in enumerate(frames):
-        if _is_launcher(frame):
-            first = place + 1
-    return frames[first:] or frames
+    return frames[launcher_end(frame.filename for frame in frames):]
 
 
 def without_launcher(stats):
     """Return cumulative statistics without the frames that are of `run`."""
-    kept = [stat for stat in stats if not _is_launcher(stat.traceback[-1])]
+    kept = [stat for stat in stats
+            if not _is_launcher(stat.traceback[-1].filename)]
     if len(kept) == len(stats):
         return stats
     return [stat for stat in kept

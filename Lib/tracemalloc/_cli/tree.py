@@ -2,7 +2,6 @@
 
 import json
 import sys
-from operator import attrgetter
 
 from tracemalloc._cli import rows
 from tracemalloc._cli.files import Progress, load
@@ -49,35 +48,49 @@ def _parser():
 class Node:
     """A frame in the tree: bytes and blocks of it and of all below it."""
 
-    __slots__ = ("frame", "size", "count", "children")
+    __slots__ = ("_traceback", "_place", "size", "count", "children")
 
-    def __init__(self, frame=None):
-        self.frame = frame
+    def __init__(self, traceback=None, place=None):
+        self._traceback, self._place = traceback, place
         self.size = self.count = 0
         self.children = {}
 
+    @property
+    def frame(self):
+        """The Frame; None at the root."""
+        if self._traceback is None:
+            return None
+        return self._traceback[self._place]
+
     def below(self):
         """Return the children, the biggest first."""
-        return sorted(self.children.values(), reverse=True,
-                      key=attrgetter("size", "count", "frame"))
+        items = sorted(
+            self.children.items(), reverse=True,
+            key=lambda item: (item[1].size, item[1].count, item[0]))
+        return [node for _, node in items]
 
 
+# What tells the nodes below another one apart.
 _KEYS = {
-    "lineno": attrgetter("filename", "lineno"),
-    "filename": attrgetter("filename"),
-    "function": attrgetter("filename", "function"),
+    "lineno": lambda traceback, place: traceback._frames[place],
+    "filename": lambda traceback, place: traceback._frames[place][0],
+    "function": lambda traceback, place: (
+        traceback._frames[place][0], traceback[place].function or ""),
 }
-
 
 # What stands between an import statement and the module's code.
 _IMPORT = ("<frozen importlib._bootstrap>",
            "<frozen importlib._bootstrap_external>")
 
 
-def _without_imports(frames):
-    """Return frames without those of imports, but with the newest one."""
-    kept = [frame for frame in frames[:-1] if frame.filename not in _IMPORT]
-    return [*kept, *frames[-1:]]
+def _places(raw_frames, import_frames):
+    """Return the places of the frames that are shown, the oldest first."""
+    first = rows.launcher_end(filename for filename, *_ in raw_frames)
+    last = len(raw_frames) - 1
+    if import_frames:
+        return range(first, last + 1)
+    return [place for place in range(first, last + 1)
+            if place == last or raw_frames[place][0] not in _IMPORT]
 
 
 def build(snapshot, group_by="lineno", inverted=False, sort="size",
@@ -91,19 +104,20 @@ def build(snapshot, group_by="lineno", inverted=False, sort="size",
         stat_size, stat_count = getattr(stat, size), getattr(stat, count)
         node.size += stat_size
         node.count += stat_count
-        frames = rows.program_frames(stat.traceback)
-        if not import_frames:
-            frames = _without_imports(frames)
+        traceback = stat.traceback
+        # Not the frames as objects, most of which are not looked at: to make
+        # them would take most of the time.
+        places = _places(traceback._frames, import_frames)
         last = None
-        for frame in reversed(frames) if inverted else frames:
-            name = key(frame)
+        for place in reversed(places) if inverted else places:
+            name = key(traceback, place)
             # Calls inside of a file or function are no levels of their own.
             if group_by != "lineno" and name == last:
                 continue
             last = name
             child = node.children.get(name)
             if child is None:
-                child = node.children[name] = Node(frame)
+                child = node.children[name] = Node(traceback, place)
             node = child
             node.size += stat_size
             node.count += stat_count
