@@ -215,9 +215,9 @@ _PyTraceMalloc_ReclaimNow(enum access access)
     free(roots.contexts);
     free(roots.paths);
     tree->generation++;
-    /* Four times what is left: the time for it is paid by what was added.  And
-       not before the memory that is there is full: it would not become less,
-       and a program that does the same again finds its contexts still there. */
+    /* Four times what is left: the time for it is paid by what was added.
+       And not before the memory that is there is full: it would not become
+       less, and a program that does the same again finds its contexts. */
     S->reclaim_contexts = Py_MAX(4 * (size_t)tree->contexts.live,
                                  tree->contexts.used);
     S->reclaim_contexts = Py_MAX(S->reclaim_contexts, RECLAIM_CONTEXTS);

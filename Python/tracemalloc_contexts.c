@@ -77,8 +77,8 @@ mix(uint64_t key)
    the order of calls, so going down or up a stack reads the index from one end
    to the other, where a hash alone would miss the processor's cache each time.
 
-   Slots are never emptied, so a free slot ends the search.  Few paths have more
-   children; larger buckets lie further apart. */
+   Slots are never emptied, so a free slot ends the search.  Few paths have
+   more children; larger buckets lie further apart. */
 #define PATHS_BUCKET 4
 #define CONTEXTS_BUCKET 6
 

@@ -1,7 +1,7 @@
 /* Threads: which root a thread's captures hang under, and what to call it.
 
    Called by Python/tracemalloc_capture.c for a thread's first capture, by
-   Modules/_tracemalloc.c when a thread or tracing ends, and by
+   Python/tracemalloc_control.c when a thread or tracing ends, and by
    Python/tracemalloc_columns.c for names; calls contexts.
 
        slots   [ main ][ a thread ][ free ][ a thread ] ... [ all others ]

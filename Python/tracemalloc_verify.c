@@ -2,7 +2,7 @@
    --enable-tracemalloc-verify.
 
    Called with what a capture found, in any thread, and by
-   Modules/_tracemalloc.c; calls nobody.
+   Python/tracemalloc_control.c; calls nobody.
 
    A run of tests is many processes, and most end in ways at which nothing can
    be written any more: os._exit(), a signal, exec.  So they all count in one

@@ -27,9 +27,9 @@ extern void _PyTraceMalloc_FiniDecoder(struct decoder *);
 /* The traceback of a context, newest frame first; a borrowed reference. */
 extern PyObject *_PyTraceMalloc_DecodeTraceback(struct decoder *, context_id);
 
-/* What is known of each of these frames besides its line: a tuple of (function,
-   end line, column, end column), None for what is not; a new reference.  The
-   allocating instruction stands at `where`. */
+/* What is known of each of these frames besides its line: a tuple of
+   (function, end line, column, end column), None for what is not; a new
+   reference.  The allocating instruction stands at `where`. */
 extern PyObject *_PyTraceMalloc_DecodeDetails(struct decoder *, context_id,
                                               const struct location *where);
 

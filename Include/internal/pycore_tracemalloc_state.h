@@ -286,6 +286,13 @@ extern void _PyTraceMalloc_CancelAlarm_lock_held(void);
 extern void _PyTraceMalloc_KeepAlarm_lock_held(PyThreadState *);
 
 
+/* --- Python/tracemalloc_control.c ---------------------------------------- */
+
+/* Forget all traces and go on tracing: 0, or -1 when out of memory; then
+   tracing has stopped. */
+extern int _PyTraceMalloc_Clear(void);
+
+
 /* --- Objects/tracemalloc_hooks.c ----------------------------------------- */
 
 /* A link in the chain of allocators of a domain. */

@@ -1,0 +1,439 @@
+/* Control: tracing begins and ends here; forks; the C API.
+
+   Called by Python/pylifecycle.c, by whoever holds something that the tracer
+   knows and that goes away, and by Modules/_tracemalloc.c.  Owns the tracer's
+   state: makes the store when tracing begins, and frees it when it ends.
+
+       state       ready   tracing   left by
+       not ready   0       0         Init()
+       idle        1       0         Start(), Fini()
+       tracing     1       1         Stop(), Fini(), Clear() without memory
+
+   Who may touch the store, and its locks: pycore_tracemalloc_state.h. */
+
+#include "Python.h"
+#include "pycore_initconfig.h"    // _PyStatus_NO_MEMORY()
+#include "pycore_pylifecycle.h"   // _PyOS_URandomNonblock()
+#include "pycore_runtime.h"       // _PyRuntime
+#include "pycore_tstate.h"        // _PyThreadStateImpl
+#include "pycore_tracemalloc.h"
+#include "pycore_tracemalloc_capture.h"
+#include "pycore_tracemalloc_decode.h"
+#include "pycore_tracemalloc_sampling.h"
+
+#ifdef HAVE_PTHREAD_H
+#  include <pthread.h>            // pthread_atfork()
+#endif
+
+#define S (&_PyTraceMalloc_State)
+
+struct tracer_state _PyTraceMalloc_State = {.attention = ATTENTION_ACCESS};
+
+/* The process has, or had once, more than one GIL, or has none; atomic. */
+#ifdef Py_GIL_DISABLED
+static int several_gils = 1;
+#else
+static int several_gils = 0;
+#endif
+
+
+/* --- fork ---------------------------------------------------------------- */
+
+#if defined(HAVE_PTHREAD_H) && defined(HAVE_FORK)
+
+/* No other thread may hold a lock, or have half changed the store, at the
+   moment the child's copy is made. */
+static void
+atfork_prepare(void)
+{
+    PyMutex_LockFlags(&S->control_lock,
+                      _Py_LOCK_DONT_DETACH);
+    tracer_lock();
+}
+
+
+static void
+atfork_parent(void)
+{
+    tracer_unlock();
+    PyMutex_Unlock(&S->control_lock);
+}
+
+
+static void
+atfork_child(void)
+{
+    /* Threads that waited for the locks do not exist here. */
+    _PyMutex_at_fork_reinit(&S->store_lock);
+    _PyMutex_at_fork_reinit(&S->control_lock);
+#ifdef Py_TRACEMALLOC_VERIFY
+    _PyTraceMalloc_ForkVerify();
+#endif
+    /* The child is to take other samples than its parent. */
+    S->sampler.random = _PyTraceMalloc_MixBits(S->sampler.random
+                                               + (uint64_t)getpid());
+}
+
+
+static int
+atfork_register(void)
+{
+    static int atfork_done = 0;
+    if (!atfork_done) {
+        if (pthread_atfork(atfork_prepare, atfork_parent, atfork_child) != 0) {
+            return -1;
+        }
+        atfork_done = 1;
+    }
+    return 0;
+}
+
+#else
+
+static int
+atfork_register(void)
+{
+    return 0;
+}
+
+#endif
+
+
+/* --- life cycle ---------------------------------------------------------- */
+
+static void
+store_fini_lock_held(void)
+{
+    _PyTraceMalloc_FreeCaches();
+    _PyTraceMalloc_ClearThreads(1);
+    _PyTraceMalloc_ForgetCodeObjects();
+    _PyTraceMalloc_FreeCells();
+    _PyTraceMalloc_FiniBlocks(&S->raw);
+    _PyTraceMalloc_FiniBlocks(&S->large);
+    _PyTraceMalloc_FiniContexts(&S->contexts);
+    _PyTraceMalloc_FiniSources(&S->sources);
+    _PyTraceMalloc_InitSampler(&S->sampler, 0, 0);
+    _PyTraceMalloc_FiniDetached(&S->detached);
+    _PyTraceMalloc_ForgetVerdicts(&S->filters);
+    _PyTraceMalloc_CancelAlarm_lock_held();
+}
+
+
+/* A store with no traces, as it is at first and after clear_traces(). */
+static void
+store_reset_lock_held(void)
+{
+    _PyTraceMalloc_ForgetSites();
+    _PyTraceMalloc_ClearThreads(0);
+    S->unknown = (struct path_entry){
+        .path = PATH_ROOT,
+        .place.context = context_at(&S->contexts, CONTEXT_UNKNOWN),
+        .place.context_id = CONTEXT_UNKNOWN,
+    };
+    S->bytes = (struct traced_bytes){.epoch = 1};
+    tracer_set_fresh(NULL, 0);
+    _PyTraceMalloc_ClearDetached(&S->detached);
+    S->reclaim_wanted = 0;
+    S->foreign = 0;
+    S->reclaim_contexts = RECLAIM_CONTEXTS;
+    S->reclaim_paths = RECLAIM_PATHS;
+    S->reclaim_retired = RECLAIM_RETIRED;
+}
+
+
+static int
+store_init_lock_held(void)
+{
+    _PyTraceMalloc_InitCells(&S->cells);
+    if (_PyTraceMalloc_InitSources(&S->sources) < 0
+        || _PyTraceMalloc_InitContexts(&S->contexts) < 0
+        || _PyTraceMalloc_InitBlocks(&S->large) < 0
+        || _PyTraceMalloc_InitBlocks(&S->raw) < 0)
+    {
+        store_fini_lock_held();
+        return -1;
+    }
+    S->dropped = 0;
+    store_reset_lock_held();
+    return 0;
+}
+
+
+static void
+tracing_set_lock_held(int tracing)
+{
+    _Py_atomic_store_int_relaxed(&_PyRuntime.tracemalloc.tracing, tracing);
+    S->sole_gil = !_Py_atomic_load_int_relaxed(&several_gils);
+    S->one_gil = S->sole_gil && !tracer_is_sampling();
+    attention_change(ATTENTION_ACCESS, !(tracing && S->one_gil));
+    _PyRefTracer_ChooseCreateHook();
+}
+
+
+void
+_PyTraceMalloc_AddGil(void)
+{
+    tracer_lock();
+    _Py_atomic_store_int_relaxed(&several_gils, 1);
+    S->one_gil = S->sole_gil = 0;
+    attention_change(ATTENTION_ACCESS, 1);
+    tracer_unlock();
+}
+
+
+PyStatus
+_PyTraceMalloc_Init(void)
+{
+    assert(!tracer_is_tracing());
+    if (atfork_register() < 0) {
+        return _PyStatus_NO_MEMORY();
+    }
+#ifdef Py_TRACEMALLOC_VERIFY
+    _PyTraceMalloc_BeginVerify();
+#endif
+    _PyRuntime.tracemalloc.ready = 1;
+    return _PyStatus_OK();
+}
+
+
+/* A seed for samples: any will do that is not the last one's. */
+static uint64_t
+sampling_seed(void)
+{
+    uint64_t seed;
+    if (_PyOS_URandomNonblock(&seed, sizeof(seed)) < 0) {
+        PyTime_t now;
+        (void)PyTime_TimeRaw(&now);
+        seed = (uint64_t)now ^ (uint64_t)getpid() << 48;
+    }
+    return seed;
+}
+
+
+int
+_PyTraceMalloc_Start(int nframe)
+{
+    return _PyTraceMalloc_StartSampling(
+        nframe, _PyTraceMalloc_State.option_interval);
+}
+
+
+int
+_PyTraceMalloc_StartSampling(int nframe, uint64_t interval)
+{
+    if (nframe < 1 || nframe > MAX_NFRAME) {
+        PyErr_SetString(PyExc_ValueError, "the number of frames must be in "
+                        "range [1; " Py_STRINGIFY(MAX_NFRAME) "]");
+        return -1;
+    }
+    if (!_PyRuntime.tracemalloc.ready) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "tracemalloc cannot start: the runtime is finalized");
+        return -1;
+    }
+
+    int failed = 0;
+    PyMutex_Lock(&S->control_lock);
+    if (!tracer_is_tracing()) {
+        tracer_lock();
+        failed = store_init_lock_held() < 0;
+        if (!failed) {
+            _PyTraceMalloc_SetLimit_lock_held(nframe);
+            S->sessions++;
+            if (interval != 0) {
+                _PyTraceMalloc_InitSampler(&S->sampler, interval,
+                                           sampling_seed());
+            }
+        }
+        tracer_unlock();
+        if (!failed) {
+            _PyTraceMalloc_InterruptGap();
+            _PyTraceMalloc_InstallHooks(interval != 0);
+            tracer_lock();
+            tracing_set_lock_held(1);
+            tracer_unlock();
+        }
+    }
+    PyMutex_Unlock(&S->control_lock);
+    if (failed) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+
+void
+_PyTraceMalloc_Stop(void)
+{
+    PyMutex_Lock(&S->control_lock);
+    if (tracer_is_tracing()) {
+        tracer_lock();
+        int sampling = tracer_is_sampling();
+        tracing_set_lock_held(0);
+        store_fini_lock_held();
+        tracer_unlock();
+        _PyTraceMalloc_RemoveHooks(sampling);
+    }
+    PyMutex_Unlock(&S->control_lock);
+}
+
+
+int
+_PyTraceMalloc_Clear(void)
+{
+    if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
+        return 0;
+    }
+    _PyTraceMalloc_FreeCaches();
+    if (tracer_is_sampling()) {
+        _PyTraceMalloc_FreeSampledCells();
+        _PyTraceMalloc_ClearSampler(&S->sampler);
+    }
+    else {
+        _PyTraceMalloc_ClearCells();
+    }
+    _PyTraceMalloc_ClearBlocks(&S->large);
+    _PyTraceMalloc_ClearBlocks(&S->raw);
+    _PyTraceMalloc_FiniContexts(&S->contexts);
+    int failed = _PyTraceMalloc_InitContexts(&S->contexts);
+    if (!failed) {
+        _PyTraceMalloc_RecycleCodes(&S->sources, NULL);
+        store_reset_lock_held();
+    }
+    else {
+        tracing_set_lock_held(0);
+        store_fini_lock_held();
+    }
+    tracer_end_locked();
+    return failed;
+}
+
+
+void
+_PyTraceMalloc_Fini(void)
+{
+    _PyTraceMalloc_Stop();
+    S->option_interval = 0;
+    _PyRuntime.tracemalloc.ready = 0;
+}
+
+
+void
+_PyTraceMalloc_RetireCodeObject(PyCodeObject *co)
+{
+    enum access access = _PyTraceMalloc_BeginLocked();
+    if (access != ACCESS_NONE) {
+        if (co->_co_tracemalloc_id != CODE_NONE) {
+            _PyTraceMalloc_RetireCode(&S->sources, co->_co_tracemalloc_id);
+            if (S->sources.retired_bytes >= S->reclaim_retired) {
+                S->reclaim_wanted = 1;
+            }
+        }
+        if (Py_REFCNT(co) > 0) {
+            /* Renamed: a frame that runs it may be in a cache. */
+            _PyTraceMalloc_FreeCaches();
+        }
+        tracer_end_locked();
+    }
+    co->_co_tracemalloc_id = CODE_NONE;
+}
+
+
+void
+_PyTraceMalloc_ForgetThread(PyThreadState *tstate)
+{
+    if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
+        struct _PyTraceMalloc_ThreadCache *cache =
+            ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
+        if (cache != NULL) {
+            _PyTraceMalloc_FreeCache(cache);
+        }
+        _PyTraceMalloc_ReleaseThread(tstate);
+        _PyTraceMalloc_KeepAlarm_lock_held(tstate);
+        tracer_end_locked();
+    }
+}
+
+
+_PyTraceMalloc_CreateHook
+_PyTraceMalloc_GetCreateHook(void)
+{
+    return !tracer_is_tracing() ? NULL
+           : tracer_is_sampling() ? _PyTraceMalloc_SampledReference
+           : _PyTraceMalloc_NewReference;
+}
+
+
+/* --- C API --------------------------------------------------------------- */
+
+/* Forget a block that is kept elsewhere than in the table of raw blocks. */
+static int
+block_of_python_forget(uintptr_t address, enum access access)
+{
+    struct block removed;
+    if (access == ACCESS_DETACHED) {
+        return 0;
+    }
+    return _PyTraceMalloc_ForgetCell(address)
+           || _PyTraceMalloc_ForgetBlock(&S->large, DEFAULT_DOMAIN, address,
+                                         &removed, access);
+}
+
+
+int
+PyTraceMalloc_Track(unsigned int domain, uintptr_t address, size_t size)
+{
+    if (tracer_is_sampling()) {
+        return _PyTraceMalloc_TrackSample(domain, address, size);
+    }
+    if (domain == DEFAULT_DOMAIN) {
+        /* A block of Python's own may be replaced by this, and be freed by
+           Python later. */
+        if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
+            return -2;
+        }
+        S->foreign = 1;
+        attention_change(ATTENTION_ACCESS, 1);
+        tracer_end_locked();
+    }
+    enum access access = tracer_begin();
+    if (access == ACCESS_NONE) {
+        return -2;
+    }
+    if (domain == DEFAULT_DOMAIN) {
+        block_of_python_forget(address, access);
+    }
+    int result = _PyTraceMalloc_NoteBlock(&S->raw, domain, address, size,
+                                          access);
+    tracer_end(access);
+    return result < 0 ? -1 : 0;
+}
+
+
+int
+PyTraceMalloc_Untrack(unsigned int domain, uintptr_t address)
+{
+    if (tracer_is_sampling()) {
+        return _PyTraceMalloc_UntrackSample(domain, address);
+    }
+    enum access access = tracer_begin();
+    if (access == ACCESS_NONE) {
+        return -2;
+    }
+    struct block removed;
+    if (!_PyTraceMalloc_ForgetBlock(&S->raw, domain, address, &removed, access)
+        && domain == DEFAULT_DOMAIN)
+    {
+        block_of_python_forget(address, access);
+    }
+    tracer_end(access);
+    return 0;
+}
+
+
+int
+_PyTraceMalloc_IsTracing(void)
+{
+    return tracer_is_tracing();
+}
