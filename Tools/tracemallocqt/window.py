@@ -131,8 +131,7 @@ class Window(QMainWindow):
             self.statusBar().showMessage(f"not loaded: {error}")
             return
         # The rows come as tracemalloc sorts them; a click on a title changes that.
-        self.sorted.sort(-1)
-        self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
+        self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.table.resizeColumnsToContents()
 
     def _file_checked(self, item):
