@@ -519,15 +519,16 @@ sampled_free(void *ctx, void *p)
     }
     OMState *state = get_state();
     poolp pool = POOL_ADDR(p);
-    if (UNLIKELY(!address_in_range(state, p, pool))) {
-        PyMem_RawFree(p);
-        raw_allocated_blocks--;
+    int small = address_in_range(state, p, pool);
+    if (LIKELY(small && pool->ref.cells == 0)) {
+        pymalloc_free_in_pool(state, pool, p);
     }
-    else if (UNLIKELY(pool->ref.cells != 0)) {
+    else if (small) {
         small_free_sample(state, pool, p);
     }
     else {
-        pymalloc_free_in_pool(state, pool, p);
+        raw_allocated_blocks--;
+        PyMem_RawFree(p);
     }
 }
 
