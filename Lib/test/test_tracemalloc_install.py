@@ -50,6 +50,8 @@ def page(*parts):
 # Once: it takes a while.
 @unittest.skipUnless(sysconfig.is_python_build(), "needs a build folder to install from")
 @unittest.skipUnless(shutil.which("make"), "needs make")
+@unittest.skipIf(sysconfig.get_config_var("Py_ENABLE_SHARED"),
+                 "the staged interpreter would load the installed shared library")
 class InstalledTests(unittest.TestCase):
 
     @classmethod
