@@ -41,7 +41,34 @@ row_units(unsigned ncells)
 void
 _PyTraceMalloc_InitCells(struct cell_store *store)
 {
-    memset(store, 0, sizeof(*store));
+    /* Not the chunks: that would touch memory that most programs never
+       need. */
+    store->nchunks = store->next = 0;
+    store->rows = 0;
+    memset(store->unused, 0, sizeof(store->unused));
+}
+
+
+/* A chunk of zeros at a multiple of ROW_UNIT, or NULL.  Memory of calloc() is
+   not touched before it is used; where it begins is kept below the chunk. */
+static char *
+chunk_new(void)
+{
+    static_assert(ROW_UNIT >= 2 * sizeof(void *), "room below a chunk");
+    char *begin = calloc(1, ((size_t)CHUNK_UNITS + 1) * ROW_UNIT);
+    if (begin == NULL) {
+        return NULL;
+    }
+    char *chunk = begin + ROW_UNIT - (uintptr_t)begin % ROW_UNIT;
+    ((char **)(void *)chunk)[-1] = begin;
+    return chunk;
+}
+
+
+static void
+chunk_free(char *chunk)
+{
+    free(((char **)(void *)chunk)[-1]);
 }
 
 
@@ -49,12 +76,9 @@ void
 _PyTraceMalloc_FiniCells(struct cell_store *store)
 {
     for (uint32_t i = 0; i < store->nchunks; i++) {
-        free(store->chunks[i]);
-        store->chunks[i] = NULL;
+        chunk_free(store->chunks[i]);
     }
-    store->nchunks = store->next = 0;
-    store->rows = 0;
-    memset(store->unused, 0, sizeof(store->unused));
+    _PyTraceMalloc_InitCells(store);
 }
 
 
@@ -67,11 +91,10 @@ units_take(struct cell_store *store, uint32_t units)
         if (store->nchunks == MAX_ROW_CHUNKS) {
             return 0;
         }
-        char *chunk = aligned_alloc(ROW_UNIT, (size_t)CHUNK_UNITS * ROW_UNIT);
+        char *chunk = chunk_new();
         if (chunk == NULL) {
             return 0;
         }
-        memset(chunk, 0, (size_t)CHUNK_UNITS * ROW_UNIT);
         /* Number 0 means no row. */
         store->next = store->nchunks == 0;
         store->chunks[store->nchunks++] = chunk;
@@ -148,5 +171,5 @@ _PyTraceMalloc_NextRow(const struct cell_store *store, uint32_t number)
 size_t
 _PyTraceMalloc_SizeOfCells(const struct cell_store *store)
 {
-    return (size_t)store->nchunks * CHUNK_UNITS * ROW_UNIT;
+    return (size_t)store->nchunks * (CHUNK_UNITS + 1) * ROW_UNIT;
 }
