@@ -131,20 +131,27 @@ class Top:
         return what
 
 
-def main(arguments):
-    options = _parser().parse_args(arguments)
-    snapshot = load(options.file, options)
-    top = Top(snapshot, options.group_by, options.cumulative, options.limit,
-              options.sort)
+def begin(options, snapshot, top):
+    """Write all as JSON and return None, or return a screen with the title."""
     if options.json:
         json.dump({"file": options.file, **top.to_json()}, sys.stdout,
                   indent=1)
         print()
-        return 0
+        return None
     screen = Screen(options.color)
     screen.title(f"{options.file}: {top.title()}")
     estimate = rows.estimate_text(snapshot)
     if estimate:
         screen.write(estimate, "more")
-    top.write(screen)
+    return screen
+
+
+def main(arguments):
+    options = _parser().parse_args(arguments)
+    snapshot = load(options.file, options)
+    top = Top(snapshot, options.group_by, options.cumulative, options.limit,
+              options.sort)
+    screen = begin(options, snapshot, top)
+    if screen is not None:
+        top.write(screen)
     return 0

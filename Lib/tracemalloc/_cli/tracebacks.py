@@ -1,13 +1,10 @@
 """traceback: the call paths that hold most memory."""
 
-import json
-import sys
-
 from tracemalloc._cli import rows
 from tracemalloc._cli.files import load
 from tracemalloc._cli.options import Parser, checked
-from tracemalloc._cli.screen import Screen, cut, cut_place, source
-from tracemalloc._cli.top import Top
+from tracemalloc._cli.screen import cut, cut_place, source
+from tracemalloc._cli.top import Top, begin
 from tracemalloc._cli.units import number
 
 
@@ -41,16 +38,9 @@ def main(arguments):
     options = _parser().parse_args(arguments)
     snapshot = load(options.file, options)
     top = Top(snapshot, "traceback", False, options.limit, options.sort)
-    if options.json:
-        json.dump({"file": options.file, **top.to_json()}, sys.stdout,
-                  indent=1)
-        print()
+    screen = begin(options, snapshot, top)
+    if screen is None:
         return 0
-    screen = Screen(options.color)
-    screen.title(f"{options.file}: {top.title()}")
-    estimate = rows.estimate_text(snapshot)
-    if estimate:
-        screen.write(estimate, "more")
     for place, stat in enumerate(top.stats, 1):
         size, count = top.figures_of(stat)
         screen.write()
