@@ -143,6 +143,9 @@ _PyTraceMalloc_PutBlock(struct block_table *table, const struct block *block,
                         struct block *stale)
 {
     assert(block->context != CONTEXT_NONE);
+    if (_PyTraceMalloc_ReserveBlock(table) < 0) {
+        return -1;
+    }
     struct block *slot = &table->slots[slot_find(table, block->domain,
                                                  block->address)];
     int found = slot->context != CONTEXT_NONE;

@@ -49,26 +49,26 @@ _PyTraceMalloc_InitCells(struct cell_store *store)
 }
 
 
-/* A chunk of zeros at a multiple of ROW_UNIT, or NULL.  Memory of calloc() is
-   not touched before it is used; where it begins is kept below the chunk. */
-static char *
-chunk_new(void)
+void *
+_PyTraceMalloc_NewZeros(size_t size, size_t unit)
 {
-    static_assert(ROW_UNIT >= 2 * sizeof(void *), "room below a chunk");
-    char *begin = calloc(1, ((size_t)CHUNK_UNITS + 1) * ROW_UNIT);
+    /* Memory of calloc() is not touched before it is used.  Where it begins is
+       kept below what is given out. */
+    assert(unit >= 2 * sizeof(void *) && (unit & (unit - 1)) == 0);
+    char *begin = calloc(1, size + unit);
     if (begin == NULL) {
         return NULL;
     }
-    char *chunk = begin + ROW_UNIT - (uintptr_t)begin % ROW_UNIT;
-    ((char **)(void *)chunk)[-1] = begin;
-    return chunk;
+    char *zeros = begin + unit - (uintptr_t)begin % unit;
+    ((char **)(void *)zeros)[-1] = begin;
+    return zeros;
 }
 
 
-static void
-chunk_free(char *chunk)
+void
+_PyTraceMalloc_FreeZeros(void *zeros)
 {
-    free(((char **)(void *)chunk)[-1]);
+    free(((char **)zeros)[-1]);
 }
 
 
@@ -76,7 +76,7 @@ void
 _PyTraceMalloc_FiniCells(struct cell_store *store)
 {
     for (uint32_t i = 0; i < store->nchunks; i++) {
-        chunk_free(store->chunks[i]);
+        _PyTraceMalloc_FreeZeros(store->chunks[i]);
     }
     _PyTraceMalloc_InitCells(store);
 }
@@ -91,7 +91,8 @@ units_take(struct cell_store *store, uint32_t units)
         if (store->nchunks == MAX_ROW_CHUNKS) {
             return 0;
         }
-        char *chunk = chunk_new();
+        char *chunk = _PyTraceMalloc_NewZeros((size_t)CHUNK_UNITS * ROW_UNIT,
+                                              ROW_UNIT);
         if (chunk == NULL) {
             return 0;
         }

@@ -304,21 +304,20 @@ _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
     if (place != NULL && !ignored) {
         block.context = context_in_domain(place, domain, access);
     }
-    int put = 0, noted = 0;
+    int put = -1, noted = 0;
     int locked = table_lock(table, access);
-    if (block.context != CONTEXT_NONE
-        && _PyTraceMalloc_ReserveBlock(table) == 0)
-    {
-        put = 1;
-        /* A block known at this address was freed behind our back, or is
-           reported again by its extension. */
-        if (_PyTraceMalloc_PutBlock(table, &block, &stale)) {
+    if (block.context != CONTEXT_NONE) {
+        put = _PyTraceMalloc_PutBlock(table, &block, &stale);
+        if (put == 1) {
+            /* It was freed behind our back, or is reported again by its
+               extension. */
             counted_free(stale.context, stale.size, access);
         }
-        noted = counted_alloc(block.context, size, access) == 0;
+        noted = put >= 0
+                && counted_alloc(block.context, size, access) == 0;
     }
     if (!noted && _PyTraceMalloc_RemoveBlock(table, domain, address, &stale)
-        && !put)
+        && put < 0)
     {
         counted_free(stale.context, stale.size, access);
     }

@@ -165,20 +165,61 @@ small_forget(poolp pool, void *p)
 }
 
 
+/* Without a lock, or somebody who is to be asked. */
+static inline int
+small_is_fast(void)
+{
+    return tracer_is_fast() && _PyTraceMalloc_Busy == NOT_BUSY;
+}
+
+
+/* Note a block that pymalloc does not have: 0, or -1 when out of memory, and
+   then nothing is noted. */
+static inline int
+large_note_fast(void *ptr, size_t size)
+{
+    const struct place *place = capture(_PyThreadState_GET(), ACCESS_GIL);
+    if (place == NULL) {
+        return -1;
+    }
+    struct block stale, block = {
+        .address = (uintptr_t)ptr,
+        .size = size,
+        .context = place->context_id,
+        .domain = DEFAULT_DOMAIN,
+    };
+    int put = _PyTraceMalloc_PutBlock(&S->large, &block, &stale);
+    if (put < 0) {
+        return -1;
+    }
+    if (put > 0) {
+        /* It was freed behind our back. */
+        count_free(&S->bytes, context_at(&S->contexts, stale.context),
+                   stale.size);
+    }
+    count_alloc(&S->bytes, place->context, size);
+    tracer_set_fresh(ptr, size);
+    return 0;
+}
+
+
 /* What pymalloc does not serve.  The raw domain's hook passes it through. */
 static void *
 large_note(void *ptr, size_t size)
 {
-    if (ptr != NULL && _PyTraceMalloc_Busy == NOT_BUSY) {
-        enum access access = tracer_begin();
-        if (access != ACCESS_NONE) {
-            if (_PyTraceMalloc_NoteBlock(&S->large, DEFAULT_DOMAIN,
-                                         (uintptr_t)ptr, size, access) == 0)
-            {
-                tracer_set_fresh(ptr, size);
-            }
-            tracer_end(access);
+    if (ptr == NULL || _PyTraceMalloc_Busy != NOT_BUSY
+        || (tracer_is_fast() && large_note_fast(ptr, size) == 0))
+    {
+        return ptr;
+    }
+    enum access access = tracer_begin();
+    if (access != ACCESS_NONE) {
+        if (_PyTraceMalloc_NoteBlock(&S->large, DEFAULT_DOMAIN,
+                                     (uintptr_t)ptr, size, access) == 0)
+        {
+            tracer_set_fresh(ptr, size);
         }
+        tracer_end(access);
     }
     return ptr;
 }
@@ -198,12 +239,20 @@ large_alloc(size_t count, size_t size, int zero)
 }
 
 
-static void
+static inline void
 large_forget(void *ptr)
 {
-    enum access access = tracer_begin();
-    if (access != ACCESS_NONE) {
-        struct block removed;
+    struct block removed;
+    enum access access;
+    if (tracer_is_free()) {
+        if (_PyTraceMalloc_RemoveBlock(&S->large, DEFAULT_DOMAIN,
+                                       (uintptr_t)ptr, &removed))
+        {
+            count_free(&S->bytes, context_at(&S->contexts, removed.context),
+                       removed.size);
+        }
+    }
+    else if ((access = tracer_begin()) != ACCESS_NONE) {
         _PyTraceMalloc_ForgetBlock(&S->large, DEFAULT_DOMAIN, (uintptr_t)ptr,
                                    &removed, access);
         tracer_end(access);
@@ -211,7 +260,7 @@ large_forget(void *ptr)
 }
 
 
-static void
+static Py_NO_INLINE void
 large_free(void *ptr)
 {
     OMState *state = get_state();
@@ -271,13 +320,6 @@ small_forget_slow(poolp pool, void *p)
 }
 
 
-static inline int
-small_is_fast(void)
-{
-    return tracer_is_fast() && _PyTraceMalloc_Busy == NOT_BUSY;
-}
-
-
 /* The last free block of a pool. */
 static Py_NO_INLINE void *
 alloc_last(const struct place *place, poolp pool, void *p, size_t size)
@@ -288,26 +330,11 @@ alloc_last(const struct place *place, poolp pool, void *p, size_t size)
 }
 
 
-/* What nearly all calls are: a block of a pool that has cells and a block to
-   give, asked for at a place that was met before.  Calls nothing, so that no
-   register needs to be saved.  NULL if it is anything else. */
+/* A block of a pool that has cells and a block to give, noted at a place; NULL
+   if there is none, or it is too large. */
 static Py_ALWAYS_INLINE inline void *
-alloc_at_once(size_t size)
+alloc_at(const struct place *place, size_t size)
 {
-    if (UNLIKELY(size - 1 >= SMALL_REQUEST_THRESHOLD)
-        || UNLIKELY(!small_is_fast()))
-    {
-        return NULL;
-    }
-#ifdef WITH_VALGRIND
-    if (UNLIKELY(running_on_valgrind != 0)) {
-        return NULL;
-    }
-#endif
-    const struct place *place = capture_met(_PyThreadState_GET());
-    if (UNLIKELY(place == NULL)) {
-        return NULL;
-    }
     OMState *state = get_state();
     unsigned size_class = (unsigned)(size - 1) >> ALIGNMENT_SHIFT;
     poolp pool = usedpools[size_class + size_class];
@@ -325,17 +352,53 @@ alloc_at_once(size_t size)
 }
 
 
+/* Whether a block of so many bytes may be noted without the lock. */
+static inline int
+alloc_is_fast(size_t size)
+{
+    int pymalloc = 1;
+#ifdef WITH_VALGRIND
+    pymalloc = running_on_valgrind == 0;
+#endif
+    return LIKELY(size - 1 < SMALL_REQUEST_THRESHOLD) && pymalloc
+           && LIKELY(small_is_fast());
+}
+
+
+/* What nearly all calls are: asked for at a place that was met before.  Calls
+   nothing, so that no register needs to be saved.  NULL if it is anything
+   else. */
+static Py_ALWAYS_INLINE inline void *
+alloc_at_once(size_t size)
+{
+    if (UNLIKELY(!alloc_is_fast(size))) {
+        return NULL;
+    }
+    const struct place *place = capture_met(_PyThreadState_GET());
+    return LIKELY(place != NULL) ? alloc_at(place, size) : NULL;
+}
+
+
 /* Frames are new, or the pool is. */
 static Py_NO_INLINE void *
 alloc_slow(void *ctx, size_t count, size_t size, int zero)
 {
-    int fast = small_is_fast() && count * size <= SMALL_REQUEST_THRESHOLD;
+    void *p;
+    int fast = alloc_is_fast(count * size);
     const struct place *place = NULL;
-    if (LIKELY(fast)) {
+    if (fast) {
         place = capture_new(_PyThreadState_GET(), ACCESS_GIL);
+        if (LIKELY(place != NULL)
+            && LIKELY((p = alloc_at(place, count * size)) != NULL))
+        {
+            return zero ? memset(p, 0, count * size) : p;
+        }
     }
-    void *p = pymalloc_alloc(get_state(), ctx, count * size);
-    if (UNLIKELY(p == NULL)) {
+    p = NULL;
+    if (count * size <= SMALL_REQUEST_THRESHOLD) {
+        p = pymalloc_alloc(get_state(), ctx, count * size);
+    }
+    if (p == NULL) {
         if (_PyTraceMalloc_Busy != NOT_BUSY) {
             _PyTraceMalloc_HookReached(ctx);
         }
@@ -344,7 +407,7 @@ alloc_slow(void *ctx, size_t count, size_t size, int zero)
     if (zero) {
         memset(p, 0, count * size);
     }
-    if (LIKELY(fast)) {
+    if (fast) {
         small_note(place, p, count * size, ACCESS_GIL);
     }
     else {
@@ -372,16 +435,10 @@ traced_calloc(void *ctx, size_t count, size_t size)
 
 
 static Py_NO_INLINE void
-free_slow(void *p)
+small_free_slow(poolp pool, void *p)
 {
-    OMState *state = get_state();
-    poolp pool = pool_of(state, p);
-    if (pool == NULL) {
-        large_free(p);
-        return;
-    }
     small_forget_slow(pool, p);
-    pymalloc_free_in_pool(state, pool, p);
+    pymalloc_free_in_pool(get_state(), pool, p);
 }
 
 
@@ -393,8 +450,12 @@ traced_free(void *ctx, void *p)
     }
     OMState *state = get_state();
     poolp pool = pool_of(state, p);
-    if (UNLIKELY(pool == NULL) || UNLIKELY(!tracer_is_free())) {
-        free_slow(p);
+    if (pool == NULL) {
+        large_free(p);
+        return;
+    }
+    if (UNLIKELY(!tracer_is_free())) {
+        small_free_slow(pool, p);
         return;
     }
     if (LIKELY(pool->ref.cells != 0)) {
@@ -573,6 +634,11 @@ _PyTraceMalloc_LookUpCell(uintptr_t address, struct block *block)
 static Py_ALWAYS_INLINE inline void
 cell_move(uint32_t *cell, size_t class_size, const struct place *place)
 {
+    if (CELL_CONTEXT(*cell) == place->context_id) {
+        count_again(&S->bytes, place->context,
+                    class_size - CELL_SLACK(*cell));
+        return;
+    }
     count_move(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(*cell)),
                place->context, class_size - CELL_SLACK(*cell));
     *cell = CELL(place->context_id, CELL_SLACK(*cell));

@@ -12,8 +12,9 @@
    A marked frame's callers have not moved since, for it would have to return
    first; so a capture walks from the newest frame to the first marked one, and
    the depth of the stack does not matter.  Frames of generators do move under
-   their callees' feet, from one caller to another, and are never marked: they
-   are walked and compared, but what they run on may be marked.
+   their callees' feet, from one caller to another: they are compared, one by
+   one, with their entries, which may lie behind the top, down to a marked
+   frame.  Their own mark only says where those entries are.
 
    A mark says "in the cache of the thread state that runs this frame, or no
    longer": a frame that is marked but not in there (its greenlet was switched
@@ -57,6 +58,17 @@
     } while (0)
 
 
+/* Free indexes that were just outgrown.  Only the holder of the one GIL looks
+   up without the lock, and the caller is that.  Needs the lock. */
+static inline void
+free_replaced(enum access access)
+{
+    if (access == ACCESS_GIL && S->contexts.replaced != NULL) {
+        _PyTraceMalloc_FreeReplaced(&S->contexts);
+    }
+}
+
+
 /* --- thread caches ------------------------------------------------------- */
 
 /* Room for `depth` frames above entry 0. */
@@ -78,8 +90,6 @@ cache_reserve(struct _PyTraceMalloc_ThreadCache *cache, size_t depth)
         return -1;
     }
     path++;
-    memset(path + cache->allocated, 0,
-           (allocated - cache->allocated) * sizeof(path[0]));
     S->cache_bytes += (allocated - cache->allocated) * sizeof(path[0]);
     cache->path = path;
     cache->top = path + top;
@@ -123,6 +133,7 @@ cache_new(PyThreadState *tstate, struct _PyTraceMalloc_ThreadCache **owner)
         free(cache);
         return NULL;
     }
+    cache->known = 1;
     cache->path[0] = S->unknown;
     cache->path[0].path = root;
     /* No frame has this address, so these are never taken for one. */
@@ -177,7 +188,7 @@ _PyTraceMalloc_MarkCaches(struct reclaim_roots *roots)
     for (struct _PyTraceMalloc_ThreadCache *cache = S->caches; cache != NULL;
          cache = cache->next)
     {
-        struct path_entry *end = cache->path + cache->allocated;
+        struct path_entry *end = cache->path + cache->known;
         roots->paths[cache->path[0].path] = 1;
         for (struct path_entry *entry = cache->path + 1; entry < end;
              entry++)
@@ -332,7 +343,7 @@ static inline void
 entry_update(struct path_entry *entry, _PyInterpreterFrame *frame,
              path_id parent, enum access access)
 {
-    code_id code = _PyFrame_GetCode(frame)->_co_tracemalloc_id;
+    code_id code = frame_code(frame);
     const _Py_CODEUNIT *instruction = frame->instr_ptr;
     entry->frame = frame;
     if (entry->instruction == instruction && entry->parent == parent
@@ -377,20 +388,34 @@ _PyTraceMalloc_ForgetSites(void)
 }
 
 
-/* The line of an entry, after making sure its code object has a number: -1
-   when out of memory. */
-static int32_t
-entry_line(struct path_entry *entry, enum access access)
+/* Give an entry's code object a number: 0, or -1 when out of memory. */
+static Py_NO_INLINE int
+entry_number(struct path_entry *entry, enum access access)
 {
     PyCodeObject *co = _PyFrame_GetCode(entry->frame);
-    if (entry->place.code == CODE_NONE) {
-        WITH_STORE_LOCK(access, entry->place.code = code_number_lock_held(co));
-        if (entry->place.code == CODE_NONE) {
-            return -1;
-        }
+    WITH_STORE_LOCK(access, entry->place.code = code_number_lock_held(co));
+    return entry->place.code != CODE_NONE ? 0 : -1;
+}
+
+
+/* The instruction of an entry, as a number of code units. */
+static inline intptr_t
+entry_unit(const struct path_entry *entry)
+{
+    const PyCodeObject *co = (PyCodeObject *)entry->frame->f_executable;
+    return entry->instruction - _PyCode_CODE(co);
+}
+
+
+/* The line of an entry, after making sure its code object has a number: -1
+   when out of memory. */
+static inline int32_t
+entry_line(struct path_entry *entry, enum access access)
+{
+    if (entry->place.code == CODE_NONE && entry_number(entry, access) < 0) {
+        return -1;
     }
-    return source_line(&S->sources, entry->place.code,
-                       entry->instruction - _PyCode_CODE(co));
+    return source_line(&S->sources, entry->place.code, entry_unit(entry));
 }
 
 
@@ -406,7 +431,8 @@ entry_find_path(struct path_entry *entry, enum access access)
     if (path == PATH_NONE) {
         WITH_STORE_LOCK(access,
             path = _PyTraceMalloc_AddPath(&S->contexts, entry->parent,
-                                          entry->place.code, line));
+                                          entry->place.code, line);
+            free_replaced(access));
         if (S->contexts.paths.live >= S->reclaim_paths) {
             S->reclaim_wanted = 1;
         }
@@ -426,8 +452,7 @@ entry_find_context(struct path_entry *entry, enum access access)
     if (line < 0) {
         return NULL;
     }
-    PyCodeObject *co = _PyFrame_GetCode(entry->frame);
-    intptr_t unit = entry->instruction - _PyCode_CODE(co);
+    intptr_t unit = entry_unit(entry);
     uint32_t site = 0 <= unit && unit < (intptr_t)MAX_UNIT
                     ? (uint32_t)unit : MAX_UNIT;
     context_id id = _PyTraceMalloc_FindContext(&S->contexts, entry->parent,
@@ -435,7 +460,8 @@ entry_find_context(struct path_entry *entry, enum access access)
     if (id == CONTEXT_NONE) {
         WITH_STORE_LOCK(access,
             id = _PyTraceMalloc_AddContext(&S->contexts, entry->parent,
-                                           entry->place.code, site, line));
+                                           entry->place.code, site, line);
+            free_replaced(access));
         if (id == CONTEXT_NONE) {
             return NULL;
         }
@@ -478,59 +504,170 @@ cache_find(struct _PyTraceMalloc_ThreadCache *cache,
 }
 
 
-/* Frames that are not in the cache, newest first, in memory that the caller
-   has, or, if there are more, in the cache's. */
+/* Frames that are looked at in one go; of more than these, in memory of the
+   cache's. */
 #ifdef Py_TRACEMALLOC_STRESS
 #  define NEAR 2
 #else
 #  define NEAR 16
 #endif
 
-struct new_frames {
-    _PyInterpreterFrame **frames;
-    size_t n;
-    size_t room;
-    _PyInterpreterFrame *near[NEAR];
-};
+
+/* The path of an entry, or PATH_NONE when out of memory. */
+static inline path_id
+entry_path(struct path_entry *entry, enum access access)
+{
+    return entry->path != PATH_NONE ? entry->path
+                                    : entry_find_path(entry, access);
+}
 
 
-/* Make room for more frames: 0, or -1 when out of memory. */
-static int
-new_frames_grow(struct new_frames *new,
-                struct _PyTraceMalloc_ThreadCache *cache, enum access access)
+/* The entry of a generator's frame, if the same frames as before have resumed
+   it, most of them where they were: then what is wrong in the entries below is
+   put right; its own instruction, and those above, may be wrong.  NULL if it
+   is anything else, or out of memory.
+
+   Generators move from one caller to another, so each frame is compared, down
+   to one that is marked.  The mark of a generator's frame says nothing but
+   where to look first: it is the low bits of its place in the cache. */
+static inline struct path_entry *
+capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
+                _PyInterpreterFrame *frame, enum access access)
+{
+    intptr_t depth = cache->top - cache->path;
+    depth += (signed char)(frame->traced - depth);
+    if (depth < 1 || depth >= (intptr_t)cache->known) {
+        return NULL;
+    }
+    struct path_entry *entry = cache->path + depth;
+    if (entry->frame != frame || entry->place.code != frame_code(frame)) {
+        return NULL;
+    }
+    _PyInterpreterFrame *frames[NEAR];
+    intptr_t n = 0, most = Py_MIN(depth - 1, NEAR), highest = 0, lowest = 0;
+    struct path_entry *at = entry;
+    for (;;) {
+        /* What runs a generator is below it. */
+        frame = frame->previous;
+        at--;
+        if (frame->owner != FRAME_OWNED_BY_GENERATOR) {
+            while (_PyFrame_IsIncomplete(frame)) {
+                frame = frame->previous;
+                if (frame == NULL) {
+                    return NULL;
+                }
+            }
+            if (frame_is_marked(frame) && at <= cache->top) {
+                break;
+            }
+            if (frame->previous == NULL) {
+                return NULL;
+            }
+        }
+        if (n == most) {
+            return NULL;
+        }
+        frames[n++] = frame;
+        if (at->frame != frame || at->instruction != frame->instr_ptr
+            || at[1].parent != at->path || at->place.code != frame_code(frame))
+        {
+            lowest = n;
+            highest = highest != 0 ? highest : n;
+        }
+    }
+    if (at->frame != frame) {
+        return NULL;
+    }
+    if (at->instruction != frame->instr_ptr) {
+        entry_update(at, frame, at[-1].path, access);
+    }
+    if (at[1].parent != at->path) {
+        lowest = n;
+    }
+    else if (lowest == 0) {
+        return entry;
+    }
+    frame = entry->frame;
+    cache->top = at;
+    for (n = lowest; n > 0; n--) {
+        at = entry - n;
+        path_id parent = entry_path(at - 1, access);
+        if (parent == PATH_NONE) {
+            return NULL;
+        }
+        entry_update(at, frames[n - 1], parent, access);
+        cache->top = at;
+        if (n <= highest && at[1].parent == at->path) {
+            return entry;
+        }
+    }
+    path_id parent = entry_path(entry - 1, access);
+    if (parent == PATH_NONE) {
+        return NULL;
+    }
+    entry_update(entry, frame, parent, access);
+    return entry;
+}
+
+
+/* Room for more frames than NEAR: where they are from now on, or NULL when out
+   of memory. */
+static Py_NO_INLINE _PyInterpreterFrame **
+cache_more_frames(struct _PyTraceMalloc_ThreadCache *cache,
+                  _PyInterpreterFrame **frames, size_t n, enum access access)
 {
     int failed;
-    WITH_STORE_LOCK(access,
-        failed = cache_reserve_frames(cache, new->n + 1));
+    WITH_STORE_LOCK(access, failed = cache_reserve_frames(cache, n + 1));
+    if (failed) {
+        return NULL;
+    }
+    if (n == NEAR) {
+        memcpy(cache->frames, frames, n * sizeof(frames[0]));
+    }
+    return cache->frames;
+}
+
+
+/* Room for `depth` frames, all entries of which have been written to. */
+static Py_NO_INLINE int
+cache_extend(struct _PyTraceMalloc_ThreadCache *cache, size_t depth,
+             enum access access)
+{
+    int failed;
+    WITH_STORE_LOCK(access, failed = cache_reserve(cache, depth));
     if (failed) {
         return -1;
     }
-    if (new->frames == new->near) {
-        memcpy(cache->frames, new->near, sizeof(new->near));
-    }
-    new->frames = cache->frames;
-    new->room = cache->frames_allocated;
+    memset(cache->path + cache->known, 0,
+           (depth + 1 - cache->known) * sizeof(cache->path[0]));
+    cache->known = depth + 1;
     return 0;
 }
 
 
-/* Collect frames down to the first one that is in the cache, and return its
-   entry; entry 0 if there is none, NULL when out of memory. */
-static struct path_entry *
-capture_walk(struct _PyTraceMalloc_ThreadCache *cache,
-             _PyInterpreterFrame *frame, struct new_frames *new,
-             enum access access)
+/* How many generators are looked for before all are taken for new: each can
+   take as many steps as there are frames. */
+#define RESUMED_TRIES 3
+
+static const struct place *
+capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
+               _PyInterpreterFrame *frame, enum access access)
 {
-    int lost = 0;
-    for (; frame != NULL; frame = frame->previous) {
+    /* Frames that are not in the cache, newest first, down to the first one
+       that is; entry 0 is there if none is. */
+    _PyInterpreterFrame *near[NEAR], **frames = near;
+    size_t n = 0, room = NEAR;
+    struct path_entry *entry;
+    int lost = 0, tries = 0;
+    for (;; frame = frame->previous) {
+        if (frame == NULL) {
+            entry = cache->path;
+            break;
+        }
         if (frame_is_marked(frame)) {
-            struct path_entry *entry = NULL;
-            if (!lost) {
-                entry = cache_find(cache, frame);
-            }
-            if (entry != NULL) {
+            if (!lost && (entry = cache_find(cache, frame)) != NULL) {
                 entry_update(entry, frame, entry[-1].path, access);
-                return entry;
+                break;
             }
             /* Another greenlet's: looking for each of them would take time
                proportional to the square of the depth. */
@@ -539,65 +676,102 @@ capture_walk(struct _PyTraceMalloc_ThreadCache *cache,
         else if (_PyFrame_IsIncomplete(frame)) {
             continue;
         }
-        if (new->n == new->room && new_frames_grow(new, cache, access) < 0) {
+        else if (frame->owner == FRAME_OWNED_BY_GENERATOR
+                 && tries++ < RESUMED_TRIES
+                 && (entry = capture_resumed(cache, frame, access)) != NULL)
+        {
+            entry_update(entry, frame, entry->parent, access);
+            break;
+        }
+        if (n == room) {
+            frames = cache_more_frames(cache, frames, n, access);
+            if (frames == NULL) {
+                return NULL;
+            }
+            room = cache->frames_allocated;
+        }
+        frames[n++] = frame;
+    }
+
+    size_t base = entry - cache->path;
+    if (base + n >= cache->known) {
+        if (cache_extend(cache, base + n, access) < 0) {
             return NULL;
         }
-        new->frames[new->n++] = frame;
+        entry = cache->path + base;
     }
-    return cache->path;
+    while (n > 0) {
+        path_id parent = entry_path(entry, access);
+        if (parent == PATH_NONE) {
+            /* Entries up to here are right. */
+            cache->top = entry;
+            return NULL;
+        }
+        frame = frames[--n];
+        entry++;
+        entry_update(entry, frame, parent, access);
+        frame->traced = frame->owner == FRAME_OWNED_BY_THREAD
+                        ? 1 : (unsigned char)(entry - cache->path);
+    }
+    cache->top = entry;
+    if (entry == cache->path) {
+        return &S->unknown.place;
+    }
+    if (entry->place.context == NULL) {
+        if (entry_find_context(entry, access) == NULL) {
+            return NULL;
+        }
+        entry_remember(entry, access);
+    }
+    else if (site_met(entry->instruction, entry->parent, entry->place.code)
+             == NULL)
+    {
+        /* So that the next one is found at once. */
+        entry_remember(entry, access);
+    }
+    return &entry->place;
 }
 
 
-/* The newest frame is a generator's that was resumed by the same chain of
-   frames as when it was captured last, and is at a place that was met before:
-   where it is, or NULL. */
-static inline const struct place *
-capture_resumed(const struct _PyTraceMalloc_ThreadCache *cache,
-                const _PyInterpreterFrame *frame)
+/* The same for who has no thread state, or none that captured before, and when
+   contexts are to be reclaimed. */
+static Py_NO_INLINE const struct place *
+capture_first(PyThreadState *tstate, enum access access)
 {
-    const struct path_entry *entry = cache->top;
-    const PyCodeObject *co = (PyCodeObject *)frame->f_executable;
-    const struct site *site = site_met(frame->instr_ptr, entry->parent,
-                                       co->_co_tracemalloc_id);
-    if (entry->frame != frame || site == NULL || site->place.context == NULL) {
-        return NULL;
+    if (tstate == NULL || _PyThreadState_GetFrame(tstate) == NULL) {
+        return &S->unknown.place;
     }
-    do {
-        frame = frame->previous;
-        entry--;
-        if (frame != entry->frame || frame->instr_ptr != entry->instruction) {
+    if (S->reclaim_wanted && access != ACCESS_DETACHED) {
+        _PyTraceMalloc_ReclaimNow(access);
+    }
+    struct _PyTraceMalloc_ThreadCache **owner =
+        &((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
+    if (*owner == NULL) {
+        WITH_STORE_LOCK(access, cache_new(tstate, owner));
+        if (*owner == NULL) {
             return NULL;
         }
-        if (frame_is_marked(frame)) {
-            return &site->place;
-        }
-        co = (PyCodeObject *)frame->f_executable;
-    } while (frame->owner == FRAME_OWNED_BY_GENERATOR
-             && co->_co_tracemalloc_id == entry->place.code);
-    return NULL;
+    }
+    return capture_frames(*owner, tstate->current_frame, access);
 }
 
 
-/* The newest frame is new, or a generator's, its caller is in the cache, and
-   both are at places that were met before: where it is, or NULL.  The cache is
-   right either way. */
+/* The newest frame is new, its caller is in the cache, and both are at places
+   that were met before: where it is, or NULL.  The cache is right either
+   way. */
 static inline const struct place *
 capture_called(struct _PyTraceMalloc_ThreadCache *cache,
                _PyInterpreterFrame *frame)
 {
     const _PyInterpreterFrame *caller = frame->previous;
-    while (caller != NULL && caller->owner == FRAME_OWNED_BY_CSTACK) {
+    struct path_entry *entry = cache->top;
+    if (caller != NULL && caller->owner == FRAME_OWNED_BY_CSTACK) {
         caller = caller->previous;
     }
-    struct path_entry *entry = cache->top;
-    if (caller == NULL || !frame_is_marked(caller)
-        || _PyFrame_IsIncomplete(frame))
-    {
-        return NULL;
-    }
     entry -= entry->frame != caller;
-    if (entry->frame != caller
-        || entry + 1 == cache->path + cache->allocated)
+    if (entry->frame != caller || !frame_is_marked(caller)
+        || frame_is_marked(frame) || _PyFrame_IsIncomplete(frame)
+        || entry + 1 == cache->path + cache->known)
     {
         return NULL;
     }
@@ -607,13 +781,12 @@ capture_called(struct _PyTraceMalloc_ThreadCache *cache,
         if (site == NULL) {
             return NULL;
         }
-        entry->instruction = caller->instr_ptr;
+        entry->instruction = site->instruction;
         entry->place = site->place;
         entry->path = site->path;
     }
     path_id parent = entry->path;
-    const PyCodeObject *co = (PyCodeObject *)frame->f_executable;
-    site = site_met(frame->instr_ptr, parent, co->_co_tracemalloc_id);
+    site = site_met(frame->instr_ptr, parent, frame_code(frame));
     if (parent == PATH_NONE || site == NULL || site->place.context == NULL) {
         return NULL;
     }
@@ -623,100 +796,44 @@ capture_called(struct _PyTraceMalloc_ThreadCache *cache,
     entry->place = site->place;
     entry->parent = parent;
     entry->path = site->path;
-    frame->traced = frame->owner == FRAME_OWNED_BY_THREAD;
+    frame->traced = 1;
     cache->top = entry;
     return &site->place;
-}
-
-
-static Py_NO_INLINE const struct place *
-capture_frames(PyThreadState *tstate, enum access access)
-{
-    _PyInterpreterFrame *frame = NULL;
-    if (tstate != NULL) {
-        frame = _PyThreadState_GetFrame(tstate);
-    }
-    if (frame == NULL) {
-        return &S->unknown.place;
-    }
-    if (S->reclaim_wanted && access != ACCESS_DETACHED) {
-        _PyTraceMalloc_ReclaimNow(access);
-    }
-    struct _PyTraceMalloc_ThreadCache **owner =
-        &((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
-    struct _PyTraceMalloc_ThreadCache *cache = *owner;
-    if (cache == NULL) {
-        WITH_STORE_LOCK(access, cache = cache_new(tstate, owner));
-        if (cache == NULL) {
-            return NULL;
-        }
-    }
-
-    struct new_frames new;
-    new.frames = new.near;
-    new.n = 0;
-    new.room = NEAR;
-    struct path_entry *entry = capture_walk(cache, frame, &new, access);
-    if (entry == NULL) {
-        return NULL;
-    }
-    size_t base = entry - cache->path;
-    if (base + new.n >= cache->allocated) {
-        int failed;
-        WITH_STORE_LOCK(access, failed = cache_reserve(cache, base + new.n));
-        if (failed) {
-            return NULL;
-        }
-        entry = cache->path + base;
-    }
-    while (new.n > 0) {
-        path_id parent = entry->path;
-        if (parent == PATH_NONE) {
-            parent = entry_find_path(entry, access);
-            if (parent == PATH_NONE) {
-                /* Entries up to here are right. */
-                cache->top = entry;
-                return NULL;
-            }
-        }
-        frame = new.frames[--new.n];
-        entry++;
-        entry_update(entry, frame, parent, access);
-        frame->traced = frame->owner == FRAME_OWNED_BY_THREAD;
-    }
-    cache->top = entry;
-    if (entry->place.context == NULL
-        && entry_find_context(entry, access) == NULL)
-    {
-        return NULL;
-    }
-    /* So that the next one is found at once, also if another took the slot. */
-    entry_remember(entry, access);
-    return &entry->place;
 }
 
 
 const struct place *
 _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
 {
-    if (tstate != NULL && access != ACCESS_DETACHED) {
-        _PyInterpreterFrame *frame = tstate->current_frame;
-        struct _PyTraceMalloc_ThreadCache *cache =
-            ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
-        if (frame != NULL && cache != NULL && !frame_is_marked(frame)) {
-            const struct place *place = NULL;
-            if (frame->owner == FRAME_OWNED_BY_GENERATOR) {
-                place = capture_resumed(cache, frame);
-            }
-            if (place == NULL) {
-                place = capture_called(cache, frame);
-            }
-            if (place != NULL) {
-                return place;
+    struct _PyTraceMalloc_ThreadCache *cache = NULL;
+    if (tstate != NULL) {
+        cache = ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
+    }
+    if (cache == NULL || S->reclaim_wanted) {
+        return capture_first(tstate, access);
+    }
+    _PyInterpreterFrame *frame = tstate->current_frame;
+    if (frame == NULL || access == ACCESS_DETACHED) {
+        /* The table of sites is out of reach. */
+    }
+    else if (frame->owner == FRAME_OWNED_BY_GENERATOR) {
+        struct path_entry *entry = capture_resumed(cache, frame, access);
+        if (entry != NULL) {
+            cache->top = entry;
+            const struct site *site = site_met(frame->instr_ptr, entry->parent,
+                                               entry->place.code);
+            if (site != NULL && site->place.context != NULL) {
+                return &site->place;
             }
         }
     }
-    return capture_frames(tstate, access);
+    else {
+        const struct place *place = capture_called(cache, frame);
+        if (place != NULL) {
+            return place;
+        }
+    }
+    return capture_frames(cache, frame, access);
 }
 
 

@@ -21,16 +21,20 @@
    becomes unused when nobody needs it (reclaim), or all at once (clear), which
    bumps `generation`: whoever remembers numbers remembers that with them.
 
+   A path names the first path and the first context below it, which is all
+   there is below most; an index has the others, if any.
+
    Looking up takes no lock, so: chunks never move; a node is complete before
-   its number is stored in the index; an index that is outgrown waits in
-   `replaced` until nobody can be reading it.
+   its number is stored in a path or in the index; an index that is outgrown
+   waits in `replaced` until nobody can be reading it.
 
    Invariants
      I1  a path's parent is a path, and its depth the parent's + 1; the root
          has depth 0, and so have the roots of other threads, right below it
      I2  a context's path is a path
-     I3  no two paths, and no two contexts, have the same key, and the index
-         finds each of them; nothing else is in the indexes
+     I3  no two paths, and no two contexts, have the same key; each is the
+         first one below its path, or the index finds it, and nothing else is
+         in the indexes
      I4  no more blocks were freed than allocated, and no bytes are live
          without a block.  Bytes count modulo 2**64, since extensions may
          report any size
@@ -50,7 +54,7 @@
 #  define FIRST_SLOTS 4096
 #endif
 
-static_assert(sizeof(struct path) == 16, "paths are many: keep them small");
+static_assert(sizeof(struct path) == 24, "paths are many: keep them small");
 static_assert(sizeof(struct context) == 64, "one cache line");
 static_assert(MAX_PATHS <= (size_t)1 << PATH_BITS, "numbers fit a slot");
 static_assert(MAX_CONTEXTS <= (size_t)1 << CONTEXT_BITS, "numbers fit a slot");
@@ -58,17 +62,14 @@ static_assert(MAX_CONTEXTS <= (size_t)1 << CONTEXT_BITS, "numbers fit a slot");
 
 /* --- indexes ------------------------------------------------------------- */
 
-/* Finaliser of MurmurHash3 (Austin Appleby, public domain): numbers and lines
-   are small and dense, so every bit must reach the low ones. */
+/* Multiplicative hashing (Knuth, The Art of Computer Programming, vol. 3,
+   6.4): numbers and lines are small and dense, and only the high bits of a
+   product depend on all of them. */
 static inline uint64_t
 mix(uint64_t key)
 {
-    key ^= key >> 33;
-    key *= 0xff51afd7ed558ccdu;
-    key ^= key >> 33;
-    key *= 0xc4ceb9fe1a85ec53u;
-    key ^= key >> 33;
-    return key;
+    key *= 0x9e3779b97f4a7c15u;
+    return key ^ key >> 32;
 }
 
 
@@ -83,11 +84,11 @@ mix(uint64_t key)
 #define CONTEXTS_BUCKET 6
 
 struct probe {
+    uint64_t hash;
     uint32_t tag;               /* what the slot has above the number */
+    uint32_t in_bucket;         /* slots left there */
     size_t at;
     size_t mask;
-    size_t in_bucket;           /* slots left there */
-    size_t elsewhere;           /* where to go on then */
 };
 
 
@@ -97,11 +98,11 @@ probe_begin(const struct number_index *index, uint32_t parent, uint64_t key,
 {
     uint64_t hash = mix((uint64_t)parent << 32 ^ key);
     return (struct probe){
-        .tag = (uint32_t)(hash >> 32) >> bits << bits,
+        .hash = hash,
+        .tag = (uint32_t)hash >> bits << bits,
+        .in_bucket = bucket,
         .at = (size_t)parent * bucket & index->mask,
         .mask = index->mask,
-        .in_bucket = bucket,
-        .elsewhere = (size_t)hash,
     };
 }
 
@@ -111,7 +112,7 @@ probe_next(struct probe *probe)
 {
     size_t next = probe->at + 1;
     if (probe->in_bucket > 0 && --probe->in_bucket == 0) {
-        next = probe->elsewhere;
+        next = (size_t)mix(probe->hash);
     }
     probe->at = next & probe->mask;
 }
@@ -120,14 +121,14 @@ probe_next(struct probe *probe)
 static inline uint64_t
 path_key(code_id code, int32_t line)
 {
-    return code ^ (uint64_t)(uint32_t)line * 0x9e3779b97f4a7c15u;
+    return code ^ (uint64_t)(uint32_t)line * 0xff51afd7ed558ccdu;
 }
 
 
 static inline uint64_t
 context_key(code_id code, uint32_t site, uint32_t late)
 {
-    return code ^ (uint64_t)site * 0x9e3779b97f4a7c15u ^ (uint64_t)late << 32;
+    return code ^ (uint64_t)site * 0xff51afd7ed558ccdu ^ (uint64_t)late << 32;
 }
 
 
@@ -164,33 +165,6 @@ slot_store(struct number_index *index, size_t at, uint32_t slot)
 }
 
 
-/* Look for a path or context in an index: its slot, or the free one where it
-   goes.  *found is the number in it.  Without the lock the slot may not be
-   read once more: a free one may be another node's by then. */
-static struct probe
-path_probe(const struct context_tree *tree, const struct number_index *index,
-           path_id parent, code_id code, int32_t line, path_id *found)
-{
-    struct probe probe = probe_begin(index, parent, path_key(code, line),
-                                     PATH_BITS, PATHS_BUCKET);
-    uint32_t slot;
-    while ((slot = slot_load(index, probe.at)) != 0) {
-        *found = SLOT_PATH(slot);
-        if (slot == (*found | probe.tag)) {
-            const struct path *path = path_at(tree, *found);
-            if (path->parent == parent && path->code == code
-                && path->line == line)
-            {
-                return probe;
-            }
-        }
-        probe_next(&probe);
-    }
-    *found = PATH_NONE;
-    return probe;
-}
-
-
 /* The domain of a context if it is a late one, otherwise 0. */
 static inline uint32_t
 context_late(const struct context_tree *tree, context_id id, uint32_t site)
@@ -199,7 +173,66 @@ context_late(const struct context_tree *tree, context_id id, uint32_t site)
 }
 
 
-static struct probe
+/* Whether a node has a key, but for the path that it is under.  Number 0 has
+   none: there a node of zeros lies. */
+static inline int
+path_is(const struct context_tree *tree, path_id id, code_id code,
+        int32_t line)
+{
+    const struct path *path = path_at(tree, id);
+    return path->code == code && path->line == line;
+}
+
+
+static inline int
+context_is(const struct context_tree *tree, context_id id, code_id code,
+           uint32_t site, int32_t line, uint32_t late)
+{
+    const struct context *context = context_at(tree, id);
+    return context->site == site && context->code == code
+           && context->line == line && context_late(tree, id, site) == late;
+}
+
+
+static inline uint32_t
+first_load(const uint32_t *first)
+{
+    return __atomic_load_n(first, __ATOMIC_ACQUIRE);
+}
+
+
+static inline void
+first_store(uint32_t *first, uint32_t id)
+{
+    __atomic_store_n(first, id, __ATOMIC_RELEASE);
+}
+
+
+/* Look for a path or context in an index: its slot, or the free one where it
+   goes.  *found is the number in it.  Without the lock the slot may not be
+   read once more: a free one may be another node's by then. */
+static inline struct probe
+path_probe(const struct context_tree *tree, const struct number_index *index,
+           path_id parent, code_id code, int32_t line, path_id *found)
+{
+    struct probe probe = probe_begin(index, parent, path_key(code, line),
+                                     PATH_BITS, PATHS_BUCKET);
+    uint32_t slot;
+    while ((slot = slot_load(index, probe.at)) != 0) {
+        *found = SLOT_PATH(slot);
+        if (slot == (*found | probe.tag) && path_is(tree, *found, code, line)
+            && path_at(tree, *found)->parent == parent)
+        {
+            return probe;
+        }
+        probe_next(&probe);
+    }
+    *found = PATH_NONE;
+    return probe;
+}
+
+
+static inline struct probe
 context_probe(const struct context_tree *tree,
               const struct number_index *index, path_id path, code_id code,
               uint32_t site, int32_t line, uint32_t late, context_id *found)
@@ -210,14 +243,11 @@ context_probe(const struct context_tree *tree,
     uint32_t slot;
     while ((slot = slot_load(index, probe.at)) != 0) {
         *found = SLOT_CONTEXT(slot);
-        if (slot == (*found | probe.tag)) {
-            const struct context *context = context_at(tree, *found);
-            if (context->path == path && context->code == code
-                && context->site == site && context->line == line
-                && context_late(tree, *found, site) == late)
-            {
-                return probe;
-            }
+        if (slot == (*found | probe.tag)
+            && context_is(tree, *found, code, site, line, late)
+            && context_at(tree, *found)->path == path)
+        {
+            return probe;
         }
         probe_next(&probe);
     }
@@ -226,67 +256,73 @@ context_probe(const struct context_tree *tree,
 }
 
 
-/* Enter a node that is complete, and not in the index. */
-static void
-index_add_path(const struct context_tree *tree, struct number_index *index,
-               path_id id)
+/* Whether a node is the first one; it is, if there is no other. */
+static inline int
+is_first(uint32_t *first, uint32_t id)
 {
-    const struct path *path = path_at(tree, id);
-    path_id found;
-    struct probe probe = path_probe(tree, index, path->parent, path->code,
-                                    path->line, &found);
-    slot_store(index, probe.at, id | probe.tag);
+    if (*first == 0) {
+        first_store(first, id);
+    }
+    return *first == id;
 }
 
 
-static void
-index_add_context(const struct context_tree *tree, struct number_index *index,
-                  context_id id)
-{
-    const struct context *context = context_at(tree, id);
-    context_id found;
-    struct probe probe = context_probe(tree, index, context->path,
-                                       context->code, context->site,
-                                       context->line,
-                                       context_late(tree, id, context->site),
-                                       &found);
-    slot_store(index, probe.at, id | probe.tag);
-}
-
-
-static void
+/* Enter all nodes that belong there, if there is an index, and count them.  In
+   place of a first one that went comes the next. */
+static uint32_t
 index_fill_paths(const struct context_tree *tree, struct number_index *index)
 {
+    uint32_t n = 0;
     for (path_id id = PATH_ROOT + 1; id < tree->paths.used; id++) {
-        if (path_at(tree, id)->parent != PATH_NONE) {
-            index_add_path(tree, index, id);
+        const struct path *path = path_at(tree, id);
+        if (path->parent == PATH_NONE
+            || is_first(&path_at(tree, path->parent)->first_child, id))
+        {
+            continue;
+        }
+        n++;
+        if (index != NULL) {
+            path_id found;
+            struct probe probe = path_probe(tree, index, path->parent,
+                                            path->code, path->line, &found);
+            slot_store(index, probe.at, id | probe.tag);
         }
     }
+    return n;
 }
 
 
-static void
+static uint32_t
 index_fill_contexts(const struct context_tree *tree,
                     struct number_index *index)
 {
+    uint32_t n = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
-        if (context_at(tree, id)->path != PATH_NONE) {
-            index_add_context(tree, index, id);
+        const struct context *context = context_at(tree, id);
+        if (context->path == PATH_NONE
+            || is_first(&path_at(tree, context->path)->first_context, id))
+        {
+            continue;
+        }
+        n++;
+        if (index != NULL) {
+            context_id found;
+            struct probe probe = context_probe(
+                tree, index, context->path, context->code, context->site,
+                context->line, context_late(tree, id, context->site), &found);
+            slot_store(index, probe.at, id | probe.tag);
         }
     }
+    return n;
 }
 
 
-static void
+static uint32_t
 index_fill(const struct context_tree *tree, const struct node_space *space,
            struct number_index *index)
 {
-    if (space == &tree->paths) {
-        index_fill_paths(tree, index);
-    }
-    else {
-        index_fill_contexts(tree, index);
-    }
+    return space == &tree->paths ? index_fill_paths(tree, index)
+                                 : index_fill_contexts(tree, index);
 }
 
 
@@ -299,7 +335,7 @@ index_replace(struct context_tree *tree, struct node_space *space,
     if (index == NULL) {
         return -1;
     }
-    index_fill(tree, space, index);
+    space->indexed = index_fill(tree, space, index);
     struct number_index *old = space->index;
     __atomic_store_n(&space->index, index, __ATOMIC_RELEASE);
     if (old != NULL) {
@@ -316,7 +352,8 @@ static void
 space_reindex(struct context_tree *tree, struct node_space *space)
 {
     size_t nslots = FIRST_SLOTS;
-    while (nslots < 2 * (size_t)space->live) {
+    uint32_t n = index_fill(tree, space, NULL);
+    while (nslots < 2 * (size_t)n) {
         nslots *= 2;
     }
     struct number_index *index = space->index;
@@ -325,7 +362,7 @@ space_reindex(struct context_tree *tree, struct node_space *space)
         return;
     }
     memset(index->slots, 0, (index->mask + 1) * sizeof(index->slots[0]));
-    index_fill(tree, space, index);
+    space->indexed = index_fill(tree, space, index);
 }
 
 
@@ -395,12 +432,11 @@ context_take(struct context_tree *tree)
         if (id >= MAX_CONTEXTS) {
             return CONTEXT_NONE;
         }
-        struct context *nodes = aligned_alloc(
-            sizeof(nodes[0]), CHUNK_SIZE * sizeof(nodes[0]));
+        struct context *nodes = _PyTraceMalloc_NewZeros(
+            CHUNK_SIZE * sizeof(nodes[0]), sizeof(nodes[0]));
         if (nodes == NULL) {
             return CONTEXT_NONE;
         }
-        memset(nodes, 0, CHUNK_SIZE * sizeof(nodes[0]));
         tree->context_chunks[chunk] = nodes;
         space->chunks++;
     }
@@ -413,6 +449,10 @@ context_take(struct context_tree *tree)
 void
 _PyTraceMalloc_FreePath(struct context_tree *tree, path_id id)
 {
+    struct path *parent = path_at(tree, path_at(tree, id)->parent);
+    if (parent->first_child == id) {
+        parent->first_child = PATH_NONE;
+    }
     *path_at(tree, id) = (struct path){.code = tree->paths.unused};
     tree->paths.unused = id;
     tree->paths.live--;
@@ -420,16 +460,27 @@ _PyTraceMalloc_FreePath(struct context_tree *tree, path_id id)
 }
 
 
+static void
+context_give_back(struct context_tree *tree, context_id id)
+{
+    *context_at(tree, id) = (struct context){.code = tree->contexts.unused};
+    tree->contexts.unused = id;
+    tree->contexts.live--;
+}
+
+
 void
 _PyTraceMalloc_FreeContext(struct context_tree *tree, context_id id)
 {
-    struct context *context = context_at(tree, id);
+    const struct context *context = context_at(tree, id);
+    struct path *path = path_at(tree, context->path);
+    if (path->first_context == id) {
+        path->first_context = CONTEXT_NONE;
+    }
     tree->reclaimed_blocks += context->allocated_blocks;
     tree->reclaimed_bytes += context->allocated_bytes;
-    *context = (struct context){.code = tree->contexts.unused};
-    tree->contexts.unused = id;
-    tree->contexts.live--;
     tree->reclaimed_contexts++;
+    context_give_back(tree, id);
 }
 
 
@@ -464,7 +515,7 @@ _PyTraceMalloc_FiniContexts(struct context_tree *tree)
         tree->path_chunks[i] = NULL;
     }
     for (size_t i = 0; i < tree->contexts.chunks; i++) {
-        free(tree->context_chunks[i]);
+        _PyTraceMalloc_FreeZeros(tree->context_chunks[i]);
         free(tree->late_chunks[i]);
         tree->context_chunks[i] = NULL;
         tree->late_chunks[i] = NULL;
@@ -487,7 +538,10 @@ path_id
 _PyTraceMalloc_FindPath(const struct context_tree *tree, path_id parent,
                         code_id code, int32_t line)
 {
-    path_id found;
+    path_id found = first_load(&path_at(tree, parent)->first_child);
+    if (path_is(tree, found, code, line)) {
+        return found;
+    }
     (void)path_probe(tree, index_of(&tree->paths), parent, code, line, &found);
     return found;
 }
@@ -497,22 +551,44 @@ context_id
 _PyTraceMalloc_FindContext(const struct context_tree *tree, path_id path,
                            code_id code, uint32_t site, int32_t line)
 {
-    context_id found;
+    context_id found = first_load(&path_at(tree, path)->first_context);
+    if (found != CONTEXT_NONE && context_is(tree, found, code, site, line, 0))
+    {
+        return found;
+    }
     (void)context_probe(tree, index_of(&tree->contexts), path, code, site,
                         line, 0, &found);
     return found;
 }
 
 
-/* Room for one more number: the index stays at most half full. */
-static int
-space_reserve(struct context_tree *tree, struct node_space *space)
+/* Whether there is no room for one more number: an index stays at most half
+   full. */
+static inline int
+space_is_full(const struct node_space *space)
 {
-    size_t nslots = space->index->mask + 1;
-    if (2 * ((size_t)space->live + 1) <= nslots) {
-        return 0;
+    return 2 * ((size_t)space->indexed + 1) > space->index->mask + 1;
+}
+
+
+static inline size_t
+space_more_slots(const struct node_space *space)
+{
+    return 2 * (space->index->mask + 1);
+}
+
+
+/* Let a node that is complete be found: as the first one, or in the index. */
+static inline void
+space_enter(struct node_space *space, uint32_t *first,
+            const struct probe *probe, uint32_t id)
+{
+    if (*first == 0) {
+        first_store(first, id);
+        return;
     }
-    return index_replace(tree, space, 2 * nslots);
+    slot_store(space->index, probe->at, id | probe->tag);
+    space->indexed++;
 }
 
 
@@ -520,13 +596,27 @@ static path_id
 path_add(struct context_tree *tree, path_id parent, code_id code, int32_t line)
 {
     assert(parent != PATH_NONE && line >= 0);
-    path_id id = _PyTraceMalloc_FindPath(tree, parent, code, line);
+    struct node_space *space = &tree->paths;
+    path_id *first = &path_at(tree, parent)->first_child;
+    path_id id = *first;
+    struct probe probe = {0};
     if (id != PATH_NONE) {
-        return id;
+        if (path_is(tree, id, code, line)) {
+            return id;
+        }
+        probe = path_probe(tree, space->index, parent, code, line, &id);
+        if (id != PATH_NONE) {
+            return id;
+        }
+        if (space_is_full(space)) {
+            if (index_replace(tree, space, space_more_slots(space)) < 0) {
+                return PATH_NONE;
+            }
+            probe = path_probe(tree, space->index, parent, code, line, &id);
+        }
     }
-    if (space_reserve(tree, &tree->paths) < 0
-        || (id = path_take(tree)) == PATH_NONE)
-    {
+    id = path_take(tree);
+    if (id == PATH_NONE) {
         return PATH_NONE;
     }
     *path_at(tree, id) = (struct path){
@@ -535,7 +625,7 @@ path_add(struct context_tree *tree, path_id parent, code_id code, int32_t line)
         .line = line,
         .depth = code == CODE_NONE ? 0 : path_at(tree, parent)->depth + 1,
     };
-    index_add_path(tree, tree->paths.index, id);
+    space_enter(space, first, &probe, id);
     return id;
 }
 
@@ -581,31 +671,44 @@ context_add(struct context_tree *tree, path_id path, code_id code,
             uint32_t site, int32_t line, uint32_t late)
 {
     assert(path != PATH_NONE && line >= 0);
-    context_id id;
-    (void)context_probe(tree, tree->contexts.index, path, code, site, line,
-                       late, &id);
+    struct node_space *space = &tree->contexts;
+    context_id *first = &path_at(tree, path)->first_context;
+    context_id id = *first;
+    struct probe probe = {0};
     if (id != CONTEXT_NONE) {
-        return id;
+        if (context_is(tree, id, code, site, line, late)) {
+            return id;
+        }
+        probe = context_probe(tree, space->index, path, code, site, line, late,
+                              &id);
+        if (id != CONTEXT_NONE) {
+            return id;
+        }
+        if (space_is_full(space)) {
+            if (index_replace(tree, space, space_more_slots(space)) < 0) {
+                return CONTEXT_NONE;
+            }
+            probe = context_probe(tree, space->index, path, code, site, line,
+                                  late, &id);
+        }
     }
-    if (space_reserve(tree, &tree->contexts) < 0
-        || (id = context_take(tree)) == CONTEXT_NONE)
-    {
+    id = context_take(tree);
+    if (id == CONTEXT_NONE) {
         return CONTEXT_NONE;
     }
     if (late_reserve(tree, id, site) < 0) {
-        _PyTraceMalloc_FreeContext(tree, id);
+        context_give_back(tree, id);
         return CONTEXT_NONE;
     }
-    *context_at(tree, id) = (struct context){
-        .path = path,
-        .code = code,
-        .site = site,
-        .line = line,
-    };
+    struct context *context = context_at(tree, id);
+    context->path = path;
+    context->code = code;
+    context->site = site;
+    context->line = line;
     if (site >> 24 == LATE_DOMAIN) {
         tree->late_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK] = late;
     }
-    index_add_context(tree, tree->contexts.index, id);
+    space_enter(space, first, &probe, id);
     return id;
 }
 
@@ -652,8 +755,8 @@ size_t
 _PyTraceMalloc_SizeOfContexts(const struct context_tree *tree)
 {
     size_t size = CHUNK_SIZE * (tree->paths.chunks * sizeof(struct path)
-                  + tree->contexts.chunks * sizeof(struct context)
                   + tree->nlate_chunks * sizeof(uint32_t));
+    size += tree->contexts.chunks * (CHUNK_SIZE + 1) * sizeof(struct context);
     const struct number_index *lists[] = {
         tree->paths.index, tree->contexts.index, tree->replaced,
     };
@@ -671,11 +774,22 @@ _PyTraceMalloc_SizeOfContexts(const struct context_tree *tree)
 
 /* --- checking ------------------------------------------------------------ */
 
+/* Whether an index has so many slots in use, and knows it. */
+static int
+index_is_full_of(const struct node_space *space, size_t n)
+{
+    size_t used = 0;
+    for (size_t i = 0; i <= space->index->mask; i++) {
+        used += space->index->slots[i] != 0;
+    }
+    return used == n && space->indexed == n;
+}
+
+
 static const char *
 check_paths(const struct context_tree *tree)
 {
-    size_t live = 1, indexed = 0;
-    const struct number_index *index = tree->paths.index;
+    size_t live = 1, first = 0;
     for (path_id id = PATH_ROOT + 1; id < tree->paths.used; id++) {
         const struct path *path = path_at(tree, id);
         if (path->parent == PATH_NONE) {
@@ -697,9 +811,7 @@ check_paths(const struct context_tree *tree)
         {
             return "contexts: I3, a path is not found by its key";
         }
-    }
-    for (size_t i = 0; i <= index->mask; i++) {
-        indexed += index->slots[i] != PATH_NONE;
+        first += parent->first_child == id;
     }
     size_t unused = 0;
     for (path_id id = tree->paths.unused; id != PATH_NONE;
@@ -707,7 +819,7 @@ check_paths(const struct context_tree *tree)
     {
         unused++;
     }
-    if (indexed != live - 1) {
+    if (!index_is_full_of(&tree->paths, live - 1 - first)) {
         return "contexts: I3, the index names what is no path";
     }
     if (live != tree->paths.live || 1 + live + unused != tree->paths.used) {
@@ -724,7 +836,7 @@ _PyTraceMalloc_CheckContexts(const struct context_tree *tree)
     if (fault != NULL) {
         return fault;
     }
-    size_t live = 0, indexed = 0;
+    size_t live = 0, first = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = context_at(tree, id);
         if (context->path == PATH_NONE) {
@@ -742,10 +854,17 @@ _PyTraceMalloc_CheckContexts(const struct context_tree *tree)
         {
             return "contexts: I6, a context has no domain";
         }
-        context_id found;
-        (void)context_probe(tree, tree->contexts.index, context->path,
-                           context->code, context->site, context->line,
-                           context_late(tree, id, context->site), &found);
+        uint32_t late = context_late(tree, id, context->site);
+        context_id found = path_at(tree, context->path)->first_context;
+        first += found == id;
+        if (found == CONTEXT_NONE
+            || !context_is(tree, found, context->code, context->site,
+                           context->line, late))
+        {
+            (void)context_probe(tree, tree->contexts.index, context->path,
+                                context->code, context->site, context->line,
+                                late, &found);
+        }
         if (found != id) {
             return "contexts: I3, a context is not found by its key";
         }
@@ -756,17 +875,13 @@ _PyTraceMalloc_CheckContexts(const struct context_tree *tree)
             return "contexts: I4, more was freed than allocated";
         }
     }
-    const struct number_index *index = tree->contexts.index;
-    for (size_t i = 0; i <= index->mask; i++) {
-        indexed += index->slots[i] != CONTEXT_NONE;
-    }
     size_t unused = 0;
     for (context_id id = tree->contexts.unused; id != CONTEXT_NONE;
          id = context_at(tree, id)->code)
     {
         unused++;
     }
-    if (indexed != live) {
+    if (!index_is_full_of(&tree->contexts, live - first)) {
         return "contexts: I3, the index names what is no context";
     }
     if (live != tree->contexts.live

@@ -12,7 +12,8 @@
 struct _PyTraceMalloc_ThreadCache {
     struct path_entry *top;             /* newest frame, or entry 0 */
     struct path_entry *path;            /* path[-1] is there, and no frame's */
-    size_t allocated;
+    size_t allocated;                   /* entries */
+    size_t known;                       /* entries that were ever written */
     _PyInterpreterFrame **frames;       /* scratch */
     size_t frames_allocated;
     struct _PyTraceMalloc_ThreadCache **owner;  /* the pointer to this */
@@ -77,6 +78,28 @@ frame_is_marked(const _PyInterpreterFrame *frame)
 }
 
 
+/* The number of a frame's code object, or CODE_NONE. */
+static inline code_id
+frame_code(const _PyInterpreterFrame *frame)
+{
+    return ((PyCodeObject *)frame->f_executable)->_co_tracemalloc_id;
+}
+
+
+/* Whether the newest frame of the cache is a generator's that was resumed by
+   the frame below, which is marked, where that was when it was captured. */
+static inline int
+frame_is_resumed(const _PyInterpreterFrame *frame,
+                 const struct path_entry *entry)
+{
+    return frame->owner == FRAME_OWNED_BY_GENERATOR
+           && frame->previous == entry[-1].frame
+           && frame_is_marked(frame->previous)
+           && frame->previous->instr_ptr == entry[-1].instruction
+           && frame_code(frame) == entry->place.code;
+}
+
+
 static inline const struct place *
 capture_verified(PyThreadState *tstate, const struct place *place)
 {
@@ -101,7 +124,9 @@ capture_met(PyThreadState *tstate)
     if (cache != NULL) {
         const struct path_entry *entry = cache->top;
         entry -= entry->frame != frame;
-        if (entry->frame == frame && frame_is_marked(frame)) {
+        if (entry->frame == frame
+            && (frame_is_marked(frame) || frame_is_resumed(frame, entry)))
+        {
             const struct site *site = site_at(frame->instr_ptr, entry->parent);
             if (site->instruction == frame->instr_ptr
                 && site->parent == entry->parent

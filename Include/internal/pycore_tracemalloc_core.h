@@ -225,6 +225,8 @@ struct path {
     code_id code;               /* fixed while used; unused: next unused */
     int32_t line;               /* fixed while used; >= 0 */
     uint32_t depth;             /* frames up to the root; fixed while used */
+    path_id first_child;        /* atomic; in no index; or PATH_NONE */
+    context_id first_context;   /* the same */
 };
 
 /* A place that allocates.  Fills one line of a processor's cache. */
@@ -275,6 +277,7 @@ struct node_space {
     uint32_t used;                  /* numbers given so far, 0 included */
     uint32_t unused;                /* head of the chain of unused numbers */
     uint32_t live;                  /* nodes */
+    uint32_t indexed;               /* those in the index */
     size_t chunks;                  /* allocated */
 };
 
@@ -486,6 +489,19 @@ count_move(struct traced_bytes *bytes, struct context *from,
     to->allocated_bytes += size;
 }
 
+/* The same, where both are one context. */
+static inline void
+count_again(struct traced_bytes *bytes, struct context *context, size_t size)
+{
+    if (context->epoch != bytes->epoch) {
+        context_save_peak(context, bytes);
+    }
+    context->freed_blocks++;
+    context->freed_bytes += size;
+    context->allocated_blocks++;
+    context->allocated_bytes += size;
+}
+
 /* Take back a count_free(): the block is still there.  Others may have counted
    in between. */
 static inline void
@@ -581,7 +597,8 @@ extern int _PyTraceMalloc_ReserveBlock(struct block_table *);
 extern void _PyTraceMalloc_AddBlock(struct block_table *,
                                     const struct block *);
 
-/* The same, in place of one that may be there: 1 and a copy of it, or 0. */
+/* The same, with or without room, in place of one that may be there: 1 and a
+   copy of it, 0, or -1 when out of memory (nothing changed). */
 extern int _PyTraceMalloc_PutBlock(struct block_table *, const struct block *,
                                    struct block *stale);
 
@@ -608,6 +625,12 @@ extern const char *_PyTraceMalloc_CheckBlocks(const struct block_table *,
 
 
 /* --- Objects/tracemalloc_cells.c ----------------------------------------- */
+
+/* Zeros at a multiple of `unit`, a power of two, or NULL: for chunks of which
+   some may never be used, and are not touched then.  They take `size + unit`
+   bytes, and are freed by FreeZeros() only. */
+extern void *_PyTraceMalloc_NewZeros(size_t size, size_t unit);
+extern void _PyTraceMalloc_FreeZeros(void *);
 
 /* The cells of one pool; `cell[i]` belongs to the block at
    first + i * block_size. */

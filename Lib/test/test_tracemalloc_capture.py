@@ -287,6 +287,91 @@ class GeneratorTests(CaptureTest):
             next(one)
             next(two)
 
+    def chain(self, depth):
+        """A generator that allocates `depth` calls of `yield from` deep."""
+        if depth:
+            yield from self.chain(depth - 1)
+        else:
+            yield from self.generate()
+
+    def test_chains_resumed_in_turns(self):
+        # Another generator lies where a chain has its outermost one.
+        self.at_least = 12 * WARM
+        for depth in (0, 1, 2, 7, 14, 15, 16, 17, 40):
+            chain, other = self.chain(depth), self.generate()
+            for number in range(WARM):
+                next(chain); next(other)
+                next(chain)
+                if number % 3 == 0:
+                    (next
+                     (chain))
+                    self.seen(bytearray(1))
+
+    def test_chains_that_part_in_the_middle(self):
+        def crossing(chains):
+            while True:
+                for chain in chains:
+                    yield next(chain)
+                yield (next(chains[0]),
+                       next(chains[1]))
+
+        self.at_least = 12 * WARM
+        crossed = crossing([self.chain(3), self.chain(5), self.generate()])
+        outer = (value for value in crossed)
+        for _ in range(WARM):
+            next(outer)
+            next(crossed)
+            next(outer); self.seen(bytearray(1))
+
+    def test_chains_resumed_at_far_depths(self):
+        # What a frame is marked with has only the low bits of its depth.
+        def descend(depth, chain):
+            if depth:
+                descend(depth - 1, chain)
+            next(chain)
+
+        self.at_least = 40
+        for size in (0, 1, 5):
+            chain = self.chain(size)
+            for depth in (0, 256, 1, 255, 127, 128, 129, 257, 256, 256, 0):
+                descend(depth, chain)
+                next(chain)
+
+    def test_functions_called_from_a_chain(self):
+        def inner(number):
+            return self.seen(bytearray(number))
+
+        def outer(number):
+            return inner(number), self.seen(bytearray(number)), inner(number)
+
+        def calling():
+            number = 0
+            while True:
+                outer(number % 5)
+                yield inner(number % 5)
+                outer(1)
+                number += 1
+
+        def delegating():
+            yield from calling()
+
+        self.at_least = 12 * WARM
+        one, two = delegating(), delegating()
+        for _ in range(WARM):
+            next(one)
+            next(two)
+            inner(2)
+
+    def test_generators_at_one_address(self):
+        # A frame that is gone leaves its entry to one of another function.
+        self.at_least = 2 * WARM
+        functions = [self.generate, lambda: iter(self.seen(bytearray(n)) for n in range(9))]
+        for number in range(WARM):
+            generator = functions[number % 2]()
+            next(generator)
+            next(generator)
+            del generator
+
     def test_throw_and_close(self):
         def stubborn():
             while True:

@@ -141,6 +141,7 @@ static void
 test_replaced_indexes_stay_readable(void)
 {
     tree_begin();
+    CHECK(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 0) != PATH_NONE);
     path_id path = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 1);
     const struct number_index *before = tree.paths.index;
     size_t mask = before->mask;
@@ -342,7 +343,8 @@ test_reindex_without_memory(void)
     tree_begin();
     for (uint32_t i = 0; i < N; i++) {
         CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, i), 2 + i);
-        CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, 2 + i, 1, 7, 1), 2 + i);
+        CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, 1, i, 1),
+                    2 + i);
     }
     struct number_index *paths = tree.paths.index;
     struct number_index *contexts = tree.contexts.index;
@@ -363,17 +365,18 @@ test_reindex_without_memory(void)
     for (uint32_t i = 0; i < N; i++) {
         path_id path = i % 100 == 0 ? 2 + i : PATH_NONE;
         CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, PATH_ROOT, 1, i), path);
-        CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, 2 + i, 1, 7, 1), path);
+        CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, PATH_ROOT, 1, i, 1),
+                    path);
     }
     /* Nothing that is there is added again. */
     CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 500), 502);
-    CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, 502, 1, 7, 1), 502);
+    CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, 1, 500, 1), 502);
     CHECK_EQUAL(tree.paths.live, 1 + N / 100);
 
     _PyTraceMalloc_Reindex(&tree);
     CHECK(tree.paths.index != paths && tree.contexts.index != contexts);
     CHECK(tree.paths.index->mask < paths->mask);
-    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, 502, 1, 7, 1), 502);
+    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, PATH_ROOT, 1, 500, 1), 502);
     tree_end();
 }
 
@@ -407,7 +410,8 @@ test_checker_sees_faults(void)
     path_id twin = _PyTraceMalloc_AddPath(&tree, outer, 1, 9);
     context_id id = _PyTraceMalloc_AddContext(&tree, inner, 1, 0, 3);
     CHECK(twin != PATH_NONE);
-    CHECK(_PyTraceMalloc_AddContext(&tree, inner, 1, 9, 3) != CONTEXT_NONE);
+    context_id second = _PyTraceMalloc_AddContext(&tree, inner, 1, 9, 3);
+    CHECK(second != CONTEXT_NONE);
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
     struct context *context = context_at(&tree, id);
 
@@ -440,7 +444,8 @@ test_checker_sees_faults(void)
 
     struct number_index *index = tree.paths.index;
     size_t at = 0;
-    while (SLOT_PATH(index->slots[at]) != inner) {
+    while (SLOT_PATH(index->slots[at]) != twin) {
+        CHECK(at < index->mask);
         at++;
     }
     uint32_t slot = index->slots[at];
@@ -456,8 +461,25 @@ test_checker_sees_faults(void)
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
     tree.contexts.live--;
 
+    tree.contexts.indexed++;
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    tree.contexts.indexed--;
+
+    /* The first ones are in no index. */
+    CHECK_EQUAL(path_at(&tree, outer)->first_child, inner);
+    path_at(&tree, outer)->first_child = PATH_NONE;
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    path_at(&tree, outer)->first_child = twin;
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    path_at(&tree, outer)->first_child = inner;
+    CHECK_EQUAL(path_at(&tree, inner)->first_context, id);
+    path_at(&tree, inner)->first_context = second;
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    path_at(&tree, inner)->first_context = id;
+    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+
     /* A number that was freed, but stayed in the index. */
-    _PyTraceMalloc_FreeContext(&tree, id);
+    _PyTraceMalloc_FreeContext(&tree, second);
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
     _PyTraceMalloc_Reindex(&tree);
     tree_end();

@@ -256,9 +256,13 @@ static uint32_t turn;           /* atomic: the pair that is being added */
 static uint32_t seen;           /* atomic: the last one that was looked for */
 
 
+/* What is below a path first is in no index: the others are looked for. */
+enum { FIRST_LINE = INT32_MAX };
+
 static path_id
 path_of(struct key key)
 {
+    CHECK(_PyTraceMalloc_AddPath(&tree, key.parent, 1, FIRST_LINE) != 0);
     return _PyTraceMalloc_AddPath(&tree, key.parent, 1, key.line);
 }
 
@@ -266,6 +270,7 @@ path_of(struct key key)
 static context_id
 context_of(struct key key)
 {
+    CHECK(_PyTraceMalloc_AddContext(&tree, key.parent, 1, 0, FIRST_LINE) != 0);
     return _PyTraceMalloc_AddContext(&tree, key.parent, 1, (uint32_t)key.line,
                                      1);
 }
@@ -288,9 +293,11 @@ slot_of(struct key key, int paths)
     }
     index->slots[at] = 0;
     if (paths) {
+        tree.paths.indexed--;
         _PyTraceMalloc_FreePath(&tree, id);
     }
     else {
+        tree.contexts.indexed--;
         _PyTraceMalloc_FreeContext(&tree, id);
     }
     return at;
