@@ -45,6 +45,18 @@ pool_of(OMState *state, void *block)
 }
 
 
+/* Whether pymalloc has a block; 0 if that takes a call to find out. */
+static inline int
+pool_is_near(OMState *state, void *block)
+{
+#ifdef WITH_ARENA_WINDOW
+    return window_has(state, block);
+#else
+    return address_in_range(state, block, POOL_ADDR(block));
+#endif
+}
+
+
 static inline uint32_t *
 cell_of(poolp pool, const void *p)
 {
@@ -126,10 +138,10 @@ small_drop(enum access access)
 
 /* Note a block of a pool that has cells. */
 static Py_ALWAYS_INLINE inline void
-small_note_at(const struct place *place, poolp pool, void *p, size_t size)
+small_note_at(const struct place *place, poolp pool, void *p, size_t size,
+              size_t slack)
 {
-    *cell_of(pool, p) = CELL(place->context_id,
-                             INDEX2SIZE(pool->szidx) - size);
+    *cell_of(pool, p) = CELL(place->context_id, slack);
     count_alloc(&S->bytes, place->context, size);
     tracer_set_fresh(p, size);
 }
@@ -146,7 +158,7 @@ small_note(const struct place *place, void *p, size_t size, enum access access)
         small_drop(access);
         return;
     }
-    small_note_at(place, pool, p, size);
+    small_note_at(place, pool, p, size, INDEX2SIZE(pool->szidx) - size);
 }
 
 
@@ -325,7 +337,7 @@ static Py_NO_INLINE void *
 alloc_last(const struct place *place, poolp pool, void *p, size_t size)
 {
     pymalloc_pool_extend(pool, pool->szidx);
-    small_note_at(place, pool, p, size);
+    small_note_at(place, pool, p, size, INDEX2SIZE(pool->szidx) - size);
     return p;
 }
 
@@ -347,7 +359,7 @@ alloc_at(const struct place *place, size_t size)
     if (UNLIKELY(pool->freeblock == NULL)) {
         return alloc_last(place, pool, p, size);
     }
-    small_note_at(place, pool, p, size);
+    small_note_at(place, pool, p, size, (0 - size) & (ALIGNMENT - 1));
     return p;
 }
 
@@ -435,13 +447,20 @@ traced_calloc(void *ctx, size_t count, size_t size)
 
 
 static Py_NO_INLINE void
-small_free_slow(poolp pool, void *p)
+free_slow(void *p)
 {
+    OMState *state = get_state();
+    poolp pool = pool_of(state, p);
+    if (pool == NULL) {
+        large_free(p);
+        return;
+    }
     small_forget_slow(pool, p);
-    pymalloc_free_in_pool(get_state(), pool, p);
+    pymalloc_free_in_pool(state, pool, p);
 }
 
 
+/* Calls nothing on its way, like alloc_at_once(). */
 static void
 traced_free(void *ctx, void *p)
 {
@@ -449,15 +468,11 @@ traced_free(void *ctx, void *p)
         return;
     }
     OMState *state = get_state();
-    poolp pool = pool_of(state, p);
-    if (pool == NULL) {
-        large_free(p);
+    if (UNLIKELY(!pool_is_near(state, p)) || UNLIKELY(!tracer_is_free())) {
+        free_slow(p);
         return;
     }
-    if (UNLIKELY(!tracer_is_free())) {
-        small_free_slow(pool, p);
-        return;
-    }
+    poolp pool = POOL_ADDR(p);
     if (LIKELY(pool->ref.cells != 0)) {
         small_forget(pool, p);
     }
@@ -689,14 +704,14 @@ void
 _PyTraceMalloc_NewReference(PyObject *op)
 {
     uintptr_t address = (uintptr_t)op - _PyType_PreHeaderSize(Py_TYPE(op));
-    poolp pool;
     if (UNLIKELY(!tracer_is_fast())
-        || UNLIKELY((pool = pool_of(get_state(), (void *)address)) == NULL)
+        || UNLIKELY(!pool_is_near(get_state(), (void *)address))
         || UNLIKELY(!S->objects_have_cells))
     {
         _PyTraceMalloc_MoveObject(address);
         return;
     }
+    poolp pool = POOL_ADDR(address);
     if (pool->ref.cells == 0
         || _PyTraceMalloc_IsFresh(&_PyRuntime.tracemalloc, op))
     {

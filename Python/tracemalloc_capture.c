@@ -38,6 +38,8 @@
 
 #define S (&_PyTraceMalloc_State)
 
+struct site _PyTraceMalloc_Sites[SITES];
+
 #ifdef Py_TRACEMALLOC_STRESS
 #  define FIRST_ENTRIES 2
 #else
@@ -384,7 +386,7 @@ entry_remember(const struct path_entry *entry, enum access access)
 void
 _PyTraceMalloc_ForgetSites(void)
 {
-    memset(S->sites, 0, sizeof(S->sites));
+    memset(_PyTraceMalloc_Sites, 0, sizeof(_PyTraceMalloc_Sites));
 }
 
 

@@ -21,13 +21,14 @@
 struct _tracemalloc_runtime_state {
     union {
         struct {
+            /* The block noted last, if no object was made in it yet; access
+               (see pycore_tracemalloc_state.h).  Not side by side, or the
+               compiler makes a vector of them first. */
+            uintptr_t fresh;
             int ready;      /* between Init() and Fini(); GIL */
             int tracing;    /* written under the store lock; atomic, may lag */
-            int nframe;     /* limit given to start(); GIL */
-            /* The block noted last, if no object was made in it yet; access
-               (see pycore_tracemalloc_state.h). */
-            uintptr_t fresh;
             size_t fresh_size;
+            int nframe;     /* limit given to start(); GIL */
         };
         char room[224];
     };

@@ -64,7 +64,7 @@ static inline struct site *
 site_at(const _Py_CODEUNIT *instruction, path_id parent)
 {
     size_t key = ((uintptr_t)instruction >> 1) ^ (size_t)parent * 0x9e3779b1u;
-    return &_PyTraceMalloc_State.sites[(key ^ key >> 10) % SITES];
+    return &_PyTraceMalloc_Sites[(key ^ key >> 10) % SITES];
 }
 
 
@@ -74,7 +74,14 @@ site_at(const _Py_CODEUNIT *instruction, path_id parent)
 static inline int
 frame_is_marked(const _PyInterpreterFrame *frame)
 {
-    return frame->traced && frame->owner == FRAME_OWNED_BY_THREAD;
+    /* owner == FRAME_OWNED_BY_THREAD && traced == 1, in one comparison: those
+       of threads have no other mark. */
+    static const char marked[2] = {FRAME_OWNED_BY_THREAD, 1};
+    static_assert(offsetof(_PyInterpreterFrame, traced)
+                  == offsetof(_PyInterpreterFrame, owner) + 1,
+                  "side by side");
+    return memcmp((const char *)frame + offsetof(_PyInterpreterFrame, owner),
+                  marked, sizeof(marked)) == 0;
 }
 
 

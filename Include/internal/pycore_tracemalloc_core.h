@@ -38,6 +38,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>               // memcpy()
 
 typedef uint32_t code_id;
 typedef uint32_t file_id;
@@ -407,16 +408,20 @@ struct traced_bytes {
     uint32_t saved;             /* the last epoch in which one was saved */
 };
 
-/* Counts of blocks in 32 bits: exact below 2**31, and to 7 digits above.
-   Samples count in small fractions of a block, so that they need more. */
+/* Counts of blocks in 32 bits: exact below 2**31, and a float, with 7 digits,
+   from there on.  Samples count in small fractions of a block, so that they
+   need more. */
 static inline uint32_t
 peak_pack(uint64_t n)
 {
     if (n < (uint32_t)1 << 31) {
         return (uint32_t)n;
     }
-    int shift = 39 - __builtin_clzll(n);
-    return (uint32_t)1 << 31 | (uint32_t)shift << 25 | (uint32_t)(n >> shift);
+    /* Half of it, because it is signed then, which is faster. */
+    float half = (float)(int64_t)(n >> 1);
+    uint32_t bits;
+    memcpy(&bits, &half, sizeof(bits));
+    return (uint32_t)1 << 31 | bits;
 }
 
 static inline uint64_t
@@ -425,8 +430,11 @@ peak_unpack(uint32_t packed)
     if (packed < (uint32_t)1 << 31) {
         return packed;
     }
-    return (uint64_t)(packed & (((uint32_t)1 << 25) - 1))
-           << (packed >> 25 & 63);
+    uint32_t bits = packed & (((uint32_t)1 << 31) - 1);
+    float half;
+    memcpy(&half, &bits, sizeof(half));
+    /* Rounding may have made 2**63 of less. */
+    return half < 9223372036854775808.f ? (uint64_t)half << 1 : UINT64_MAX;
 }
 
 static inline void

@@ -130,7 +130,6 @@ struct tracer_state {
     struct _PyTraceMalloc_ThreadCache *caches;  /* all of them; store lock */
     size_t cache_bytes;         /* store lock */
     struct thread_slot threads[THREAD_SLOTS];   /* store lock */
-    struct site sites[SITES];   /* by site_at(); access */
     struct alarm alarm;
     struct filter_set filters;  /* written under the store lock; verdicts:
                                    access */
@@ -146,6 +145,10 @@ struct tracer_state {
 };
 
 extern struct tracer_state _PyTraceMalloc_State;
+
+/* By site_at(); access.  Not part of the state: its address costs nothing
+   then. */
+extern struct site _PyTraceMalloc_Sites[SITES];
 
 
 /* Remember the block noted last; see _PyTraceMalloc_IsFresh(). */
