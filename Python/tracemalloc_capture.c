@@ -725,8 +725,9 @@ capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
         }
         entry_remember(entry, access);
     }
-    else if (site_met(entry->instruction, entry->parent, entry->place.code)
-             == NULL)
+    else if (access != ACCESS_DETACHED
+             && site_met(entry->instruction, entry->parent, entry->place.code)
+                == NULL)
     {
         /* So that the next one is found at once. */
         entry_remember(entry, access);
