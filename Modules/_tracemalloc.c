@@ -327,10 +327,11 @@ totals_copy_lock_held(const struct context_tree *tree)
             continue;
         }
         totals->domain = context_domain(tree, id);
-        totals->allocated_blocks = context->allocated_blocks;
-        totals->allocated_bytes = context->allocated_bytes;
-        totals->freed_blocks = context->freed_blocks;
-        totals->freed_bytes = context->freed_bytes;
+        struct counters counters = context_counters(context);
+        totals->allocated_blocks = counters.allocated_blocks;
+        totals->allocated_bytes = counters.allocated_bytes;
+        totals->freed_blocks = counters.freed_blocks;
+        totals->freed_bytes = counters.freed_bytes;
         context_peak(context, &S->bytes, &totals->peak_blocks,
                      &totals->peak_bytes);
         if (tracer_is_sampling()) {
@@ -751,7 +752,8 @@ module_get_counts(PyObject *self, PyObject *unused)
     unsigned long long blocks = 0, blocks_made = tree->reclaimed_blocks;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         blocks += context_live_blocks(context_at(tree, id));
-        blocks_made += context_at(tree, id)->allocated_blocks;
+        blocks_made += context_counters(
+            context_at(tree, id)).allocated_blocks;
     }
     blocks = sampled_blocks(&S->sampler, blocks);
     blocks_made = sampled_blocks(&S->sampler, blocks_made);

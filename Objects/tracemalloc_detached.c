@@ -29,7 +29,7 @@
    Invariants: `bytes` is the sum over all entries; `peak` is the sum of what
    entries keep of the maximum, and not below 0. */
 
-#include "pycore_tracemalloc_core.h"
+#include "pycore_tracemalloc_counting.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -255,8 +255,9 @@ list_take_peak(struct detached_counts *list, struct context_tree *tree,
         struct detached_count *count = &list->counts[i];
         struct context *context = context_at(tree, count->context);
         count_save_peak(list, count);
-        context->allocated_blocks += count->peak_blocks;
-        context->allocated_bytes += count->peak_bytes;
+        _PyTraceMalloc_GiveCounters(tree, context);
+        context->counters->allocated_blocks += count->peak_blocks;
+        context->counters->allocated_bytes += count->peak_bytes;
         count->allocated_blocks -= count->peak_blocks;
         count->allocated_bytes -= count->peak_bytes;
     }
@@ -278,13 +279,12 @@ _PyTraceMalloc_TakeDetached(struct detached_counts *list,
     for (size_t i = 0; i < list->used; i++) {
         const struct detached_count *count = &list->counts[i];
         struct context *context = context_at(tree, count->context);
-        if (context->epoch != bytes->epoch) {
-            context_save_peak(context, bytes);
-        }
-        context->allocated_blocks += count->allocated_blocks;
-        context->allocated_bytes += count->allocated_bytes;
-        context->freed_blocks += count->freed_blocks;
-        context->freed_bytes += count->freed_bytes;
+        _PyTraceMalloc_GiveCounters(tree, context);
+        context_touch(context, bytes);
+        context->counters->allocated_blocks += count->allocated_blocks;
+        context->counters->allocated_bytes += count->allocated_bytes;
+        context->counters->freed_blocks += count->freed_blocks;
+        context->counters->freed_bytes += count->freed_bytes;
     }
     bytes->current += list->bytes;
     if (bytes->current > bytes->peak) {

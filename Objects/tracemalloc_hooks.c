@@ -139,7 +139,9 @@ counted_alloc(context_id id, size_t size, enum access access)
         return detached_announce(
             _PyTraceMalloc_CountDetachedAlloc(&S->detached, id, size));
     }
-    count_alloc(&S->bytes, context_at(&S->contexts, id), size);
+    struct context *context = context_at(&S->contexts, id);
+    context_make_room(&S->contexts, context, size);
+    count_alloc(&S->bytes, context, size);
     return 0;
 }
 
@@ -157,9 +159,13 @@ counted_free(context_id id, size_t size, enum access access)
     {
         return;
     }
-    /* Also without memory for the list: a count in a thousand million may be
-       lost then, to a thread with access at the same moment. */
-    count_free(&S->bytes, context_at(&S->contexts, id), size);
+    struct context *context = context_at(&S->contexts, id);
+    if (access == ACCESS_DETACHED) {
+        _PyTraceMalloc_CountLost(&S->bytes, context, size);
+    }
+    else {
+        count_free(&S->bytes, context, size);
+    }
 }
 
 
@@ -670,6 +676,7 @@ _PyTraceMalloc_MoveObject(uintptr_t address)
             place = capture_any(access);
         }
         if (place != NULL) {
+            context_make_room(&S->contexts, place->context, block->size);
             count_move(&S->bytes, context_at(&S->contexts, block->context),
                        place->context, block->size);
             block->context = place->context_id;

@@ -136,7 +136,7 @@ small_drop(enum access access)
 }
 
 
-/* Note a block of a pool that has cells. */
+/* Note a block of a pool that has cells, at a place that has room for it. */
 static Py_ALWAYS_INLINE inline void
 small_note_at(const struct place *place, poolp pool, void *p, size_t size,
               size_t slack)
@@ -158,6 +158,7 @@ small_note(const struct place *place, void *p, size_t size, enum access access)
         small_drop(access);
         return;
     }
+    context_make_room(&S->contexts, place->context, size);
     small_note_at(place, pool, p, size, INDEX2SIZE(pool->szidx) - size);
 }
 
@@ -209,6 +210,7 @@ large_note_fast(void *ptr, size_t size)
         count_free(&S->bytes, context_at(&S->contexts, stale.context),
                    stale.size);
     }
+    context_make_room(&S->contexts, place->context, size);
     count_alloc(&S->bytes, place->context, size);
     tracer_set_fresh(ptr, size);
     return 0;
@@ -332,8 +334,9 @@ small_forget_slow(poolp pool, void *p)
 }
 
 
-/* The last free block of a pool. */
-static Py_NO_INLINE void *
+/* The last free block of a pool.  Never NULL: said to the compiler, so that
+   this can be the end of a function that saves no register. */
+static Py_NO_INLINE __attribute__((returns_nonnull)) void *
 alloc_last(const struct place *place, poolp pool, void *p, size_t size)
 {
     pymalloc_pool_extend(pool, pool->szidx);
@@ -342,8 +345,32 @@ alloc_last(const struct place *place, poolp pool, void *p, size_t size)
 }
 
 
-/* A block of a pool that has cells and a block to give, noted at a place; NULL
-   if there is none, or it is too large. */
+/* A block of a pool that has cells and a block to give, noted at a place that
+   has room. */
+static Py_ALWAYS_INLINE inline void *
+alloc_in(poolp pool, const struct place *place, size_t size)
+{
+    pymem_block *p = pool->freeblock;
+    pool->ref.count++;
+    pool->freeblock = *(pymem_block **)p;
+    if (UNLIKELY(pool->freeblock == NULL)) {
+        return alloc_last(place, pool, p, size);
+    }
+    small_note_at(place, pool, p, size, (0 - size) & (ALIGNMENT - 1));
+    return p;
+}
+
+
+/* The same for a context without counters, aside to leave registers to those
+   that have them.  Never NULL, either. */
+static Py_NO_INLINE __attribute__((returns_nonnull)) void *
+alloc_few(poolp pool, const struct place *place, size_t size)
+{
+    return alloc_in(pool, place, size);
+}
+
+
+/* The same for any context, or NULL if there is no such pool, or no room. */
 static Py_ALWAYS_INLINE inline void *
 alloc_at(const struct place *place, size_t size)
 {
@@ -353,14 +380,13 @@ alloc_at(const struct place *place, size_t size)
     if (UNLIKELY(pool == pool->nextpool) || UNLIKELY(pool->ref.cells == 0)) {
         return NULL;
     }
-    pymem_block *p = pool->freeblock;
-    pool->ref.count++;
-    pool->freeblock = *(pymem_block **)p;
-    if (UNLIKELY(pool->freeblock == NULL)) {
-        return alloc_last(place, pool, p, size);
+    if (LIKELY(place->context->full)) {
+        return alloc_in(pool, place, size);
     }
-    small_note_at(place, pool, p, size, (0 - size) & (ALIGNMENT - 1));
-    return p;
+    if (LIKELY(context_has_room(place->context, size))) {
+        return alloc_few(pool, place, size);
+    }
+    return NULL;
 }
 
 
@@ -391,7 +417,7 @@ alloc_at_once(size_t size)
 }
 
 
-/* Frames are new, or the pool is. */
+/* Frames are new, or the pool is, or a context that must have counters. */
 static Py_NO_INLINE void *
 alloc_slow(void *ctx, size_t count, size_t size, int zero)
 {
@@ -400,10 +426,12 @@ alloc_slow(void *ctx, size_t count, size_t size, int zero)
     const struct place *place = NULL;
     if (fast) {
         place = capture_new(_PyThreadState_GET(), ACCESS_GIL);
-        if (LIKELY(place != NULL)
-            && LIKELY((p = alloc_at(place, count * size)) != NULL))
-        {
-            return zero ? memset(p, 0, count * size) : p;
+        if (LIKELY(place != NULL)) {
+            context_make_room(&S->contexts, place->context, count * size);
+            p = alloc_at(place, count * size);
+            if (LIKELY(p != NULL)) {
+                return zero ? memset(p, 0, count * size) : p;
+            }
         }
     }
     p = NULL;
@@ -645,7 +673,7 @@ _PyTraceMalloc_LookUpCell(uintptr_t address, struct block *block)
 
 
 /* An object from a free list belongs to who takes it now: freed and allocated
-   again, as far as counters go. */
+   again, as far as counters go.  The place must have room. */
 static Py_ALWAYS_INLINE inline void
 cell_move(uint32_t *cell, size_t class_size, const struct place *place)
 {
@@ -657,6 +685,18 @@ cell_move(uint32_t *cell, size_t class_size, const struct place *place)
     count_move(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(*cell)),
                place->context, class_size - CELL_SLACK(*cell));
     *cell = CELL(place->context_id, CELL_SLACK(*cell));
+}
+
+
+/* The same for any place, or none when memory was short. */
+static Py_NO_INLINE void
+cell_move_to(uint32_t *cell, size_t class_size, const struct place *place)
+{
+    if (place != NULL) {
+        context_make_room(&S->contexts, place->context,
+                          class_size - CELL_SLACK(*cell));
+        cell_move(cell, class_size, place);
+    }
 }
 
 
@@ -680,10 +720,8 @@ _PyTraceMalloc_MoveCell(uintptr_t address, enum access access)
     }
     uint32_t *cell = cell_of(pool, (void *)address);
     if (*cell != 0) {
-        const struct place *place = capture(_PyThreadState_GET(), access);
-        if (place != NULL) {
-            cell_move(cell, INDEX2SIZE(pool->szidx), place);
-        }
+        cell_move_to(cell, INDEX2SIZE(pool->szidx),
+                     capture(_PyThreadState_GET(), access));
     }
     return 1;
 }
@@ -693,10 +731,8 @@ _PyTraceMalloc_MoveCell(uintptr_t address, enum access access)
 static Py_NO_INLINE void
 cell_move_slow(uint32_t *cell, size_t class_size)
 {
-    const struct place *place = capture_new(_PyThreadState_GET(), ACCESS_GIL);
-    if (place != NULL) {
-        cell_move(cell, class_size, place);
-    }
+    cell_move_to(cell, class_size,
+                 capture_new(_PyThreadState_GET(), ACCESS_GIL));
 }
 
 
@@ -722,11 +758,15 @@ _PyTraceMalloc_NewReference(PyObject *op)
         return;
     }
     const struct place *place = capture_met(_PyThreadState_GET());
-    if (LIKELY(place != NULL)) {
-        cell_move(cell, INDEX2SIZE(pool->szidx), place);
+    size_t class_size = INDEX2SIZE(pool->szidx);
+    if (UNLIKELY(place == NULL)) {
+        cell_move_slow(cell, class_size);
+    }
+    else if (LIKELY(place->context->full)) {
+        cell_move(cell, class_size, place);
     }
     else {
-        cell_move_slow(cell, INDEX2SIZE(pool->szidx));
+        cell_move_to(cell, class_size, place);
     }
 }
 

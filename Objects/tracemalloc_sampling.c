@@ -37,7 +37,8 @@ _PyTraceMalloc_CountSample(context_id id, size_t size)
         return -1;
     }
     struct context *context = context_at(&S->contexts, id);
-    if (context->allocated_blocks == 0) {
+    _PyTraceMalloc_GiveCounters(&S->contexts, context);
+    if (context->counters->allocated_blocks == 0) {
         /* The number may have been another context's. */
         sampler->spreads[id] = (struct sample_spread){0, 0};
     }
@@ -79,7 +80,8 @@ _PyTraceMalloc_MoveSample(context_id from, context_id to, size_t size)
     }
     struct context *receiver = context_at(&S->contexts, to);
     struct sample_spread *spreads = sampler->spreads;
-    if (receiver->allocated_blocks == 0) {
+    _PyTraceMalloc_GiveCounters(&S->contexts, receiver);
+    if (receiver->counters->allocated_blocks == 0) {
         spreads[to] = (struct sample_spread){0, 0};
     }
     struct sample_spread spread = _PyTraceMalloc_SpreadSample(sampler, size);
@@ -302,7 +304,8 @@ _PyTraceMalloc_CopyErrors(struct context_errors *errors, size_t ncontexts,
         errors[i] = (struct context_errors){0, 0, 0, 0};
         /* Unused since it was another context's: see CountSample(). */
         if (i < sampler->nspreads && i >= CONTEXT_UNKNOWN
-            && context_at(&S->contexts, (context_id)i)->allocated_blocks != 0)
+            && context_counters(context_at(&S->contexts, (context_id)i))
+                   .allocated_blocks != 0)
         {
             /* Moves may leave less than nothing of a sum of fractions. */
             const struct sample_spread *spread = &sampler->spreads[i];

@@ -15,7 +15,8 @@
 
    A path is one call site under one caller, by line: recursion over the same
    lines then has few paths.  A context is the allocating instruction under the
-   path of its callers; only contexts have counters.
+   path of its callers; only contexts count, the busy ones in counters of their
+   own.
 
    States of a number: never given -> node -> unused -> node ...  A number
    becomes unused when nobody needs it (reclaim), or all at once (clear), which
@@ -40,9 +41,11 @@
          report any size
      I5  used = 2 or 1 + live + length of the chain of unused numbers
      I6  a context with LATE_DOMAIN has a place in `late_chunks`
+     I7  each of the counters ever given is one context's or in the chain of
+         unused ones; there is room for as many as for contexts
    _PyTraceMalloc_CheckContexts tests them. */
 
-#include "pycore_tracemalloc_core.h"
+#include "pycore_tracemalloc_counting.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -55,7 +58,7 @@
 #endif
 
 static_assert(sizeof(struct path) == 24, "paths are many: keep them small");
-static_assert(sizeof(struct context) == 64, "one cache line");
+static_assert(sizeof(struct context) == 32, "two in a cache line");
 static_assert(MAX_PATHS <= (size_t)1 << PATH_BITS, "numbers fit a slot");
 static_assert(MAX_CONTEXTS <= (size_t)1 << CONTEXT_BITS, "numbers fit a slot");
 
@@ -416,6 +419,18 @@ path_take(struct context_tree *tree)
 }
 
 
+/* Room for the counters of all contexts up to one. */
+static int
+counters_reserve(struct context_tree *tree, context_id id)
+{
+    struct counters **chunk = &tree->counter_chunks[id >> COUNTERS_SHIFT];
+    if (*chunk == NULL) {
+        *chunk = calloc((size_t)1 << COUNTERS_SHIFT, sizeof((*chunk)[0]));
+    }
+    return *chunk != NULL ? 0 : -1;
+}
+
+
 static context_id
 context_take(struct context_tree *tree)
 {
@@ -429,7 +444,7 @@ context_take(struct context_tree *tree)
     id = space->used;
     size_t chunk = id >> CHUNK_SHIFT;
     if (chunk == space->chunks) {
-        if (id >= MAX_CONTEXTS) {
+        if (id >= MAX_CONTEXTS || counters_reserve(tree, id) < 0) {
             return CONTEXT_NONE;
         }
         struct context *nodes = _PyTraceMalloc_NewZeros(
@@ -477,10 +492,55 @@ _PyTraceMalloc_FreeContext(struct context_tree *tree, context_id id)
     if (path->first_context == id) {
         path->first_context = CONTEXT_NONE;
     }
-    tree->reclaimed_blocks += context->allocated_blocks;
-    tree->reclaimed_bytes += context->allocated_bytes;
+    struct counters counters = context_counters(context);
+    tree->reclaimed_blocks += counters.allocated_blocks;
+    tree->reclaimed_bytes += counters.allocated_bytes;
     tree->reclaimed_contexts++;
+    if (context->full) {
+        context->counters->next_unused = tree->unused_counters;
+        tree->unused_counters = context->counters;
+    }
     context_give_back(tree, id);
+}
+
+
+/* --- counters ------------------------------------------------------------ */
+
+void
+_PyTraceMalloc_GiveCounters(struct context_tree *tree, struct context *context)
+{
+    if (context->full) {
+        return;
+    }
+    struct counters *counters = tree->unused_counters;
+    if (counters != NULL) {
+        tree->unused_counters = counters->next_unused;
+    }
+    else {
+        /* Not more than there are contexts, for which there is room. */
+        uint32_t at = tree->used_counters++;
+        counters = &tree->counter_chunks[at >> COUNTERS_SHIFT]
+                        [at & (((uint32_t)1 << COUNTERS_SHIFT) - 1)];
+    }
+    *counters = context_counters(context);
+    context->counters = counters;
+    __atomic_store_n(&context->full, 1, __ATOMIC_RELEASE);
+}
+
+
+void
+_PyTraceMalloc_CountLost(struct traced_bytes *bytes, struct context *context,
+                         size_t size)
+{
+    if (__atomic_load_n(&context->full, __ATOMIC_ACQUIRE)) {
+        count_free(bytes, context, size);
+        return;
+    }
+    /* The peak is not saved: it would be written where a pointer may be by
+       now. */
+    context->freed_blocks++;
+    context->freed_bytes += (uint16_t)size;
+    bytes->current -= size;
 }
 
 
@@ -520,6 +580,14 @@ _PyTraceMalloc_FiniContexts(struct context_tree *tree)
         tree->context_chunks[i] = NULL;
         tree->late_chunks[i] = NULL;
     }
+    for (size_t i = 0; i < MAX_CONTEXTS >> COUNTERS_SHIFT
+         && tree->counter_chunks[i] != NULL; i++)
+    {
+        free(tree->counter_chunks[i]);
+        tree->counter_chunks[i] = NULL;
+    }
+    tree->unused_counters = NULL;
+    tree->used_counters = 0;
     tree->nlate_chunks = 0;
     free(tree->paths.index);
     free(tree->contexts.index);
@@ -757,6 +825,7 @@ _PyTraceMalloc_SizeOfContexts(const struct context_tree *tree)
     size_t size = CHUNK_SIZE * (tree->paths.chunks * sizeof(struct path)
                   + tree->nlate_chunks * sizeof(uint32_t));
     size += tree->contexts.chunks * (CHUNK_SIZE + 1) * sizeof(struct context);
+    size += tree->used_counters * sizeof(struct counters);
     const struct number_index *lists[] = {
         tree->paths.index, tree->contexts.index, tree->replaced,
     };
@@ -836,7 +905,7 @@ _PyTraceMalloc_CheckContexts(const struct context_tree *tree)
     if (fault != NULL) {
         return fault;
     }
-    size_t live = 0, first = 0;
+    size_t live = 0, first = 0, counted = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = context_at(tree, id);
         if (context->path == PATH_NONE) {
@@ -868,9 +937,11 @@ _PyTraceMalloc_CheckContexts(const struct context_tree *tree)
         if (found != id) {
             return "contexts: I3, a context is not found by its key";
         }
-        if (context->freed_blocks > context->allocated_blocks
-            || (context_live_blocks(context) == 0
-                && context_live_bytes(context) != 0))
+        counted += context->full;
+        struct counters counters = context_counters(context);
+        if (counters.freed_blocks > counters.allocated_blocks
+            || (counters.freed_blocks == counters.allocated_blocks
+                && counters.freed_bytes != counters.allocated_bytes))
         {
             return "contexts: I4, more was freed than allocated";
         }
@@ -888,6 +959,14 @@ _PyTraceMalloc_CheckContexts(const struct context_tree *tree)
         || 1 + live + unused != tree->contexts.used)
     {
         return "contexts: I5, the number of contexts is wrong";
+    }
+    for (const struct counters *at = tree->unused_counters; at != NULL;
+         at = at->next_unused)
+    {
+        counted++;
+    }
+    if (counted != tree->used_counters) {
+        return "contexts: I7, the number of counters is wrong";
     }
     return NULL;
 }

@@ -15,6 +15,7 @@
    Memory: what the columns take, 88 bytes per context, 16 per path and 20 per
    row; for a short time 24 to 64 bytes per row and 4 to 16 per node more. */
 
+#include "pycore_tracemalloc_counting.h"
 #include "pycore_tracemalloc_picture.h"
 
 #include <assert.h>
@@ -229,7 +230,9 @@ nodes_number(struct picture *picture)
     picture->npaths = 1;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = context_at(tree, id);
-        if (context->path != PATH_NONE && context->allocated_blocks != 0) {
+        if (context->path != PATH_NONE
+            && context_counters(context).allocated_blocks != 0)
+        {
             draft->contexts[picture->ncontexts++] = id;
             draft->context_numbers[id] = (uint32_t)picture->ncontexts;
             path_number(picture, context->path);
@@ -339,10 +342,11 @@ context_copy(struct picture *picture, size_t number,
     picture->context_domain[number] = context_domain(
         from->tree, draft->contexts[number]);
     picture->context_depth[number] = depth;
-    picture->context_allocated_blocks[number] = context->allocated_blocks;
-    picture->context_allocated_bytes[number] = context->allocated_bytes;
-    picture->context_freed_blocks[number] = context->freed_blocks;
-    picture->context_freed_bytes[number] = context->freed_bytes;
+    struct counters counters = context_counters(context);
+    picture->context_allocated_blocks[number] = counters.allocated_blocks;
+    picture->context_allocated_bytes[number] = counters.allocated_bytes;
+    picture->context_freed_blocks[number] = counters.freed_blocks;
+    picture->context_freed_bytes[number] = counters.freed_bytes;
     context_peak(context, from->bytes, &picture->context_peak_blocks[number],
                  &picture->context_peak_bytes[number]);
     if (context->code == CODE_NONE) {

@@ -16,7 +16,7 @@
 
    Time: proportional to the nodes; 1 byte each of memory meanwhile. */
 
-#include "pycore_tracemalloc_core.h"
+#include "pycore_tracemalloc_counting.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -45,6 +45,8 @@ typedef uint32_t file_id;
 typedef uint32_t path_id;
 typedef uint32_t context_id;
 
+struct traced_bytes;            /* see pycore_tracemalloc_counting.h */
+
 enum {
     CODE_NONE = 0,          /* a code object the tracer has not met */
     FILE_NONE = 0,
@@ -70,6 +72,7 @@ enum {
 #define CONTEXT_BITS 25
 #define PATH_BITS 27
 
+#define COUNTERS_SHIFT (CHUNK_SHIFT + 4)
 #define CHUNK_SIZE ((size_t)1 << CHUNK_SHIFT)
 #define CHUNK_MASK (CHUNK_SIZE - 1)
 
@@ -230,25 +233,52 @@ struct path {
     context_id first_context;   /* the same */
 };
 
-/* A place that allocates.  Fills one line of a processor's cache. */
+/* What was allocated and freed at a place, ever; live is the difference.  The
+   order keeps apart what is changed together: as a pair it would be loaded as
+   one vector just after being stored as two words, and wait. */
+struct counters {
+    union {
+        uint64_t allocated_blocks;
+        struct counters *next_unused;
+    };
+    uint64_t freed_blocks;
+    uint64_t allocated_bytes;
+    uint64_t freed_bytes;
+    /* Live when traced memory was highest; see `epoch`. */
+    uint64_t peak_blocks;
+    uint64_t peak_bytes;
+};
+
+/* A place that allocates.  Nearly all allocate little: they count beside their
+   key, in as few bits as that takes.  All others have counters. */
 struct context {
     path_id path;               /* the callers; PATH_NONE: unused */
     code_id code;               /* fixed while used; unused: next unused */
     uint32_t site;              /* see CONTEXT_SITE(); fixed while used */
     int32_t line;               /* fixed while used; >= 0 */
-    /* What was allocated and freed here, ever; live is the difference.  The
-       order keeps apart what is changed together: as a pair it would be
-       loaded as one vector just after being stored as two words, and wait. */
-    uint64_t allocated_blocks;
-    uint64_t freed_blocks;
-    uint64_t allocated_bytes;
-    uint64_t freed_bytes;
-    /* Live blocks and bytes when traced memory was highest, if `epoch` is the
-       current one; otherwise they are what is live now. */
-    uint64_t peak_bytes;
-    uint32_t peak_blocks;       /* see peak_pack() */
+    union {
+        struct {
+            uint16_t allocated_bytes;
+            uint16_t peak_bytes;
+            uint8_t allocated_blocks;
+            uint8_t peak_blocks;
+        } few;
+        struct counters *counters;      /* if `full` */
+    };
+    /* Of the few, too, but over no pointer: see CountLost(). */
+    uint16_t freed_bytes;
+    uint8_t freed_blocks;
+    uint8_t full;               /* whether there are counters; stays so */
+    /* What is said to be live at the peak is, if this is the current epoch;
+       otherwise what is live now was live at the peak. */
     uint32_t epoch;
 };
+
+#ifdef Py_TRACEMALLOC_STRESS
+#  define MAX_FEW 5
+#else
+#  define MAX_FEW UINT8_MAX
+#endif
 
 /* The instruction in code units, and the number of the domain: a context is
    of one domain only.  Domain 0 has number 0.  The last number stands for all
@@ -295,6 +325,11 @@ struct context_tree {
     uint64_t reclaimed_paths;
     struct path *path_chunks[MAX_PATHS >> CHUNK_SHIFT];
     struct context *context_chunks[MAX_CONTEXTS >> CHUNK_SHIFT];
+    /* As many counters as there is room for contexts, so that giving them
+       never fails.  Those that were never given are not touched. */
+    struct counters *counter_chunks[MAX_CONTEXTS >> COUNTERS_SHIFT];
+    struct counters *unused_counters;   /* chain; access, like the next */
+    uint32_t used_counters;             /* ever given */
     /* Domains of contexts with LATE_DOMAIN; NULL where there is none. */
     uint32_t *late_chunks[MAX_CONTEXTS >> CHUNK_SHIFT];
     size_t nlate_chunks;
@@ -340,6 +375,7 @@ extern void _PyTraceMalloc_FreePath(struct context_tree *, path_id);
 extern void _PyTraceMalloc_FreeContext(struct context_tree *, context_id);
 extern void _PyTraceMalloc_Reindex(struct context_tree *);
 
+/* Bytes taken; counters that were never given are none. */
 extern size_t _PyTraceMalloc_SizeOfContexts(const struct context_tree *);
 
 /* NULL, or what is wrong. */
@@ -378,157 +414,6 @@ static inline uint32_t
 context_depth(const struct context_tree *tree, const struct context *context)
 {
     return path_at(tree, context->path)->depth + (context->code != CODE_NONE);
-}
-
-static inline uint64_t
-context_live_blocks(const struct context *context)
-{
-    return context->allocated_blocks - context->freed_blocks;
-}
-
-static inline uint64_t
-context_live_bytes(const struct context *context)
-{
-    return context->allocated_bytes - context->freed_bytes;
-}
-
-
-/* --- counting ------------------------------------------------------------ */
-
-/* Traced bytes, and the state at their peak.
-
-   Every new maximum of `current` opens an epoch, unless nothing was saved in
-   the present one.  Before a context changes in an epoch for the first time,
-   other than by a new maximum, it saves what is live: so whatever was not
-   saved is still as it was at the peak, and no event needs recording. */
-struct traced_bytes {
-    size_t current;
-    size_t peak;                /* highest value of `current` */
-    uint32_t epoch;             /* contexts with this one have saved */
-    uint32_t saved;             /* the last epoch in which one was saved */
-};
-
-/* Counts of blocks in 32 bits: exact below 2**31, and a float, with 7 digits,
-   from there on.  Samples count in small fractions of a block, so that they
-   need more. */
-static inline uint32_t
-peak_pack(uint64_t n)
-{
-    if (n < (uint32_t)1 << 31) {
-        return (uint32_t)n;
-    }
-    /* Half of it, because it is signed then, which is faster. */
-    float half = (float)(int64_t)(n >> 1);
-    uint32_t bits;
-    memcpy(&bits, &half, sizeof(bits));
-    return (uint32_t)1 << 31 | bits;
-}
-
-static inline uint64_t
-peak_unpack(uint32_t packed)
-{
-    if (packed < (uint32_t)1 << 31) {
-        return packed;
-    }
-    uint32_t bits = packed & (((uint32_t)1 << 31) - 1);
-    float half;
-    memcpy(&half, &bits, sizeof(half));
-    /* Rounding may have made 2**63 of less. */
-    return half < 9223372036854775808.f ? (uint64_t)half << 1 : UINT64_MAX;
-}
-
-static inline void
-context_save_peak(struct context *context, struct traced_bytes *bytes)
-{
-    context->peak_blocks = peak_pack(context_live_blocks(context));
-    context->peak_bytes = context_live_bytes(context);
-    context->epoch = bytes->epoch;
-    bytes->saved = bytes->epoch;
-}
-
-/* More is live from now on: a new maximum, or a change within the epoch. */
-static inline void
-count_rise(struct traced_bytes *bytes, struct context *context, size_t size)
-{
-    bytes->current += size;
-    if (bytes->current > bytes->peak) {
-        bytes->peak = bytes->current;
-        bytes->epoch = bytes->saved + 1;
-    }
-    else if (context->epoch != bytes->epoch) {
-        context_save_peak(context, bytes);
-    }
-}
-
-static inline void
-count_alloc(struct traced_bytes *bytes, struct context *context, size_t size)
-{
-    count_rise(bytes, context, size);
-    context->allocated_blocks++;
-    context->allocated_bytes += size;
-}
-
-static inline void
-count_free(struct traced_bytes *bytes, struct context *context, size_t size)
-{
-    if (context->epoch != bytes->epoch) {
-        context_save_peak(context, bytes);
-    }
-    context->freed_blocks++;
-    context->freed_bytes += size;
-    bytes->current -= size;
-}
-
-/* A block is another context's from now on: freed and allocated again, except
-   that both are live for no moment. */
-static inline void
-count_move(struct traced_bytes *bytes, struct context *from,
-           struct context *to, size_t size)
-{
-    if (from->epoch != bytes->epoch) {
-        context_save_peak(from, bytes);
-    }
-    if (to->epoch != bytes->epoch) {
-        context_save_peak(to, bytes);
-    }
-    from->freed_blocks++;
-    from->freed_bytes += size;
-    to->allocated_blocks++;
-    to->allocated_bytes += size;
-}
-
-/* The same, where both are one context. */
-static inline void
-count_again(struct traced_bytes *bytes, struct context *context, size_t size)
-{
-    if (context->epoch != bytes->epoch) {
-        context_save_peak(context, bytes);
-    }
-    context->freed_blocks++;
-    context->freed_bytes += size;
-    context->allocated_blocks++;
-    context->allocated_bytes += size;
-}
-
-/* Take back a count_free(): the block is still there.  Others may have counted
-   in between. */
-static inline void
-uncount_free(struct traced_bytes *bytes, struct context *context, size_t size)
-{
-    count_rise(bytes, context, size);
-    context->freed_blocks--;
-    context->freed_bytes -= size;
-}
-
-/* Live blocks and bytes at the peak. */
-static inline void
-context_peak(const struct context *context, const struct traced_bytes *bytes,
-             uint64_t *nblocks, uint64_t *nbytes)
-{
-    int saved = context->epoch == bytes->epoch;
-    *nblocks = saved ? peak_unpack(context->peak_blocks)
-                     : context_live_blocks(context);
-    *nbytes = saved ? context->peak_bytes : context_live_bytes(context);
 }
 
 
@@ -806,55 +691,6 @@ extern void _PyTraceMalloc_RoundTotals(const struct sampler *, int bytes,
    right in the mean, and the same whenever it is asked for. */
 extern uint64_t _PyTraceMalloc_CountKind(const struct sampler *, context_id,
                                          size_t size, uint64_t n);
-
-/* As count_alloc(), count_free() and uncount_free(), for samples. */
-static inline void
-count_sample_alloc(struct traced_bytes *bytes, struct context *context,
-                   struct sample_weight weight)
-{
-    count_rise(bytes, context, (size_t)weight.bytes);
-    context->allocated_blocks += weight.blocks;
-    context->allocated_bytes += weight.bytes;
-}
-
-static inline void
-count_sample_free(struct traced_bytes *bytes, struct context *context,
-                  struct sample_weight weight)
-{
-    if (context->epoch != bytes->epoch) {
-        context_save_peak(context, bytes);
-    }
-    context->freed_blocks += weight.blocks;
-    context->freed_bytes += weight.bytes;
-    bytes->current -= (size_t)weight.bytes;
-}
-
-static inline void
-uncount_sample_free(struct traced_bytes *bytes, struct context *context,
-                    struct sample_weight weight)
-{
-    count_rise(bytes, context, (size_t)weight.bytes);
-    context->freed_blocks -= weight.blocks;
-    context->freed_bytes -= weight.bytes;
-}
-
-/* A live sample belongs to another context from now on, as if it had been
-   allocated there. */
-static inline void
-count_sample_move(struct traced_bytes *bytes, struct context *from,
-                  struct context *to, struct sample_weight weight)
-{
-    if (from->epoch != bytes->epoch) {
-        context_save_peak(from, bytes);
-    }
-    if (to->epoch != bytes->epoch) {
-        context_save_peak(to, bytes);
-    }
-    from->allocated_blocks -= weight.blocks;
-    from->allocated_bytes -= weight.bytes;
-    to->allocated_blocks += weight.blocks;
-    to->allocated_bytes += weight.bytes;
-}
 
 
 /* --- Python/tracemalloc_reclaim.c ---------------------------------------- */

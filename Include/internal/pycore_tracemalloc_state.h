@@ -29,7 +29,7 @@
 #include "pycore_pystate.h"       // _PyThreadState_GET()
 #include "pycore_runtime.h"       // _PyRuntime
 #include "pycore_tstate.h"        // _PyThreadStateImpl
-#include "pycore_tracemalloc_core.h"
+#include "pycore_tracemalloc_counting.h"
 
 #define DEFAULT_DOMAIN 0
 

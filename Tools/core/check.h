@@ -4,7 +4,7 @@
 #ifndef CORE_CHECK_H
 #define CORE_CHECK_H
 
-#include "pycore_tracemalloc_core.h"
+#include "pycore_tracemalloc_counting.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -79,6 +79,31 @@ code_add_named(struct source_table *sources, void *owner, file_id file,
         .locations = locations,
         .nlocations = sizeof(locations),
     });
+}
+
+
+/* Bytes that a tree holds, counters that were never given included. */
+static inline size_t
+size_of_tree(const struct context_tree *tree)
+{
+    size_t size = _PyTraceMalloc_SizeOfContexts(tree);
+    for (size_t i = 0; i < MAX_CONTEXTS >> COUNTERS_SHIFT
+         && tree->counter_chunks[i] != NULL; i++)
+    {
+        size += sizeof(struct counters) << COUNTERS_SHIFT;
+    }
+    return size - tree->used_counters * sizeof(struct counters);
+}
+
+
+/* Count a new block of any size. */
+static inline void
+count_any(struct context_tree *tree, struct traced_bytes *bytes,
+          struct context *context, size_t size)
+{
+    context_make_room(tree, context, size);
+    CHECK(context_has_room(context, size));
+    count_alloc(bytes, context, size);
 }
 
 

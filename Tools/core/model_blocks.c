@@ -7,7 +7,7 @@
 void
 both_count_alloc(context_id id, size_t size)
 {
-    count_alloc(&bytes, context_at(&tree, id), size);
+    count_any(&tree, &bytes, context_at(&tree, id), size);
     m.contexts[id].allocated_blocks++;
     m.contexts[id].allocated_bytes += size;
     m.contexts[id].live_blocks++;

@@ -17,7 +17,7 @@ static void
 tree_end(void)
 {
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfContexts(&tree), test_live_bytes());
+    CHECK_EQUAL(size_of_tree(&tree), test_live_bytes());
     _PyTraceMalloc_FiniContexts(&tree);
     CHECK_EQUAL(_PyTraceMalloc_SizeOfContexts(&tree), 0);
 }
@@ -67,8 +67,8 @@ test_find_and_add(void)
     CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, inner, 7, 4, 20), 0);
     CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, inner, 7, 3, 21), 0);
     CHECK_EQUAL(context_depth(&tree, context_at(&tree, context)), 3);
-    CHECK_EQUAL((uintptr_t)context_at(&tree, context) % 64, 0);
-    CHECK_EQUAL(context_at(&tree, context)->allocated_blocks, 0);
+    CHECK_EQUAL(context_counters(context_at(&tree, context)).allocated_blocks,
+                0);
     CHECK_EQUAL(context_at(&tree, context)->epoch, 0);
     tree_end();
 }
@@ -119,7 +119,7 @@ test_growth(void)
     }
     /* Indexes were replaced on the way, and wait for their readers. */
     CHECK(tree.replaced != NULL);
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfContexts(&tree), test_live_bytes());
+    CHECK_EQUAL(size_of_tree(&tree), test_live_bytes());
     _PyTraceMalloc_FreeReplaced(&tree);
     CHECK(tree.replaced == NULL);
     for (uint32_t i = 0; i < n; i++) {
@@ -279,9 +279,12 @@ test_unused_numbers_come_again(void)
         CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, i), 2 + i);
         CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, 2 + i, 1, 0, 0), 2 + i);
         struct context *context = context_at(&tree, 2 + i);
-        context->allocated_blocks = context->freed_blocks = 1;
-        context->allocated_bytes = context->freed_bytes = 10;
-        context->epoch = 77;
+        struct traced_bytes bytes = {.epoch = 77};
+        if (i % 2) {
+            _PyTraceMalloc_GiveCounters(&tree, context);
+        }
+        count_any(&tree, &bytes, context, 10);
+        count_free(&bytes, context, 10);
     }
     for (uint32_t i = 0; i < N; i += 3) {
         _PyTraceMalloc_FreeContext(&tree, 2 + i);
@@ -304,8 +307,13 @@ test_unused_numbers_come_again(void)
         CHECK(path < 2 + N && (path - 2) % 3 == 0);
         context_id id = _PyTraceMalloc_AddContext(&tree, path, 1, 0, 0);
         CHECK(id < 2 + N && (id - 2) % 3 == 0);
-        CHECK_EQUAL(context_at(&tree, id)->allocated_blocks, 0);
-        CHECK_EQUAL(context_at(&tree, id)->epoch, 0);
+        const struct context *context = context_at(&tree, id);
+        CHECK_EQUAL(context->epoch, 0);
+        CHECK_EQUAL(context->full, 0);
+        struct counters counters = context_counters(context);
+        CHECK_EQUAL(counters.allocated_blocks, 0);
+        CHECK_EQUAL(counters.freed_blocks, 0);
+        CHECK_EQUAL(counters.peak_blocks, 0);
     }
     CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 3, 0), 2 + N);
     CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, 3, 0, 0), 2 + N);
@@ -438,9 +446,15 @@ test_checker_sees_faults(void)
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
     context->freed_blocks = 0;
 
-    context->allocated_bytes = 1;
+    _PyTraceMalloc_GiveCounters(&tree, context);
+    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    context->counters->allocated_bytes = 1;
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
-    context->allocated_bytes = 0;
+    context->counters->allocated_bytes = 0;
+
+    tree.used_counters++;
+    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    tree.used_counters--;
 
     struct number_index *index = tree.paths.index;
     size_t at = 0;
@@ -495,22 +509,22 @@ test_bytes_may_overflow(void)
     struct context *context = context_at(&tree, CONTEXT_UNKNOWN);
     const size_t large = SIZE_MAX / 2;
     for (int i = 0; i < 3; i++) {
-        count_alloc(&bytes, context, large);
+        count_any(&tree, &bytes, context, large);
     }
     count_free(&bytes, context, large);
-    CHECK(context->freed_bytes > context->allocated_bytes);
+    CHECK(context->counters->freed_bytes > context->counters->allocated_bytes);
     CHECK_EQUAL(context_live_bytes(context), (uint64_t)2 * large);
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
     count_free(&bytes, context, large);
     count_free(&bytes, context, large - 1);
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
-    context->freed_bytes++;
+    context->counters->freed_bytes++;
     tree_end();
 }
 
 
-/* A context that straddled two lines of a processor's cache would cost twice;
-   a counter that straddled two words would be no atomic one. */
+/* A context that straddled two lines of a processor's cache would cost
+   twice. */
 static void
 test_nodes_are_aligned(void)
 {
@@ -522,11 +536,11 @@ test_nodes_are_aligned(void)
         CHECK(path != PATH_NONE && id != CONTEXT_NONE);
         const struct context *context = context_at(&tree, id);
         CHECK_EQUAL((uintptr_t)context % sizeof(struct context), 0);
-        CHECK_EQUAL((uintptr_t)&context->allocated_blocks % 8, 0);
+        CHECK_EQUAL((uintptr_t)&context->counters % sizeof(void *), 0);
         CHECK_EQUAL((uintptr_t)path_at(&tree, path) % _Alignof(struct path),
                     0);
     }
-    CHECK_EQUAL(sizeof(struct context), 64);
+    CHECK_EQUAL(sizeof(struct context), 32);
     tree_end();
 }
 

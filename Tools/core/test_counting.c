@@ -8,7 +8,8 @@
 enum { N = 40, MAX_LIVE = 3000 };
 
 static struct traced_bytes bytes;
-static struct context contexts[N];
+static struct context_tree tree;
+static struct context *contexts[N];
 
 static struct {
     uint64_t live_blocks[N], live_bytes[N];
@@ -26,8 +27,20 @@ static void
 begin(void)
 {
     memset(&bytes, 0, sizeof(bytes));
-    memset(contexts, 0, sizeof(contexts));
+    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
+    for (int i = 0; i < N; i++) {
+        contexts[i] = context_at(&tree, _PyTraceMalloc_AddContext(
+            &tree, PATH_ROOT, 1, (uint32_t)i, 1));
+    }
     memset(&m, 0, sizeof(m));
+}
+
+
+static void
+end(void)
+{
+    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    _PyTraceMalloc_FiniContexts(&tree);
 }
 
 
@@ -43,7 +56,7 @@ model_copy(void)
 static void
 both_alloc(int context, size_t size)
 {
-    count_alloc(&bytes, &contexts[context], size);
+    count_any(&tree, &bytes, contexts[context], size);
     m.live_blocks[context]++;
     m.live_bytes[context] += size;
     m.current += size;
@@ -56,7 +69,7 @@ both_alloc(int context, size_t size)
 static void
 both_free(int context, size_t size)
 {
-    count_free(&bytes, &contexts[context], size);
+    count_free(&bytes, contexts[context], size);
     m.live_blocks[context]--;
     m.live_bytes[context] -= size;
     m.current -= size;
@@ -66,7 +79,7 @@ both_free(int context, size_t size)
 static void
 both_take_back(int context, size_t size)
 {
-    uncount_free(&bytes, &contexts[context], size);
+    uncount_free(&bytes, contexts[context], size);
     m.live_blocks[context]++;
     m.live_bytes[context] += size;
     m.current += size;
@@ -93,11 +106,11 @@ compare(void)
     CHECK_EQUAL(bytes.peak, m.peak);
     for (int i = 0; i < N; i++) {
         uint64_t nblocks, nbytes;
-        context_peak(&contexts[i], &bytes, &nblocks, &nbytes);
+        context_peak(contexts[i], &bytes, &nblocks, &nbytes);
         CHECK_EQUAL(nblocks, m.peak_blocks[i]);
         CHECK_EQUAL(nbytes, m.peak_bytes[i]);
-        CHECK_EQUAL(context_live_blocks(&contexts[i]), m.live_blocks[i]);
-        CHECK_EQUAL(context_live_bytes(&contexts[i]), m.live_bytes[i]);
+        CHECK_EQUAL(context_live_blocks(contexts[i]), m.live_blocks[i]);
+        CHECK_EQUAL(context_live_bytes(contexts[i]), m.live_bytes[i]);
         sum += nbytes;
     }
     CHECK_EQUAL(sum, bytes.peak);
@@ -113,6 +126,7 @@ test_nothing_yet(void)
     compare();
     both_free(0, 0);
     compare();
+    end();
 }
 
 
@@ -137,6 +151,7 @@ test_peak_is_kept(void)
     both_free(3, 150);
     both_free(3, 1);
     compare();
+    end();
 }
 
 
@@ -155,6 +170,7 @@ test_growth_opens_no_epochs(void)
     }
     compare();
     CHECK_EQUAL(bytes.epoch, 11);
+    end();
 }
 
 
@@ -172,6 +188,7 @@ test_reset(void)
     compare();
     both_reset_peak();
     compare();
+    end();
 }
 
 
@@ -209,6 +226,7 @@ random_run(int rounds, uint32_t bias_period)
         }
     }
     compare();
+    end();
 }
 
 
@@ -237,6 +255,7 @@ test_taken_back_after_a_maximum(void)
     compare();
     both_free(2, 500);
     compare();
+    end();
 }
 
 
@@ -252,6 +271,7 @@ test_taken_back_below_a_maximum(void)
     compare();
     both_free(0, 100);
     compare();
+    end();
 }
 
 
@@ -269,6 +289,96 @@ test_taken_back_unsaved(void)
     both_free(2, 500);
     both_take_back(0, 100);
     compare();
+    end();
+}
+
+
+/* Little is counted beside the key of a context; what the bits there cannot
+   hold is not lost. */
+static void
+test_counters_come_in_time(void)
+{
+    begin();
+    for (int i = 0; i < MAX_FEW; i++) {
+        CHECK(!contexts[0]->full);
+        both_alloc(0, 3);
+        both_free(0, 3);
+    }
+    CHECK(!contexts[0]->full);
+    compare();
+    both_alloc(0, 3);
+    CHECK(contexts[0]->full);
+    compare();
+
+    both_alloc(1, UINT16_MAX - 1);
+    both_alloc(1, 1);
+    CHECK(!contexts[1]->full);
+    both_alloc(1, 0);
+    CHECK(!contexts[1]->full);
+    compare();
+    both_alloc(1, 1);
+    CHECK(contexts[1]->full);
+    compare();
+
+    both_alloc(2, SIZE_MAX / 4);
+    CHECK(contexts[2]->full);
+    compare();
+    both_free(2, SIZE_MAX / 4);
+    compare();
+    struct counters counters = context_counters(contexts[0]);
+    CHECK_EQUAL(counters.allocated_blocks, MAX_FEW + 1);
+    CHECK_EQUAL(counters.freed_blocks, MAX_FEW);
+    CHECK_EQUAL(counters.allocated_bytes, 3 * (MAX_FEW + 1));
+    CHECK_EQUAL(counters.freed_bytes, 3 * MAX_FEW);
+    end();
+}
+
+
+/* They come below a peak, and the peak stays what it was. */
+static void
+test_counters_keep_the_peak(void)
+{
+    begin();
+    both_alloc(0, 1000);
+    both_alloc(1, 500);
+    both_free(0, 1000);
+    compare();
+    _PyTraceMalloc_GiveCounters(&tree, contexts[0]);
+    compare();
+    /* Nothing was saved there yet. */
+    _PyTraceMalloc_GiveCounters(&tree, contexts[1]);
+    compare();
+    both_free(1, 500);
+    compare();
+    both_alloc(0, 1400);
+    compare();
+    struct counters *given = contexts[0]->counters;
+    _PyTraceMalloc_GiveCounters(&tree, contexts[0]);
+    CHECK(contexts[0]->counters == given);
+    both_alloc(1, 200);
+    compare();
+    end();
+}
+
+
+/* Without memory for the list of a detached thread. */
+static void
+test_lost_counts(void)
+{
+    for (int full = 0; full < 2; full++) {
+        begin();
+        if (full) {
+            _PyTraceMalloc_GiveCounters(&tree, contexts[0]);
+        }
+        both_alloc(0, 100);
+        both_alloc(0, 30);
+        _PyTraceMalloc_CountLost(&bytes, contexts[0], 30);
+        CHECK_EQUAL(contexts[0]->full, full);
+        CHECK_EQUAL(bytes.current, 100);
+        CHECK_EQUAL(context_live_blocks(contexts[0]), 1);
+        CHECK_EQUAL(context_live_bytes(contexts[0]), 100);
+        end();
+    }
 }
 
 
@@ -278,6 +388,9 @@ const struct test counting_tests[] = {
     {"growth alone opens no new epochs", test_growth_opens_no_epochs},
     {"a peak that begins anew", test_reset},
     {"random sequences against whole copies", test_random},
+    {"counters come when they are needed", test_counters_come_in_time},
+    {"counters keep the peak", test_counters_keep_the_peak},
+    {"a count without memory to announce it", test_lost_counts},
     {"a free taken back makes a new maximum",
      test_taken_back_after_a_maximum},
     {"a free taken back below another's maximum",

@@ -98,7 +98,7 @@ static void
 block_count(context_id context, uint64_t size)
 {
     CHECK(nblocks < NBLOCKS);
-    count_alloc(&bytes, context_at(&tree, context), size);
+    count_any(&tree, &bytes, context_at(&tree, context), size);
     blocks[nblocks].context = context;
     blocks[nblocks++].size = size;
 }
@@ -181,7 +181,7 @@ world_random(void)
     /* Some that hold nothing now. */
     for (int i = 0; i < 20; i++) {
         struct context *context = context_at(&tree, context_random());
-        count_alloc(&bytes, context, 7);
+        count_any(&tree, &bytes, context, 7);
         count_free(&bytes, context, 7);
     }
 }
@@ -271,12 +271,13 @@ check_context(const struct picture *picture, size_t number, context_id id)
     CHECK_EQUAL(picture->context_domain[number], 0);
     uint32_t depth = context_depth(&tree, context);
     CHECK_EQUAL(picture->context_depth[number], depth ? depth : 1);
+    struct counters counters = context_counters(context);
     CHECK_EQUAL(picture->context_allocated_blocks[number],
-                context->allocated_blocks);
+                counters.allocated_blocks);
     CHECK_EQUAL(picture->context_allocated_bytes[number],
-                context->allocated_bytes);
-    CHECK_EQUAL(picture->context_freed_blocks[number], context->freed_blocks);
-    CHECK_EQUAL(picture->context_freed_bytes[number], context->freed_bytes);
+                counters.allocated_bytes);
+    CHECK_EQUAL(picture->context_freed_blocks[number], counters.freed_blocks);
+    CHECK_EQUAL(picture->context_freed_bytes[number], counters.freed_bytes);
     uint64_t peak_blocks, peak_bytes;
     context_peak(context, &bytes, &peak_blocks, &peak_bytes);
     CHECK_EQUAL(picture->context_peak_blocks[number], peak_blocks);
@@ -300,7 +301,7 @@ check_contexts(const struct picture *picture, uint32_t *numbers)
 {
     size_t n = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < tree.contexts.used; id++) {
-        if (context_at(&tree, id)->allocated_blocks != 0) {
+        if (context_counters(context_at(&tree, id)).allocated_blocks != 0) {
             CHECK(n < picture->ncontexts);
             check_context(picture, n, id);
             numbers[id] = (uint32_t)n++;

@@ -106,10 +106,10 @@ test_live_contexts_stay(void)
     path_id outer = path_add(PATH_ROOT, 1), inner = path_add(outer, 2);
     path_id aside = path_add(outer, 3), lonely = path_add(PATH_ROOT, 4);
     context_id live = context_add(inner, 5), dead = context_add(aside, 5);
-    count_alloc(&bytes, context_at(&tree, dead), 10);
+    count_any(&tree, &bytes, context_at(&tree, dead), 10);
     count_free(&bytes, context_at(&tree, dead), 10);
     /* A higher peak, at which the dead one had nothing. */
-    count_alloc(&bytes, context_at(&tree, live), 20);
+    count_any(&tree, &bytes, context_at(&tree, live), 20);
 
     CHECK_EQUAL(reclaim(0, 0, 1), 3);
     CHECK(context_is_there(live) && !context_is_there(dead));
@@ -128,7 +128,7 @@ test_contexts_of_the_peak_stay(void)
 {
     begin(2);
     context_id id = context_add(path_add(PATH_ROOT, 1), 2);
-    count_alloc(&bytes, context_at(&tree, id), 10);
+    count_any(&tree, &bytes, context_at(&tree, id), 10);
     count_free(&bytes, context_at(&tree, id), 10);
     CHECK_EQUAL(reclaim(0, 0, 1), 0);
     uint64_t nblocks, nbytes;
@@ -137,7 +137,7 @@ test_contexts_of_the_peak_stay(void)
     CHECK_EQUAL(nbytes, 10);
 
     /* A higher peak without it: now it may go. */
-    count_alloc(&bytes, context_at(&tree, CONTEXT_UNKNOWN), 11);
+    count_any(&tree, &bytes, context_at(&tree, CONTEXT_UNKNOWN), 11);
     CHECK_EQUAL(reclaim(0, 0, 1), 2);
     CHECK(!context_is_there(id));
     end();
@@ -187,7 +187,7 @@ test_codes_stay_while_named(void)
     path_id path = path_add(PATH_ROOT, 1);
     context_id id = context_add(path, 2);
     context_id other = context_add(PATH_ROOT, 3);
-    count_alloc(&bytes, context_at(&tree, id), 5);
+    count_any(&tree, &bytes, context_at(&tree, id), 5);
     for (code_id code = 1; code <= 4; code++) {
         _PyTraceMalloc_RetireCode(&sources, code);
     }
@@ -243,7 +243,7 @@ test_plateau(void)
                 at = path_add(at, code);
                 struct context *context = context_at(&tree,
                                                      context_add(at, code));
-                count_alloc(&bytes, context, 10);
+                count_any(&tree, &bytes, context, 10);
                 count_free(&bytes, context, 10);
             }
             _PyTraceMalloc_RetireCode(&sources, code);

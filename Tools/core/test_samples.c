@@ -307,35 +307,24 @@ test_pages(void)
 }
 
 
-static void
-test_packed_counts(void)
-{
-    for (uint64_t n = 0; n < 100000; n++) {
-        CHECK_EQUAL(peak_unpack(peak_pack(n)), n);
-    }
-    CHECK_EQUAL(peak_unpack(peak_pack(0x7fffffff)), 0x7fffffff);
-    for (int i = 0; i < 1000000; i++) {
-        uint64_t n = random_bits() >> random_below(40);
-        uint64_t packed = peak_unpack(peak_pack(n));
-        CHECK((packed > n ? packed - n : n - packed) <= (n >> 24) + 1);
-    }
-    CHECK(peak_unpack(peak_pack(UINT64_MAX))
-          >= UINT64_MAX - (UINT64_MAX >> 24));
-}
-
-
 /* Weighted counts, and what they were at the peak, against whole copies. */
 static void
 test_counting(void)
 {
     enum { N = 8, BLOCKS = 500 };
-    static struct context contexts[N];
+    static struct context_tree tree;
+    struct context *contexts[N];
     struct traced_bytes bytes = {.epoch = 1};
     uint64_t live[N] = {0}, peak[N] = {0}, peak_blocks[N] = {0};
     uint64_t live_blocks[N] = {0}, current = 0, highest = 0;
     struct { uint32_t context; size_t size; } blocks[BLOCKS];
     size_t n = 0;
-    memset(contexts, 0, sizeof(contexts));
+    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
+    for (uint32_t i = 0; i < N; i++) {
+        contexts[i] = context_at(&tree, _PyTraceMalloc_AddContext(
+            &tree, PATH_ROOT, 1, i, 1));
+        _PyTraceMalloc_GiveCounters(&tree, contexts[i]);
+    }
     begin(5000);
     int rounds = test_options.quick ? 100000 : 400000;
     for (int i = 0; i < rounds; i++) {
@@ -346,7 +335,7 @@ test_counting(void)
             size_t size = random_below(9000);
             struct sample_weight weight = _PyTraceMalloc_WeighSample(&sampler,
                                                                      size);
-            count_sample_alloc(&bytes, &contexts[to], weight);
+            count_sample_alloc(&bytes, contexts[to], weight);
             blocks[n].context = to;
             blocks[n++].size = size;
             live[to] += weight.bytes;
@@ -357,9 +346,9 @@ test_counting(void)
             uint32_t from = blocks[at].context;
             struct sample_weight weight = _PyTraceMalloc_WeighSample(
                 &sampler, blocks[at].size);
-            count_sample_free(&bytes, &contexts[from], weight);
+            count_sample_free(&bytes, contexts[from], weight);
             if (random_below(5) == 0) {
-                uncount_sample_free(&bytes, &contexts[from], weight);
+                uncount_sample_free(&bytes, contexts[from], weight);
             }
             else {
                 live[from] -= weight.bytes;
@@ -372,7 +361,7 @@ test_counting(void)
             uint32_t from = blocks[at].context;
             struct sample_weight weight = _PyTraceMalloc_WeighSample(
                 &sampler, blocks[at].size);
-            count_sample_move(&bytes, &contexts[from], &contexts[to], weight);
+            count_sample_move(&bytes, contexts[from], contexts[to], weight);
             live[from] -= weight.bytes;
             live_blocks[from] -= weight.blocks;
             live[to] += weight.bytes;
@@ -388,13 +377,15 @@ test_counting(void)
         CHECK_EQUAL(bytes.peak, highest);
         for (int k = 0; k < N; k++) {
             uint64_t nblocks, nbytes;
-            context_peak(&contexts[k], &bytes, &nblocks, &nbytes);
+            context_peak(contexts[k], &bytes, &nblocks, &nbytes);
             CHECK_EQUAL(nbytes, peak[k]);
             CHECK_EQUAL(nblocks, peak_blocks[k]);
-            CHECK_EQUAL(context_live_bytes(&contexts[k]), live[k]);
-            CHECK_EQUAL(context_live_blocks(&contexts[k]), live_blocks[k]);
+            CHECK_EQUAL(context_live_bytes(contexts[k]), live[k]);
+            CHECK_EQUAL(context_live_blocks(contexts[k]), live_blocks[k]);
         }
     }
+    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    _PyTraceMalloc_FiniContexts(&tree);
     end();
 }
 
@@ -413,7 +404,6 @@ const struct test samples_tests[] = {
     {"seeds repeat gaps", test_seeds},
     {"spreads grow and can be out of memory", test_spreads_grow},
     {"pages say where samples may be", test_pages},
-    {"packed counts", test_packed_counts},
     {"weighted counts against whole copies", test_counting},
     {NULL, NULL},
 };

@@ -104,7 +104,7 @@ stack_capture(struct worker *worker)
                                 worker_random(worker, 3), 5);
     if (worker->attached) {
         struct context *context = context_at(&tree, id);
-        count_alloc(&bytes, context, 10);
+        count_any(&tree, &bytes, context, 10);
         count_free(&bytes, context, 10);
     }
 }
