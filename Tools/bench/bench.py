@@ -146,6 +146,8 @@ class Session:
 
     def round(self, number):
         """Run one round; the seconds that it took for what another one would repeat."""
+        for build in self.builds.values():
+            build.move()
         repeated = 0.0
         for case, configuration in plan_round(number, self.given.chosen, self.present):
             began = time.monotonic()

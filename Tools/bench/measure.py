@@ -6,11 +6,14 @@ are the same in every process, the layout of the address space is not.
 """
 import ast
 import collections
+import contextlib
 import json
 import os
 import pathlib
 import resource
+import shutil
 import subprocess
+import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -64,6 +67,24 @@ class Build:
         return subprocess.run(self.command(options, arguments), env=clean_environment(),
                               stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               check=False)
+
+    def move(self):
+        """Put a copy of the executable in its place, so that it lies elsewhere in memory.
+
+        Which pages of memory a file is in decides about some of its speed and its
+        resident memory, for as long as they stay there: every round needs its own.
+        """
+        python = os.path.realpath(self.python)
+        copy = pathlib.Path(f"{python}.copy")
+        try:
+            shutil.copy2(python, copy)
+            copy.replace(python)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                copy.unlink()
+            # An installed one, maybe; it can be measured where it is.
+            print(f"warning: {python} cannot be replaced by a copy of itself ({error.strerror});"
+                  " where it lies in memory is part of what is measured", file=sys.stderr)
 
     def describe(self):
         """Version, compiler and flags; of configure's arguments, no paths."""

@@ -174,6 +174,8 @@ def main():
     failed = []
     for number, benchmark in enumerate(benchmarks):
         turn = number % len(names)
+        for build in builds.values():
+            build.move()
         for configuration in given.configurations[turn:] + given.configurations[:turn]:
             values, reason = suite.run(benchmark, configuration)
             measured[configuration.name].update(values)

@@ -2,6 +2,8 @@
 
 usage: build/stock/python Tools/bench/test_bench.py
 """
+import contextlib
+import errno
 import io
 import json
 import math
@@ -450,6 +452,26 @@ class RunTest(unittest.TestCase):
         build = self.fake("echo 'ModuleNotFoundError: no _sqlite3' >&2; exit 1")
         with self.assertRaisesRegex(measure.BenchError, "small_objects.*status 1.*no _sqlite3"):
             self.run_case(build, "small_objects", 1, None)
+
+    def test_a_build_is_moved(self):
+        build = self.fake("exit 0")
+        python = pathlib.Path(build.python)
+        before, text = python.stat(), python.read_bytes()
+        build.move()
+        after = python.stat()
+        self.assertNotEqual(after.st_ino, before.st_ino)
+        self.assertEqual((after.st_mode, after.st_mtime_ns), (before.st_mode, before.st_mtime_ns))
+        self.assertEqual(python.read_bytes(), text)
+        self.assertEqual(list(python.parent.iterdir()), [python])
+
+    def test_a_build_that_cannot_be_moved_stays(self):
+        build = self.fake("exit 0")
+        refusal = PermissionError(errno.EACCES, "Permission denied")
+        with (mock.patch("shutil.copy2", side_effect=refusal),
+              contextlib.redirect_stderr(io.StringIO()) as said):
+            build.move()
+        self.assertRegex(said.getvalue(), "^warning: .*python .*copy.* .Permission denied")
+        self.assertEqual(build.run([], []).returncode, 0)
 
     def test_an_option_that_a_build_refuses_is_absent(self):
         build = self.fake("echo 'Fatal: bad number of frames' >&2; exit 1")
