@@ -602,13 +602,49 @@ row_count(struct picture_draft *draft, context_id context, uint64_t size,
 }
 
 
+/* Rows of cells that were counted lately: cells beside each other have few
+   values, but seldom the same twice in a row. */
+struct recent_row {
+    uint64_t key;               /* cell and size class; 0: none */
+    struct picture_row *row;
+};
+
+#define RECENT_ROWS 256
+
+
+/* More cells of one value: 0, or -1 when out of memory. */
+static inline int
+cell_count(struct picture_draft *draft, struct recent_row *recent,
+           uint32_t cell, uint32_t size_class, uint64_t count)
+{
+    uint64_t key = (uint64_t)size_class << 32 | cell;
+    struct recent_row *at = &recent[(cell + size_class) % RECENT_ROWS];
+    if (at->key == key) {
+        at->row->count += count;
+        return 0;
+    }
+    const struct picture_row *slots = draft->slots;
+    context_id context = CELL_CONTEXT(cell);
+    uint64_t size = (size_class + (uint64_t)1) * draft->from->cell_unit
+                    - CELL_SLACK(cell);
+    if (row_count(draft, context, size, count) < 0) {
+        return -1;
+    }
+    if (draft->slots != slots) {
+        memset(recent, 0, RECENT_ROWS * sizeof(recent[0]));
+    }
+    *at = (struct recent_row){key, row_slot(draft, context, size)};
+    return 0;
+}
+
+
 static int
 cells_count(struct picture_draft *draft)
 {
     const struct cell_store *cells = draft->from->cells;
+    struct recent_row recent[RECENT_ROWS] = {{0, NULL}};
     for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(cells, id)) != 0;) {
         const struct cell_row *row = row_at(cells, id);
-        size_t room = (row->size_class + (size_t)1) * draft->from->cell_unit;
         uint32_t cell = 0;
         for (uint32_t at = 0, begin = 0; at <= row->ncells; at++) {
             uint32_t next = at < row->ncells ? row->cells[at] : 0;
@@ -616,8 +652,8 @@ cells_count(struct picture_draft *draft)
                 continue;
             }
             if (cell != 0
-                && row_count(draft, CELL_CONTEXT(cell),
-                             room - CELL_SLACK(cell), at - begin) < 0)
+                && cell_count(draft, recent, cell, row->size_class,
+                              at - begin) < 0)
             {
                 return -1;
             }
