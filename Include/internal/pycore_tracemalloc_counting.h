@@ -1,6 +1,6 @@
 /* Counting: what contexts allocated and freed, and what they held at the peak.
 
-   Plain C, like pycore_tracemalloc_core.h, which says who has access.  All that
+   Plain C, like pycore_tracemalloc_core.h, which says who has access.  What
    changes something needs access, takes O(1), and cannot fail. */
 
 #ifndef Py_INTERNAL_TRACEMALLOC_COUNTING_H
