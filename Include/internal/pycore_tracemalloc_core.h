@@ -38,7 +38,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>               // memcpy()
 
 typedef uint32_t code_id;
 typedef uint32_t file_id;

@@ -167,6 +167,7 @@ static inline void
 count_free(struct traced_bytes *bytes, struct context *context, size_t size)
 {
     bytes->current -= size;
+    /* Asked once: both know it then, and the common one is a straight line. */
     if (context->full) {
         context_touch(context, bytes);
         context_add_free(context, size);
