@@ -537,7 +537,8 @@ capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
                 _PyInterpreterFrame *frame, enum access access)
 {
     intptr_t depth = cache->top - cache->path;
-    depth += (signed char)(frame->traced - depth);
+    /* Seven bits of it, and the nearest depth that has them. */
+    depth += (signed char)((frame->traced & ~1) - (depth << 1)) / 2;
     if (depth < 1 || depth >= (intptr_t)cache->known) {
         return NULL;
     }
@@ -552,19 +553,19 @@ capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
         /* What runs a generator is below it. */
         frame = frame->previous;
         at--;
-        if (frame->owner != FRAME_OWNED_BY_GENERATOR) {
-            while (_PyFrame_IsIncomplete(frame)) {
-                frame = frame->previous;
-                if (frame == NULL) {
-                    return NULL;
-                }
-            }
-            if (frame_is_marked(frame) && at <= cache->top) {
-                break;
-            }
-            if (frame->previous == NULL) {
+        while (frame->owner != FRAME_OWNED_BY_GENERATOR
+               && _PyFrame_IsIncomplete(frame))
+        {
+            frame = frame->previous;
+            if (frame == NULL) {
                 return NULL;
             }
+        }
+        if (frame_is_marked(frame) && at <= cache->top) {
+            break;
+        }
+        if (frame->previous == NULL) {
+            return NULL;
         }
         if (n == most) {
             return NULL;
@@ -583,13 +584,14 @@ capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
     if (at->instruction != frame->instr_ptr) {
         entry_update(at, frame, at[-1].path, access);
     }
+    intptr_t all = n;
+    frame = entry->frame;
     if (at[1].parent != at->path) {
         lowest = n;
     }
     else if (lowest == 0) {
-        return entry;
+        goto done;
     }
-    frame = entry->frame;
     cache->top = at;
     for (n = lowest; n > 0; n--) {
         at = entry - n;
@@ -600,7 +602,7 @@ capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
         entry_update(at, frames[n - 1], parent, access);
         cache->top = at;
         if (n <= highest && at[1].parent == at->path) {
-            return entry;
+            goto done;
         }
     }
     path_id parent = entry_path(entry - 1, access);
@@ -608,6 +610,11 @@ capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
         return NULL;
     }
     entry_update(entry, frame, parent, access);
+done:
+    for (intptr_t i = 0; i < all; i++) {
+        frame_mark(frames[i], depth - 1 - i);
+    }
+    frame_mark(frame, depth);
     return entry;
 }
 
@@ -712,8 +719,7 @@ capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
         frame = frames[--n];
         entry++;
         entry_update(entry, frame, parent, access);
-        frame->traced = frame->owner == FRAME_OWNED_BY_THREAD
-                        ? 1 : (unsigned char)(entry - cache->path);
+        frame_mark(frame, entry - cache->path);
     }
     cache->top = entry;
     if (entry == cache->path) {

@@ -68,20 +68,31 @@ site_at(const _Py_CODEUNIT *instruction, path_id parent)
 }
 
 
-/* Whether a frame's mark says that its callers are as the cache has them.  Not
-   for generators: their frames may have been copied with their marks, and are
-   resumed by others than those that called them first. */
+/* Whether a frame's mark says that its callers are as the cache has them.  A
+   generator's is taken away when it is suspended; the other bits of its byte
+   say where it was in the cache. */
 static inline int
 frame_is_marked(const _PyInterpreterFrame *frame)
 {
     /* owner == FRAME_OWNED_BY_THREAD && traced == 1, in one comparison: those
-       of threads have no other mark. */
+       of threads have no other mark, and frames of the C stack are born
+       without one. */
     static const char marked[2] = {FRAME_OWNED_BY_THREAD, 1};
     static_assert(offsetof(_PyInterpreterFrame, traced)
                   == offsetof(_PyInterpreterFrame, owner) + 1,
                   "side by side");
     return memcmp((const char *)frame + offsetof(_PyInterpreterFrame, owner),
-                  marked, sizeof(marked)) == 0;
+                  marked, sizeof(marked)) == 0
+           || (frame->owner == FRAME_OWNED_BY_GENERATOR && (frame->traced & 1));
+}
+
+
+/* Mark a frame that is at a place in the cache, from now on. */
+static inline void
+frame_mark(_PyInterpreterFrame *frame, intptr_t depth)
+{
+    frame->traced = frame->owner == FRAME_OWNED_BY_GENERATOR
+                    ? (char)((size_t)depth << 1 | 1) : 1;
 }
 
 
@@ -94,16 +105,21 @@ frame_code(const _PyInterpreterFrame *frame)
 
 
 /* Whether the newest frame of the cache is a generator's that was resumed by
-   the frame below, which is marked, where that was when it was captured. */
+   the frame below, which is marked, where that was when it was captured.  It
+   is marked then. */
 static inline int
-frame_is_resumed(const _PyInterpreterFrame *frame,
-                 const struct path_entry *entry)
+frame_is_resumed(_PyInterpreterFrame *frame, const struct path_entry *entry)
 {
-    return frame->owner == FRAME_OWNED_BY_GENERATOR
-           && frame->previous == entry[-1].frame
-           && frame_is_marked(frame->previous)
-           && frame->previous->instr_ptr == entry[-1].instruction
-           && frame_code(frame) == entry->place.code;
+    if (frame->owner == FRAME_OWNED_BY_GENERATOR
+        && frame->previous == entry[-1].frame
+        && frame_is_marked(frame->previous)
+        && frame->previous->instr_ptr == entry[-1].instruction
+        && frame_code(frame) == entry->place.code)
+    {
+        frame->traced |= 1;
+        return 1;
+    }
+    return 0;
 }
 
 
@@ -127,7 +143,7 @@ capture_met(PyThreadState *tstate)
 {
     const struct _PyTraceMalloc_ThreadCache *cache =
         ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
-    const _PyInterpreterFrame *frame = tstate->current_frame;
+    _PyInterpreterFrame *frame = tstate->current_frame;
     if (cache != NULL) {
         const struct path_entry *entry = cache->top;
         entry -= entry->frame != frame;

@@ -588,6 +588,56 @@ class CoroutineTests(CaptureTest):
         self.at_least = 60
         self.finish(consume())
 
+    def test_chains_of_async_generators(self):
+        # Each value suspends and resumes them all, from the innermost one on.
+        async def source():
+            number = 0
+            while True:
+                try:
+                    yield self.seen(bytearray(number % 50))
+                except ValueError:
+                    await Pause(self.seen)
+                    (yield
+                     self.seen(bytearray(1)))
+                number += 1
+
+        async def relay(depth):
+            inner = relay(depth - 1) if depth else source()
+            async with contextlib.aclosing(inner):
+                while True:
+                    try:
+                        async for value in inner:
+                            self.seen(bytearray(2))
+                            yield value
+                    except ValueError:
+                        yield await inner.athrow(ValueError)
+                    finally:
+                        self.seen(bytearray(3))
+
+        async def consume(depth, other):
+            async with contextlib.aclosing(relay(depth)) as values:
+                for number in range(WARM):
+                    await anext(values)
+                    (await
+                     anext(values))
+                    if number % 3 == 0:
+                        await anext(other)
+                    if number % 4 == 0:
+                        await values.athrow(ValueError)
+                    self.seen(bytearray(4))
+
+        async def consume_all():
+            async with contextlib.aclosing(relay(5)) as other:
+                for depth in (0, 1, 7, 8, 16, 40):
+                    await consume(depth, other)
+                    await consume_below(depth)
+
+        async def consume_below(depth):
+            await consume(1, relay(depth))
+
+        self.at_least = 100 * WARM
+        self.finish(consume_all())
+
     def test_asyncio_tasks(self):
         async def work(depth):
             self.seen(bytearray(1))
