@@ -765,8 +765,8 @@ capture_first(PyThreadState *tstate, enum access access)
 }
 
 
-/* The newest frame is new, its caller is in the cache, and both are at places
-   that were met before: where it is, or NULL.  The cache is right either
+/* The newest frame is not marked, its caller is in the cache, and both are at
+   places that were met before: where it is, or NULL.  The cache is right either
    way. */
 static inline const struct place *
 capture_called(struct _PyTraceMalloc_ThreadCache *cache,
@@ -779,7 +779,7 @@ capture_called(struct _PyTraceMalloc_ThreadCache *cache,
     }
     entry -= entry->frame != caller;
     if (entry->frame != caller || !frame_is_marked(caller)
-        || frame_is_marked(frame) || _PyFrame_IsIncomplete(frame)
+        || _PyFrame_IsIncomplete(frame)
         || entry + 1 == cache->path + cache->known)
     {
         return NULL;
@@ -805,7 +805,7 @@ capture_called(struct _PyTraceMalloc_ThreadCache *cache,
     entry->place = site->place;
     entry->parent = parent;
     entry->path = site->path;
-    frame->traced = 1;
+    frame->traced |= 1;
     cache->top = entry;
     return &site->place;
 }
@@ -822,11 +822,20 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
         return capture_first(tstate, access);
     }
     _PyInterpreterFrame *frame = tstate->current_frame;
-    if (frame == NULL || access == ACCESS_DETACHED) {
-        /* The table of sites is out of reach. */
-    }
-    else if (frame->owner == FRAME_OWNED_BY_GENERATOR) {
-        struct path_entry *entry = capture_resumed(cache, frame, access);
+    if (frame != NULL && access != ACCESS_DETACHED) {
+        /* With access: the table of sites may be read. */
+        struct path_entry *entry;
+        if (frame_is_marked(frame)) {
+            entry = cache_find(cache, frame);
+        }
+        else {
+            const struct place *place = capture_called(cache, frame);
+            if (place != NULL) {
+                return place;
+            }
+            entry = frame->owner == FRAME_OWNED_BY_GENERATOR
+                    ? capture_resumed(cache, frame, access) : NULL;
+        }
         if (entry != NULL) {
             cache->top = entry;
             const struct site *site = site_met(frame->instr_ptr, entry->parent,
@@ -834,12 +843,6 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
             if (site != NULL && site->place.context != NULL) {
                 return &site->place;
             }
-        }
-    }
-    else {
-        const struct place *place = capture_called(cache, frame);
-        if (place != NULL) {
-            return place;
         }
     }
     return capture_frames(cache, frame, access);

@@ -683,5 +683,29 @@ class CoroutineTests(CaptureTest):
                 number)
 
 
+class Monitored:
+    """The same, with instructions that report to sys.monitoring.
+
+    Nothing is called: a call would let the tracer find out on its way what
+    these instructions are to tell it.
+    """
+
+    def setUp(self):
+        super().setUp()
+        events, tool = sys.monitoring.events, sys.monitoring.PROFILER_ID
+        sys.monitoring.use_tool_id(tool, "test_tracemalloc_capture")
+        self.addCleanup(sys.monitoring.free_tool_id, tool)
+        sys.monitoring.set_events(tool, events.PY_START | events.PY_YIELD)
+        self.addCleanup(sys.monitoring.set_events, tool, 0)
+
+
+class MonitoredGeneratorTests(Monitored, GeneratorTests):
+    pass
+
+
+class MonitoredCoroutineTests(Monitored, CoroutineTests):
+    pass
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -47,6 +47,46 @@ def asyncio_tasks(size):
     return step
 
 
+async def lists(count):
+    for number in range(count):
+        yield [number]
+
+
+async def passed_on(values):
+    async for value in values:
+        yield value
+
+
+async def total_length(values):
+    total = 0
+    async for value in values:
+        total += len(value)
+    return total
+
+
+def chain_case(depth):
+    """A case that resumes as many generators at any depth."""
+    def prepare(size):
+        def step():
+            values = lists(size // depth)
+            for _ in range(depth - 1):
+                values = passed_on(values)
+            try:
+                total_length(values).send(None)
+            except StopIteration as stop:
+                return stop.value, None
+        return step
+
+    prepare.__name__ = f"async_chain_{depth}"
+    prepare.__doc__ = f"Values that pass through {depth} asynchronous generators."
+    prepare.__module__ = __name__
+    return case(size=(32_000, 32_000), loops=(190, 45))(prepare)
+
+
+async_chain_8 = chain_case(8)
+async_chain_32 = chain_case(32)
+
+
 def leaves(tree):
     """The leaves of nested lists: a chain of generators as deep as the tree."""
     for item in tree:
