@@ -11,10 +11,11 @@
 
    A marked frame's callers have not moved since, for it would have to return
    first; so a capture walks from the newest frame to the first marked one, and
-   the depth of the stack does not matter.  Frames of generators do move under
-   their callees' feet, from one caller to another: they are compared, one by
-   one, with their entries, which may lie behind the top, down to a marked
-   frame.  Their own mark only says where those entries are.
+   the depth of the stack does not matter.  Frames of generators do move, from
+   one caller to another, while they are suspended, which takes their mark away
+   but not the other bits of that byte: the low bits of their depth in the
+   cache.  Resumed, they are compared with their entries, which may lie behind
+   the top, down to a marked frame, and are marked again.
 
    A mark says "in the cache of the thread state that runs this frame, or no
    longer": a frame that is marked but not in there (its greenlet was switched
@@ -529,9 +530,8 @@ entry_path(struct path_entry *entry, enum access access)
    put right; its own instruction, and those above, may be wrong.  NULL if it
    is anything else, or out of memory.
 
-   Generators move from one caller to another, so each frame is compared, down
-   to one that is marked.  The mark of a generator's frame says nothing but
-   where to look first: it is the low bits of its place in the cache. */
+   None of them was marked, so each is compared, down to one that is; then all
+   of them are marked. */
 static inline struct path_entry *
 capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
                 _PyInterpreterFrame *frame, enum access access)
@@ -766,8 +766,8 @@ capture_first(PyThreadState *tstate, enum access access)
 
 
 /* The newest frame is not marked, its caller is in the cache, and both are at
-   places that were met before: where it is, or NULL.  The cache is right either
-   way. */
+   places that were met before: where it is, or NULL.  The cache is right
+   either way. */
 static inline const struct place *
 capture_called(struct _PyTraceMalloc_ThreadCache *cache,
                _PyInterpreterFrame *frame)

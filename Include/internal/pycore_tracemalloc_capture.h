@@ -83,7 +83,8 @@ frame_is_marked(const _PyInterpreterFrame *frame)
                   "side by side");
     return memcmp((const char *)frame + offsetof(_PyInterpreterFrame, owner),
                   marked, sizeof(marked)) == 0
-           || (frame->owner == FRAME_OWNED_BY_GENERATOR && (frame->traced & 1));
+           || (frame->owner == FRAME_OWNED_BY_GENERATOR
+               && (frame->traced & 1) != 0);
 }
 
 
