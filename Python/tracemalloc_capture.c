@@ -805,6 +805,8 @@ capture_called(struct _PyTraceMalloc_ThreadCache *cache,
     entry->place = site->place;
     entry->parent = parent;
     entry->path = site->path;
+    /* The other bits of a generator's stay: if they name a wrong place, it is
+       looked for there in vain the next time, and marked anew. */
     frame->traced |= 1;
     cache->top = entry;
     return &site->place;

@@ -79,7 +79,6 @@ def chain_case(depth):
 
     prepare.__name__ = f"async_chain_{depth}"
     prepare.__doc__ = f"Values that pass through {depth} asynchronous generators."
-    prepare.__module__ = __name__
     return case(size=(32_000, 32_000), loops=(190, 45))(prepare)
 
 
