@@ -6,6 +6,7 @@ interpreter, programs are run by both and must print the same.
 import contextlib
 import inspect
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -89,6 +90,25 @@ class ModuleTests(unittest.TestCase):
         # What stock needs inside and nothing of ours has to have.
         private = {"_compare_grouped_stats", "__cached__"}
         self.assertLessEqual(set(names.split()) - private, set(dir(tracemalloc)))
+
+    @needs_stock
+    def test_what_completion_offers_is_public_or_stocks(self):
+        code = """if True:
+            import rlcompleter, tracemalloc
+            completer = rlcompleter.Completer({"tracemalloc": tracemalloc})
+            completer.complete("tracemalloc.", 0)
+            print(*(match.partition(".")[2].rstrip("()") for match in completer.matches))
+        """
+        offered = set(python_output(sys.executable, code).split())
+        self.assertLessEqual(set(tracemalloc.__all__), offered)
+        stock = set(python_output(STOCK_PYTHON, code).split())
+        self.assertEqual(offered - set(tracemalloc.__all__) - stock, set())
+
+    def test_docstring_names_nothing_that_is_private(self):
+        self.assertEqual(re.findall(r"\b_\w+|\braw\b", tracemalloc.__doc__), [])
+        # But what to begin with.
+        for name in "start(", "take_snapshot(", "-X tracemalloc=25", "-m tracemalloc run":
+            self.assertIn(name, tracemalloc.__doc__)
 
     @needs_stock
     def test_S01_K11_import_loads_no_more_modules_than_stock(self):

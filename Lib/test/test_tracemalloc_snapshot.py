@@ -225,6 +225,12 @@ class StatisticsTests(unittest.TestCase):
                     with self.assertRaises(ValueError) as caught:
                         call(key)
                     self.assertEqual(str(caught.exception), f"unknown key_type: {key!r}")
+                    # The text is stock's; the choices stand below it.
+                    note, = caught.exception.__notes__
+                    for choice in ("traceback", "lineno", "filename", "function", "module",
+                                   "thread", "domain"):
+                        self.assertIn(repr(choice), note)
+                    self.assertEqual("did you mean 'lineno'?" in note, key == "line")
 
     def test_S53_cumulative_goes_with_files_and_lines_only(self):
         self.assertEqual(self.rows("filename", True), [

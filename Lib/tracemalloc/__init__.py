@@ -3,23 +3,36 @@
 start() makes the interpreter remember, for every block that Python allocates
 from then on, its size and the lines of code that asked for it.  A snapshot
 freezes that record; its statistics rank files, lines or whole call paths, and
-two snapshots can be compared.
+two snapshots can be compared:
 
-All sizes are exact numbers of bytes as the caller requested them; what the
-allocator adds for alignment is not in them.  The functions of this module may
-be called from any thread.  Value objects (Frame, Traceback, Trace, Statistic,
-StatisticDiff) are read from any thread once built.
+    import tracemalloc
 
-Tuples that come from the C module `_tracemalloc` and that snapshots store:
+    tracemalloc.start(25)           # or: python -X tracemalloc=25 program.py
+    ...
+    snapshot = tracemalloc.take_snapshot()
+    for stat in snapshot.statistics("lineno")[:10]:
+        print(stat)
+    snapshot.dump("app.tmz")        # for python -m tracemalloc top app.tmz
 
-    frame      (filename, line number)
-    frames     (frame, ...), most recent call first
-    raw trace  (domain, size, frames, total number of frames)
+trace() measures the body of a with statement, watch() writes snapshots from a
+thread, and `python -m tracemalloc run` traces a program as it is.
 
-Classes pickle raw tuples as their only state, under fixed attribute names:
-snapshots pickled by CPython 3.13 and by this module are interchangeable.  What
-a snapshot knows beyond that, it knows from its picture: see _columns.
+All sizes are exact numbers of bytes as the caller requested them, unless
+samples are taken; what the allocator adds for alignment is not in them.  The
+functions of this module may be called from any thread.  Value objects (Frame,
+Traceback, Trace, Statistic, StatisticDiff) are read from any thread once
+built.
 """
+
+# Tuples that come from the C module _tracemalloc and that snapshots store:
+#
+#   frame      (filename, line number)
+#   frames     (frame, ...), most recent call first
+#   raw trace  (domain, size, frames, total number of frames)
+#
+# Classes pickle raw tuples as their only state, under fixed attribute names:
+# snapshots pickled by CPython 3.13 and by this module are interchangeable.
+# What a snapshot knows beyond that, it knows from its picture: see _columns.
 
 # Imported here and not on first use: an import that happens while tracing
 # would show up in the program's own statistics.
@@ -28,8 +41,8 @@ import linecache
 import os.path
 from collections.abc import Iterable, Sequence
 from functools import total_ordering
-from itertools import repeat
-from operator import eq
+from itertools import repeat as _repeat
+from operator import eq as _eq
 
 import _tracemalloc
 from _tracemalloc import (
@@ -37,13 +50,12 @@ from _tracemalloc import (
     get_sample_interval, get_traceback_limit, get_traced_memory,
     get_tracemalloc_memory, is_tracing, reset_peak, start, stop)
 
-from tracemalloc._columns import MAX_DEPTH, Blocks, Picture
-from tracemalloc._groups import (
-    CUMULATIVE, KEY_TYPES, RAW_KEY_TYPES, Changes, Groups, RawGroups, Sieve,
-    is_live_figure, matching, ranking)
-from tracemalloc._metadata import describe, thread_names
+# Under names that completion does not offer, like all that is not public and
+# that CPython's module does not have.
+from tracemalloc import _columns, _groups, _metadata
 from tracemalloc._text import (
-    average_text, format_size as _format_size, frame_lines)
+    average_text as _average_text, format_size as _format_size,
+    frame_lines as _frame_lines)
 
 __all__ = [
     "BaseFilter", "DomainFilter", "Filter", "Frame", "Snapshot",
@@ -195,7 +207,7 @@ class Traceback(_Value, Sequence):
         if not isinstance(index, slice):
             return self._make_frame(found, index, origin)
         return tuple(map(self._make_frame, found,
-                         range(len(self))[index], repeat(origin)))
+                         range(len(self))[index], _repeat(origin)))
 
     def _make_frame(self, raw, index, origin):
         frame = Frame(raw)
@@ -257,7 +269,7 @@ class Traceback(_Value, Sequence):
 
         lines = []
         for frame in chosen[::-1] if most_recent_first else chosen:
-            lines += frame_lines(frame, details)
+            lines += _frame_lines(frame, details)
         return lines
 
 
@@ -373,7 +385,7 @@ class _Traces(_Value, Sequence):
         mine, others = self._raw(), other._raw()
         if self._blocks is None and other._blocks is None:
             return mine == others
-        return len(mine) == len(others) and all(map(eq, mine, others))
+        return len(mine) == len(others) and all(map(_eq, mine, others))
 
     def __contains__(self, trace):
         return trace._trace in self._raw()
@@ -482,7 +494,7 @@ class Statistic(_Figures):
     def __str__(self):
         about = self._about()
         size = _format_size(self.size, False)
-        count = "%i%s" % (self.count, average_text(self.size, self.count))
+        count = "%i%s" % (self.count, _average_text(self.size, self.count))
         return f"{self.traceback}: size={about}{size}, count={about}{count}"
 
     def __repr__(self):
@@ -529,7 +541,7 @@ class StatisticDiff(_Figures):
         size = _format_size(self.size, False)
         size_diff = _format_size(self.size_diff, True)
         count = "%i (%+i)%s" % (self.count, self.count_diff,
-                                average_text(self.size, self.count))
+                                _average_text(self.size, self.count))
         return (f"{self.traceback}: size={about}{size} ({size_diff}), "
                 f"count={about}{count}")
 
@@ -615,8 +627,8 @@ class Filter(BaseFilter):
         return any(self._names(*frame) for frame in looked_at)
 
     def _match_contexts(self, picture, limit):
-        matches = matching(picture, self._names_file, self.lineno,
-                           self.all_frames, limit)
+        matches = _groups.matching(picture, self._names_file, self.lineno,
+                                   self.all_frames, limit)
         if self.domain is not None:
             matches = [match and domain == self.domain for match, domain
                        in zip(matches, picture.context_domain)]
@@ -663,6 +675,18 @@ class DomainFilter(BaseFilter):
 # Snapshots
 
 
+def _unknown_key_type(key_type):
+    """Return the error; its text is CPython's, the choices are a note."""
+    error = ValueError(f"unknown key_type: {key_type!r}")
+    choices = ", ".join(map(repr, _groups.KEY_TYPES))
+    # What the command line calls so, and what 2013 did.
+    meant = {"line": "lineno", "file": "filename"}.get(
+        key_type if isinstance(key_type, str) else None)
+    hint = f" (did you mean {meant!r}?)" if meant else ""
+    error.add_note(f"key_type is one of {choices}{hint}")
+    return error
+
+
 class Snapshot:
     """The blocks that were alive, and traced, at one moment.
 
@@ -685,7 +709,7 @@ class Snapshot:
     def _of(cls, picture, limit, metadata):
         """Return the snapshot of a picture."""
         self = cls([], limit)
-        self.traces = _Traces._of(Blocks(picture, limit))
+        self.traces = _Traces._of(_columns.Blocks(picture, limit))
         self.metadata = metadata
         return self
 
@@ -712,7 +736,7 @@ class Snapshot:
         if not isinstance(filters, Iterable):
             kind = type(filters).__name__
             raise TypeError(f"filters must be a list of filters, not {kind}")
-        sieve = Sieve(filters)
+        sieve = _groups.Sieve(filters)
         blocks = self.traces._blocks
         if blocks is not None and sieve.by_context:
             selectors = sieve.selectors(blocks.picture, blocks.limit)
@@ -728,21 +752,22 @@ class Snapshot:
     def _group_by(self, key_type, cumulative):
         # `in` on a list and not on a set, since a wrong key type need not be
         # hashable.
-        if key_type not in list(KEY_TYPES):
-            raise ValueError(f"unknown key_type: {key_type!r}")
-        if cumulative and key_type not in CUMULATIVE:
+        if key_type not in list(_groups.KEY_TYPES):
+            raise _unknown_key_type(key_type)
+        if cumulative and key_type not in _groups.CUMULATIVE:
             raise ValueError("cumulative mode cannot by used "
                              f"with key type {key_type!r}")
         blocks = self.traces._blocks
         if blocks is None:
             raw = self.traces._traces
-            if (key_type in RAW_KEY_TYPES
+            if (key_type in _groups.RAW_KEY_TYPES
                     and self.metadata.get("sample_interval") is None):
-                return RawGroups(raw, key_type, cumulative)
+                return _groups.RawGroups(raw, key_type, cumulative)
             # All the frames count that there are.
-            blocks = Blocks(Picture.from_raw(raw), MAX_DEPTH)
-        return Groups(blocks.picture, key_type, cumulative, blocks.limit,
-                      self.metadata)
+            blocks = _columns.Blocks(_columns.Picture.from_raw(raw),
+                                     _columns.MAX_DEPTH)
+        return _groups.Groups(blocks.picture, key_type, cumulative,
+                              blocks.limit, self.metadata)
 
     def statistics(self, key_type, cumulative=False, *, sort_by="size"):
         """Return a list of Statistic, one per group, the biggest first.
@@ -775,7 +800,8 @@ class Snapshot:
         cumulative ones that make no sense, and for figures that the snapshot
         does not tell.
         """
-        groups, rows = ranking(self._group_by(key_type, cumulative), sort_by)
+        groups, rows = _groups.ranking(
+            self._group_by(key_type, cumulative), sort_by)
         result = []
         for size, count, frames, number in rows:
             stat = Statistic(Traceback(frames[::-1]), size, count)
@@ -799,7 +825,7 @@ class Snapshot:
         too, as far as anything was allocated there in between.  Time and
         errors are those of statistics(), for both snapshots.
         """
-        everything = not is_live_figure(sort_by)
+        everything = not _groups.is_live_figure(sort_by)
         diffs = self._differences(old_snapshot, key_type, cumulative, sort_by,
                                   everything)
         if everything:
@@ -809,9 +835,9 @@ class Snapshot:
 
     def _differences(self, old_snapshot, key_type, cumulative, sort_by,
                      everything):
-        changes = Changes(self._group_by(key_type, cumulative),
-                          old_snapshot._group_by(key_type, cumulative),
-                          everything)
+        changes = _groups.Changes(
+            self._group_by(key_type, cumulative),
+            old_snapshot._group_by(key_type, cumulative), everything)
         result = []
         for *figures, frames, number in changes.ranking(sort_by):
             diff = StatisticDiff(Traceback(frames[::-1]), *figures)
@@ -917,11 +943,11 @@ def _require_tracing():
 
 def _snapshot(peak):
     # The picture comes first: what it takes to describe it is not in it.
-    names = thread_names()
+    names = _metadata.thread_names()
     picture = _tracemalloc._take_picture(peak=peak, thread_names=names)
     limit = get_traceback_limit()
-    return Snapshot._of(Picture.wrap(picture), limit,
-                        describe(limit, picture))
+    return Snapshot._of(_columns.Picture.wrap(picture), limit,
+                        _metadata.describe(limit, picture))
 
 
 def trace(nframe=1):
