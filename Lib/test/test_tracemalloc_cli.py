@@ -135,7 +135,7 @@ class TopTests(CommandTests):
 
     def test_share_of_blocks(self):
         text = self.output("top", "--sort", "count", "-n", "1", "b.tmz")
-        self.assertIn("4000 B   57.1%       4   1000 B  app.py:5", text)
+        self.assertIn("     4   57.1%  4000 B   1000 B  app.py:5", text)
 
     def test_traceback(self):
         text = self.output("top", "-g", "traceback", "-n", "1", "a.tmz")
@@ -156,8 +156,7 @@ class TopTests(CommandTests):
                 (["--include", "app.py:4", "--include", "app.py:2"], [4, 2]),
                 (["--include-traceback", "app.py:2", "--exclude", "*:4"],
                  [5, 2]),
-                (["--exclude-traceback", "app.py:6"], []),
-                (["--include", "b.py"], [])):
+                (["--exclude-traceback", "app.py:6"], [])):
             with self.subTest(arguments):
                 found = self.json("top", *arguments, "a.tmz")
                 self.assertEqual(
@@ -454,7 +453,6 @@ class StatsTests(CommandTests):
                   taken                   1970-01-01 00:00:00
                   process                 7
                   command                 python 'a b.py'
-                  traced memory, peak     7000 B
                 """)
 
     def test_old_files(self):
@@ -475,7 +473,7 @@ class StatsTests(CommandTests):
 class CheckTests(CommandTests):
     def test_kept(self):
         self.check_output(["check", "--max-peak", "7000", "full.tmz"], """\
-            full.tmz: the limit kept
+            full.tmz: the limit is kept
              value   limit  baseline  over  limit of
             7000 B  7000 B         -     -  peak: ok
             """)
@@ -484,7 +482,7 @@ class CheckTests(CommandTests):
         self.check_output(
             ["check", "--max-peak", "6999", "--max-held", "3KiB",
              "full.tmz"], """\
-            full.tmz: 1 of 2 limits broken
+            full.tmz: 1 of 2 limits is broken
              value   limit  baseline  over  limit of
             7000 B  6999 B         -  +1 B  peak: too much
             2064 B  3072 B         -     -  held: ok
@@ -501,7 +499,7 @@ class CheckTests(CommandTests):
     def test_growth(self):
         arguments = ["check", "--baseline", "a.tmz", "b.tmz", "--max-growth"]
         self.check_output([*arguments, "32%", "-n", "1"], """\
-            b.tmz against a.tmz: 1 of 1 limit broken
+            b.tmz against a.tmz: the limit is broken
              value   limit  baseline   over  limit of
             4124 B  4105 B    3110 B  +19 B  growth of held: too much
 
@@ -598,7 +596,8 @@ class ExportTests(CommandTests):
                                  "a.tmz"))
 
     def test_wrong_use(self):
-        self.assertIn("--format is missing", self.fails("export", "a.tmz"))
+        self.assertIn("name a --format, one of json, csv, collapsed, ",
+                      self.fails("export", "a.tmz"))
         self.assertIn("two different things",
                       self.fails("export", "--json", "-f", "csv", "a.tmz"))
         self.assertIn("has all figures",

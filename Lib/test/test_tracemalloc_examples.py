@@ -241,10 +241,10 @@ class ExampleTests(ProgramTests):
 
     def test_region(self):
         rows = self.example("region.py")
-        at_once = self.match(r"join_at_once: allocated (.*) \(1 blocks\), freed 0 B \(0 blocks\), "
-                             r"kept (.*) \(1 blocks\), peak (.*)", rows[0])
+        at_once = self.match(r"join_at_once: allocated (.*) \(1 block\), freed 0 B \(0 blocks\), "
+                             r"kept (.*) \(1 block\), peak (.*)", rows[0])
         by_and_by = self.match(r"join_by_and_by: allocated \d+ MiB \((\d+) blocks\), freed \d+ MiB "
-                               r"\((\d+) blocks\), kept (.*) \(1 blocks\), peak .* KiB", rows[2])
+                               r"\((\d+) blocks\), kept (.*) \(1 block\), peak .* KiB", rows[2])
         self.assertEqual({at_once[1], at_once[2], at_once[3]}, {by_and_by[3]})
         self.assertEqual(int(by_and_by[1]), int(by_and_by[2]) + 1)
         line = self.line_of(self.path("Doc", "examples", "region.py"), "lines.append(")

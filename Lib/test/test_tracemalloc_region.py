@@ -204,16 +204,16 @@ class RegionTests(unittest.TestCase):
             self.blocks.fill(0, 4000)
             self.blocks.fill(1, 4000)
             self.blocks.kept[0] = None
-        self.assertEqual(str(region), "allocated 8066 B (2 blocks), freed 4033 B (1 blocks), "
-                                      "kept 4033 B (1 blocks), peak 8066 B")
+        self.assertEqual(str(region), "allocated 8066 B (2 blocks), freed 4033 B (1 block), "
+                                      "kept 4033 B (1 block), peak 8066 B")
         self.assertEqual(repr(region), f"<Region: {region}>")
 
     def test_estimates_are_marked(self):
         tracemalloc.start(sample_interval=1)
         with tracemalloc.trace() as region:
             self.blocks.fill(0, 10 ** 6)
-        self.assertEqual(str(region), "allocated ~977 KiB (~1 blocks), freed ~0 B (~0 blocks), "
-                                      "kept ~977 KiB (~1 blocks), peak ~977 KiB")
+        self.assertEqual(str(region), "allocated ~977 KiB (~1 block), freed ~0 B (~0 blocks), "
+                                      "kept ~977 KiB (~1 block), peak ~977 KiB")
 
     def test_figures_are_there_after_the_end_only(self):
         region = tracemalloc.trace()

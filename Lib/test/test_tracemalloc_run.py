@@ -11,6 +11,8 @@ import unittest
 from test.support import LONG_TIMEOUT, os_helper
 from test.tracemalloc_commands import CommandTests
 
+from tracemalloc._cli.summary import _interpreter
+
 SOURCE = os.environ.get("TRACEMALLOC_SOURCE")
 
 
@@ -211,7 +213,7 @@ class RunTests(CommandTests):
                          "kept = [bytearray(100_000) for _ in range(7)]")
         self.assertRegex(lines[4], r" more$")
         self.assertRegex(lines[5], r" total$")
-        self.assertEqual(lines[6:], ["Snapshot at exit: python -m "
+        self.assertEqual(lines[6:], [f"Snapshot at exit: {_interpreter()} -m "
                                      "tracemalloc top out.tmz"])
         found = self.json("top", "out.tmz", "-n", "1")
         self.assertEqual(found["groups"][0]["lineno"], 4)
@@ -381,8 +383,10 @@ class RunTests(CommandTests):
         self.assertGreaterEqual(len(names), 4)
         self.assertEqual(process.stderr.splitlines()[1:], [
             f"{len(names) - 2} snapshots before: w-0001.tmz to {names[-3]}",
-            f"Snapshot at exit: python -m tracemalloc top {names[-2]}",
-            f"Snapshot at the peak: python -m tracemalloc top {names[-1]}"])
+            f"Snapshot at exit: {_interpreter()} -m tracemalloc top "
+            f"{names[-2]}",
+            f"Snapshot at the peak: {_interpreter()} -m tracemalloc top "
+            f"{names[-1]}"])
         self.assertEqual(names, [f"w-{number:04}.tmz" for number
                                  in range(1, len(names) + 1)])
         self.assertEqual(self.json("stats", names[-1])["peak_size"],

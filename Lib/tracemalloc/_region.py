@@ -212,7 +212,8 @@ class Region:
             return self._why_not()
         about = "" if self._metadata["sample_interval"] is None else "~"
         parts = [f"{name} {about}{tracemalloc._format_size(size, False)} "
-                 f"({about}{count} blocks)" for name, size, count in (
+                 f"({about}{count} block{'s' * (abs(count) != 1)})"
+                 for name, size, count in (
                      ("allocated", self.allocated_size, self.allocated_count),
                      ("freed", self.freed_size, self.freed_count),
                      ("kept", self.size, self.count))]

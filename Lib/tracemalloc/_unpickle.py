@@ -60,10 +60,14 @@ def truncated(what):
                            "or copied; get it again")
 
 
+# What the command line says in its own words.
+LARGER = "pass a larger max_size to Snapshot.load()"
+
+
 def too_large(limit):
     return SnapshotFormatError(
         f"needs more than the {limit} bytes of memory that loading may take; "
-        "if you trust the file, pass a larger max_size to Snapshot.load()")
+        f"if you trust the file, {LARGER}")
 
 
 class DraftMetric:

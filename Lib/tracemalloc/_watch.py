@@ -80,8 +80,9 @@ class Watch:
 
     def __repr__(self):
         state = "running" if self.is_running() else "stopped"
+        number = len(self.filenames)
         return (f"<Watch {self.filename!r} {state}, "
-                f"{len(self.filenames)} files>")
+                f"{number} file{'s' * (number != 1)}>")
 
     def __enter__(self):
         return self

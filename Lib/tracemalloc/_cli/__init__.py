@@ -72,12 +72,17 @@ def main(arguments=None):
     except UsageError as error:
         _fail("run", error)
     recorder.start()
-    run.run(program)
+    run.run(program, recorder)
 
 
 def _fail(command, error):
     _say(command, error)
     sys.exit(2)
+
+
+def note(text):
+    """Tell, on standard error, what may not be what was meant."""
+    _say("", f"note: {text}")
 
 
 def _say(command, error):

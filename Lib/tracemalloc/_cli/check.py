@@ -10,12 +10,12 @@ from tracemalloc._cli.files import load
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.screen import Screen
 from tracemalloc._cli.top import Top
-from tracemalloc._cli.units import number, size
+from tracemalloc._cli.units import NUMBER, number, size
 
 
 def _growth(text):
     """Return (percent, None) or (None, bytes)."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text, re.A)
+    found = re.fullmatch(NUMBER + r"\s*%", text, re.A)
     if found:
         return float(found[1]), None
     try:
@@ -29,7 +29,7 @@ def _parser():
     parser = Parser(
         "check", "Compare a snapshot with limits.  The exit status is 0 if it "
                  "keeps to them,\nand 1 if not.",
-        "check --max-peak 200MiB --max-growth 5% --baseline old.tmz new.tmz")
+        "check --max-growth 5% --baseline old.tmz new.tmz")
     parser.add_argument("file", metavar="FILE", help="snapshot file")
     parser.add_argument("--max-peak", type=checked(size), metavar="SIZE",
                         help="most memory held at any time")
@@ -153,12 +153,18 @@ def _cause(options, snapshot, baseline, broken):
     return Top(snapshot, options.group_by, False, options.limit, sort)
 
 
+def _verdict(found, broken):
+    if len(found) == 1:
+        return f"the limit is {'broken' if broken else 'kept'}"
+    if not broken:
+        return f"all {len(found)} limits are kept"
+    return (f"{len(broken)} of {len(found)} limits "
+            f"{'is' if len(broken) == 1 else 'are'} broken")
+
+
 def _write(screen, options, found, broken, cause):
     against = f" against {options.baseline}" if options.baseline else ""
-    verdict = (f"{len(broken)} of {rows.plural(len(found), 'limit')} broken"
-               if broken else
-               f"{'all limits' if len(found) > 1 else 'the limit'} kept")
-    screen.title(f"{options.file}{against}: {verdict}")
+    screen.title(f"{options.file}{against}: {_verdict(found, broken)}")
     screen.table(
         ["value", "limit", "baseline", "over", "limit of"],
         [(limit.texts(),

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from argparse import SUPPRESS
 
 from tracemalloc import _export
 from tracemalloc._cli import UsageError, rows
@@ -10,20 +11,39 @@ from tracemalloc._cli.options import FIGURES, Parser
 
 _WITH_VALUE = "collapsed", "speedscope"
 
+# End of a file name -> format.
+_SUFFIXES = {
+    ".speedscope.json": "speedscope", ".json": "json", ".csv": "csv",
+    ".collapsed": "collapsed", ".folded": "collapsed",
+}
+
 
 def _parser():
     parser = Parser(
         "export", "Write a snapshot as JSON, as a table, or for flame graphs.",
-        "export --format collapsed --at-peak -o peak.txt snapshot.tmz")
+        "export --at-peak -o peak.collapsed app.tmz")
     parser.add_argument("file", metavar="FILE", help="snapshot file")
-    parser.add_argument("-f", "--format", choices=_export.FORMATS,
-                        help=f"{', '.join(_export.FORMATS)}; --json is short "
-                             "for the first")
+    parser.add_argument("--format", choices=_export.FORMATS,
+                        metavar="FORMAT",
+                        help=f"{', '.join(_export.FORMATS)} (default: what "
+                             "the name of the output ends in); --json is "
+                             "short for the first")
+    # An older spelling: elsewhere -f means files.
+    parser.add_argument("-f", dest="format", choices=_export.FORMATS,
+                        help=SUPPRESS)
     parser.add_argument("-o", "--output", metavar="FILE",
                         help="file to write (default: standard output)")
     parser.add_figure()
     parser.add_filters()
     return parser
+
+
+def _format_of(filename):
+    """Return the format that the end of a file name tells, or None."""
+    for suffix, name in _SUFFIXES.items():
+        if (filename or "").lower().endswith(suffix):
+            return name
+    return None
 
 
 def _write(options, snapshot, stream):
@@ -50,7 +70,11 @@ def main(arguments):
                          "different things")
         options.format = "json"
     if options.format is None:
-        parser.error("--format is missing")
+        options.format = _format_of(options.output)
+        if options.format is None:
+            parser.error("name a --format, one of "
+                         f"{', '.join(_export.FORMATS)}, or an --output that "
+                         f"ends in {' or '.join(_SUFFIXES)}")
     snapshot = load(options.file, options)
     if options.output is None:
         if hasattr(sys.stdout, "reconfigure"):

@@ -1,11 +1,13 @@
 """Loading snapshot files."""
 
 import os
+import shlex
 import stat
 import sys
+from functools import partial
 
 import tracemalloc
-from tracemalloc._cli import UsageError
+from tracemalloc._cli import UsageError, note
 from tracemalloc._cli.screen import is_terminal
 
 # Reading less does not take long enough to tell about.
@@ -39,7 +41,54 @@ def load(filename, options):
     snapshot = reading(filename, lambda: tracemalloc.Snapshot.load(
         filename, max_size=options.max_size))
     filters = getattr(options, "filters", None)
-    return snapshot.filter_traces(filters) if filters else snapshot
+    return filtered(filename, snapshot, filters) if filters else snapshot
+
+
+def filtered(filename, snapshot, filters):
+    """Return a filtered snapshot; tell which patterns match nothing."""
+    for each in filters:
+        tell_unmatched(filename, each.inclusive, each.filename_pattern,
+                       each.lineno, each.all_frames,
+                       partial(_matches, snapshot))
+    return snapshot.filter_traces(filters)
+
+
+def _matches(snapshot, pattern, lineno, all_frames):
+    one = tracemalloc.Filter(True, pattern, lineno, all_frames)
+    traces = snapshot.traces
+    if traces._picture is None:
+        return any(map(one._match, traces._raw()))
+    return any(one._match_contexts(traces._picture, traces._limit))
+
+
+def tell_unmatched(filename, inclusive, pattern, lineno, all_frames, matches):
+    """Tell on standard error if a filter's pattern matches nothing.
+
+    matches -- function of a pattern, a line, and whether to look at all
+               frames: whether that matches anything
+    """
+    if matches(pattern, lineno, all_frames):
+        return
+    option = (("--include" if inclusive else "--exclude")
+              + ("-traceback" if all_frames else ""))
+    place = pattern if lineno is None else f"{pattern}:{lineno}"
+    text = f"{filename}: {option} {shlex.quote(place)} matches nothing"
+    if not all_frames and matches(pattern, lineno, True):
+        text += f" that allocates; {option}-traceback looks at callers, too"
+    elif lineno is not None and matches(pattern, None, all_frames):
+        text += ", but the file is there, with other lines"
+    elif not matches("*", None, True):
+        text += ": the snapshot is empty"
+    else:
+        text += ": a pattern has to match the whole file name"
+        for other in f"*{pattern}", f"*{pattern}*":
+            if matches(other, lineno, all_frames):
+                place = other if lineno is None else f"{other}:{lineno}"
+                text += f"; try {shlex.quote(place)}"
+                break
+        else:
+            text += ", and none has that in it"
+    note(text)
 
 
 def reading(filename, read):
@@ -51,13 +100,20 @@ def reading(filename, read):
     except OSError as error:
         raise UsageError(f"{filename}: {error.strerror or error}") from None
     except tracemalloc.SnapshotFormatError as error:
-        raise UsageError(error) from None
+        raise UsageError(_as_option(error)) from None
     except ValueError as error:
         # Such as a null character in the name.
         raise UsageError(f"{filename}: {error}") from None
     except MemoryError:
         raise UsageError(f"{filename}: there is not enough memory to load "
                          "it; --max-size sets a limit") from None
+
+
+def _as_option(error):
+    """Return what is wrong with a file, in the words of the command line."""
+    from tracemalloc._unpickle import LARGER
+
+    return str(error).replace(LARGER, "give a larger --max-size")
 
 
 def _is_much(filename):

@@ -60,6 +60,17 @@ def average_text(size, count):
     return _format_size(size / count, False) if count else "-"
 
 
+def is_count(figure):
+    """Return whether a figure to sort by is a number of blocks."""
+    return figure_of(figure).endswith("count")
+
+
+def share_of(sums, totals, figure):
+    """Return the share that (bytes, blocks) are, by the figure's unit."""
+    place = 1 if is_count(figure) else 0
+    return share_text(sums[place], totals[place])
+
+
 def error_text(error):
     """Return a standard error as text, '' if there is none to tell."""
     return "" if error is None else f"+-{bytes_text(round(error))}"

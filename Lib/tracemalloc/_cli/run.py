@@ -38,7 +38,7 @@ it ends, write a snapshot file, and a summary to standard error.  Options of
 the interpreter go before -m tracemalloc.
 
 options:
-  -f, --frames N          frames to keep of each call path (default: 25)
+  --frames N              frames to keep of each call path (default: 25)
   --sample-interval SIZE  trace samples, one per SIZE bytes, not every block
   -o, --output TEMPLATE   name of the files, with $pid, $timestamp, $counter
                           (default: tracemalloc-$pid-$counter.tmz); those that
@@ -57,11 +57,12 @@ options:
   --color WHEN            auto, always or never
   -h, --help              show this text
 
-example: {PROGRAM} run --at-peak -o 'app-$counter.tmz' app.py --port 80
+example: {PROGRAM} run --at-peak -o 'app-$counter.tmz' app.py -v
 """
 
 _FLAGS = ("--at-peak", "--on-signal", "--no-file", "--quiet", "--json",
           "--help")
+# -f is an older spelling, which help does not show: elsewhere it means files.
 _SHORT = {"-f": "--frames", "-o": "--output", "-n": "--limit",
           "-g": "--group-by", "-q": "--quiet", "-h": "--help"}
 _GROUPS = {"line": "lineno", "file": "filename"} | {
@@ -78,8 +79,8 @@ def _one_of(choices):
 
 
 _VALUES = {
-    "--frames": units.frames, "--sample-interval": units.size,
-    "--output": str, "--every": units.seconds, "--threshold": units.size,
+    "--frames": units.frames, "--sample-interval": units.interval,
+    "--output": str, "--every": units.seconds, "--threshold": units.some,
     "--limit": units.number, "--group-by": _one_of(_GROUPS),
     "--color": _one_of(("auto", "always", "never")),
 }
@@ -265,6 +266,13 @@ class Recorder:
                 self._template, interval=options.every,
                 threshold=options.threshold)
 
+    def cancel(self):
+        """Write nothing: there was no program."""
+        atexit.unregister(self._at_exit)
+        if self._watch is not None:
+            self._watch.stop()
+        tracemalloc.stop()
+
     # Writing
 
     def _write(self, snapshot):
@@ -360,8 +368,11 @@ def _say(text):
 # The program
 
 
-def run(program):
-    """Run a Program; return when it ends, or raise what ends the process."""
+def run(program, recorder):
+    """Run a Program; return when it ends, or raise what ends the process.
+
+    The recorder forgets it if it cannot even begin.
+    """
     sys.argv[:] = program.argv
     namespace = vars(sys.modules["__main__"])
     builtins = namespace["__builtins__"]
@@ -371,9 +382,14 @@ def run(program):
         __spec__=None, __annotations__={}, __builtins__=builtins)
     try:
         _RUNNERS[program.kind](program.name, namespace)
-    except SystemExit:
+    except SystemExit as error:
+        # What runpy raises if there is no such module.
+        if not _has_begun(error):
+            recorder.cancel()
         raise
     except BaseException as error:
+        if not _has_begun(error):
+            recorder.cancel()
         _report(error)
         if isinstance(error, KeyboardInterrupt):
             # So that the interpreter ends by the signal; it has been shown.
@@ -396,7 +412,7 @@ def _run_script(name, namespace):
     if not sys.flags.safe_path:
         # The folder that `python -m` put there.
         del sys.path[0]
-    filename = os.path.join(os.getcwd(), name)
+    filename = os.getcwd() if name == "." else os.path.join(os.getcwd(), name)
     if _importer_of(filename) is not None:
         sys.path.insert(0, filename)
         # What the interpreter itself calls, here and for -m.
@@ -433,6 +449,22 @@ def _run_code(text, namespace):
 
 
 _RUNNERS = {"script": _run_script, "-m": _run_module, "-c": _run_code}
+
+
+# What runs before the first line of the program.
+_BEFORE = (__file__, "<frozen runpy>", "<frozen zipimport>",
+           "<frozen importlib._bootstrap>",
+           "<frozen importlib._bootstrap_external>")
+
+
+def _has_begun(error):
+    """Return whether the program had begun when the exception was raised."""
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename not in _BEFORE:
+            return True
+        traceback = traceback.tb_next
+    return False
 
 
 def _ignore(*exception):

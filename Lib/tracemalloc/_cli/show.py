@@ -15,7 +15,7 @@ import tracemalloc
 from pytracemalloc._display import format_size
 from tracemalloc import _format
 from tracemalloc._cli import UsageError
-from tracemalloc._cli.files import reading
+from tracemalloc._cli.files import filtered, reading, tell_unmatched
 from tracemalloc._cli.options import WHEN, Parser, checked, split_place
 from tracemalloc._cli.screen import Screen, printable, source
 from tracemalloc._cli.units import number
@@ -67,7 +67,7 @@ def _parser():
                        help="show the size and the traceback of one block")
     group.add_argument("-t", "--traceback", action="store_true",
                        help="show the biggest blocks with their tracebacks")
-    parser.add_argument("-n", "--number", type=checked(number), default=10,
+    parser.add_argument("-n", "--number", "--limit", type=checked(number), default=10,
                         metavar="N", help="rows of each top (default: 10)")
     parser.add_argument("--first", action="store_true",
                         help="compare with the first file, not with the "
@@ -108,14 +108,26 @@ def _with_color_values(arguments):
 class _Old:
     """A file of the 2013 interface."""
 
-    def __init__(self, draft, options):
+    def __init__(self, draft, filename, options):
         metrics = {name: pytracemalloc.Metric(name, *metric)
                    for name, metric in draft.metrics.items()}
         self._snapshot = pytracemalloc.Snapshot(
             draft.timestamp, draft.pid, draft.traces, draft.stats, metrics,
             traceback_limit=draft.traceback_limit)
+        for each in options.filters:
+            tell_unmatched(filename, each.include, each.pattern, each.lineno,
+                           each.traceback, self._matches)
         self._snapshot.apply_filters(options.filters)
         self.traces = self._snapshot.traces
+
+    def _matches(self, pattern, lineno, traceback):
+        one = pytracemalloc.Filter(True, pattern, lineno, traceback)
+        if self._snapshot.traces is None:
+            return any(one.match(name, line)
+                       for name, lines in self._snapshot.stats.items()
+                       for line in lines)
+        return any(one.match_traceback(frames or ())
+                   for _, frames in self._snapshot.traces.values())
 
     def top(self, group_by, cumulative):
         return self._snapshot.top_by(
@@ -138,8 +150,8 @@ class _New:
 
     def __init__(self, snapshot, filename, options):
         if options.filters:
-            snapshot = snapshot.filter_traces(map(_same_filter,
-                                                  options.filters))
+            snapshot = filtered(filename, snapshot,
+                                [*map(_same_filter, options.filters)])
         self._snapshot = snapshot
         try:
             taken = datetime.fromtimestamp(snapshot.metadata["time"])
@@ -185,7 +197,7 @@ def _load(filename, options):
     def read():
         found = _format.read(filename, options.max_size, bool(needs_traces))
         if isinstance(found, _format.Draft):
-            return _Old(found, options)
+            return _Old(found, filename, options)
         return _New(found, filename, options)
 
     file = reading(filename, read)

@@ -73,8 +73,10 @@ _METADATA = {
     "traced_memory_peak": ("traced memory, peak", _as_size),
     "tracer_memory": ("memory of the tracer", _as_size),
     "dropped": ("blocks not traced", str),
-    "sample_interval": ("bytes per sample", _as_size),
 }
+
+# Metadata that tells again what a figure tells, unless there are filters.
+_SAME = {"traced_memory": "size", "traced_memory_peak": "peak_size"}
 
 
 def main(arguments):
@@ -119,6 +121,6 @@ def main(arguments):
     line("frames kept", str(snapshot.traceback_limit))
     for name, (text, show) in _METADATA.items():
         value = snapshot.metadata.get(name)
-        if value is not None:
+        if value is not None and value != found.get(_SAME.get(name)):
             line(text, show(value))
     return 0

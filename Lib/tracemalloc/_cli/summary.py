@@ -2,8 +2,11 @@
 
 import json
 import os
+import shlex
+import shutil
+import sys
 
-from tracemalloc._cli import PROGRAM, rows
+from tracemalloc._cli import rows
 from tracemalloc._cli.screen import Screen
 from tracemalloc._cli.top import Top
 
@@ -37,8 +40,36 @@ def summarize(snapshot, sizes, files, options, stream):
         screen.write(f"{rows.plural(len(before), 'snapshot')} before: {names}")
     for what, text in ("exit", "exit"), ("peak", "the peak"):
         if files.get(what) is not None:
-            screen.write(f"Snapshot at {text}: {PROGRAM} top "
-                         f"{_short(files[what])}")
+            name = _typed(_short(files[what]), stream)
+            screen.write(f"Snapshot at {text}: {_interpreter()} -m "
+                         f"tracemalloc top {name}")
+
+
+def _typed(name, stream):
+    """Return a file name as one types it in a shell."""
+    try:
+        name.encode(getattr(stream, "encoding", None) or "utf-8")
+        if name.isprintable():
+            return shlex.quote(name)
+    except UnicodeEncodeError:
+        pass
+    return "$'" + "".join(
+        chr(byte) if 32 <= byte < 127 and byte not in b"'\\"
+        else f"\\x{byte:02x}" for byte in os.fsencode(name)) + "'"
+
+
+def _interpreter():
+    """Return what one types here to start this interpreter."""
+    program = sys.executable
+    if not program:
+        return "python"
+    name = os.path.basename(program)
+    try:
+        if os.path.samefile(shutil.which(name) or os.devnull, program):
+            program = name
+    except OSError:
+        pass
+    return shlex.quote(program)
 
 
 def _short(name):

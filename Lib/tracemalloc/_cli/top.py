@@ -75,11 +75,8 @@ class Top:
     def write(self, screen):
         """Write the table."""
         size_head, count_head = rows.FAMILIES[self.family][2:]
-        head = [size_head, "share", count_head, "average"]
-        if self._is_estimate:
-            head.insert(1, "error")
-        if self.family != "live":
-            head.append("now")
+        head = self._in_order(size_head, "error", "share", count_head,
+                              "average", "now")
         head.append(rows.head_of(self.group_by))
         table = [self._row(stat) for stat in self.stats]
         if self.others and not self.cumulative:
@@ -91,18 +88,23 @@ class Top:
             table.append(self._sum_row(self.total, self._live, "total"))
         screen.table(head, table)
 
+    def _in_order(self, size, error, share, count, average, now):
+        """Return columns; the figure that one sorts by, and its share, first.
+
+        The error is that of the size.
+        """
+        sizes = [size, error] if self._is_estimate else [size]
+        last = [now] if self.family != "live" else []
+        if rows.is_count(self.sort):
+            return [count, share, *sizes, average, *last]
+        return [*sizes, share, count, average, *last]
+
     def _numbers(self, size, count, now, error=None):
-        by_count = rows.figure_of(self.sort).endswith("count")
-        numbers = [
-            rows.bytes_text(size),
-            rows.share_text(*((count, self.total[1]) if by_count
-                              else (size, self.total[0]))),
-            rows.blocks_text(count), rows.average_text(size, count)]
-        if self._is_estimate:
-            numbers.insert(1, rows.error_text(error))
-        if self.family != "live":
-            numbers.append(rows.bytes_text(now))
-        return numbers
+        return self._in_order(
+            rows.bytes_text(size), rows.error_text(error),
+            rows.share_of((size, count), self.total, self.sort),
+            rows.blocks_text(count), rows.average_text(size, count),
+            rows.bytes_text(now))
 
     def _row(self, stat):
         size, count = self.figures_of(stat)

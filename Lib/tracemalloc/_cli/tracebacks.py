@@ -11,7 +11,7 @@ from tracemalloc._cli.units import number
 def _parser():
     parser = Parser(
         "traceback", "Show the call paths that hold most memory, in full.",
-        "traceback --limit 3 --include '*/json/*' snapshot.tmz")
+        "traceback --limit 3 --include '*/json/*' app.tmz")
     parser.add_argument("file", metavar="FILE", help="snapshot file")
     parser.add_limit(5, "call paths to show")
     parser.add_argument("--frames", type=checked(number), metavar="N",
@@ -44,10 +44,13 @@ def main(arguments):
     for place, stat in enumerate(top.stats, 1):
         size, count = top.figures_of(stat)
         screen.write()
-        screen.title(f"#{place}: {rows.bytes_text(size)} in "
-                     f"{rows.plural(count, 'block')}, "
-                     f"{rows.share_text(size, top.total[0])} of "
-                     f"{rows.bytes_text(top.total[0])}")
+        screen.title(
+            f"#{place}: {rows.bytes_text(size)} in "
+            f"{rows.plural(count, 'block')}, "
+            f"{rows.share_of((size, count), top.total, options.sort)} of "
+            + (rows.plural(top.total[1], "block")
+               if rows.is_count(options.sort)
+               else rows.bytes_text(top.total[0])))
         frames = rows.program_frames(stat.traceback)
         if options.frames:
             left_out = len(frames) - options.frames

@@ -62,11 +62,16 @@ class Node:
             return None
         return self._traceback[self._place]
 
-    def below(self):
+    def figures(self, by_count=False):
+        """Return bytes and blocks, the figure to sort by first."""
+        return ((self.count, self.size) if by_count
+                else (self.size, self.count))
+
+    def below(self, by_count):
         """Return the children, the biggest first."""
         items = sorted(
             self.children.items(), reverse=True,
-            key=lambda item: (item[1].size, item[1].count, item[0]))
+            key=lambda item: (item[1].figures(by_count), item[0]))
         return [node for _, node in items]
 
 
@@ -127,18 +132,20 @@ def build(snapshot, group_by="lineno", inverted=False, sort="size",
 class Tree:
     """What is shown of a tree."""
 
-    def __init__(self, root, depth, percent):
+    def __init__(self, root, depth, percent, by_count=False):
         self._root = root
         self._depth = depth
-        self._least = root.size * percent / 100
+        self._by_count = by_count
+        self._least = root.figures(by_count)[0] * percent / 100
         self.left_out = 0
 
     def below(self, node, level):
         """Return the children of a node that are shown, the biggest first."""
         if self._depth and level >= self._depth:
             return []
-        below = node.below()
-        kept = [each for each in below if each.size >= self._least]
+        below = node.below(self._by_count)
+        kept = [each for each in below
+                if each.figures(self._by_count)[0] >= self._least]
         self.left_out += len(below) - len(kept)
         return kept
 
@@ -218,7 +225,8 @@ def main(arguments):
     with Progress("building the tree"):
         root = build(snapshot, options.group_by, options.inverted,
                      options.sort, options.import_frames)
-    tree = Tree(root, options.depth, options.min)
+    by_count = rows.is_count(options.sort)
+    tree = Tree(root, options.depth, options.min, by_count)
     if options.json:
         _write_json(options, tree)
         return 0
@@ -231,13 +239,18 @@ def main(arguments):
     estimate = rows.estimate_text(snapshot)
     if estimate:
         screen.write(estimate, "more")
-    table = [([rows.bytes_text(node.size),
-               rows.share_text(node.size, root.size),
-               rows.blocks_text(node.count),
-               (mark, _label(node, options.group_by))],
+    def in_order(size, share, count, call):
+        return [count, share, size, call] if by_count else [
+            size, share, count, call]
+
+    table = [(in_order(rows.bytes_text(node.size),
+                       rows.share_of(node.figures(), root.figures(),
+                                     options.sort),
+                       rows.blocks_text(node.count),
+                       (mark, _label(node, options.group_by))),
               ["size", None, None, "place" if node.frame else "head"], [])
              for mark, node in tree.lines()]
-    screen.table([family[2], "share", family[3], "call"], table)
+    screen.table(in_order(family[2], "share", family[3], "call"), table)
     if tree.left_out:
         screen.write(f"({rows.plural(tree.left_out, 'branch', 'branches')} "
                      f"below {options.min:g}% left out; --min 0 shows all)",

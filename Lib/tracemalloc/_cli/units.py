@@ -2,13 +2,23 @@
 
 import re
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgt])(?:i?b)?|b)?", re.I | re.A)
-_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h)?", re.I | re.A)
+# More digits than these tell nothing; numbers stay small enough to calculate
+# with.
+NUMBER = r"(\d{1,15}(?:\.\d{1,15})?)"
+
+_SIZE = re.compile(NUMBER + r"\s*(?:([kmgt])(?:i?b)?|b)?", re.I | re.A)
+_TIME = re.compile(NUMBER + r"\s*(s|min|m|h)?", re.I | re.A)
+# What start() takes.
+_MAX_INTERVAL = 1 << 40
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 
 
 def size(text):
-    """Return bytes: '512', '64k', '1.5MiB'; all units are powers of 1024."""
+    """Return bytes: '512', '64k', '1.5MiB', '2GB'.
+
+    All units are powers of 1024, in capitals or not; -X tracemalloc and
+    PYTHONTRACEMALLOC read them in the same way.
+    """
     found = _SIZE.fullmatch(text.strip())
     if not found:
         raise ValueError(f"{text!r} is no size such as 512KiB or 1.5GiB")
@@ -19,12 +29,31 @@ def size(text):
     return int(value) << shift
 
 
+def some(text):
+    """Return bytes, one at least."""
+    value = size(text)
+    if not value:
+        raise ValueError(f"{text!r} must be 1 byte or more")
+    return value
+
+
+def interval(text):
+    """Return the bytes per sample."""
+    value = size(text)
+    if not 1 <= value <= _MAX_INTERVAL:
+        raise ValueError(f"{text!r} is no sampling interval from 1 to "
+                         "1024GiB, such as 512KiB")
+    return value
+
+
 def seconds(text):
     """Return seconds: '0.5', '30s', '5min', '1h'."""
     found = _TIME.fullmatch(text.strip())
-    if not found or not float(found[1]):
+    value = found and float(found[1]) * _SECONDS[(found[2] or "s").lower()]
+    # Threads cannot wait for centuries.
+    if not value or value > 1e9:
         raise ValueError(f"{text!r} is no time such as 30s or 5min")
-    return float(found[1]) * _SECONDS[(found[2] or "s").lower()]
+    return value
 
 
 def number(text):
