@@ -14,6 +14,7 @@ import tempfile
 import textwrap
 import unittest
 from test import support
+from test.support import import_helper
 
 SOURCE = os.environ.get("TRACEMALLOC_SOURCE")
 STOCK_PYTHON = os.environ.get("TRACEMALLOC_STOCK_PYTHON")
@@ -118,6 +119,45 @@ class InstalledTests(unittest.TestCase):
         code = "import pytracemalloc; print(pytracemalloc.__file__)"
         path = output([self.python, "-I", "-S", "-B", "-c", code]).strip()
         self.assertTrue(path.startswith(self.staging), path)
+
+    def reference(self, name, **variables):
+        """Return where help() of a module says that its page is."""
+        text = ask(self.python, f"import {name}; help({name})", PYTHONPATH="", **variables)
+        return re.search(r"(?m)^MODULE REFERENCE\n +(\S+)$", text)[1]
+
+    def test_help_names_pages_that_are_installed(self):
+        import tracemalloc
+        import pytracemalloc
+        for module in tracemalloc, pytracemalloc:
+            with self.subTest(module.__name__):
+                path = self.reference(module.__name__)
+                self.assertTrue(path.startswith(self.staging), path)
+                with open(path, encoding="utf-8") as stream:
+                    text = stream.read()
+                for name in module.__all__:
+                    self.assertRegex(text, rf"(?m)^(class |exception )?{name}\b")
+                # Pages that one names to another are there, too.
+                others = re.findall(r"\b[\w-]+\.txt\b", text)
+                self.assertIn("tracemalloc-cli.txt" if module is tracemalloc
+                              else "tracemalloc.txt", others)
+                for other in others:
+                    self.assertTrue(os.path.isfile(
+                        os.path.join(os.path.dirname(path), other)), other)
+
+    def test_help_names_the_web_where_it_is_told_to(self):
+        docs = "https://docs.python.org/4.0/library"
+        self.assertEqual(self.reference("tracemalloc", PYTHONDOCS=docs),
+                         f"{docs}/tracemalloc.html")
+        # And for all other modules.
+        self.assertRegex(self.reference("json"), r"\Ahttps://docs.python.org/3.\d+/library/json")
+
+    def test_the_manual_page_tells_of_samples(self):
+        folder = os.path.join(self.staging + self.prefix, "share", "man", "man1")
+        name, = os.listdir(folder)
+        with open(os.path.join(folder, name), encoding="utf-8") as stream:
+            text = stream.read()
+        self.assertIn("\\-X tracemalloc=NFRAME,sample=512KiB", text)
+        self.assertIn("PYTHONTRACEMALLOC=25,sample=512KiB", text)
 
 
 class ForeignModulesTests(unittest.TestCase):
@@ -290,6 +330,83 @@ class ProcessMemoryTests(unittest.TestCase):
         self.assertEqual(loaded, "None")
         self.assertGreater(int(rss), 1_000_000)
         self.assertGreater(int(vms), int(rss))
+
+
+@needs_source
+class TextTests(unittest.TestCase):
+
+    def setUp(self):
+        with import_helper.DirsOnSysPath(os.path.join(SOURCE, "Doc", "tools")):
+            self.text_pages = import_helper.import_fresh_module("text_pages")
+
+    def test_no_markup_is_left_in_any_page(self):
+        for name in self.text_pages.PAGES:
+            text = self.text_pages.text_of(name)
+            with self.subTest(name):
+                for markup in r"``", r":\w+:`", r"(?m)^ *\.\. ", r"`_(?!\w)", r"(?m)^:\w+:":
+                    self.assertEqual(re.findall(markup, text), [])
+
+    def test_what_is_said_stays(self):
+        # Every word of the pages, but for those of markup, is in the texts.
+        for name in self.text_pages.PAGES:
+            source = re.sub(r"(?m)^ *(\.\. (module|contents|_|highlight|c:namespace|list-table|"
+                            r"code-block|literalinclude)|:).*|:[\w:]+:`|<[^>\n]*>`|\.\. [\w:-]+::",
+                            " ", page(f"{name}.rst"))
+            text = self.text_pages.text_of(name)
+            words = set(re.findall(r"\w{3,}", source)) - set(re.findall(r"\w{3,}", text))
+            self.assertLessEqual(len(words), 3, words)
+
+    def test_signatures_tables_and_literals(self):
+        text = self.text_pages._Page("", textwrap.dedent("""\
+            :mod:`!m` --- A page
+            ====================
+
+            See :func:`~m.call`, ``a  b``, :doc:`m-cli` and `Other <https://x.y/>`_::
+
+               ``kept``
+
+            .. function:: call(x)
+                          call(x, y)
+
+               Does ``it``.
+
+               .. versionadded:: 3.4
+
+            =========  =======
+            ``x``      y ``z``
+            =========  =======
+            """)).text()
+        self.assertEqual(text, textwrap.dedent("""\
+            m --- A page
+            ============
+
+            See call(), `a  b`, m-cli.txt and Other (https://x.y/):
+
+               ``kept``
+
+            call(x)
+            call(x, y)
+
+               Does it.
+
+               New in version 3.4.
+
+            =========  =======
+            x          y z
+            =========  =======
+            """))
+
+    @unittest.skipUnless(sysconfig.is_python_build(), "needs an interpreter in its build folder")
+    def test_help_names_the_source_of_the_page_before_it_is_installed(self):
+        text = ask(sys.executable, "import tracemalloc; help(tracemalloc)")
+        path = re.search(r"(?m)^MODULE REFERENCE\n +(\S+)$", text)[1]
+        self.assertTrue(os.path.samefile(
+            path, os.path.join(SOURCE, "Doc", "library", "tracemalloc.rst")))
+
+    def test_unknown_markup_is_an_error(self):
+        for source in ".. figure:: x\n", "a `b\n":
+            with self.assertRaises(ValueError):
+                self.text_pages._Page("", source).text()
 
 
 @needs_source
