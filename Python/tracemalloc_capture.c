@@ -550,22 +550,20 @@ capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
     intptr_t n = 0, most = Py_MIN(depth - 1, NEAR), highest = 0, lowest = 0;
     struct path_entry *at = entry;
     for (;;) {
-        /* What runs a generator is below it. */
+        /* What runs a generator is below it, unless that is C alone: throw()
+           links a suspended generator above whatever frame there is. */
         frame = frame->previous;
         at--;
-        while (frame->owner != FRAME_OWNED_BY_GENERATOR
+        while (frame != NULL && frame->owner != FRAME_OWNED_BY_GENERATOR
                && _PyFrame_IsIncomplete(frame))
         {
             frame = frame->previous;
-            if (frame == NULL) {
-                return NULL;
-            }
+        }
+        if (frame == NULL) {
+            return NULL;
         }
         if (frame_is_marked(frame) && at <= cache->top) {
             break;
-        }
-        if (frame->previous == NULL) {
-            return NULL;
         }
         if (n == most) {
             return NULL;
@@ -705,6 +703,8 @@ capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
     size_t base = entry - cache->path;
     if (base + n >= cache->known) {
         if (cache_extend(cache, base + n, access) < 0) {
+            /* Entries above this one have it as it was. */
+            cache->top = entry;
             return NULL;
         }
         entry = cache->path + base;
@@ -860,7 +860,13 @@ _PyTraceMalloc_FrameMoved(_PyInterpreterFrame *moved)
     {
         frame->traced = 0;
         if (frame == moved) {
-            break;
+            return;
         }
+    }
+    /* It waits in another thread or greenlet, and which frames it has called
+       cannot be found out from here. */
+    if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
+        _PyTraceMalloc_FreeCaches();
+        tracer_end_locked();
     }
 }

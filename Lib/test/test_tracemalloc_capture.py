@@ -2,11 +2,13 @@
 
 How it is compared: see test/tracemalloc_recorder.py.
 """
+import _thread
 import _tracemalloc
 import asyncio
 import contextlib
 import contextvars
 import functools
+import operator
 import sys
 import threading
 import tracemalloc
@@ -15,6 +17,12 @@ import unittest
 from test import support
 from test.tracemalloc_recorder import (
     ALL_FRAMES, WARM, CaptureTest, Pause, stack_of, traced_stack)
+
+
+def run_from_c(calls):
+    """Make *calls* in a thread that has no Python frame of its own."""
+    calls = functools.partial(list, map(operator.call, calls))
+    _thread.start_joinable_thread(calls).join()
 
 
 class HelperTests(CaptureTest):
@@ -473,6 +481,29 @@ class GeneratorTests(CaptureTest):
             thread.join()
             (resume)(depth)
 
+    def test_resumed_by_c_with_no_frame_below(self):
+        # throw() links the outer ones without entering them.
+        def stubborn():
+            while True:
+                try:
+                    yield self.seen(bytearray(1))
+                except ValueError:
+                    self.seen(bytearray(2))
+
+        def delegate(depth):
+            yield from (delegate(depth - 1) if depth else stubborn())
+
+        self.at_least = 400
+        for depth in 0, 1, 2, 20:
+            generator = delegate(depth)
+            send = functools.partial(generator.send, None)
+            throw = functools.partial(generator.throw, ValueError)
+            run_from_c([send] * 3 + [throw] * 3)
+            for number in range(WARM):
+                run_from_c([send, throw][number % 2:] + [throw, generator.__next__])
+                send()
+            run_from_c([send, throw, generator.close])
+
     def test_frames_of_comprehensions(self):
         for _ in range(3):
             [self.seen(bytearray(number)) for number in range(WARM)]
@@ -587,6 +618,32 @@ class CoroutineTests(CaptureTest):
 
         self.at_least = 60
         self.finish(consume())
+
+    def test_resumed_by_c_with_no_frame_below(self):
+        async def produce():
+            while True:
+                try:
+                    await Pause(self.seen)
+                    yield self.seen(bytearray(1))
+                except ValueError:
+                    self.seen(bytearray(2))
+
+        async def consume(depth, values):
+            if depth:
+                return await consume(depth - 1, values)
+            async for _ in values:
+                self.seen(bytearray(3))
+
+        self.at_least = 400
+        for depth in 0, 1, 2, 20:
+            coroutine = consume(depth, produce())
+            send = functools.partial(coroutine.send, None)
+            throw = functools.partial(coroutine.throw, ValueError)
+            run_from_c([send] * 3 + [throw] * 3)
+            for number in range(WARM):
+                run_from_c([send, throw][number % 2:] + [throw, send])
+                send()
+            run_from_c([send, throw, coroutine.close])
 
     def test_chains_of_async_generators(self):
         # Each value suspends and resumes them all, from the innermost one on.

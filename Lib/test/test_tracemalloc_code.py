@@ -18,7 +18,8 @@ import threading
 import types
 import unittest
 import weakref
-from test.support import os_helper
+from test import support
+from test.support import os_helper, threading_helper
 from test.tracemalloc_recorder import WARM, CaptureTest, Pause, Recorder
 
 
@@ -621,6 +622,61 @@ class TracingToolTests(CaptureTest):
             finally:
                 sys.settrace(old)
             self.assertEqual(jumping(), 1)
+
+    @threading_helper.requires_working_threading()
+    def test_jumps_of_another_threads_frame(self):
+        waiting, jumped = threading.Event(), threading.Event()
+        frames = []
+
+        def jumping():
+            self.seen(bytearray(1))
+            self.seen(bytearray(2))
+            self.seen(bytearray(3))
+
+        start = jumping.__code__.co_firstlineno + 2
+
+        def wait(depth):
+            self.seen(bytearray(4))
+            if depth:
+                wait(depth - 1)
+            else:
+                waiting.set()
+                jumped.wait(support.SHORT_TIMEOUT)
+            self.seen(bytearray(5))
+
+        def wait_at_start(frame, event, argument):
+            if frame.f_code is jumping.__code__:
+                if event == "line" and frame.f_lineno == start and not frames:
+                    frames.append(frame)
+                    wait(4)
+                return wait_at_start
+
+        def jump_there(frame, event, argument):
+            if event == "line":
+                frames[0].f_lineno = start + 1
+            return jump_there
+
+        def jumper():
+            return None
+
+        def run():
+            sys.settrace(wait_at_start)
+            jumping()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        old = sys.gettrace()
+        try:
+            self.assertTrue(waiting.wait(support.SHORT_TIMEOUT))
+            sys.settrace(jump_there)
+            jumper()
+        finally:
+            sys.settrace(old)
+            jumped.set()
+            thread.join()
+        # The second line was jumped over.
+        lines = [stack[0][1] for block, stack in self.seen.records if len(block) in (1, 2)]
+        self.assertEqual(lines, [start - 1])
 
 
 if __name__ == "__main__":
