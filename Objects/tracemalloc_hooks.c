@@ -203,17 +203,18 @@ _PyTraceMalloc_ReclaimNow(enum access access)
         detached_drain_lock_held();
     }
     struct context_tree *tree = &S->contexts;
-    S->reclaim_wanted = 0;
+    reclaim_want(0);
     struct reclaim_roots roots = {
         .contexts = calloc(tree->contexts.used, 1),
         .paths = calloc(tree->paths.used, 1),
     };
+    long taken = -1;
     if (roots.contexts != NULL && roots.paths != NULL) {
         _PyTraceMalloc_MarkCaches(&roots);
         _PyTraceMalloc_ForgetSites();
-        size_t before = tree->contexts.live + tree->paths.live;
-        long taken = _PyTraceMalloc_Reclaim(tree, &S->sources, &S->bytes,
-                                            &roots, before > RECLAIM_ALL);
+        taken = _PyTraceMalloc_Reclaim(
+            tree, &S->sources, &S->bytes, &roots,
+            _PyTraceMalloc_PaceIsHard(&S->pace, tree));
         if (taken > 0) {
             _PyTraceMalloc_Reindex(tree);
         }
@@ -221,17 +222,22 @@ _PyTraceMalloc_ReclaimNow(enum access access)
     free(roots.contexts);
     free(roots.paths);
     tree->generation++;
-    /* Four times what is left: the time for it is paid by what was added.
-       And not before the memory that is there is full: it would not become
-       less, and a program that does the same again finds its contexts. */
-    S->reclaim_contexts = Py_MAX(4 * (size_t)tree->contexts.live,
-                                 tree->contexts.used);
-    S->reclaim_contexts = Py_MAX(S->reclaim_contexts, RECLAIM_CONTEXTS);
-    S->reclaim_paths = Py_MAX(4 * (size_t)tree->paths.live, tree->paths.used);
-    S->reclaim_paths = Py_MAX(S->reclaim_paths, RECLAIM_PATHS);
-    S->reclaim_retired = Py_MAX(2 * S->sources.retired_bytes, RECLAIM_RETIRED);
+    _PyTraceMalloc_SetPace(&S->pace, tree, &S->sources, &S->bytes, taken);
     if (access == ACCESS_GIL) {
         tracer_unlock();
+    }
+}
+
+
+void
+_PyTraceMalloc_WatchGrowth_lock_held(uint32_t id, enum access access)
+{
+    /* Without access, traced bytes may not be read. */
+    if (id != 0 ? pace_is_due(&S->pace, &S->contexts)
+        : _PyTraceMalloc_CountMiss(&S->pace, access == ACCESS_DETACHED
+                                             ? NULL : &S->bytes))
+    {
+        reclaim_want(1);
     }
 }
 
@@ -266,6 +272,7 @@ context_in_domain(const struct place *place, uint32_t domain,
     }
     context_id id = _PyTraceMalloc_AddContextOfDomain(
         &S->contexts, place->context, domain);
+    _PyTraceMalloc_WatchGrowth_lock_held(id, access);
     if (access == ACCESS_GIL) {
         tracer_unlock();
     }
@@ -300,6 +307,13 @@ _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
 {
     struct block block = {.address = address, .size = size, .domain = domain};
     struct block stale;
+    if (domain != DEFAULT_DOMAIN && access != ACCESS_DETACHED
+        && reclaim_is_wanted())
+    {
+        /* A capture does not, at a place that was met before; but there is one
+           more context there for each domain. */
+        _PyTraceMalloc_ReclaimNow(access);
+    }
     const struct place *place = capture_any(access);
     int watched = tracer_is_watched();
     int ignored = 0;

@@ -122,9 +122,11 @@ cache_reserve_frames(struct _PyTraceMalloc_ThreadCache *cache, size_t n)
 
 
 static struct _PyTraceMalloc_ThreadCache *
-cache_new(PyThreadState *tstate, struct _PyTraceMalloc_ThreadCache **owner)
+cache_new(PyThreadState *tstate, struct _PyTraceMalloc_ThreadCache **owner,
+          enum access access)
 {
     path_id root = _PyTraceMalloc_ThreadRoot(tstate);
+    _PyTraceMalloc_WatchGrowth_lock_held(root, access);
     if (root == PATH_NONE) {
         return NULL;
     }
@@ -396,7 +398,11 @@ static Py_NO_INLINE int
 entry_number(struct path_entry *entry, enum access access)
 {
     PyCodeObject *co = _PyFrame_GetCode(entry->frame);
-    WITH_STORE_LOCK(access, entry->place.code = code_number_lock_held(co));
+    WITH_STORE_LOCK(access,
+        entry->place.code = code_number_lock_held(co);
+        if (entry->place.code == CODE_NONE) {
+            _PyTraceMalloc_WatchGrowth_lock_held(CODE_NONE, access);
+        });
     return entry->place.code != CODE_NONE ? 0 : -1;
 }
 
@@ -435,10 +441,8 @@ entry_find_path(struct path_entry *entry, enum access access)
         WITH_STORE_LOCK(access,
             path = _PyTraceMalloc_AddPath(&S->contexts, entry->parent,
                                           entry->place.code, line);
+            _PyTraceMalloc_WatchGrowth_lock_held(path, access);
             free_replaced(access));
-        if (S->contexts.paths.live >= S->reclaim_paths) {
-            S->reclaim_wanted = 1;
-        }
     }
     entry->path = path;
     if (path != PATH_NONE) {
@@ -464,12 +468,10 @@ entry_find_context(struct path_entry *entry, enum access access)
         WITH_STORE_LOCK(access,
             id = _PyTraceMalloc_AddContext(&S->contexts, entry->parent,
                                            entry->place.code, site, line);
+            _PyTraceMalloc_WatchGrowth_lock_held(id, access);
             free_replaced(access));
         if (id == CONTEXT_NONE) {
             return NULL;
-        }
-        if (S->contexts.contexts.live >= S->reclaim_contexts) {
-            S->reclaim_wanted = 1;
         }
     }
     entry->place.context = context_at(&S->contexts, id);
@@ -750,13 +752,13 @@ capture_first(PyThreadState *tstate, enum access access)
     if (tstate == NULL || _PyThreadState_GetFrame(tstate) == NULL) {
         return &S->unknown.place;
     }
-    if (S->reclaim_wanted && access != ACCESS_DETACHED) {
+    if (reclaim_is_wanted() && access != ACCESS_DETACHED) {
         _PyTraceMalloc_ReclaimNow(access);
     }
     struct _PyTraceMalloc_ThreadCache **owner =
         &((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
     if (*owner == NULL) {
-        WITH_STORE_LOCK(access, cache_new(tstate, owner));
+        WITH_STORE_LOCK(access, cache_new(tstate, owner, access));
         if (*owner == NULL) {
             return NULL;
         }
@@ -820,7 +822,7 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
     if (tstate != NULL) {
         cache = ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
     }
-    if (cache == NULL || S->reclaim_wanted) {
+    if (cache == NULL || reclaim_is_wanted()) {
         return capture_first(tstate, access);
     }
     _PyInterpreterFrame *frame = tstate->current_frame;

@@ -133,11 +133,9 @@ store_reset_lock_held(void)
     S->bytes = (struct traced_bytes){.epoch = 1};
     tracer_set_fresh(NULL, 0);
     _PyTraceMalloc_ClearDetached(&S->detached);
-    S->reclaim_wanted = 0;
+    reclaim_want(0);
     S->foreign = 0;
-    S->reclaim_contexts = RECLAIM_CONTEXTS;
-    S->reclaim_paths = RECLAIM_PATHS;
-    S->reclaim_retired = RECLAIM_RETIRED;
+    _PyTraceMalloc_BeginPace(&S->pace);
 }
 
 
@@ -326,8 +324,8 @@ _PyTraceMalloc_RetireCodeObject(PyCodeObject *co)
     if (access != ACCESS_NONE) {
         if (co->_co_tracemalloc_id != CODE_NONE) {
             _PyTraceMalloc_RetireCode(&S->sources, co->_co_tracemalloc_id);
-            if (S->sources.retired_bytes >= S->reclaim_retired) {
-                S->reclaim_wanted = 1;
+            if (S->sources.retired_bytes >= S->pace.retired) {
+                reclaim_want(1);
             }
         }
         if (Py_REFCNT(co) > 0) {

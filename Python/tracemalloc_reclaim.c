@@ -1,7 +1,7 @@
 /* Reclaim: take away contexts and paths that nobody needs any more.
 
-   Called by Modules/_tracemalloc.c when many numbers are in use, with access
-   to everything; calls sources and contexts.
+   Called by Objects/tracemalloc_hooks.c when many numbers are in use, with
+   access to everything; calls sources and contexts.
 
    A program that makes code objects, or calls through ever new chains, for
    months would otherwise fill the tree.  What is needed:
@@ -14,7 +14,11 @@
    nothing is lost but their history, whose sum is kept.  File names go with
    the last code object that has them.
 
-   Time: proportional to the nodes; 1 byte each of memory meanwhile. */
+   Time: proportional to the nodes; 1 byte each of memory meanwhile.
+
+   When: a struct reclaim_pace knows.  Called for by nodes that were added, or
+   by nodes that could not be, for want of numbers or of memory; in either case
+   the more of these it waits for, the less the last reclaim was worth. */
 
 #include "pycore_tracemalloc_counting.h"
 
@@ -100,4 +104,93 @@ _PyTraceMalloc_Reclaim(struct context_tree *tree, struct source_table *sources,
     _PyTraceMalloc_ReclaimFiles(sources);
     free(codes);
     return taken;
+}
+
+
+/* --- when ---------------------------------------------------------------- */
+
+static inline size_t
+larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+
+void
+_PyTraceMalloc_BeginPace(struct reclaim_pace *pace)
+{
+    *pace = (struct reclaim_pace){
+        .contexts = RECLAIM_CONTEXTS,
+        .paths = RECLAIM_PATHS,
+        .retired = RECLAIM_RETIRED,
+        .patience = 1,
+    };
+}
+
+
+/* How many nodes of one kind call for the next reclaim.  Four times what is
+   left: the time for it is paid by what was added.  And not before the memory
+   that is there is full: it would not become less, and a program that does the
+   same again finds its contexts.  But before the numbers have run out, as long
+   as enough can be added to pay for it. */
+static size_t
+pace_of_space(const struct node_space *space, size_t limit, size_t least)
+{
+    size_t live = space->live;
+    size_t next = larger(larger(4 * live, space->used), least);
+    size_t left = live < limit ? limit - live : 0;
+    size_t last = larger(limit - limit / 8,
+                         live + larger(left / 2, limit / 64));
+    return next < last ? next : last;
+}
+
+
+/* Half of the bytes now and of those at the peak, which may be any numbers:
+   what is live now or was then is what keeps contexts. */
+static size_t
+bytes_held(const struct traced_bytes *bytes)
+{
+    return bytes->current / 2 + bytes->peak / 2;
+}
+
+
+void
+_PyTraceMalloc_SetPace(struct reclaim_pace *pace,
+                       const struct context_tree *tree,
+                       const struct source_table *sources,
+                       const struct traced_bytes *bytes, long taken)
+{
+    pace->contexts = pace_of_space(&tree->contexts, MAX_CONTEXTS,
+                                   RECLAIM_CONTEXTS);
+    pace->paths = pace_of_space(&tree->paths, MAX_PATHS, RECLAIM_PATHS);
+    pace->retired = larger(2 * sources->retired_bytes, RECLAIM_RETIRED);
+    size_t nodes = (size_t)tree->contexts.used + tree->paths.used;
+    if (taken > 0 && (size_t)taken >= nodes / 64) {
+        pace->patience = 1;
+    }
+    else {
+        pace->patience = larger(2 * pace->patience, nodes / 64);
+        pace->patience = pace->patience < nodes ? pace->patience : nodes;
+    }
+    pace->misses = 0;
+    pace->held = bytes_held(bytes);
+}
+
+
+int
+_PyTraceMalloc_CountMiss(struct reclaim_pace *pace,
+                         const struct traced_bytes *bytes)
+{
+    pace->misses++;
+    return pace->misses >= pace->patience
+           || (bytes != NULL && bytes_held(bytes) < pace->held / 4 * 3);
+}
+
+
+int
+_PyTraceMalloc_PaceIsHard(const struct reclaim_pace *pace,
+                          const struct context_tree *tree)
+{
+    return pace->misses > 0
+           || (size_t)tree->contexts.live + tree->paths.live > RECLAIM_ALL;
 }

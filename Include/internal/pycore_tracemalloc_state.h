@@ -109,7 +109,7 @@ struct tracer_state {
     /* --- read or changed by every allocation */
     int attention;              /* enum attention: not 0: leave the fast path;
                                    atomic, written under the store lock */
-    int reclaim_wanted;         /* access */
+    int reclaim_wanted;         /* atomic; written under the store lock */
     struct traced_bytes bytes;  /* access */
 
     /* --- the rest */
@@ -124,9 +124,7 @@ struct tracer_state {
     struct block_table raw;     /* of raw, and other domains; store lock */
     struct cell_store cells;    /* access */
     int objects_have_cells;     /* those that pymalloc holds; control_lock */
-    size_t reclaim_contexts;    /* so many contexts call for it; access */
-    size_t reclaim_paths;       /* access */
-    size_t reclaim_retired;     /* so many bytes of dead code; access */
+    struct reclaim_pace pace;   /* store lock */
     struct _PyTraceMalloc_ThreadCache *caches;  /* all of them; store lock */
     size_t cache_bytes;         /* store lock */
     struct thread_slot threads[THREAD_SLOTS];   /* store lock */
@@ -346,26 +344,31 @@ extern int _PyTraceMalloc_LookUp(uint32_t domain, uintptr_t address,
 /* Reclaim contexts; needs access. */
 extern void _PyTraceMalloc_ReclaimNow(enum access access);
 
+/* A path, context or code object got this number, or none: 0.  Let the next
+   capture that may do so reclaim, if it is time. */
+extern void _PyTraceMalloc_WatchGrowth_lock_held(uint32_t id,
+                                                 enum access access);
+
+static inline int
+reclaim_is_wanted(void)
+{
+    return _Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.reclaim_wanted);
+}
+
+
+/* Needs the store lock. */
+static inline void
+reclaim_want(int wanted)
+{
+    _Py_atomic_store_int_relaxed(&_PyTraceMalloc_State.reclaim_wanted, wanted);
+}
+
 
 /* A hook that was replaced by traced pymalloc is asked while busy. */
 extern void _PyTraceMalloc_HookReached(void *ctx);
 
 /* An object that was not just allocated belongs to who takes it now. */
 extern void _PyTraceMalloc_MoveObject(uintptr_t address);
-
-/* So many nodes call for a reclaim at first, so many for one that takes
-   contexts of live code too, and so many bytes kept of dead code. */
-#ifdef Py_TRACEMALLOC_STRESS
-#  define RECLAIM_CONTEXTS 256
-#  define RECLAIM_PATHS 256
-#  define RECLAIM_ALL 4096
-#  define RECLAIM_RETIRED 1024
-#else
-#  define RECLAIM_CONTEXTS ((size_t)1 << 15)
-#  define RECLAIM_PATHS ((size_t)1 << 16)
-#  define RECLAIM_ALL ((size_t)1 << 18)
-#  define RECLAIM_RETIRED ((size_t)1 << 22)
-#endif
 
 
 /* --- Python/tracemalloc_threads.c (all need the store lock) -------------- */

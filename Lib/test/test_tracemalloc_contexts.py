@@ -2,6 +2,7 @@
 
 Each test runs in a child, and has the tracer check all of its data.
 """
+import sysconfig
 import textwrap
 import unittest
 
@@ -181,6 +182,66 @@ class DomainTests(ChildTests):
                 assert library.PyTraceMalloc_Untrack(7, 4) == 0
             assert 0 < _tracemalloc.get_traced_memory()[0] < 10 * MiB
             """)
+
+
+@unittest.skipUnless("TRACEMALLOC_STRESS" in (sysconfig.get_config_var("PY_CORE_CFLAGS") or ""),
+                     "numbers do not run out but in a build with --enable-tracemalloc-stress")
+class ExhaustionTests(ChildTests):
+    """More places than have numbers; then nobody needs them any more."""
+
+    EXHAUST = """
+        tracemalloc.start()
+        dropped = _tracemalloc._get_dropped
+        def allocate(number, kept):
+            # As many places as lines.
+            lines = "kept.append([])\\n" * number
+            exec(compile(lines, "places", "exec"), {"kept": kept})
+        def recovers():
+            kept = []
+            allocate(100, kept)
+            before = dropped()
+            allocate(1000, kept)
+            assert dropped() == before, (before, dropped())
+            assert len(kept) == 1100
+            check()
+        """
+
+    def test_contexts_that_ran_out_come_back_when_their_blocks_are_freed(self):
+        self.child(textwrap.dedent(self.EXHAUST) + textwrap.dedent("""
+            for round in range(3):
+                kept = []
+                before = dropped()
+                while dropped() < before + 5000:
+                    allocate(1000, kept)
+                check()
+                del kept
+                tracemalloc.reset_peak()
+                recovers()
+            """))
+
+    def test_paths_that_ran_out_come_back_when_the_calls_have_returned(self):
+        self.child(textwrap.dedent(self.EXHAUST) + textwrap.dedent("""
+            sys.setrecursionlimit(100_000)
+            def descend(depth):
+                return descend(depth - 1) if depth else [[]]
+            for round in range(3):
+                before = dropped()
+                kept = descend(40_000)
+                assert dropped() > before
+                check()
+                del kept
+                tracemalloc.reset_peak()
+                recovers()
+            """))
+
+    def test_domains_ask_for_reclaims_as_well(self):
+        self.child(textwrap.dedent(self.EXHAUST) + textwrap.dedent("""
+            for domain in range(1, 100_000):
+                assert held.PyTraceMalloc_Track(domain, 4096, 100) == 0
+                assert held.PyTraceMalloc_Untrack(domain, 4096) == 0
+            assert dropped() == 0
+            recovers()
+            """))
 
 
 if __name__ == "__main__":

@@ -260,6 +260,165 @@ test_plateau(void)
 }
 
 
+/* Numbers must not run out before a reclaim was called for, as long as there
+   are enough left to pay for one. */
+static void
+test_calls_for_a_reclaim_in_time(void)
+{
+    static const struct source_table none;
+    struct reclaim_pace pace;
+    begin(0);
+    const struct node_space contexts = tree.contexts, paths = tree.paths;
+    for (int part = 0; part < 504; part++) {
+        for (int all = 0; all < 2; all++) {
+            tree.contexts.live = (uint32_t)(MAX_CONTEXTS / 512 * part + 1);
+            tree.paths.live = (uint32_t)(MAX_PATHS / 512 * part + 1);
+            tree.contexts.used = all ? (uint32_t)MAX_CONTEXTS
+                                 : tree.contexts.live + 1;
+            tree.paths.used = all ? (uint32_t)MAX_PATHS
+                              : tree.paths.live + 1;
+            _PyTraceMalloc_BeginPace(&pace);
+            _PyTraceMalloc_SetPace(&pace, &tree, &none, &bytes, 0);
+            CHECK(pace.contexts >= tree.contexts.live + MAX_CONTEXTS / 64
+                  || pace.contexts >= 4 * (size_t)tree.contexts.live);
+            CHECK(pace.contexts < MAX_CONTEXTS);
+            CHECK(pace.paths >= tree.paths.live + MAX_PATHS / 64
+                  || pace.paths >= 4 * (size_t)tree.paths.live);
+            CHECK(pace.paths < MAX_PATHS);
+            CHECK(!pace_is_due(&pace, &tree));
+            tree.contexts.live = (uint32_t)pace.contexts;
+            CHECK(pace_is_due(&pace, &tree));
+        }
+    }
+    tree.contexts = contexts;
+    tree.paths = paths;
+    end();
+}
+
+
+/* As often as nodes cannot be had: the nth time at most, where n doubles as
+   long as reclaiming is of no use, up to the number of nodes. */
+static void
+test_calls_for_a_reclaim_when_nothing_is_left(void)
+{
+    static const struct source_table none;
+    struct reclaim_pace pace;
+    begin(0);
+    const struct node_space contexts = tree.contexts, paths = tree.paths;
+    const size_t nodes = 64000;
+    tree.contexts.used = tree.paths.used = (uint32_t)nodes / 2;
+    tree.contexts.live = tree.paths.live = (uint32_t)nodes / 2 - 1;
+    bytes.current = bytes.peak = 4000;
+    _PyTraceMalloc_BeginPace(&pace);
+    CHECK(_PyTraceMalloc_CountMiss(&pace, &bytes));
+    CHECK(_PyTraceMalloc_PaceIsHard(&pace, &tree));
+    size_t expected = nodes / 64;
+    for (int i = 0; i < 10; i++) {
+        _PyTraceMalloc_SetPace(&pace, &tree, &none, &bytes, i % 2 ? 0 : -1);
+        size_t misses = 1;
+        while (!_PyTraceMalloc_CountMiss(&pace, i % 3 ? &bytes : NULL)) {
+            misses++;
+        }
+        CHECK_EQUAL(misses, expected);
+        expected = 2 * expected < nodes ? 2 * expected : nodes;
+    }
+    CHECK_EQUAL(expected, nodes);
+
+    /* At once, if what kept the nodes is gone; but once only. */
+    _PyTraceMalloc_SetPace(&pace, &tree, &none, &bytes, 0);
+    bytes.peak = 1500;
+    CHECK(!_PyTraceMalloc_CountMiss(&pace, NULL));
+    CHECK(_PyTraceMalloc_CountMiss(&pace, &bytes));
+    _PyTraceMalloc_SetPace(&pace, &tree, &none, &bytes, 0);
+    CHECK(!_PyTraceMalloc_CountMiss(&pace, &bytes));
+    /* And after one that was worth it. */
+    _PyTraceMalloc_SetPace(&pace, &tree, &none, &bytes, (long)nodes / 64);
+    CHECK(_PyTraceMalloc_CountMiss(&pace, &bytes));
+    /* Bytes may be any numbers: extensions report them. */
+    bytes.current = bytes.peak = SIZE_MAX;
+    _PyTraceMalloc_SetPace(&pace, &tree, &none, &bytes, 0);
+    CHECK(!_PyTraceMalloc_CountMiss(&pace, &bytes));
+    tree.contexts = contexts;
+    tree.paths = paths;
+    bytes = (struct traced_bytes){0};
+    end();
+}
+
+
+#ifdef Py_TRACEMALLOC_STRESS
+/* What captures do, for a block of a size at the n-th instruction: 0, or -1 if
+   it had to be dropped.  Counts the reclaims. */
+static int
+block_note(struct reclaim_pace *pace, uint32_t n, size_t size, int *reclaims)
+{
+    context_id id = _PyTraceMalloc_AddContext(&tree, PATH_ROOT, 1, n, 1);
+    if (id != CONTEXT_NONE ? pace_is_due(pace, &tree)
+        : _PyTraceMalloc_CountMiss(pace, &bytes))
+    {
+        long taken = reclaim(id, 0, _PyTraceMalloc_PaceIsHard(pace, &tree));
+        _PyTraceMalloc_SetPace(pace, &tree, &sources, &bytes, taken);
+        ++*reclaims;
+    }
+    if (id == CONTEXT_NONE) {
+        return -1;
+    }
+    count_any(&tree, &bytes, context_at(&tree, id), size);
+    return 0;
+}
+
+
+/* Blocks of all contexts there can be, and then of none: nobody clears the
+   traces, and the program is traced again.  Blocks of no bytes are the harder
+   case: from what is traced nobody sees that they went. */
+static void
+numbers_run_out(size_t size)
+{
+    struct reclaim_pace pace;
+    begin(1);
+    _PyTraceMalloc_BeginPace(&pace);
+    for (int round = 0; round < 3; round++) {
+        uint32_t n = 0;
+        int reclaims = 0;
+        while (block_note(&pace, n++, size, &reclaims) == 0) {
+        }
+        CHECK_EQUAL(tree.contexts.live, MAX_CONTEXTS - 1);
+        /* Reclaims that were of no use were few. */
+        CHECK(reclaims < 20);
+        reclaims = 0;
+        for (size_t i = 0; i < 40 * MAX_CONTEXTS; i++) {
+            CHECK(block_note(&pace, n++, size, &reclaims) < 0);
+        }
+        CHECK(reclaims > 10 && reclaims < 50);
+
+        for (context_id id = 2; id < tree.contexts.used; id++) {
+            count_free(&bytes, context_at(&tree, id), size);
+        }
+        bytes.peak = bytes.current;
+        bytes.epoch = bytes.saved + 1;
+        size_t dropped = 0;
+        while (block_note(&pace, n++, size, &reclaims) < 0) {
+            dropped++;
+        }
+        CHECK(dropped <= (size == 0 ? 2 * MAX_CONTEXTS : 1));
+        CHECK(tree.contexts.live < 10);
+        count_free(&bytes, context_at(&tree, _PyTraceMalloc_FindContext(
+                       &tree, PATH_ROOT, 1, n - 1, 1)), size);
+        bytes.peak = 0;
+        bytes.epoch = bytes.saved + 1;
+    }
+    end();
+}
+
+
+static void
+test_numbers_run_out_and_come_back(void)
+{
+    numbers_run_out(10);
+    numbers_run_out(0);
+}
+#endif
+
+
 const struct test reclaim_tests[] = {
     {"nothing to take", test_empty},
     {"contexts with blocks stay, with all that is above them",
@@ -273,5 +432,13 @@ const struct test reclaim_tests[] = {
      test_codes_stay_while_named},
     {"without memory nothing changes", test_without_memory_nothing_changes},
     {"fresh code for a long time: memory does not grow", test_plateau},
+    {"a reclaim is called for before numbers run out",
+     test_calls_for_a_reclaim_in_time},
+    {"a reclaim is called for when nothing is left, with patience",
+     test_calls_for_a_reclaim_when_nothing_is_left},
+#ifdef Py_TRACEMALLOC_STRESS
+    {"numbers run out, and come back when nobody needs them",
+     test_numbers_run_out_and_come_back},
+#endif
     {NULL, NULL},
 };
