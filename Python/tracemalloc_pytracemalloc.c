@@ -415,7 +415,7 @@ room_left_lock_held(void)
     for (size_t i = 0; i < Py_ARRAY_LENGTH(spaces); i++) {
         room += (spaces[i]->chunks * CHUNK_SIZE - spaces[i]->live)
                 * node_sizes[i]
-                + (spaces[i]->index->mask + 1 - spaces[i]->live)
+                + (spaces[i]->index->mask + 1 - spaces[i]->indexed)
                 * sizeof(spaces[i]->index->slots[0]);
     }
     const struct block_table *tables[] = {&S->large, &S->raw};

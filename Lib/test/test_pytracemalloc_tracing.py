@@ -507,6 +507,16 @@ class MeasureTests(TracingTestCase):
             size, free = after
             self.assertTrue(0 < free < size)
 
+    def test_D20_tracemalloc_memory_of_deep_recursion(self):
+        # Most calls are the first ones below their callers: in no index.
+        def descend(depth):
+            return descend(depth - 1) if depth else pytracemalloc.get_tracemalloc_memory()
+
+        pytracemalloc.enable()
+        with support.infinite_recursion(210_000):
+            size, free = descend(200_000)
+        self.assertTrue(0 < free < size, (size, free))
+
     def test_D21_interned_strings(self):
         size, length = pytracemalloc.get_unicode_interned()
         self.assertGreater(length, 1000)
