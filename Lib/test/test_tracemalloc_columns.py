@@ -106,7 +106,7 @@ class PictureTests(unittest.TestCase):
 
     def test_blocks_are_numbered_through_all_rows(self):
         blocks = Blocks(Picture.from_raw(RAW), 65535)
-        self.assertEqual([blocks.at(number)[1] for number in range(len(blocks))], list(blocks))
+        self.assertEqual([blocks.raw(*blocks.at(number)) for number in range(len(blocks))], list(blocks))
         self.assertEqual(Counter(blocks), Counter(RAW))
         self.assertEqual([blocks.at(number)[0] for number in range(7)], [0, 0, 0, 1, 2, 3, 4])
         self.assertRaises(IndexError, blocks.at, 7)

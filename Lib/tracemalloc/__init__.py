@@ -76,11 +76,12 @@ class _Value:
     Values are equal to values of the same family only: of the class that is
     derived from this one directly, or of its subclasses.
 
-    _origin says where a value of a picture can look up more about itself.  It
-    takes no part in comparison and pickles.
+    _origin says where a value of a picture can look up more about itself,
+    _source where it gets its frames from when they are asked for.  Both take
+    no part in comparison and pickles.
     """
 
-    __slots__ = ("_origin",)
+    __slots__ = ("_origin", "_source")
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -99,6 +100,7 @@ class _Value:
         state = super().__getstate__()
         if isinstance(state, tuple):
             state[1].pop("_origin", None)
+            state[1].pop("_source", None)
         return state
 
 
@@ -132,7 +134,10 @@ class Frame(_Value):
 
     def _detail(self, item):
         origin = getattr(self, "_origin", None)
-        return None if origin is None else origin[item]
+        if origin is None:
+            return None
+        owner, *place = origin
+        return owner.frame_details(*place)[item]
 
     @property
     def function(self):
@@ -195,6 +200,23 @@ class Traceback(_Value, Sequence):
         self._total_nframe = total_nframe
         self._frames = tuple(reversed(frames))
 
+    @classmethod
+    def _of(cls, owner, number, total_nframe=None):
+        """Return one whose frames *owner* has under a number.
+
+        They are not kept here: thousands of call paths can be long.
+        """
+        self = cls.__new__(cls)
+        self._source = owner, number
+        self._total_nframe = total_nframe
+        return self
+
+    def __getattr__(self, name):
+        if name == "_frames":
+            owner, number = self._source
+            return owner.frames_of(number)
+        return super().__getattribute__(name)
+
     def _key(self):
         return self._frames
 
@@ -214,12 +236,15 @@ class Traceback(_Value, Sequence):
         if origin is not None:
             # Details are counted from the newest frame.
             newest = len(self) - 1
-            owner, number = origin
-            frame._origin = owner.frame_details(
-                number, newest - index if index >= 0 else -1 - index)
+            frame._origin = (
+                *origin, newest - index if index >= 0 else -1 - index)
         return frame
 
     def __len__(self):
+        source = getattr(self, "_source", None)
+        if source is not None:
+            owner, number = source
+            return owner.length(number)
         return len(self._frames)
 
     @property
@@ -284,6 +309,19 @@ class Trace(_Value):
     def __init__(self, trace):
         self._trace = trace
 
+    @classmethod
+    def _of(cls, blocks, context, size):
+        """Return that of a picture's block."""
+        self = cls.__new__(cls)
+        self._source = blocks, context, size
+        return self
+
+    def __getattr__(self, name):
+        if name == "_trace":
+            blocks, *block = self._source
+            return blocks.raw(*block)
+        return super().__getattribute__(name)
+
     def _key(self):
         return self._trace
 
@@ -298,15 +336,20 @@ class Trace(_Value):
     @property
     def size(self):
         """Bytes that were requested (int, exact)."""
-        return self._trace[1]
+        source = getattr(self, "_source", None)
+        return self._trace[1] if source is None else source[2]
 
     @property
     def traceback(self):
         """The call path, a Traceback made anew each time."""
-        traceback = Traceback(*self._trace[2:])
-        origin = getattr(self, "_origin", None)
-        if origin is not None:
-            traceback._origin = origin
+        source = getattr(self, "_source", None)
+        if source is None:
+            return Traceback(*self._trace[2:])
+        blocks, context, _ = source
+        picture = blocks.picture
+        traceback = Traceback._of(blocks, context,
+                                  picture.context_depth[context] or None)
+        traceback._origin = picture, context
         return traceback
 
     def __str__(self):
@@ -374,10 +417,7 @@ class _Traces(_Value, Sequence):
         return self._traces if self._blocks is None else self._blocks
 
     def _trace_at(self, place):
-        context, raw = self._blocks.at(place)
-        trace = Trace(raw)
-        trace._origin = self._blocks.picture, context
-        return trace
+        return Trace._of(self._blocks, *self._blocks.at(place))
 
     def __eq__(self, other):
         if not isinstance(other, _Traces):
@@ -408,12 +448,9 @@ class _Traces(_Value, Sequence):
         if self._blocks is None:
             yield from map(Trace, self._traces)
             return
-        for context, raw, number in self._blocks.rows():
-            origin = self._blocks.picture, context
+        for context, size, number in zip(*self._blocks.columns()):
             for _ in range(number):
-                trace = Trace(raw)
-                trace._origin = origin
-                yield trace
+                yield Trace._of(self._blocks, context, size)
 
     def __len__(self):
         return len(self._raw())
@@ -687,6 +724,14 @@ def _unknown_key_type(key_type):
     return error
 
 
+def _named(groups, number):
+    """Return the Traceback that names a group."""
+    name = groups.names[number]
+    if groups.call_paths is None:
+        return Traceback(name)
+    return Traceback._of(groups.call_paths, name)
+
+
 class Snapshot:
     """The blocks that were alive, and traced, at one moment.
 
@@ -749,7 +794,8 @@ class Snapshot:
         result.metadata = dict(self.metadata)
         return result
 
-    def _group_by(self, key_type, cumulative):
+    def _group_by(self, key_type, cumulative, like=None):
+        """Return the groups; named as those in *like*, if possible."""
         # `in` on a list and not on a set, since a wrong key type need not be
         # hashable.
         if key_type not in list(_groups.KEY_TYPES):
@@ -766,8 +812,11 @@ class Snapshot:
             # All the frames count that there are.
             blocks = _columns.Blocks(_columns.Picture.from_raw(raw),
                                      _columns.MAX_DEPTH)
+        paths = getattr(like, "call_paths", None)
+        if paths is not None and not paths.fits(blocks.picture, blocks.limit):
+            paths = None
         return _groups.Groups(blocks.picture, key_type, cumulative,
-                              blocks.limit, self.metadata)
+                              blocks.limit, self.metadata, paths)
 
     def statistics(self, key_type, cumulative=False, *, sort_by="size"):
         """Return a list of Statistic, one per group, the biggest first.
@@ -803,8 +852,8 @@ class Snapshot:
         groups, rows = _groups.ranking(
             self._group_by(key_type, cumulative), sort_by)
         result = []
-        for size, count, frames, number in rows:
-            stat = Statistic(Traceback(frames[::-1]), size, count)
+        for size, count, number in rows:
+            stat = Statistic(_named(groups, number), size, count)
             if groups.tells_more:
                 stat._origin = stat.traceback._origin = groups, number
             result.append(stat)
@@ -835,12 +884,13 @@ class Snapshot:
 
     def _differences(self, old_snapshot, key_type, cumulative, sort_by,
                      everything):
+        groups = self._group_by(key_type, cumulative)
         changes = _groups.Changes(
-            self._group_by(key_type, cumulative),
-            old_snapshot._group_by(key_type, cumulative), everything)
+            groups, old_snapshot._group_by(key_type, cumulative, groups),
+            everything)
         result = []
-        for *figures, frames, number in changes.ranking(sort_by):
-            diff = StatisticDiff(Traceback(frames[::-1]), *figures)
+        for *figures, number in changes.ranking(sort_by):
+            diff = StatisticDiff(_named(changes, number), *figures)
             if changes.tells_more:
                 diff._origin = diff.traceback._origin = changes, number
             result.append(diff)

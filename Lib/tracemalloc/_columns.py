@@ -46,8 +46,10 @@ Columns come from memory of the C module, from a file, or from here; nobody
 writes to them once the picture is made, so threads may share pictures.
 """
 
-from itertools import accumulate, compress, repeat
+from itertools import accumulate, compress, islice, repeat
 from operator import sub
+
+from tracemalloc._paths import MAX_DEPTH, Recent
 
 PATHS = {
     "path_parent": "I", "path_file": "I", "path_function": "I",
@@ -73,9 +75,6 @@ COLUMNS = PATHS | CONTEXTS | TOTALS | ROWS
 NAMED = ("path_file", "path_function", "context_file", "context_function",
          "context_thread")
 
-# The highest number of frames, of a limit too.
-MAX_DEPTH = 65535
-
 
 class Picture:
     """A snapshot in columns; see the head of this file.
@@ -84,11 +83,16 @@ class Picture:
     TOTALS may be left out together, and those of ROWS if the totals are there.
     """
 
-    __slots__ = ("_names", "_source", *COLUMNS)
+    # max_size is what loading was allowed to take, None for snapshots of this
+    # process: see afford().
+    __slots__ = ("_names", "_source", "max_size", "_path_frames",
+                 "_path_depths", "_walked", *COLUMNS)
 
     def __init__(self, names, **columns):
         self._names = names
-        self._source = None
+        self._source = self.max_size = None
+        self._path_frames = self._path_depths = None
+        self._walked = Recent()
         for name in COLUMNS:
             setattr(self, name, columns.pop(name, None))
         if columns:
@@ -196,19 +200,72 @@ class Picture:
             of_size[context] += variance * size * size
         return of_size, of_count
 
+    # Call paths
+
+    def path_frames(self):
+        """Return the list of the raw frames of all paths, shared by all."""
+        if self._path_frames is None:
+            names, known = self.names, {}
+            frames = zip(map(names.__getitem__, self.path_file),
+                         self.path_line)
+            self._path_frames = [known.setdefault(frame, frame)
+                                 for frame in frames]
+        return self._path_frames
+
+    def path_depths(self):
+        """Return the list of how many frames each path has."""
+        if self._path_depths is None:
+            depths = [0]
+            for parent in islice(self.path_parent, 1, None):
+                depths.append(depths[parent] + 1)
+            self._path_depths = depths
+        return self._path_depths
+
+    def ancestors(self, path, most=MAX_DEPTH):
+        """Return a path and the paths above it, the newest first.
+
+        At most *most*; all of them, if these are more than frames may be,
+        make no sense.
+        """
+        parents, found = self.path_parent, []
+        while path and len(found) < most:
+            found.append(path)
+            path = parents[path]
+        return found
+
+    def afford(self, frames):
+        """Raise SnapshotFormatError if so many frames at once are too much.
+
+        To be asked before frames are put together for many contexts: what
+        they take has nothing to do with the size of the file.
+        """
+        # A frame is shared, so that it takes a place in a tuple each time.
+        if self.max_size is not None and 8 * frames > self.max_size:
+            from tracemalloc._unpickle import SnapshotFormatError
+
+            raise SnapshotFormatError(
+                f"the snapshot's call paths take {8 * frames} bytes of "
+                f"memory, and {self.max_size} are allowed; if you trust the "
+                "file, load it with a larger max_size")
+
+    def afford_contexts(self, contexts, limit):
+        """Raise SnapshotFormatError if these contexts have too many frames."""
+        if self.max_size is not None:
+            depths, paths = self.path_depths(), self.context_path
+            self.afford(sum(min(depths[paths[context]] + 1, limit)
+                            for context in contexts))
+
     def frames(self, context, limit):
         """Return the raw frames of a context: the newest first, cut to limit.
 
         At least one is returned, whatever the limit.
         """
-        names = self.names
-        frames = [(names[self.context_file[context]],
-                   self.context_line[context])]
-        at = self.context_path[context]
-        while at and len(frames) < limit:
-            frames.append((names[self.path_file[at]], self.path_line[at]))
-            at = self.path_parent[at]
-        return tuple(frames)
+        own = (self.names[self.context_file[context]],
+               self.context_line[context])
+        if limit < 2:
+            return own,
+        above = self.ancestors(self.context_path[context], limit - 1)
+        return own, *map(self.path_frames().__getitem__, above)
 
     def frame_details(self, context, place):
         """Return what a frame tells besides its line.
@@ -223,10 +280,9 @@ class Picture:
                        self.context_end_column[context])
             return (names[self.context_function[context]] or None,
                     *(None if number < 0 else number for number in numbers))
-        path = self.context_path[context]
-        for _ in range(place - 1):
-            path = self.path_parent[path]
-        return names[self.path_function[path]] or None, None, None, None
+        above = self._walked.get(self.context_path[context], self.ancestors)
+        function = self.path_function[above[place - 1]]
+        return names[function] or None, None, None, None
 
     def keep(self, selectors):
         """Return a picture of those contexts whose selector is true.
@@ -252,7 +308,9 @@ class Picture:
             for name in ("row_size", "row_count"):
                 kept[name] = array(
                     ROWS[name], compress(getattr(self, name), rows))
-        return Picture(self.names, **kept)
+        picture = Picture(self.names, **kept)
+        picture.max_size = self.max_size
+        return picture
 
 
 class Blocks:
@@ -266,12 +324,13 @@ class Blocks:
         self.picture = picture
         self.limit = limit
         self._ends = None
+        self._recent = Recent()
 
     def known(self):
         """Whether there are single blocks."""
         return self.picture.row_context is not None
 
-    def _columns(self):
+    def columns(self):
         """Return the columns of rows: context, size and count."""
         if not self.known():
             raise ValueError("single blocks are not known at the peak: "
@@ -281,35 +340,50 @@ class Blocks:
 
     def __len__(self):
         if self._ends is None:
-            self._ends = list(accumulate(self._columns()[2]))
+            self._ends = list(accumulate(self.columns()[2]))
         return self._ends[-1] if self._ends else 0
 
     def at(self, place):
-        """Return the context and the raw trace of a block."""
+        """Return the context and the size of a block."""
         from bisect import bisect_right
 
-        contexts, sizes, _ = self._columns()
+        contexts, sizes, _ = self.columns()
         if place >= len(self):
             raise IndexError("there are not so many blocks")
         row = bisect_right(self._ends, place)
-        context = contexts[row]
-        return context, self._raw(context, sizes[row])
+        return contexts[row], sizes[row]
 
-    def _raw(self, context, size):
+    def raw(self, context, size):
+        """Return the raw trace of a block."""
         picture = self.picture
         return (picture.context_domain[context], size,
-                picture.frames(context, self.limit),
+                self._recent.get(context, self._frames),
                 picture.context_depth[context] or None)
+
+    def _frames(self, context):
+        return self.picture.frames(context, self.limit)
+
+    def frames_of(self, context):
+        """Return the raw frames of a context, the oldest first."""
+        return self._recent.get(context, self._frames)[::-1]
+
+    def length(self, context):
+        """Return the number of frames of a context."""
+        picture = self.picture
+        depth = picture.path_depths()[picture.context_path[context]]
+        return max(min(depth + 1, self.limit), 1)
 
     def rows(self):
         """Yield (context, raw trace, number of such blocks) for each row.
 
         Equal frames are one tuple.
         """
+        columns = self.columns()
+        self.picture.afford_contexts({*columns[0]}, self.limit)
         known, interned = None, {}
-        for context, size, number in zip(*self._columns()):
+        for context, size, number in zip(*columns):
             if context != known:
-                domain, _, frames, total = self._raw(context, 0)
+                domain, _, frames, total = self.raw(context, 0)
                 frames = interned.setdefault(frames, frames)
                 known = context
             yield context, (domain, size, frames, total), number

@@ -84,6 +84,7 @@ class _Contexts:
 
         One call path that allocated in several contexts comes several times.
         """
+        self.picture.afford_contexts(range(len(self.picture)), self._limit)
         columns = list(self._columns.values())
         size, count = columns[:2]
         rows = [(-size[context], -count[context], self.frames(context),

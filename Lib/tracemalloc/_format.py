@@ -201,6 +201,7 @@ class _PickleWriter:
                 + self._remember(frames))
 
     def rows(self, picture, limit):
+        picture.afford_contexts({*picture.row_context}, limit)
         last = frames = depth = None
         for context, size, count in zip(
                 picture.row_context, picture.row_size, picture.row_count):
@@ -850,6 +851,7 @@ class _Compact:
                    if name in COLUMNS}
         try:
             picture = Picture(names, **columns)
+            picture.max_size = self._limit
             picture.check()
         except (TypeError, ValueError) as exc:
             text = str(exc).removeprefix("damaged snapshot: ")

@@ -1,11 +1,13 @@
 """Statistics of pictures: contexts put into groups, and figures added up.
 
-A group is named by raw frames, the newest first.  Those of lines, files and
-tracebacks are what programs have always got:
+A group is named by raw frames, the newest first.  Those of lines and files are
+what programs have always got, and so are those of tracebacks, as many as the
+traceback limit allows; but in pictures these are named by a number of a
+CallPaths, and their frames are made when somebody looks:
 
     'lineno'      ((file name, line),)
     'filename'    ((file name, 0),)
-    'traceback'   as many frames as the traceback limit allows
+    'traceback'   number, or ((file name, line), ...) of raw traces
 
 The others are one frame of three items, the last of them not a line but a
 name or '':
@@ -22,6 +24,8 @@ loop in C.
 from collections import _count_elements
 from itertools import chain, compress, count, islice
 from operator import and_, itemgetter, or_, sub
+
+from tracemalloc._paths import CallPaths
 
 KEY_TYPES = ("traceback", "lineno", "filename",
              "function", "module", "thread", "domain")
@@ -100,9 +104,11 @@ def _folders_in(metadata):
 class Groups:
     """The groups of a picture, and what is in them.
 
-    names    -- raw frames of each group
-    limit    -- how many frames of a call path count
-    metadata -- that of the snapshot
+    names      -- raw frames of each group, or number of its call path
+    limit      -- how many frames of a call path count
+    metadata   -- that of the snapshot
+    call_paths -- CallPaths to get numbers from, if they are to be compared
+                  with those of another picture
 
     Groups of contexts without live blocks are left out if *live_only*.
     """
@@ -110,8 +116,12 @@ class Groups:
     tells_more = True
 
     def __init__(self, picture, key_type, cumulative, limit, metadata,
-                 live_only=True):
-        self._whole_args = picture, key_type, cumulative, limit, metadata
+                 call_paths=None, live_only=True):
+        if key_type == "traceback" and call_paths is None:
+            call_paths = CallPaths(picture, limit)
+        self.call_paths = call_paths
+        self._whole_args = (picture, key_type, cumulative, limit, metadata,
+                            call_paths)
         self._picture = picture
         self._cumulative = cumulative
         self.interval = _interval_in(metadata)
@@ -120,6 +130,7 @@ class Groups:
 
         self._figures = {}
         self._members = self._functions = self._place = None
+        self._members_by_path = {}
         size, number = picture.live()
         self._selectors = number if live_only else None
         self._whole = None
@@ -137,10 +148,13 @@ class Groups:
 
     def _group(self, folders):
         if self._key_type == "traceback":
-            frames = list(self._tracebacks())
-            place = dict(zip(dict.fromkeys(frames), count()))
+            picture = self._picture
+            numbers = self.call_paths.add(picture, *map(self._column, (
+                picture.context_path, picture.context_file,
+                picture.context_line)))
+            place = dict(zip(dict.fromkeys(numbers), count()))
             self.names = list(place)
-            self._groups_of = list(map(place.__getitem__, frames))
+            self._groups_of = list(map(place.__getitem__, numbers))
             return
         keys, path_keys = self._keys()
         place = dict(zip(dict.fromkeys(keys), count()))
@@ -197,42 +211,16 @@ class Groups:
                     path: tuple(map(into.__getitem__, groups))
                     for path, groups in self._callers.items()}
 
-    def _tracebacks(self):
-        """Yield the raw frames of each context."""
-        picture = self._picture
-        names = picture.names
-        own = zip(map(names.__getitem__, self._column(picture.context_file)),
-                  self._column(picture.context_line))
-        if self._limit < 2:
-            yield from zip(own)
-            return
-        frames = list(zip(map(names.__getitem__, picture.path_file),
-                          picture.path_line))
-        callers = {}
-        for newest, path in zip(own, self._column(picture.context_path)):
-            if path not in callers:
-                callers[path] = tuple(map(frames.__getitem__,
-                                          self._walk(path)))
-            yield newest, *callers[path]
-
-    def _walk(self, path):
-        """Return the paths from *path* up that the limit leaves."""
-        parents = self._picture.path_parent
-        left = self._limit - 1
-        found = []
-        while path and left > 0:
-            found.append(path)
-            path = parents[path]
-            left -= 1
-        return found
-
     def _add_callers(self, path_keys, place):
         """Find the groups of each call path that a context has."""
-        self._paths = list(self._column(self._picture.context_path))
+        picture, most = self._picture, self._limit - 1
+        self._paths = list(self._column(picture.context_path))
+        used, depths = dict.fromkeys(self._paths), picture.path_depths()
+        picture.afford(sum(min(depths[path], most) for path in used))
         self._callers = {
             path: tuple(place.setdefault(path_keys[at], len(place))
-                        for at in self._walk(path))
-            for path in dict.fromkeys(self._paths)}
+                        for at in picture.ancestors(path, most))
+            for path in used}
 
     # Figures
 
@@ -271,6 +259,8 @@ class Groups:
             return self
         if self._whole is None:
             self._whole = Groups(*self._whole_args, live_only=False)
+            if self.call_paths is None:
+                self._whole.spell_out()
         return self._whole
 
     def place(self):
@@ -304,7 +294,14 @@ class Groups:
                 sums[each] += value * times ** power
         return sums
 
-    # Details of frames
+    # Frames
+
+    def spell_out(self):
+        """Name all groups by raw frames, also where numbers would do."""
+        if self.call_paths is not None:
+            self.names = [frames[::-1] for frames
+                          in self.call_paths.spell_out(self.names)]
+            self.call_paths = None
 
     def frame_details(self, group, place):
         """Return what a frame of a group's traceback tells besides its line.
@@ -316,7 +313,7 @@ class Groups:
         if self._key_type == "traceback":
             return _in_common([
                 self._picture.frame_details(context, place)
-                for context in self._contexts_of(group)])
+                for context in self._contexts_of(group, of_callers=place > 0)])
         if self._key_type != "lineno":
             return _NO_DETAILS
         if self._cumulative:
@@ -324,13 +321,22 @@ class Groups:
         return _in_common([self._picture.frame_details(context, 0)
                            for context in self._contexts_of(group)])
 
-    def _contexts_of(self, group):
+    def _contexts_of(self, group, of_callers=False):
+        """Return the contexts of a group; one per path if *of_callers*."""
         if self._members is None:
-            self._members = {}
+            members = {}
             numbers = self._column(range(len(self._picture)))
             for number, each in zip(numbers, self._groups_of):
-                self._members.setdefault(each, []).append(number)
-        return self._members[group]
+                members.setdefault(each, []).append(number)
+            self._members = members
+        if not of_callers:
+            return self._members[group]
+        if group not in self._members_by_path:
+            path = self._picture.context_path
+            self._members_by_path[group] = list(
+                {path[number]: number
+                 for number in self._members[group]}.values())
+        return self._members_by_path[group]
 
     def _function_at(self, frame):
         if self._functions is None:
@@ -371,7 +377,7 @@ class RawGroups:
     """The groups of raw traces; see Groups, which it stands in for."""
 
     tells_more = False
-    interval = None
+    interval = call_paths = None
 
     def __init__(self, raw_traces, key_type, cumulative):
         groups = _add_up(raw_traces, _GROUP_NAMES[key_type], cumulative)
@@ -384,6 +390,9 @@ class RawGroups:
 
     def whole(self):
         return self
+
+    def spell_out(self):
+        """Names are raw frames already."""
 
 
 def _add_up(raw_traces, name_group, cumulative):
@@ -440,11 +449,18 @@ def _known(figures, sort_by, why):
     return figures
 
 
+def _sort_keys(names, call_paths):
+    """Return what sorts names of groups as their frames, oldest first, do."""
+    if call_paths is None:
+        return [frames[::-1] for frames in names]
+    return call_paths.sort_keys(names)
+
+
 def ranking(groups, sort_by):
     """Return groups in the order of Snapshot.statistics().
 
     That is (groups, rows), the groups to look into for more, and rows of
-    (size, count, frames with the oldest first, number of the group).
+    (size, count, number of the group).
     """
     figure = _figure_named(sort_by)
     listed = None
@@ -455,11 +471,12 @@ def ranking(groups, sort_by):
                         "this snapshot tells live blocks only, as those do "
                         "that were pickled or made of traces")
     size, number = groups.figure("size"), groups.figure("count")
-    frames = [frames[::-1] for frames in groups.names]
-    rows = zip(groups.figure(figure), size, number, frames, count())
+    rows = zip(groups.figure(figure), size, number,
+               _sort_keys(groups.names, groups.call_paths), count())
     if listed is not None:
         rows = [row for row in rows if row[0] or row[2]]
-    return groups, [row[1:] for row in sorted(rows, reverse=True)]
+    return groups, [(size, number, at) for _, size, number, _, at
+                    in sorted(rows, reverse=True)]
 
 
 class Changes:
@@ -471,6 +488,11 @@ class Changes:
     def __init__(self, new, old, everything):
         if everything:
             new, old = new.whole(), old.whole()
+        if new.call_paths is not old.call_paths:
+            # Their numbers mean different things.
+            new.spell_out()
+            old.spell_out()
+        self.call_paths = new.call_paths
         self._new, self._old = new, old
         self.interval = new.interval or old.interval
         self.names = list(dict.fromkeys(chain(new.names, old.names)))
@@ -504,8 +526,7 @@ class Changes:
     def ranking(self, sort_by):
         """Return groups in the order of Snapshot.compare_to().
 
-        Rows are (size, size_diff, count, count_diff, frames with the oldest
-        first, number of the group).
+        Rows are (size, size_diff, count, count_diff, number of the group).
         """
         figure = _figure_named(sort_by)
         if figure in ("peak_size", "peak_count"):
@@ -518,10 +539,10 @@ class Changes:
         size_diff, count_diff = self.figure("size"), self.figure("count")
         rows = zip(first, map(abs, size_diff), size,
                    map(abs, count_diff), number,
-                   (frames[::-1] for frames in self.names), count())
+                   _sort_keys(self.names, self.call_paths), count())
         rows = sorted(rows, reverse=True)
-        return [(size, size_diff[at], number, count_diff[at], frames, at)
-                for _, _, size, _, number, frames, at in rows]
+        return [(size, size_diff[at], number, count_diff[at], at)
+                for _, _, size, _, number, _, at in rows]
 
     def frame_details(self, number, place):
         frames = self.names[number]
