@@ -123,7 +123,12 @@ class ArenaTests(unittest.TestCase):
         with open("/proc/self/personality") as stream:
             randomized = randomized and not int(stream.read(), 16) & 0x0040000
         starts = {self.child("print(areas()[0][0])") for _ in range(4)}
-        self.assertEqual(len(starts), 4 if randomized else 1)
+        if randomized:
+            # Four of 2**25 places are all the same one with a probability of 2**-75;
+            # that two of them are is too likely, 2e-7, to be taken for a fault.
+            self.assertGreater(len(starts), 1)
+        else:
+            self.assertEqual(len(starts), 1)
 
     def test_no_window_without_pymalloc(self):
         self.child("""

@@ -425,6 +425,7 @@ class RunTests(CommandTests):
                                         "average", "line"])
         found = self.json("top", "out.tmz")
         self.assertEqual(found["metadata"]["sample_interval"], 65536)
+        # A block of so many intervals is missed with a probability of exp(-976).
         self.assertGreaterEqual(found["groups"][0]["size"], 64_000_000)
         self.assertIn("size_error", found["groups"][0])
 

@@ -86,8 +86,9 @@ test_make_starts_anew_on_another_base() {
 
 test_make_goes_on_after_an_interrupt() {
     configured_fork
-    # Stopped in the middle of a compile.  (A background job ignores INT.)
-    sed "s/^core.o:.*/&\n\tkill -TERM 0/" "$scratch/release/Python-3.13.5/configure" >"$T/killing"
+    # Stopped in the middle of a compile.  (A background job ignores INT, and
+    # without a shell make would look for a program called kill.)
+    sed "s/^core.o:.*/&\n\tsh -c 'kill -TERM 0'/" "$scratch/release/Python-3.13.5/configure" >"$T/killing"
     runs make fetch
     cat "$T/killing" >build/base/Python-3.13.5/configure
     # The pipe ends when the last of them has had its say, not with make.
