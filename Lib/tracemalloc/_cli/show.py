@@ -67,8 +67,9 @@ def _parser():
                        help="show the size and the traceback of one block")
     group.add_argument("-t", "--traceback", action="store_true",
                        help="show the biggest blocks with their tracebacks")
-    parser.add_argument("-n", "--number", "--limit", type=checked(number), default=10,
-                        metavar="N", help="rows of each top (default: 10)")
+    parser.add_argument("-n", "--number", "--limit", type=checked(number),
+                        default=10, metavar="N",
+                        help="rows of each top (default: 10)")
     parser.add_argument("--first", action="store_true",
                         help="compare with the first file, not with the "
                              "previous one")
