@@ -1,7 +1,10 @@
 #!/bin/sh
-# Download the tarball of a Debian source package into a folder.
+# Download one part of a Debian source package into a folder: tar, the release
+# that it is made of, or diff, what Debian adds.
 #
-#   aptsource.sh FOLDER SUITE PACKAGE "URI KEYRING"
+#   aptsource.sh FOLDER SUITE PACKAGE "URI KEYRING" PART
+#
+# Its sum is in the archive's index, which the keyring's key has signed.
 #
 # apt runs on lists, caches and sources of its own in FOLDER, and without the
 # machine's update hooks: nothing of the system is read but how to reach the
@@ -12,6 +15,7 @@ suite=$2
 package=$3
 uri=${4%% *}
 keyring=${4#* }
+part=$5
 
 mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial" || exit 1
 cd "$folder" || exit 1
@@ -38,4 +42,4 @@ EOF
 
 # update reports a source it could not reach as a mere warning.
 apt-get -c apt.conf -q update -o APT::Update::Error-Mode=any || exit 1
-apt-get -c apt.conf -q source --download-only --tar-only --only-source "$package"
+apt-get -c apt.conf -q source --download-only "--$part-only" --only-source "$package"

@@ -2,12 +2,16 @@
 # Print "URI KEYRING" of the Debian archive that this machine uses, read from
 # its own apt configuration; or print why there is none, with status 1.
 #
+#   archive.sh [security]      the archive of security updates, if asked for
+#
 # Both ways to write sources are read: one line per entry (*.list) and
 # paragraphs (*.sources).  An entry that says it is signed by the Debian
 # archive's keyring wins; next comes one that names no keyring of its own.
 
 # shellcheck source=lib.sh
 . "${0%/*}/lib.sh"
+
+wanted=${1:-main}
 
 command -v apt-config >/dev/null 2>&1 || {
     echo "apt-config is not here"
@@ -75,14 +79,15 @@ entries() {
 best_rank=9 best_uri='' best_keyring=''
 while IFS='|' read -r suite components uri signed; do
     case " $components " in *" main "*) ;; *) continue ;; esac
-    case $suite$uri in *security*) continue ;; esac
+    case $suite$uri in *security*) of=security ;; *) of=main ;; esac
+    [ "$of" = "$wanted" ] || continue
     case $uri in cdrom:* | '') continue ;; esac
     case $signed in
         */debian-archive*) rank=1 keyring=$signed ;;
         '') rank=3 keyring=$default_keyring ;;
         *) continue ;;
     esac
-    case $rank${uri%/} in 3*/debian) rank=2 ;; esac
+    case $rank${uri%/} in 3*/debian | 3*/debian-security) rank=2 ;; esac
     if [ "$rank" -lt "$best_rank" ] && [ -r "$keyring" ]; then
         best_rank=$rank best_uri=$uri best_keyring=$keyring
     fi
@@ -92,7 +97,9 @@ EOF
 
 if [ "$best_rank" = 9 ]; then
     if [ -r "$default_keyring" ]; then
-        echo "apt's sources on this machine name no Debian archive with a 'main' component"
+        what="Debian archive"
+        [ "$wanted" = main ] || what="Debian archive of security updates"
+        echo "apt's sources on this machine name no $what with a 'main' component"
     else
         echo "no Debian archive with its keyring in apt's sources (Debian package: debian-archive-keyring)"
     fi

@@ -2,11 +2,12 @@
 # Prove that the fork fits its base.  Prints a line per proof; status 1 when
 # one fails.
 #
-#   check.sh ROOT BUILD [SOURCE]
+#   check.sh ROOT BUILD [SOURCE] [FIXES]
 #
 # Everything is done on a fresh copy of the tarball, so that nothing done to
 # BUILD/base can make a proof succeed.  An unpacked SOURCE cannot be compared
-# with the pin: then the tarball is looked for as if there were none.
+# with the pin: then the tarball is looked for as if there were none.  FIXES is
+# as for fixed.sh; without the fixes, only what does not need them is proved.
 
 # shellcheck source=lib.sh
 . "${0%/*}/lib.sh"
@@ -14,6 +15,7 @@
 root=$1
 build=$2
 source=${3:-}
+fixes_source=${4:-}
 read_pin "$root"
 work=$build/check
 failures=0
@@ -68,10 +70,36 @@ if [ -d "$build/base/$folder" ]; then
     )"
 fi
 
+proof "the table of security fixes is well formed" "$(table_problems "$root")"
+
+if [ "$fixes_source" = no ]; then
+    echo "  skip  the security fixes: --without-security-fixes"
+    fixed=$base
+elif ! from=$("$here/fixes.sh" "$root" "$work/download-fixes" "$fixes_source" 2>"$work/fixes.log"); then
+    proof "the security fixes are those of Tools/base/fixes" "$(cat "$work/fixes.log")"
+    fixed=$base
+else
+    proof "the security fixes are those of Tools/base/fixes" ""
+    sed -n 's/^not laid/          not laid/p' "$work/fixes.log"
+    cp -Rp "$base" "$work/fixed" || die "no room for a copy of the base in $work"
+    proof "every security fix applies to the release, without fuzz" "$(
+        lay_fixes "$root" "$work/download-fixes/fixes" "$work/fixed" "$work/touched"
+    )"
+    proof "no security fix is of a file that ours replaces" "$(fix_problems "$root" "$work/touched")"
+    if [ -d "$build/fixed/$folder" ]; then
+        proof "build/fixed is the release with the security fixes" "$(
+            diff -rq -x __pycache__ "$work/fixed" "$build/fixed/$folder" | head -n 20
+        )"
+    fi
+    fixed=$work/fixed
+fi
+
 proof "every patch is in the series, and the series has every patch" "$(series_problems "$root")"
 
-cp -Rp "$base" "$work/tree" || die "no room for a copy of the base in $work"
-apply_problems=$(
+# series_fits FOLDER OFFSETS: what is wrong when the series is applied to a copy.
+series_fits() {
+    rm -rf "$work/tree"
+    cp -Rp "$1" "$work/tree" || die "no room for a copy of the base in $work"
     for name in $(series "$root"); do
         [ -f "$root/$patches/$name" ] || continue
         if ! apply_patch "$root/$patches/$name" "$work/tree"; then
@@ -79,15 +107,17 @@ apply_problems=$(
             printf '%s\n' "$applied"
             break
         fi
-        case $applied in
-            *offset*)
+        case $2$applied in
+            no*offset*)
                 echo "$patches/$name applies only with an offset; run make refresh-patches:"
                 printf '%s\n' "$applied" | grep offset
                 ;;
         esac
     done
-)
-proof "every patch applies, without fuzz and without offset" "$apply_problems"
+}
+proof "every patch applies, without fuzz and without offset" "$(series_fits "$fixed" no)"
+[ "$fixed" = "$base" ] ||
+    proof "every patch applies to the release without its fixes, too" "$(series_fits "$base" any)"
 
 proof "every patch says in its head why it exists" "$(
     for name in $(series "$root"); do
@@ -101,7 +131,7 @@ proof "the overrides are the upstream files that ours replace, with their sums" 
     "$(override_problems "$root" "$base")"
 
 proof "refreshing the patches changes nothing" "$(
-    if ! "$here/refresh.sh" "$root" "$base" "$work/refreshed" >"$work/refresh.log" 2>&1; then
+    if ! "$here/refresh.sh" "$root" "$fixed" "$work/refreshed" >"$work/refresh.log" 2>&1; then
         cat "$work/refresh.log"
     else
         for name in $(series "$root"); do

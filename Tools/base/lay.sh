@@ -1,11 +1,15 @@
 #!/bin/sh
-# Lay the fork over the base: BUILD/tree is a copy of BUILD/base with the
-# patches applied, our files linked in, and what they replace gone.
+# Lay the fork over the base: BUILD/tree is a copy of BUILD/fixed, or of
+# BUILD/base where there are no security fixes, with the patches applied, our
+# files linked in, and what they replace gone.
 #
 #   lay.sh ROOT BUILD
 #
-# The tree is laid anew only when the base, a patch, the overrides or the list
-# of our files changed.  Times of files whose text stays the same are kept, so
+# What the interpreter says of itself is filled in here: @FORK_VERSION@,
+# @FORK_FIXES@ and @FORK_BUILD@ in the makefile and in our files named *.py.in.
+#
+# The tree is laid anew only when the base, a fix, a patch, the overrides, the
+# version or the list of our files changed.  Times of files whose text stays the same are kept, so
 # that make compiles what changed and nothing else.
 
 # shellcheck source=lib.sh
@@ -14,14 +18,17 @@
 root=$1
 build=$2
 read_pin "$root"
-base=$build/base/$folder
+base=$(foundation "$build")
+touched_by_fixes=$build/fixed/touched
+[ "$base" = "$build/fixed/$folder" ] || touched_by_fixes=/dev/null
 tree=$build/tree
 new=$build/tree.new
 stamp=$build/stamp/tree
 
 key() {
     {
-        cat "$build/stamp/base" "$root/Tools/base/pin" "$here/lay.sh" "$here/lib.sh"
+        cat "$build/stamp/base" "$build/stamp/fixes" "$root/Tools/base/pin" "$here/lay.sh" "$here/lib.sh"
+        echo "$version"
         overrides "$root"
         series "$root" | while read -r name; do
             echo "$name"
@@ -29,12 +36,16 @@ key() {
         done
         echo "$root"
         our_files "$root"
+        our_templates "$root" | while IFS= read -r path; do
+            cat "$root/$path"
+        done
     } >"$build/stamp/.tree.$$"
     sha256_of "$build/stamp/.tree.$$"
     rm -f "$build/stamp/.tree.$$"
 }
 
 mkdir -p "$build/stamp" || die "$build cannot be written"
+version=$(fork_version "$root") || exit 1
 want=$(key)
 if [ -d "$tree" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
     exit 0
@@ -51,7 +62,10 @@ if [ -d "$tree" ] && [ -f "$stamp" ]; then
     fi
 fi
 
-problems=$(override_problems "$root" "$base")
+problems=$(
+    override_problems "$root" "$build/base/$folder"
+    fix_problems "$root" "$touched_by_fixes"
+)
 if [ -n "$problems" ]; then
     printf '  %s\n' "$problems" >&2
     die "the fork does not fit the base: see above"
@@ -67,7 +81,7 @@ remove_bytecode "$new"
 
 count=0
 touched=$build/stamp/.touched.$$
-: >"$touched"
+sed 's/^[^ ]* //' "$touched_by_fixes" >"$touched"
 for name in $(series "$root"); do
     patch_file=$root/$patches/$name
     [ -f "$patch_file" ] || die "$patches/series names $name, which does not exist"
@@ -96,8 +110,31 @@ while IFS= read -r path; do
 done <"$touched.ours" || die "our files could not be linked into $new"
 cat "$touched.ours" >>"$touched"
 ours=$(wc -l <"$touched.ours" | tr -d ' ')
+
+if [ "$base" = "$build/fixed/$folder" ]; then
+    names=$(fixed_names "$root" | tr '\n' ' ')
+    described="with $(fixed_names "$root" | wc -l | tr -d ' ') security fixes"
+else
+    names=''
+    described="without security fixes"
+fi
+
+# fill_in TEMPLATE FILE: what the interpreter says of itself.
+fill_in() {
+    sed -e "s/@FORK_VERSION@/$version/g" -e "s/@FORK_FIXES@/${names% }/g" \
+        -e "s/@FORK_BUILD@/tracemalloc-fork $version $described/g" "$1" >"$2.filled" &&
+        { cmp -s "$2.filled" "$2" || cat "$2.filled" >"$2"; } && rm -f "$2.filled" || exit 1
+}
+[ ! -f "$new/Makefile.pre.in" ] || fill_in "$new/Makefile.pre.in" "$new/Makefile.pre.in"
+our_templates "$root" >"$touched.templates"
+while IFS= read -r path; do
+    rm -f "$new/${path%.in}"
+    fill_in "$root/$path" "$new/${path%.in}"
+    echo "${path%.in}" >>"$touched"
+    ours=$((ours + 1))
+done <"$touched.templates"
 sort -u "$touched" >"$new/.laid"
-rm -f "$touched" "$touched.ours"
+rm -f "$touched" "$touched.ours" "$touched.templates"
 
 # Against the tree that is there already: give a file that stays the same its
 # time back, make a changed one new.  A link has its target's time, so when an

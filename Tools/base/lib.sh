@@ -34,6 +34,10 @@ say() {
     printf '  %-15s %s\n' "$1" "$2"
 }
 
+note() {
+    printf '%s\n' "$*" >&2
+}
+
 sha256_of() {
     if command -v sha256sum >/dev/null 2>&1; then
         sum=$(sha256sum <"$1") || return 1
@@ -50,10 +54,107 @@ read_pin() {
     [ -r "$1/Tools/base/pin" ] || die "$1/Tools/base/pin is missing: it names the base"
     # shellcheck source=/dev/null
     . "$1/Tools/base/pin"
-    for pin_key in release file folder size sha256 debian_package debian_suite debian_file url; do
+    for pin_key in release file folder size sha256 debian_package debian_suite debian_file \
+        debian_fixes url; do
         eval "[ -n \"\${$pin_key:-}\" ]" || die "$1/Tools/base/pin does not set '$pin_key'"
     done
     patches=patches/${release%.*}
+}
+
+# Where downloads are kept between builds; WORK where there is no home.
+cache_folder() {
+    case ${XDG_CACHE_HOME:-} in
+        /*) echo "$XDG_CACHE_HOME/$project" ;;
+        *) echo "${HOME:-$1}/.cache/$project" ;;
+    esac
+}
+
+# Remember in $tried what was tried in vain, and why.
+tried=""
+failed() {
+    tried="$tried
+  * $1
+      $2"
+}
+
+last_line() {
+    sed -n -e 's/[[:space:]]*$//' -e '/./p' "$1" | tail -n 1
+}
+
+# The fork's own version: the newest heading of CHANGES.rst, "1.0" or
+# "1.0 (unreleased)", which is 1.0.dev0.
+fork_version() {
+    fv_text=$(awk '/^==*$/ && before != "" && ++n == 2 { print before; exit }
+                   { before = ($0 ~ /^==*$/) ? "" : $0 }' "$1/CHANGES.rst" 2>/dev/null)
+    case $fv_text in
+        *" (unreleased)") fv_number=${fv_text%" (unreleased)"} fv_end=.dev0 ;;
+        *) fv_number=$fv_text fv_end= ;;
+    esac
+    printf '%s\n' "$fv_number" | grep -qE '^[0-9]+(\.[0-9]+)+$' ||
+        die "CHANGES.rst: its newest heading must be a version, such as '1.0' or '1.0 (unreleased)', and is '$fv_text'"
+    echo "$fv_number$fv_end"
+}
+
+# Records of the table of security fixes that begin with a word.
+fixes() {
+    [ -f "$1/Tools/base/fixes" ] || return 0
+    awk -v word="$2" '$1 == word' "$1/Tools/base/fixes"
+}
+
+# Lines of that table that cannot be meant, one line each.
+table_problems() {
+    [ -f "$1/Tools/base/fixes" ] || return 0
+    awk '
+        /^[[:space:]]*(#|$)/ { next }
+        { good = 0 }
+        $1 == "fix" && NF > 4 && $4 ~ /^(CVE-[0-9]+-[0-9]+|gh-[0-9]+)$/ { good = 1 }
+        $1 == "leave" && NF > 4 && $4 == "-" { good = 1 }
+        $1 == "compare" && NF == 3 { good = 1; if (!($2 in named)) { good = 0 } }
+        $1 != "compare" && (length($2) != 64 || $2 ~ /[^0-9a-f]/ || $3 ~ /\//) { good = 0 }
+        !good { print "Tools/base/fixes:" NR ": " $0; next }
+        $1 == "compare" { next }
+        $3 in named { print "Tools/base/fixes:" NR ": " $3 " is there twice" }
+        $2 in sums { print "Tools/base/fixes:" NR ": " $3 " has the sum of " sums[$2] }
+        { named[$3] = 1; sums[$2] = $3 }' "$1/Tools/base/fixes"
+}
+
+# What is fixed: CVEs and issues, each once, in the order of the table.
+fixed_names() {
+    fixes "$1" fix | awk '!seen[$4]++ { print $4 }'
+}
+
+# What the fork is laid over: the release with its security fixes, or without.
+foundation() {
+    case $(cat "$1/stamp/fixes" 2>/dev/null) in
+        [1-9]*) echo "$1/fixed/$folder" ;;
+        *) echo "$1/base/$folder" ;;
+    esac
+}
+
+# Apply the fixes in a folder to a copy of the release.  "patch path" for each
+# file that they touch goes to the file $4.  Status 1 and what is wrong, if one
+# does not fit.
+lay_fixes() {
+    : >"$4"
+    fixes "$1" fix | while read -r _ _ lf_name _; do
+        if ! apply_patch "$2/$lf_name" "$3"; then
+            echo "the security fix $lf_name does not apply:"
+            printf '%s\n' "$applied" | sed 's/^/  | /'
+            exit 1
+        fi
+        patch_paths "$2/$lf_name" | sed "s|^|$lf_name |" >>"$4"
+    done
+}
+
+# Fixes of files that ours replace would be lost without a word.
+fix_problems() {
+    fp_gone=$(overrides "$1" | awk '{ print $2 }')
+    fp_seen=$(fixes "$1" compare | awk '{ print $2, $3 }')
+    while read -r fp_name fp_path; do
+        printf '%s\n' "$fp_gone" | grep -qxF -e "$fp_path" || continue
+        printf '%s\n' "$fp_seen" | grep -qxF -e "$fp_name $fp_path" && continue
+        echo "$fp_path: changed by the security fix $fp_name, and replaced by ours; give ours what it lacks, then add to Tools/base/fixes: compare $fp_name $fp_path"
+    done <"$2"
 }
 
 # Release of the CPython sources in a folder; nothing if it holds none.
@@ -64,6 +165,15 @@ release_of() {
 
 # Files of ours that join the tree, one path a line, sorted.
 our_files() {
+    our_paths "$1" | sed '/\.py\.in$/d'
+}
+
+# Files of ours that are filled in on the way, and lose their last suffix.
+our_templates() {
+    our_paths "$1" | sed -n '/\.py\.in$/p'
+}
+
+our_paths() {
     (
         cd "$1" || exit 1
         for folder_ in $mirrored; do

@@ -16,10 +16,6 @@ work=$2
 source=${3:-}
 read_pin "$root"
 
-note() {
-    printf '%s\n' "$*" >&2
-}
-
 # Compare a file with the pin; what differs is in $mismatch.
 matches_pin() {
     mp_sum=$(sha256_of "$1") || return 1
@@ -37,10 +33,7 @@ if [ -n "$source" ]; then
     exit 0
 fi
 
-case ${XDG_CACHE_HOME:-} in
-    /*) cache=$XDG_CACHE_HOME/$project ;;
-    *) cache=${HOME:-$work}/.cache/$project ;;
-esac
+cache=$(cache_folder "$work")
 
 if [ -f "$cache/$file" ]; then
     if matches_pin "$cache/$file"; then
@@ -59,13 +52,6 @@ work=$(cd "$work" && pwd)
 trap 'rm -rf "$work" "$cache/.$file.$$"' EXIT
 trap 'exit 130' INT TERM HUP
 
-tried=""
-failed() {
-    tried="$tried
-  * $1
-      $2"
-}
-
 # Verify a download and move it into the cache, or record why not.
 keep() {
     if ! matches_pin "$1"; then
@@ -80,10 +66,6 @@ keep() {
     die "$cache/$file cannot be written (is the disk full?)"
 }
 
-last_line() {
-    sed -n -e 's/[[:space:]]*$//' -e '/./p' "$1" | tail -n 1
-}
-
 try_debian() {
     td_what="the Debian source package $debian_package ($debian_suite)"
     if ! command -v apt-get >/dev/null 2>&1; then
@@ -95,7 +77,7 @@ try_debian() {
         return
     }
     note "fetching $td_what"
-    if ! "$here/aptsource.sh" "$work/apt" "$debian_suite" "$debian_package" "$td_archive" \
+    if ! "$here/aptsource.sh" "$work/apt" "$debian_suite" "$debian_package" "$td_archive" tar \
         >"$work/apt.log" 2>&1; then
         failed "$td_what" "$(last_line "$work/apt.log")"
         return

@@ -1,5 +1,9 @@
 """Run the fork's own tests, then the contract: upstream's tests, unmodified.
 
+The contract is that of Tools/test/contract.txt, and the tests that came with the
+security fixes in the base.  A file that such a fix touches is run as the fix
+leaves it, all others as they were released.
+
 Each (module, mode) is one regrtest process of its own, so that a crash or a
 hang costs one module, and --jobs of them run side by side.  Everything ends
 with one line, "N passed, M failed"; the exit status is 1 when M is not 0 and 2
@@ -152,6 +156,17 @@ def plan(own, rows, only=None, quick=False):
     return jobs
 
 
+def fix_rows(touched, rows):
+    """Rows for the test modules that security fixes touch, but for those in `rows`."""
+    known_modules = {row.module for row in rows}
+    found = set()
+    for path in touched:
+        parts = path.with_suffix("").parts
+        if parts[:2] == ("Lib", "test") and parts[-1].startswith("test_"):
+            found.add(".".join(parts[2:]))
+    return [Row(name, None, False) for name in sorted(found - known_modules)]
+
+
 # ----------------------------------------------------------- what is laid down
 
 def test_folder(python):
@@ -162,6 +177,37 @@ def test_folder(python):
         reason = answer.stderr.strip().splitlines()[-1:] or [f"status {answer.returncode}"]
         raise WrongUse(f"{python}: cannot import the test package: {reason[0]}")
     return pathlib.Path(answer.stdout.strip())
+
+
+def fixed_base(laid):
+    """(tests, touched paths) of the base with its security fixes; None if it has none.
+
+    `laid` is the test folder of a fork that runs where it was built: the base
+    stands beside its tree, and Tools/base/fixed.sh wrote there what fixes touch.
+    """
+    if len(laid.parents) < 3:
+        return None
+    folder = laid.parents[2] / "fixed"
+    try:
+        lines = (folder / "touched").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    tests = next(folder.glob("*/Lib/test"), None)
+    if tests is None:
+        return None
+    return tests, {pathlib.PurePosixPath(line.split(" ", 1)[1]) for line in lines}
+
+
+def check_fixed(tests, touched, released):
+    """A case: the tests of the base are the released ones, but for what fixes touch."""
+    names = {file.relative_to("Lib/test") for file in touched
+             if file.parts[:2] == ("Lib", "test")}
+    mine, theirs = files_below(tests), files_below(released)
+    found = [f"{tests / name}: differs from {released}, and no fix touches it"
+             for name in sorted((mine.keys() | theirs.keys()) - names)
+             if not (name in mine and name in theirs and filecmp.cmp(mine[name], theirs[name]))]
+    return results.Case("unmodified: all that no security fix touches",
+                        results.FAILED if found else results.PASSED, "\n".join(found))
 
 
 def module_path(folder, module):
@@ -360,7 +406,8 @@ def parse(arguments):
     parser.add_argument("--source", type=pathlib.Path, default=HERE.parent.parent, metavar="DIR",
                         help="the repository (default: the one this runner is in)")
     parser.add_argument("--base", type=pathlib.Path, metavar="DIR",
-                        help="the unpacked base (default: where --stock finds its tests)")
+                        help="the unpacked base (default: the one with the security fixes"
+                        " beside the fork's tree, or where --stock finds its tests)")
     parser.add_argument("--jobs", "-j", type=int, default=os.cpu_count() or 1, metavar="N",
                         help="modules run side by side (default: the number of cores)")
     parser.add_argument("--report", type=pathlib.Path, metavar="FILE",
@@ -395,13 +442,23 @@ def parse(arguments):
     return options
 
 
+def find_base(options, laid):
+    """(the base's tests, the released ones, what security fixes touch)."""
+    if options.base:
+        return options.base / "Lib/test", None, ()
+    released = test_folder(options.stock)
+    tests, touched = fixed_base(laid) or (released, ())
+    return tests, released, touched
+
+
 def run(options, account, logs):
     """The whole run, all of it entered into the account."""
     entries = known.read_known(options.known)
     rows, own = read_contract(options.contract), own_modules(options.source)
-    jobs = plan(own, rows, options.only, options.quick)
     laid = test_folder(options.fork)
-    base = options.base / "Lib/test" if options.base else test_folder(options.stock)
+    base, released, touched = find_base(options, laid)
+    rows += fix_rows(touched, rows)
+    jobs = plan(own, rows, options.only, options.quick)
 
     if not options.no_self_test:
         cases = self_test()
@@ -412,6 +469,8 @@ def run(options, account, logs):
     wanted = {job.module for job in jobs}
     cases = check_laid([row for row in rows if row.module in wanted],
                        [name for name in own if name in wanted], laid, base, options.source)
+    if touched:
+        cases.append(check_fixed(base, touched, released))
     account.say(f"test files are what they should be: {account.add('files', cases)}")
 
     environment = clean_environment(options.stock, options.source)

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import sys
 import tempfile
 import unittest
@@ -388,6 +389,42 @@ class RunTests(unittest.TestCase):
     def test_modified_helper_and_added_file(self):
         (self.folder / "fork/Lib/test/support/extra.py").write_text("")
         self.assertEqual(self.main()[0], 1)
+
+    def add_fixes(self):
+        """A base with fixes beside the fork: of the helpers, test_x and test_y."""
+        tests = self.folder / "fixed/Python-3.13.5/Lib/test"
+        for name in ("fork", "stock"):
+            (self.folder / name / "Lib/test/test_y").mkdir()
+            for file in ("test_y/test_part.py", "test_z.py"):
+                (self.folder / name / "Lib/test" / file).write_text("released")
+        shutil.copytree(self.folder / "stock/Lib/test", tests)
+        lines = []
+        for name in ("support/__init__.py", "test_x.py", "test_y/test_part.py"):
+            for folder in (tests, self.folder / "fork/Lib/test"):
+                (folder / name).write_text("fixed, and longer")
+            lines.append(f"CVE-2031-1.patch Lib/test/{name}\n")
+        lines.append("CVE-2031-1.patch Lib/y.py\n")
+        (self.folder / "fixed/touched").write_text("".join(lines))
+        self.acts["test_y.test_part.off"] = {"xml": suite(good("test.test_y.test_part.A.a"))}
+        return tests
+
+    def test_the_tests_of_fixes_are_run_as_the_fixes_leave_them(self):
+        self.add_fixes()
+        status, lines, report = self.main()
+        self.assertEqual((status, lines[-1]), (0, "10 passed, 0 failed"))
+        self.assertEqual(self.calls("fork"), ["test_tracemalloc_own.off", "test_x.off",
+                                              "test_x.traced", "test_y.test_part.off"])
+        (self.folder / "fork/Lib/test/test_y/test_part.py").write_text("loosened")
+        status, lines, _ = self.main()
+        self.assertIn("FAILED unmodified: test_y.test_part [files]", lines)
+
+    def test_what_no_fix_touches_is_as_it_was_released(self):
+        tests = self.add_fixes()
+        for folder in (tests, self.folder / "fork/Lib/test"):
+            (folder / "test_z.py").write_text("loosened")
+        status, lines, _ = self.main()
+        self.assertEqual(status, 1)
+        self.assertIn("FAILED unmodified: all that no security fix touches [files]", lines)
 
     def test_own_test_that_was_not_laid(self):
         (self.folder / "fork/Lib/test/test_tracemalloc_own.py").unlink()

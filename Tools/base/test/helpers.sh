@@ -13,6 +13,8 @@ make_release() {
         echo "int spare_$number;"
     done >"$made/Python/core.c"
     cp "$made/Python/core.c" "$made/Python/other.c"
+    cp "$made/Python/core.c" "$made/Python/weak.c"
+    echo 'VERSION= none' >"$made/Makefile.pre.in"
     echo 'int replaced;' >"$made/Objects/replaced.c"
     echo 'int gone;' >"$made/Python/gone.c"
     echo 'module = "upstream"' >"$made/Lib/module.py"
@@ -55,7 +57,8 @@ sum_of() {
 }
 
 # A clone in $T/repo with one patch, one replaced file, one module that became
-# a package, one file gone and one new; its release in the cache $T/cache.
+# a package, one file gone and one new; its release and the two security fixes
+# of that in the cache $T/cache.
 make_fork() {
     R=$T/repo
     B=$T/repo/build
@@ -79,6 +82,19 @@ make_fork() {
     } >"$R/Tools/base/overrides"
     make_patch 0001-core-edit.patch Python/core.c s/core_5/core_five/
     echo 0001-core-edit.patch >"$R/patches/3.13/series"
+    printf '%s\n' ======= Changes ======= '' '1.2 (unreleased)' ================ '' \
+        '* One.' '' 1.1 === >"$R/CHANGES.rst"
+    F=$T/cache/tracemalloc-cpython/fixes-3.13.5
+    mkdir -p "$F"
+    edit_of Python/weak.c s/core_2/core_two/ >"$F/CVE-2031-1.patch"
+    edit_of Python/weak.c s/core_8/core_eight/ >"$F/weak-eight.patch"
+    edit_of Python/other.c s/core_1/core_debian/ >"$T/left.patch"
+    cat >"$R/Tools/base/fixes" <<END
+# made for a test
+fix   $(sum_of "$F/CVE-2031-1.patch") CVE-2031-1.patch CVE-2031-1 weak: two was weak
+fix   $(sum_of "$F/weak-eight.patch") weak-eight.patch gh-77 weak: so was eight
+leave $(sum_of "$T/left.patch") left.patch - not ours
+END
 }
 
 write_pin() {
@@ -91,22 +107,27 @@ sha256=$1
 debian_package=python3.13
 debian_suite=trixie
 debian_file=python3.13_3.13.5.orig.tar.xz
+debian_fixes=python3.13_3.13.5-2+deb13u5.debian.tar.xz
 url=https://nowhere.invalid/Python-3.13.5.tar.xz
 END
 }
 
-# make_patch NAME PATH SED-SCRIPT: a patch of one upstream file.
+# edit_of PATH SED-SCRIPT: a patch of one upstream file, printed.
+edit_of() {
+    sed "$2" "$scratch/release/Python-3.13.5/$1" >"$T/edited"
+    echo "Why this must be a patch."
+    echo
+    diff -u --label "a/$1" --label "b/$1" "$scratch/release/Python-3.13.5/$1" "$T/edited" || true
+}
+
+# make_patch NAME PATH SED-SCRIPT: the same, as a patch of ours.
 make_patch() {
-    sed "$3" "$scratch/release/Python-3.13.5/$2" >"$T/edited"
-    {
-        echo "Why this must be a patch."
-        echo
-        diff -u --label "a/$2" --label "b/$2" "$scratch/release/Python-3.13.5/$2" "$T/edited" || true
-    } >"$R/patches/3.13/$1"
+    edit_of "$2" "$3" >"$R/patches/3.13/$1"
 }
 
 fetch() { "$R/Tools/base/fetch.sh" "$R" "$B" "$@"; }
-lay() { "$R/Tools/base/lay.sh" "$R" "$B"; }
+fixed() { "$R/Tools/base/fixed.sh" "$R" "$B" "$@"; }
+lay() { fixed && "$R/Tools/base/lay.sh" "$R" "$B"; }
 check() { "$R/Tools/base/check.sh" "$R" "$B"; }
 
 # Run a command that must succeed, or must not; what it said is in $T/said.

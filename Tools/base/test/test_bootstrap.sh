@@ -142,4 +142,22 @@ test_bootstrap_says_how_it_is_used() {
     status=0
     "$R/bootstrap" demo test 2>/dev/null || status=$?
     same "$status" 2
+    refuses "$R/bootstrap" demo --prefix=/elsewhere
+    same "$(cat "$T/calls")" ""
+}
+
+test_bootstrap_hands_options_to_configure() {
+    bootstrap_clone
+    runs "$R/bootstrap" demo --with-security-fixes="$T/a folder" --with-pydebug
+    grep -qxF "configure --prefix=$R/build/prefix --with-security-fixes=$T/a folder --with-pydebug" "$T/calls"
+    : >"$T/calls"
+    runs "$R/bootstrap" demo --with-security-fixes="$T/a folder" --with-pydebug
+    same "$(cat "$T/calls")" "make all"
+    runs "$R/bootstrap" demo
+    grep -qxF "configure --prefix=$R/build/prefix" "$T/calls"
+    # Somebody has configured by hand meanwhile.
+    echo "fixes = no" >>"$R/Makefile"
+    : >"$T/calls"
+    runs "$R/bootstrap" demo
+    grep -qxF "configure --prefix=$R/build/prefix" "$T/calls"
 }

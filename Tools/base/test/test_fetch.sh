@@ -252,6 +252,8 @@ END
     runs "$R/Tools/base/archive.sh"
     says "http://archive.invalid/debian "
     says "debian-archive-keyring.gpg"
+    runs "$R/Tools/base/archive.sh" security
+    says "http://security.invalid/debian-security "
 }
 
 test_archive_from_lines() {

@@ -31,7 +31,7 @@ test_lay_again_does_nothing() {
 
 test_lay_works_without_patches_and_overrides() {
     make_fork
-    rm -r "$R/patches" "$R/Tools/base/overrides" "$R/Lib" "$R/Objects" "$R/Python"
+    rm -r "$R/patches" "$R/Tools/base/overrides" "$R/Tools/base/fixes" "$R/Lib" "$R/Objects" "$R/Python"
     runs fetch
     runs lay
     says "base + 0 patches + 0 files of ours"

@@ -89,14 +89,14 @@ test_make_goes_on_after_an_interrupt() {
     # Stopped in the middle of a compile.  (A background job ignores INT, and
     # without a shell make would look for a program called kill.)
     sed "s/^core.o:.*/&\n\tsh -c 'kill -TERM 0'/" "$scratch/release/Python-3.13.5/configure" >"$T/killing"
-    runs make fetch
-    cat "$T/killing" >build/base/Python-3.13.5/configure
+    runs make fixes
+    cat "$T/killing" >build/fixed/Python-3.13.5/configure
     # The pipe ends when the last of them has had its say, not with make.
     { setsid make 2>&1 || echo "make failed"; } | cat >"$T/said"
     says "make failed"
     says "interrupted"
     absent build/stamp/fork
-    cat "$scratch/release/Python-3.13.5/configure" >build/base/Python-3.13.5/configure
+    cat "$scratch/release/Python-3.13.5/configure" >build/fixed/Python-3.13.5/configure
     rm build/stamp/tree
     runs make
     says "compiling fork: done"
@@ -190,7 +190,8 @@ test_optimised_builds_stand_beside_the_plain_ones() {
 # No git, and no file that is not in the tarball.
 test_I08_a_tarball_of_the_repository_builds() {
     make_fork
-    (cd "$R" && tar -cf "$T/fork.tar" Lib Objects Python Tools patches configure Makefile.pre.in)
+    (cd "$R" && tar -cf "$T/fork.tar" Lib Objects Python Tools patches configure Makefile.pre.in \
+        CHANGES.rst)
     mkdir "$T/unpacked"
     cd "$T/unpacked"
     tar -xf "$T/fork.tar"
@@ -287,6 +288,7 @@ test_help_names_every_target() {
     configured_fork -q
     runs make help
     for target in install altinstall test requirements regrtest verify bench bench-pyperformance bench-pgo \
+        fixes newer-fixes \
         callgrind plateau stock pgo-fork patch fetch lay check-base refresh-patches \
         refresh-overrides configure clean distclean; do
         says "make $target "
