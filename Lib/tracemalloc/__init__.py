@@ -56,6 +56,7 @@ from tracemalloc import _columns, _groups, _metadata
 from tracemalloc._text import (
     average_text as _average_text, format_size as _format_size,
     frame_lines as _frame_lines)
+from tracemalloc._version import VERSION as __version__
 
 __all__ = [
     "BaseFilter", "DomainFilter", "Filter", "Frame", "Snapshot",

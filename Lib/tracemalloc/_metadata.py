@@ -6,8 +6,7 @@ import time
 
 import _tracemalloc
 
-# The version of the fork, as CHANGES.rst heads it.
-FORK = "unreleased"
+from tracemalloc._version import VERSION
 
 
 def describe(limit, picture):
@@ -20,7 +19,7 @@ def describe(limit, picture):
         "command": list(sys.orig_argv),
         "path": import_folders(),
         "python": sys.version,
-        "fork": FORK,
+        "fork": VERSION,
         "limit": limit,
         "sample_interval": picture.sample_interval,
         "traced_memory": current,

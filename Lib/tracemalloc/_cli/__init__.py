@@ -52,8 +52,28 @@ def _overview():
         "",
         *(f"  {name:11}{text}" for name, (_, text) in COMMANDS.items()),
         "",
+        f"'{PROGRAM} --version' tells which fork this is, and what is fixed "
+        "in it.",
         f"'{PROGRAM} COMMAND --help' tells more and has an example.",
     ]
+    return "\n".join(lines)
+
+
+def _version():
+    import textwrap
+
+    from tracemalloc._version import SECURITY_FIXES, VERSION
+
+    python = sys.version.split()[0]
+    lines = [f"tracemalloc-fork {VERSION} on CPython {python}"]
+    if not SECURITY_FIXES:
+        lines += [f"without security fixes: the vulnerabilities of {python} "
+                  "are in it"]
+    else:
+        lines += [f"with {len(SECURITY_FIXES)} security fixes over it:"]
+        lines += textwrap.wrap(" ".join(SECURITY_FIXES), 78,
+                               initial_indent="  ", subsequent_indent="  ",
+                               break_on_hyphens=False)
     return "\n".join(lines)
 
 
@@ -111,6 +131,9 @@ def _main(arguments):
                              "(--help lists the commands)")
         if arguments[0] in ("-h", "--help"):
             print(_overview(), flush=True)
+            return 0
+        if arguments[0] in ("-V", "--version"):
+            print(_version(), flush=True)
             return 0
         if arguments[0] in COMMANDS:
             command, *arguments = arguments

@@ -67,6 +67,7 @@ _METADATA = {
     "pid": ("process", str),
     "command": ("command", _command_text),
     "python": ("interpreter", lambda value: str(value).split("\n")[0]),
+    "fork": ("version of the fork", str),
     "rss": ("resident memory", _as_size),
     "vms": ("virtual memory", _as_size),
     "traced_memory": ("traced memory", _as_size),
