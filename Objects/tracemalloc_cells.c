@@ -28,6 +28,8 @@
 #define CHUNK_UNITS ((uint32_t)1 << ROWS_SHIFT)
 
 static_assert(sizeof(struct cell_row) == 16, "header of a row");
+static_assert((uint64_t)MAX_ROW_CHUNKS << ROWS_SHIFT <= UINT32_MAX,
+              "numbers of rows fit a pool's header");
 
 
 static uint32_t

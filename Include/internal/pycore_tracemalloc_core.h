@@ -548,7 +548,9 @@ struct cell_row {
 #define CELL_CLASSES 64
 #define ROW_UNIT 64             /* rows begin at multiples of it, in bytes */
 #define ROWS_SHIFT 12           /* log2 of units per chunk */
-#define MAX_ROW_CHUNKS (1 << 14)
+/* 16 GiB of rows, which serve 64 GiB of blocks of 16 bytes, or 256 GiB of 64:
+   what lies beyond is dropped, and counted. */
+#define MAX_ROW_CHUNKS (1 << 16)
 
 struct cell_store {
     char *chunks[MAX_ROW_CHUNKS];

@@ -258,6 +258,29 @@ test_rows_run_out(void)
 }
 
 
+/* Of the chunks before, nothing is looked at. */
+static void
+test_rows_beyond_four_gibibytes(void)
+{
+    const uint32_t before = 1u << 14;
+    _PyTraceMalloc_InitCells(&store);
+    store.nchunks = before;
+    store.next = 1u << ROWS_SHIFT;
+    CHECK_EQUAL((size_t)store.nchunks * store.next * ROW_UNIT, 1ull << 32);
+    uint32_t number = row_begin(0, 0);
+    CHECK_EQUAL(number, before << ROWS_SHIFT);
+    row_fill(0);
+    uint32_t other = row_begin(1, 3);
+    CHECK_EQUAL(other >> ROWS_SHIFT, before);
+    CHECK_EQUAL(_PyTraceMalloc_NextRow(&store, number), other);
+    CHECK_EQUAL(_PyTraceMalloc_NextRow(&store, other), 0);
+    row_end(0);
+    CHECK_EQUAL(row_begin(0, 0), number);
+    _PyTraceMalloc_FreeZeros(store.chunks[before]);
+    _PyTraceMalloc_InitCells(&store);
+}
+
+
 const struct test cells_tests[] = {
     {"a cell packs context and slack", test_packing},
     {"an empty store has no rows", test_empty_store},
@@ -267,5 +290,6 @@ const struct test cells_tests[] = {
     {"a chunk that is full to the last unit", test_full_chunk},
     {"random rows against a list", test_random_rows},
     {"no numbers for rows are left", test_rows_run_out},
+    {"more than 4 GiB of rows", test_rows_beyond_four_gibibytes},
     {NULL, NULL},
 };
