@@ -3,7 +3,6 @@
 import gc
 import os
 import pickle
-from contextlib import suppress
 from datetime import datetime
 
 import _tracemalloc
@@ -285,8 +284,12 @@ class Snapshot:
     def write(self, filename):
         """Write the snapshot into a file; load() reads it.
 
-        If that fails, no file is left.
+        The file is there, or takes the place of an older one, only when it is
+        complete: if writing fails, all is as it was.
         """
+        # For this alone, as in load().
+        from tracemalloc._writing import write_file
+
         head = {
             "format_version": (3, 4),
             "timestamp": self.timestamp,
@@ -295,15 +298,13 @@ class Snapshot:
             "stats": self.stats,
             "metrics": self.metrics,
         }
-        try:
-            with open(filename, "wb") as file:
-                pickle.dump(head, file, 4)
-                # By itself, so that it need not be read.
-                pickle.dump(self.traces, file, 4)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(filename)
-            raise
+
+        def write(file):
+            pickle.dump(head, file, 4)
+            # By itself, so that it need not be read.
+            pickle.dump(self.traces, file, 4)
+
+        write_file(filename, write)
 
     @classmethod
     def load(cls, filename, traces=True, *, max_size=None):

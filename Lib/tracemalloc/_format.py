@@ -1,4 +1,4 @@
-"""Files of snapshots: writing them whole, and reading none blindly.
+"""Files of snapshots: what is in them, and reading none blindly.
 
     dump()   a pickle that any CPython can load, or the compact format
     load()   either of them, and files of the 2013 interface
@@ -19,7 +19,6 @@ import stat
 import struct
 from array import array
 from binascii import crc32
-from contextlib import suppress
 from operator import add
 from sys import byteorder
 
@@ -27,6 +26,7 @@ from tracemalloc._columns import COLUMNS, MAX_DEPTH, Picture
 from tracemalloc._unpickle import (
     DraftMetric, DraftSnapshot, Reader, SnapshotFormatError, too_large,
     truncated)
+from tracemalloc._writing import write_file
 
 # What loading may use, in bytes, unless the caller says otherwise.
 MAX_SIZE = 1 << 30
@@ -72,64 +72,7 @@ def dump(snapshot, filename, format=None):
     else:
         raise ValueError("format must be 'pickle' or 'compact', "
                          f"not {format!r}")
-    _write_file(filename, lambda stream: write(snapshot, stream))
-
-
-def _write_file(filename, write):
-    """Have write(stream) make the file, which appears only when complete.
-
-    What is no regular file, as a pipe, is written to as it is; so is a file
-    in a directory where no other can be made beside it.
-    """
-    if not isinstance(filename, int):
-        target = os.path.realpath(filename)
-        try:
-            mode = os.stat(target).st_mode
-        except FileNotFoundError:
-            mode = None
-        # What may not be written to must not be replaced either.
-        if mode is None or stat.S_ISREG(mode) and os.access(target, os.W_OK):
-            beside = _open_beside(target, mode)
-            if beside is not None:
-                _write_and_rename(*beside, target, write)
-                return
-    with open(filename, "wb") as stream:
-        write(stream)
-
-
-def _open_beside(target, mode):
-    """Return a new file's descriptor and name, or None if it may not be."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    folder = os.path.dirname(target)
-    while True:
-        name = f".tracemalloc-{os.getpid()}-{os.urandom(4).hex()}.tmp"
-        if isinstance(folder, bytes):
-            name = os.fsencode(name)
-        name = os.path.join(folder, name)
-        try:
-            descriptor = os.open(name, flags, 0o666)
-        except FileExistsError:
-            continue
-        except PermissionError:
-            if mode is None:
-                raise
-            return None
-        if mode is not None and hasattr(os, "fchmod"):
-            # There are file systems without permissions.
-            with suppress(OSError):
-                os.fchmod(descriptor, stat.S_IMODE(mode))
-        return descriptor, name
-
-
-def _write_and_rename(descriptor, name, target, write):
-    try:
-        with open(descriptor, "wb") as stream:
-            write(stream)
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
+    write_file(filename, lambda stream: write(snapshot, stream))
 
 
 def _attributes(snapshot):

@@ -1,6 +1,6 @@
 """export: a snapshot as text that other programs read."""
 
-import os
+import io
 import sys
 from argparse import SUPPRESS
 
@@ -8,6 +8,7 @@ from tracemalloc import _export
 from tracemalloc._cli import UsageError, rows
 from tracemalloc._cli.files import Progress, load
 from tracemalloc._cli.options import FIGURES, Parser
+from tracemalloc._writing import write_file
 
 _WITH_VALUE = "collapsed", "speedscope"
 
@@ -82,19 +83,19 @@ def main(arguments):
                 encoding="utf-8", errors="backslashreplace", newline="\n")
         _write(options, snapshot, sys.stdout)
         return 0
+
+    def write(stream):
+        text = io.TextIOWrapper(stream, encoding="utf-8", newline="\n",
+                                errors="backslashreplace")
+        with Progress(f"writing {options.output}"):
+            _write(options, snapshot, text)
+        text.flush()
+        text.detach()
+
     try:
-        # A file is there only when it is complete.
-        beside = f"{options.output}.{os.getpid()}.tmp"
-        with open(beside, "x", encoding="utf-8", newline="\n",
-                  errors="backslashreplace") as stream:
-            try:
-                with Progress(f"writing {options.output}"):
-                    _write(options, snapshot, stream)
-                stream.close()
-                os.replace(beside, options.output)
-            except BaseException:
-                os.unlink(beside)
-                raise
-    except OSError as error:
-        raise UsageError(f"{options.output}: {error.strerror}") from None
+        write_file(options.output, write)
+    except (OSError, ValueError) as error:
+        # The latter for a null character in the name.
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{options.output}: {reason}") from None
     return 0

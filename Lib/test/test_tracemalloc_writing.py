@@ -1,0 +1,316 @@
+"""How files are written: snapshots of all kinds, exports, whatever `run` and watch() write."""
+import contextlib
+import errno
+import io
+import os
+import pytracemalloc
+import stat
+import sys
+import threading
+import tracemalloc
+import unittest
+from datetime import datetime
+from test import support
+from test.support import os_helper, threading_helper
+from test.tracemalloc_commands import CommandTests
+from tracemalloc import _cli, _watch, _writing
+from types import SimpleNamespace
+from unittest import mock
+
+
+def dump(name):
+    tracemalloc.Snapshot([(0, 7, (("a.py", 1),), 1)], 1).dump(name, format="pickle")
+
+
+def dump_compact(name):
+    tracemalloc.Snapshot([(0, 7, (("a.py", 1),), 1)], 1).dump(name, format="compact")
+
+
+def write(name):
+    pytracemalloc.Snapshot(datetime(2013, 5, 21), 1, {1: (7, (("a.py", 1),))}).write(name)
+
+
+def export(name):
+    if _cli._main(["export", "--format", "collapsed", "-o", name, "a.tmz"]):
+        raise AssertionError("export failed")
+
+
+def watch(name):
+    """Have a watch write once; it is not started."""
+    tracemalloc.start()
+    try:
+        _watch.Watch(name, interval=1, threshold=None, collect=False).write()
+    finally:
+        tracemalloc.stop()
+
+
+WRITERS = [dump, dump_compact, write, export, watch]
+
+
+def content(name):
+    with open(name, "rb") as stream:
+        return stream.read()
+
+
+class WritingTests(CommandTests):
+    """The same for all that writes; the current folder is empty but for some files."""
+
+    def setUp(self):
+        super().setUp()
+        if tracemalloc.is_tracing():
+            self.skipTest("tracing is on already: the tests would end it")
+        os.mkdir("here")
+
+    @contextlib.contextmanager
+    def fresh(self, writer):
+        """A subtest with an empty folder "here"."""
+        for name in os.listdir("here"):
+            os.unlink(f"here/{name}")
+        with self.subTest(writer=writer.__name__):
+            yield
+
+    @contextlib.contextmanager
+    def looking(self):
+        """Collect names and modes of files in "here" when they are opened for writing."""
+        found = []
+        real = open
+
+        def look(file, mode="r", *args, **options):
+            stream = real(file, mode, *args, **options)
+            if isinstance(file, int):
+                found.append({name: stat.S_IMODE(os.lstat(f"here/{name}").st_mode)
+                              for name in os.listdir("here")})
+            return stream
+
+        with mock.patch("builtins.open", look):
+            yield found
+
+    @unittest.skipUnless(os.name == "posix", "modes of POSIX")
+    def test_a_file_is_private_until_it_is_complete_and_then_as_others(self):
+        with os_helper.temp_umask(0o022):
+            for writer in WRITERS:
+                with self.fresh(writer):
+                    with self.looking() as found:
+                        writer("here/new")
+                    modes = [mode for files in found for mode in files.values()]
+                    self.assertEqual(set(modes), {0o600})
+                    self.assertFalse(any("new" in files for files in found))
+                    self.assertEqual(os.listdir("here"), ["new"])
+                    self.assertEqual(stat.S_IMODE(os.stat("here/new").st_mode), 0o644)
+
+    @unittest.skipUnless(os.name == "posix", "modes of POSIX")
+    def test_a_file_that_was_there_keeps_its_mode(self):
+        for writer in WRITERS:
+            with self.fresh(writer):
+                os_helper.create_empty_file("here/old")
+                os.chmod("here/old", 0o604)
+                writer("here/old")
+                self.assertEqual(stat.S_IMODE(os.stat("here/old").st_mode), 0o604)
+                self.assertGreater(os.path.getsize("here/old"), 0)
+
+    @unittest.skipUnless(hasattr(os, "geteuid") and os.geteuid() == 0, "only root can give files")
+    def test_a_file_that_was_there_keeps_its_owner(self):
+        for writer in WRITERS:
+            with self.fresh(writer):
+                os_helper.create_empty_file("here/old")
+                os.chown("here/old", 12345, 54321)
+                os.chmod("here/old", 0o6640)
+                writer("here/old")
+                status = os.stat("here/old")
+                self.assertEqual((status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)),
+                                 (12345, 54321, 0o6640))
+
+    def test_the_old_file_stays_when_writing_fails(self):
+        for writer in WRITERS:
+            with self.fresh(writer):
+                self.write("here/old", "good")
+                with (mock.patch.object(os, "replace", side_effect=OSError(errno.ENOSPC, "full")),
+                      self.assertRaises((OSError, _cli.UsageError, SystemExit)),
+                      contextlib.redirect_stderr(io.StringIO())):
+                    writer("here/old")
+                self.assertEqual(content("here/old"), b"good")
+                self.assertEqual(os.listdir("here"), ["old"])
+
+    def test_the_old_file_stays_when_it_cannot_be_opened(self):
+        real = open
+
+        def refuse(file, mode="r", *args, **options):
+            if "w" in mode:
+                raise PermissionError(errno.EACCES, "refused")
+            return real(file, mode, *args, **options)
+
+        for writer in WRITERS[:3]:
+            self.write("here/old", "good")
+            with (self.subTest(writer=writer.__name__), mock.patch("builtins.open", refuse),
+                  self.assertRaises(PermissionError)):
+                writer("here/old")
+            self.assertEqual(content("here/old"), b"good")
+
+    def test_the_old_file_stays_when_the_snapshot_cannot_be_pickled(self):
+        snapshot = pytracemalloc.Snapshot(datetime(2013, 5, 21), 1, {1: (7, (("a.py", 1),))})
+        snapshot.write("here/old")
+        good = content("here/old")
+        snapshot.traces[2] = 3, lambda: None
+        with self.assertRaises(Exception):
+            snapshot.write("here/old")
+        self.assertEqual(content("here/old"), good)
+        self.assertEqual(os.listdir("here"), ["old"])
+
+    @os_helper.skip_unless_symlink
+    def test_a_link_stays_and_what_it_points_to_is_replaced(self):
+        for writer in WRITERS:
+            with self.fresh(writer):
+                self.write("here/target", "good")
+                os.symlink("target", "here/link")
+                os.symlink(os.path.abspath("here/link"), "here/absolute")
+                os.symlink("../here/./new", "here/dangling")
+                for name, target in (("link", "target"), ("absolute", "target"),
+                                     ("dangling", "new")):
+                    writer(f"here/{name}")
+                    self.assertTrue(os.path.islink(f"here/{name}"))
+                    self.assertGreater(os.path.getsize(f"here/{target}"), 4)
+                self.assertEqual(sorted(os.listdir("here")),
+                                 ["absolute", "dangling", "link", "new", "target"])
+                os.symlink("loop", "here/loop")
+                with (self.assertRaises((OSError, _cli.UsageError, SystemExit)),
+                      contextlib.redirect_stderr(io.StringIO())):
+                    writer("here/loop")
+
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "needs FIFOs")
+    @threading_helper.requires_working_threading()
+    def test_a_fifo_is_written_to(self):
+        for writer in WRITERS:
+            with self.fresh(writer):
+                os.mkfifo("here/fifo")
+                found = []
+                thread = threading.Thread(target=lambda: found.append(content("here/fifo")))
+                thread.start()
+                writer("here/fifo")
+                # Where it was replaced, it is gone, and nobody ends the reading.
+                self.assertTrue(stat.S_ISFIFO(os.stat("here/fifo").st_mode))
+                thread.join(support.LONG_TIMEOUT)
+                self.assertGreater(len(found[0]), 4)
+                self.assertEqual(os.listdir("here"), ["fifo"])
+
+    @unittest.skipUnless(hasattr(os, "mknod"), "needs os.mknod()")
+    def test_a_device_is_written_to(self):
+        for writer in WRITERS:
+            with self.fresh(writer):
+                try:
+                    os.mknod("here/null", stat.S_IFCHR | 0o666, os.stat(os.devnull).st_rdev)
+                    content("here/null")
+                except OSError:
+                    self.skipTest("devices cannot be made here")
+                writer("here/null")
+                self.assertTrue(stat.S_ISCHR(os.stat("here/null").st_mode))
+                self.assertEqual(os.listdir("here"), ["null"])
+
+    @unittest.skipUnless(os.path.exists("/proc/self/fd/1"), "needs /proc")
+    def test_standard_output_by_its_name(self):
+        dump_compact("a.tmz")
+        # As /dev/stdout is.
+        os.symlink("/proc/self/fd/1", "here/stdout")
+        process = self.start("export", "-f", "collapsed", "-o", "here/stdout",
+                             "a.tmz")
+        self.assertEqual((process.returncode, process.stderr), (0, ""))
+        self.assertEqual(process.stdout, "a.py:1 7\n")
+
+    def test_a_file_is_copied_over_where_no_other_can_be_made_beside(self):
+        with mock.patch.object(_writing, "_open_beside", return_value=None):
+            for writer in WRITERS:
+                with self.fresh(writer):
+                    self.write("here/old", "good" * 10_000)
+                    before = os.stat("here/old").st_ino
+                    writer("here/old")
+                    self.assertEqual(os.stat("here/old").st_ino, before)
+                    self.assertLess(os.path.getsize("here/old"), 40_000)
+            # It is touched when there is all of the new.
+            self.write("here/old", "good")
+            unpicklable = tracemalloc.Snapshot([], 1)
+            unpicklable.note = lambda: None
+            with self.assertRaises(Exception):
+                unpicklable.dump("here/old")
+            self.assertEqual(content("here/old"), b"good")
+
+    def test_names_that_are_none(self):
+        for name in "", "here", "here/", "a.tmz/x", "here/no/x", "x/", "here/..", ".":
+            with self.subTest(name=name), self.assertRaises(OSError):
+                dump(name)
+        with self.assertRaises(ValueError):
+            dump("a\0b")
+        self.assertIn("null", self.fails("export", "--json", "-o", "a\0b", "a.tmz"))
+
+
+class UmaskTests(unittest.TestCase):
+
+    @unittest.skipUnless(os.name == "posix", "modes of POSIX")
+    def test_the_mask_is_found_and_stays(self):
+        for mask in 0o022, 0o077, 0, 0o027:
+            with os_helper.temp_umask(mask):
+                self.assertEqual(_writing._umask(), mask)
+                with mock.patch("builtins.open", side_effect=FileNotFoundError):
+                    self.assertEqual(_writing._umask(), mask)
+                self.assertEqual(_writing._umask(), mask)
+
+
+@unittest.skipUnless(hasattr(os, "geteuid"), "needs users")
+class TrapTests(CommandTests):
+    """What others have put where everybody may."""
+
+    def setUp(self):
+        super().setUp()
+        os.mkdir("sticky")
+        os.chmod("sticky", 0o1777)
+
+    @unittest.skipUnless(hasattr(os, "geteuid") and os.geteuid() == 0, "only root can give files")
+    def test_links_and_files_of_others_are_refused(self):
+        os.mkdir("mine")
+        os.mkdir("sticky/folder")
+        os.symlink("../mine/file", "sticky/link")
+        os.symlink("../mine", "sticky/to_folder")
+        self.write("sticky/file", "theirs")
+        for name in "link", "to_folder", "file":
+            os.lchown(f"sticky/{name}", 12345, 12345)
+        for writer in WRITERS:
+            for name, what in ("link", "link"), ("to_folder/x", "link"), ("file", "file"):
+                with self.subTest(writer=writer.__name__, name=name):
+                    if writer is export:
+                        self.assertIn(f"the {what} belongs to another user", self.fails(
+                            "export", "--json", "-o", f"sticky/{name}", "a.tmz"))
+                        continue
+                    with self.assertRaisesRegex(
+                            PermissionError, f"{what} belongs to another user, in a folder"):
+                        writer(f"sticky/{name}")
+        self.assertEqual(os.listdir("mine"), [])
+        self.assertEqual(content("sticky/file"), b"theirs")
+        # What is mine is no trap, nor what the folder's owner has made.
+        for owner, folder in (0, 54321), (12345, 12345):
+            os.lchown("sticky/link", owner, owner)
+            os.chown("sticky", folder, folder)
+            dump("sticky/link")
+        self.assertEqual(os.listdir("mine"), ["file"])
+        # In other folders everybody who may make a file is trusted.
+        os.lchown("sticky/link", 12345, 12345)
+        os.chown("sticky", 0, 0)
+        for mode in 0o777, 0o1775:
+            os.chmod("sticky", mode)
+            dump("sticky/link")
+
+    def test_who_is_trusted(self):
+        for mode, folder_owner, owner, refused in [
+                (0o41777, 0, 1000, False), (0o41777, 0, 1001, True), (0o41777, 0, 0, False),
+                (0o41777, 1001, 1001, False), (0o40777, 0, 1001, False),
+                (0o41775, 0, 1001, False), (0o40700, 0, 1001, False)]:
+            for kind in stat.S_IFLNK, stat.S_IFREG, stat.S_IFIFO:
+                folder = SimpleNamespace(st_mode=mode, st_uid=folder_owner)
+                status = SimpleNamespace(st_mode=kind | 0o777, st_uid=owner)
+                with (self.subTest(mode=oct(mode), folder=folder_owner, owner=owner),
+                      mock.patch.object(os, "stat", return_value=folder),
+                      mock.patch.object(os, "geteuid", return_value=1000),
+                      self.assertRaises(PermissionError) if refused
+                      else contextlib.nullcontext()):
+                    _writing.check_owner("/folder/name", status)
+
+
+if __name__ == "__main__":
+    unittest.main()
