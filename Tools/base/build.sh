@@ -28,6 +28,20 @@ if ! changed; then
 fi
 dry_run "$name" "$make -C $build/$name" && exit 0
 
+# A linker that was killed leaves a program that make takes for whole, but that
+# it had not made executable yet.
+find "$build/$name" \( -name python -o -name python.exe -o -name _bootstrap_python \
+    -o -name _freeze_module -o -name '*.so' \) -type f ! -perm -100 -exec rm -f {} +
+
+# The tests that make a profile send SIGINT to themselves.  What a shell starts
+# in the background ignores it, and no shell can change that.
+uninterrupted=
+if [ "${name#pgo-}" != "$name" ] && [ -n "$(sh -c 'kill -INT $$; echo ignored')" ]; then
+    env --default-signal=INT true 2>/dev/null ||
+        die "SIGINT is ignored here, as by what runs in the background, and the tests that make the profile need it; run make $name in the foreground"
+    uninterrupted="env --default-signal=INT"
+fi
+
 own_locale
 # The time that counts is the start: a file saved meanwhile is newer.
 mkdir -p "$build/stamp"
@@ -35,5 +49,7 @@ mkdir -p "$build/stamp"
 # Untouched sources stay untouched: python must not put bytecode beside them.
 PYTHONDONTWRITEBYTECODE=1
 export PYTHONDONTWRITEBYTECODE
-"$here/step.sh" "$build/log" "$name" "compiling $name" "$make" -C "$build/$name" || exit
+[ "${name#sanitize-}" = "$name" ] || sanitizer_options
+# shellcheck disable=SC2086
+"$here/step.sh" "$build/log" "$name" "compiling $name" $uninterrupted "$make" -C "$build/$name" || exit
 mv "$stamp.started" "$stamp"

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -455,13 +456,26 @@ class RunTests(unittest.TestCase):
 
     def test_hanging_interpreter_is_ended(self):
         (self.folder / "fork/acts.json").write_text(json.dumps({"test_x.off": {"hang": True}}))
+        pid = self.folder / "fork/pid.txt"
+
+        class Hanging(subprocess.Popen):
+            """Its time is up once it hangs, however long it took to get there."""
+
+            def wait(self, timeout=None):
+                if timeout is None:
+                    return super().wait()
+                while self.poll() is None and not (pid.exists() and pid.read_text()):
+                    os.sched_yield()
+                raise subprocess.TimeoutExpired(self.args, timeout)
+
         fork = runner.Regrtest(self.folder / "fork/python", self.folder, dict(os.environ),
                                timeout=1, grace=1)
-        outcome = fork.run(runner.Job("test_x", "off", None))
+        with mock.patch.object(subprocess, "Popen", Hanging):
+            outcome = fork.run(runner.Job("test_x", "off", None))
         self.assertIsNone(outcome.status)
         self.assertEqual([case.outcome for case in outcome.cases], ["error"])
         with self.assertRaises(ProcessLookupError):
-            os.kill(int((self.folder / "fork/pid.txt").read_text()), 0)
+            os.kill(int(pid.read_text()), 0)
 
 
 SHELL = """#!/bin/sh

@@ -102,6 +102,52 @@ test_make_goes_on_after_an_interrupt() {
     says "compiling fork: done"
 }
 
+test_make_links_anew_what_a_killed_linker_left() {
+    configured_fork
+    runs make
+    # As it is between creating the file and making it executable.
+    : >build/fork/python
+    chmod -x build/fork/python
+    touch -d '2099-01-01' build/fork/python
+    rm build/stamp/fork
+    : >build/fork/compiled
+    runs make
+    [ -x build/fork/python ]
+    grep -q core_five build/fork/python
+    same "$(cat build/fork/compiled)" ""
+}
+
+# What a shell starts in the background ignores SIGINT.
+test_a_profile_is_made_with_SIGINT_at_work() {
+    env --default-signal=INT true 2>/dev/null || {
+        echo "env knows no --default-signal"
+        exit 77
+    }
+    configured_fork
+    runs make fetch
+    # The shell of a here-document takes the backslashes, make half of the rest.
+    cat >"$T/edit" <<'END'
+s/^core.o:.*/&\n\tsh -c 'kill -INT \\$\\$\\$\\$; touch deaf' || true/
+END
+    sed -f "$T/edit" "$scratch/release/Python-3.13.5/configure" >"$T/interrupting"
+    cat "$T/interrupting" >build/base/Python-3.13.5/configure
+    make fork pgo-fork >"$T/said" 2>&1 &
+    wait $!
+    says "compiling pgo-fork: done"
+    [ -f build/fork/deaf ]
+    absent build/pgo-fork/deaf
+    program env <<'END'
+case $1 in --*) exit 125 ;; esac
+exec /usr/bin/env "$@"
+END
+    rm -r build/pgo-fork
+    PATH=$T/bin:$PATH
+    make pgo-fork >"$T/said" 2>&1 &
+    wait $! && exit 1
+    says "SIGINT is ignored here"
+    says "run make pgo-fork in the foreground"
+}
+
 test_I05_arguments_are_handed_on_and_ours_are_not() {
     make_fork
     mkdir "$T/elsewhere"
