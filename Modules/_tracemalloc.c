@@ -21,6 +21,7 @@
 #include "pycore_tracemalloc_columns.h"
 #include "pycore_tracemalloc_sampling.h"
 #include "pycore_tracemalloc_decode.h"
+#include "pycore_tracemalloc_stacks.h"
 #include "pycore_tracemalloc_capture.h"
 
 #define S (&_PyTraceMalloc_State)
@@ -870,6 +871,51 @@ module_get_verified(PyObject *self, PyObject *unused)
 #endif
 
 
+PyDoc_STRVAR(number_rows_doc,
+"_number_rows($module, /, *columns)\n--\n\n"
+"Number the rows of a table, equal ones alike, as they are met first.\n\n"
+"Columns are buffers of 32-bit numbers, as all columns here are.  Returns a\n"
+"column of these numbers, and one of the first row of each number.");
+
+PyDoc_STRVAR(fold_paths_doc,
+"_fold_paths($module, parents, first, limit, /, *columns)\n--\n\n"
+"Make a trie of the paths from *first* on, each cut to its newest frames.\n\n"
+"Frames are equal if *columns* are.  Returns the parent of each node; for each\n"
+"node, a path that ends in such a frame; and the node of each of the paths.\n"
+"Node 0 is the root.");
+
+PyDoc_STRVAR(rank_paths_doc,
+"_rank_paths($module, parents, keys, /)\n--\n\n"
+"The place of each node when all are sorted by the keys on their way down.");
+
+PyDoc_STRVAR(sum_rows_doc,
+"_sum_rows($module, numbers, n, values, times=1, /)\n--\n\n"
+"The list of the sums of values by number, of which there are n.\n\n"
+"Values are a buffer of 64-bit numbers, or a list of ints or floats.");
+
+PyDoc_STRVAR(sum_paths_doc,
+"_sum_paths($module, parents, nodes, values, /)\n--\n\n"
+"The list of the sums of values by node, with all that is below a node.\n\n"
+"*nodes* says where each value is.");
+
+PyDoc_STRVAR(sum_callers_doc,
+"_sum_callers($module, parents, groups, n, nodes, values, weight, /)\n--\n\n"
+"The list of the sums of values by group, of which there are n.\n\n"
+"*groups* are those of nodes.  A value counts for the groups of all nodes\n"
+"from its own to the root; if one of them is met k times, it counts k times\n"
+"with weight 0, once with 1, and k * k times with 2.");
+
+PyDoc_STRVAR(highest_doc,
+"_highest($module, column, /)\n--\n\n"
+"The highest number of a column, -1 if it is empty.");
+
+PyDoc_STRVAR(ascends_doc,
+"_ascends($module, column, /)\n--\n\n"
+"Whether no number of a column is less than the one before.");
+
+#define STACKS(name, function, doc) \
+    {name, _PyCFunction_CAST(function), METH_FASTCALL, doc}
+
 static PyMethodDef module_methods[] = {
     {"start", _PyCFunction_CAST(module_start), METH_FASTCALL | METH_KEYWORDS,
      start_doc},
@@ -898,6 +944,14 @@ static PyMethodDef module_methods[] = {
     {"_get_dropped", module_get_dropped, METH_NOARGS, get_dropped_doc},
     {"_get_counts", module_get_counts, METH_NOARGS, get_counts_doc},
     {"_check", module_check, METH_NOARGS, check_doc},
+    STACKS("_number_rows", _PyTraceMalloc_NumberRows, number_rows_doc),
+    STACKS("_fold_paths", _PyTraceMalloc_FoldPaths, fold_paths_doc),
+    STACKS("_rank_paths", _PyTraceMalloc_RankPaths, rank_paths_doc),
+    STACKS("_sum_rows", _PyTraceMalloc_SumRows, sum_rows_doc),
+    STACKS("_sum_paths", _PyTraceMalloc_SumPaths, sum_paths_doc),
+    STACKS("_sum_callers", _PyTraceMalloc_SumCallers, sum_callers_doc),
+    {"_highest", _PyTraceMalloc_Highest, METH_O, highest_doc},
+    {"_ascends", _PyTraceMalloc_Ascends, METH_O, ascends_doc},
 #ifdef Py_TRACEMALLOC_VERIFY
     {"_get_verified", module_get_verified, METH_NOARGS, get_verified_doc},
 #endif

@@ -456,6 +456,21 @@ def _sort_keys(names, call_paths):
     return call_paths.sort_keys(names)
 
 
+_LIVE_ONLY = ("this snapshot tells live blocks only, as those do that were "
+              "pickled or made of traces")
+
+
+def figure_columns(picture, figures, sort_by):
+    """Return columns or lists of figures, by context.
+
+    Raises ValueError, which names *sort_by*, if one is not known.
+    """
+    live = dict(zip(("size", "count"), picture.live()))
+    return [live[name] if name in live
+            else _known(getattr(picture, TOTALS[name]), sort_by, _LIVE_ONLY)
+            for name in figures]
+
+
 def ranking(groups, sort_by):
     """Return groups in the order of Snapshot.statistics().
 
@@ -467,9 +482,7 @@ def ranking(groups, sort_by):
     if not is_live_figure(sort_by):
         # What was freed again can be much, where nothing is live.
         groups = groups.whole()
-        listed = _known(groups.figure(figure), sort_by,
-                        "this snapshot tells live blocks only, as those do "
-                        "that were pickled or made of traces")
+        listed = _known(groups.figure(figure), sort_by, _LIVE_ONLY)
     size, number = groups.figure("size"), groups.figure("count")
     rows = zip(groups.figure(figure), size, number,
                _sort_keys(groups.names, groups.call_paths), count())

@@ -5,6 +5,7 @@ from functools import cache
 from tracemalloc import _format_size
 from tracemalloc._cli import UsageError
 from tracemalloc._cli.screen import printable, source
+from tracemalloc._groups import figure_columns
 
 # Figures of bytes and of blocks that belong together, and their heads.
 FAMILIES = {
@@ -87,7 +88,7 @@ _RUNPY = "<frozen runpy>"
 
 
 @cache
-def _is_launcher(filename):
+def is_launcher(filename):
     return filename.replace("\\", "/").endswith(_LAUNCHER)
 
 
@@ -99,7 +100,7 @@ def launcher_end(filenames):
     """
     end = place = 0
     for place, filename in enumerate(filenames, 1):
-        if _is_launcher(filename):
+        if is_launcher(filename):
             end = place
     return end if end < place else 0
 
@@ -113,7 +114,7 @@ def program_frames(traceback):
 def without_launcher(stats):
     """Return cumulative statistics without the frames that are of `run`."""
     kept = [stat for stat in stats
-            if not _is_launcher(stat.traceback[-1].filename)]
+            if not is_launcher(stat.traceback[-1].filename)]
     if len(kept) == len(stats):
         return stats
     return [stat for stat in kept
@@ -183,6 +184,17 @@ def statistics(snapshot, group_by, cumulative=False, sort="size"):
         if cumulative and "cumulative" in str(error):
             raise UsageError("--cumulative makes no sense with --group-by "
                              f"{group_by}") from None
+        raise UsageError(error) from None
+
+
+def columns(picture, sort, *figures):
+    """Return what a picture has of figures, by context.
+
+    What is not known is a UsageError that names *sort*.
+    """
+    try:
+        return figure_columns(picture, figures, sort)
+    except ValueError as error:
         raise UsageError(error) from None
 
 

@@ -2,12 +2,17 @@
 
 import json
 import sys
+from array import array
+from operator import or_
+
+import _tracemalloc
 
 from tracemalloc._cli import rows
 from tracemalloc._cli.files import Progress, load
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.screen import Screen, printable
 from tracemalloc._cli.units import number
+from tracemalloc._stacks import Stacks, picture_of
 
 _GROUPS = ("lineno", "function", "filename")
 
@@ -45,42 +50,11 @@ def _parser():
     return parser
 
 
-class Node:
-    """A frame in the tree: bytes and blocks of it and of all below it."""
-
-    __slots__ = ("_traceback", "_place", "size", "count", "children")
-
-    def __init__(self, traceback=None, place=None):
-        self._traceback, self._place = traceback, place
-        self.size = self.count = 0
-        self.children = {}
-
-    @property
-    def frame(self):
-        """The Frame; None at the root."""
-        if self._traceback is None:
-            return None
-        return self._traceback[self._place]
-
-    def figures(self, by_count=False):
-        """Return bytes and blocks, the figure to sort by first."""
-        return ((self.count, self.size) if by_count
-                else (self.size, self.count))
-
-    def below(self, by_count):
-        """Return the children, the biggest first."""
-        items = sorted(
-            self.children.items(), reverse=True,
-            key=lambda item: (item[1].figures(by_count), item[0]))
-        return [node for _, node in items]
-
-
 # What tells the nodes below another one apart.
-_KEYS = {
-    "lineno": lambda traceback, place: traceback._frames[place],
-    "filename": lambda traceback, place: traceback._frames[place][0],
-    "function": lambda traceback, place: (
-        traceback._frames[place][0], traceback[place].function or ""),
+_COLUMNS = {
+    "lineno": ("file", "line"),
+    "filename": ("file",),
+    "function": ("file", "function"),
 }
 
 # What stands between an import statement and the module's code.
@@ -88,45 +62,233 @@ _IMPORT = ("<frozen importlib._bootstrap>",
            "<frozen importlib._bootstrap_external>")
 
 
-def _places(raw_frames, import_frames):
-    """Return the places of the frames that are shown, the oldest first."""
-    first = rows.launcher_end(filename for filename, *_ in raw_frames)
-    last = len(raw_frames) - 1
-    if import_frames:
-        return range(first, last + 1)
-    return [place for place in range(first, last + 1)
-            if place == last or raw_frames[place][0] not in _IMPORT]
+class Place:
+    """Where a node is, as far as it is the same for all that is in it."""
+
+    __slots__ = ("filename", "lineno", "function", "_details")
+
+    def __init__(self, filename, lineno, function, details):
+        self.filename, self.lineno = filename, lineno
+        self.function = function
+        self._details = details
+
+    end_lineno = property(lambda self: self._details()[0])
+    column = property(lambda self: self._details()[1])
+    end_column = property(lambda self: self._details()[2])
+
+    def __str__(self):
+        return f"{self.filename}:{self.lineno}"
+
+
+class Node:
+    """A frame in the tree: bytes and blocks of it and of all below it.
+
+    There is an object for what somebody looks at only: `entries` says what of
+    the stacks is below, [(node of the stacks, size, count)].
+    """
+
+    __slots__ = ("_source", "parent", "key", "size", "count", "entries",
+                 "_below")
+
+    def __init__(self, source, parent, key, size, count, entries):
+        self._source, self.parent = source, parent
+        self.key, self.size, self.count = key, size, count
+        self.entries = entries
+        self._below = None
+
+    @property
+    def frame(self):
+        """The Place; None at the root."""
+        return None if self.parent is None else self._source.place(self)
+
+    def below(self):
+        """Return the nodes below, in no particular order."""
+        if self._below is None:
+            self._below = [
+                Node(self._source, self, key,
+                     sum(entry[1] for entry in entries),
+                     sum(entry[2] for entry in entries), entries)
+                for key, entries in self._source.below(self).items()]
+        return self._below
+
+    def figures(self, by_count=False):
+        """Return bytes and blocks, the figure to sort by first."""
+        return ((self.count, self.size) if by_count
+                else (self.size, self.count))
+
+    def sort_key(self):
+        """Return what tells nodes of equal figures apart."""
+        return self._source.sort_key(self.entries[0])
+
+
+class _Source:
+    """What nodes are made of; either way up."""
+
+    def __init__(self, stacks, group_by, figures, import_frames):
+        self.stacks = stacks
+        self.group_by = group_by
+        numbers, _ = _tracemalloc._number_rows(
+            *map(stacks.column, _COLUMNS[group_by]))
+        self.keys = memoryview(numbers).cast("I")
+        names = stacks.picture.names
+        files = stacks.column("file")
+        # The root has no file, whatever its number.
+        self.launchers = self._of_files(files, filter(
+            lambda file: rows.is_launcher(names[file]), {*files[1:]}))
+        self.imports = self._of_files(files, () if import_frames else filter(
+            lambda file: names[file] in _IMPORT, {*files[1:]}))
+        size, count = figures
+        self.own = [stacks.own(size), stacks.own(count)]
+
+    @staticmethod
+    def _of_files(files, wanted):
+        wanted = {*wanted}
+        if not wanted:
+            return frozenset()
+        return {node for node, file in enumerate(files) if file in wanted}
+
+    def sort_key(self, entry):
+        file, line, function = self.stacks.frame(entry[0])
+        return {"lineno": (file, line), "filename": (file,),
+                "function": (file, function)}[self.group_by]
+
+    def place(self, node):
+        """Return the Place of a node."""
+        nodes = [entry[0] for entry in node.entries]
+        file, line, function = self.stacks.frame(nodes[0])
+        if len(nodes) > 1 and function and any(
+                self.stacks.frame(node)[2] != function for node in nodes):
+            function = None
+        return Place(file, line, function or None,
+                     lambda: self.stacks.details(nodes)
+                     if self.allocates(node) else (None, None, None))
+
+
+class _Callees(_Source):
+    """Callers stand above what they call."""
+
+    def __init__(self, stacks, group_by, figures, import_frames):
+        super().__init__(stacks, group_by, figures, import_frames)
+        # What `run` did before the program, is not above the program.
+        parents = stacks.parents
+        if self.launchers:
+            parents = parents[:]
+            for node in self.launchers:
+                parents[node] = 0
+        size, count = figures
+        self._all = [stacks.with_callees(size, parents),
+                     stacks.with_callees(count, parents)]
+        self._first, self._next = _children(stacks.parents)
+
+    def root(self):
+        size, count = self._all[0][0], self._all[1][0]
+        return Node(self, None, None, size, count,
+                    [(0, size, count)])
+
+    def allocates(self, node):
+        """Whether the node is a line and all of it was allocated there."""
+        return self.group_by == "lineno" and node.size == sum(
+            self.own[0][entry[0]] for entry in node.entries)
+
+    def below(self, node):
+        """Return {key: entries} of what is below a node."""
+        found = {}
+        keys, after = self.keys, self._next
+        size, count = self._all
+        if node.parent is None:
+            within = [0, *self.launchers]
+            for launcher in self.launchers:
+                self._add_own(found, launcher)
+        else:
+            # Of the others, what they allocate themselves is shown alone.
+            within = [at for at, *_ in node.entries
+                      if at not in self.imports and at not in self.launchers]
+        while within:
+            child = self._first[within.pop()]
+            while child:
+                if child in self.launchers:
+                    pass
+                elif child in self.imports:
+                    self._add_own(found, child)
+                    within.append(child)
+                elif keys[child] == node.key and self.group_by != "lineno":
+                    # Calls inside of a file or function are no level.
+                    within.append(child)
+                elif size[child] or count[child]:
+                    found.setdefault(keys[child], []).append(
+                        (child, size[child], count[child]))
+                child = after[child]
+        return found
+
+    def _add_own(self, found, node):
+        size, count = self.own[0][node], self.own[1][node]
+        if size or count:
+            found.setdefault(self.keys[node], []).append((node, size, count))
+
+
+class _Callers(_Source):
+    """What allocates stands above its callers.
+
+    An entry of a node is a frame of it, and what came to it from above.
+    """
+
+    def root(self):
+        entries = [(node, size, count) for node, (size, count)
+                   in enumerate(zip(*self.own)) if size or count]
+        return Node(self, None, None, sum(self.own[0]), sum(self.own[1]),
+                    entries)
+
+    def allocates(self, node):
+        return self.group_by == "lineno" and node.parent.parent is None
+
+    def below(self, node):
+        if node.parent is None:
+            found = {}
+            for entry in node.entries:
+                found.setdefault(self.keys[entry[0]], []).append(entry)
+            return found
+        sums = {}
+        parents = self.stacks.parents
+        passed = self.imports
+        for at, size, count in node.entries:
+            if at in self.launchers:
+                continue
+            at = parents[at]
+            while at in passed or (
+                    at and self.keys[at] == node.key
+                    and self.group_by != "lineno"):
+                at = parents[at]
+            if at and at not in self.launchers:
+                known = sums.get(at, (0, 0))
+                sums[at] = known[0] + size, known[1] + count
+        found = {}
+        for at, figures in sums.items():
+            found.setdefault(self.keys[at], []).append((at, *figures))
+        return found
+
+
+def _children(parents):
+    """Return (first child by node, next child of the same node); 0: none."""
+    first, after = array("I", bytes(4 * len(parents))), array("I", (0,))
+    # The root is no child of its own.
+    for node in range(1, len(parents)):
+        parent = parents[node]
+        after.append(first[parent])
+        first[parent] = node
+    return first, after
 
 
 def build(snapshot, group_by="lineno", inverted=False, sort="size",
           import_frames=True):
-    """Return the root of the tree.  O(call paths times frames)."""
+    """Return the root of the tree.  O(call paths)."""
+    picture, limit = picture_of(snapshot)
     size, count, *_ = rows.FAMILIES[rows.family_of(sort)]
-    key = _KEYS[group_by]
-    root = Node()
-    for stat in rows.statistics(snapshot, "traceback", False, sort):
-        node = root
-        stat_size, stat_count = getattr(stat, size), getattr(stat, count)
-        node.size += stat_size
-        node.count += stat_count
-        traceback = stat.traceback
-        # Not the frames as objects, most of which are not looked at: to make
-        # them would take most of the time.
-        places = _places(traceback._frames, import_frames)
-        last = None
-        for place in reversed(places) if inverted else places:
-            name = key(traceback, place)
-            # Calls inside of a file or function are no levels of their own.
-            if group_by != "lineno" and name == last:
-                continue
-            last = name
-            child = node.children.get(name)
-            if child is None:
-                child = node.children[name] = Node(traceback, place)
-            node = child
-            node.size += stat_size
-            node.count += stat_count
-    return root
+    size, count = rows.columns(picture, sort, size, count)
+    stacks = Stacks(picture, limit, _COLUMNS[group_by],
+                    map(or_, size, count))
+    source = (_Callers if inverted else _Callees)(
+        stacks, group_by, (size, count), import_frames)
+    return source.root()
 
 
 class Tree:
@@ -143,11 +305,12 @@ class Tree:
         """Return the children of a node that are shown, the biggest first."""
         if self._depth and level >= self._depth:
             return []
-        below = node.below(self._by_count)
+        below = node.below()
         kept = [each for each in below
                 if each.figures(self._by_count)[0] >= self._least]
         self.left_out += len(below) - len(kept)
-        return kept
+        return sorted(kept, reverse=True, key=lambda each: (
+            each.figures(self._by_count), each.sort_key()))
 
     def lines(self):
         """Yield (text before the node, node) from top to bottom.

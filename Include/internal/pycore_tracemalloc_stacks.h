@@ -1,0 +1,25 @@
+/* Functions of the module _tracemalloc: see Python/tracemalloc_stacks.c. */
+
+#ifndef Py_INTERNAL_TRACEMALLOC_STACKS_H
+#define Py_INTERNAL_TRACEMALLOC_STACKS_H
+
+#ifndef Py_BUILD_CORE
+#  error "this header requires Py_BUILD_CORE define"
+#endif
+
+extern PyObject *_PyTraceMalloc_NumberRows(PyObject *, PyObject *const *,
+                                           Py_ssize_t);
+extern PyObject *_PyTraceMalloc_FoldPaths(PyObject *, PyObject *const *,
+                                          Py_ssize_t);
+extern PyObject *_PyTraceMalloc_RankPaths(PyObject *, PyObject *const *,
+                                          Py_ssize_t);
+extern PyObject *_PyTraceMalloc_SumRows(PyObject *, PyObject *const *,
+                                        Py_ssize_t);
+extern PyObject *_PyTraceMalloc_SumPaths(PyObject *, PyObject *const *,
+                                         Py_ssize_t);
+extern PyObject *_PyTraceMalloc_SumCallers(PyObject *, PyObject *const *,
+                                           Py_ssize_t);
+extern PyObject *_PyTraceMalloc_Highest(PyObject *, PyObject *);
+extern PyObject *_PyTraceMalloc_Ascends(PyObject *, PyObject *);
+
+#endif  /* !Py_INTERNAL_TRACEMALLOC_STACKS_H */

@@ -1,0 +1,184 @@
+"""The call stacks of a picture as a trie: what reports of many contexts need.
+
+Contexts are many, frames that differ are few, and most of a stack is shared
+with others.  So stacks are told apart, sorted and added up as numbers, by
+functions of the C module; a frame becomes an object where it is shown.
+
+    node        a stack that is that of a context, or of callers of some;
+                0 is the empty one
+    parents     node -> node of the callers
+    nodes       context -> node of its stack, its own frame included
+
+Parents have smaller numbers than what is below them.
+"""
+
+from array import array
+from itertools import compress
+
+import _tracemalloc
+
+from tracemalloc._columns import MAX_DEPTH, Picture
+
+
+def picture_of(snapshot):
+    """Return the picture of a snapshot, and how many frames of it count."""
+    traces = snapshot.traces
+    if traces._picture is not None:
+        return traces._picture, traces._limit
+    # All frames of traces count that there are.
+    return Picture.from_raw(traces._traces), MAX_DEPTH
+
+
+def _joined(first, second):
+    """Return the numbers of two columns as one column."""
+    both = array("I")
+    both.frombytes(memoryview(first).cast("B"))
+    both.frombytes(memoryview(second).cast("B"))
+    return both
+
+
+def _numbers(code, column):
+    """Return a column as one that has a buffer."""
+    return column if hasattr(column, "itemsize") else array(code, column)
+
+
+class Stacks:
+    """The stacks of a picture's contexts.
+
+    limit    -- frames of a stack that count, the newest ones
+    columns  -- what tells frames apart: 'file', and 'line' or 'function' or
+                both
+    chosen   -- contexts that count, as an iterable of what is true for these;
+                None for all
+
+    contexts -- numbers of the contexts, in the order of nodes
+    """
+
+    def __init__(self, picture, limit, columns, chosen=None):
+        self.picture = picture
+        contexts = range(len(picture))
+        self.contexts = (contexts if chosen is None
+                         else array("I", compress(contexts, chosen)))
+        self._first = len(picture.path_parent)
+        self._columns = {}
+        self._by_node = {}
+        self._contexts_of = None
+        found = _tracemalloc._fold_paths(
+            self._rows("parent"), self._first, limit,
+            *map(self._rows, columns))
+        self.parents, self.sources, self.nodes = (
+            array("I", column) for column in found)
+
+    def __len__(self):
+        return len(self.parents)
+
+    def _rows(self, name):
+        """Return a column of all paths, and of the chosen contexts behind."""
+        if name not in self._columns:
+            picture = self.picture
+            code = "i" if name == "line" else "I"
+            of_paths = _numbers(code, getattr(picture, f"path_{name}"))
+            of_contexts = _numbers(code, getattr(
+                picture,
+                "context_path" if name == "parent" else f"context_{name}"))
+            if len(self.contexts) < len(picture):
+                of_contexts = array(code, map(of_contexts.__getitem__,
+                                              self.contexts))
+            rows = _joined(of_paths, of_contexts)
+            if name != "line" and name != "parent":
+                rows = self._with_one_number(rows)
+            self._columns[name] = rows
+        return self._columns[name]
+
+    def _with_one_number(self, rows):
+        """Return names by number so that equal names have one number."""
+        names = self.picture.names
+        first = dict(zip(reversed(names), range(len(names) - 1, -1, -1)))
+        if len(first) == len(names):
+            return rows
+        numbers = list(map(first.__getitem__, names))
+        return array("I", map(numbers.__getitem__, rows))
+
+    def column(self, name):
+        """Return the numbers of 'file', 'line' or 'function' by node.
+
+        Those of a context or path that ends in the node; lines are as
+        unsigned numbers.
+        """
+        if name not in self._by_node:
+            rows = self._rows(name)
+            self._by_node[name] = array(
+                "I", map(rows.__getitem__, self.sources))
+        return self._by_node[name]
+
+    def frames(self):
+        """Return (number of its frame by node, [(file, line, function)]).
+
+        Names are text, and frames are numbered in their order.  The root has
+        the number of some frame.
+        """
+        numbers, firsts = _tracemalloc._number_rows(
+            *map(self.column, ("file", "line", "function")))
+        frames = list(map(self.frame, array("I", firsts)))
+        order = sorted(range(len(frames)), key=frames.__getitem__)
+        rank = array("I", bytes(4 * len(frames)))
+        for place, number in enumerate(order):
+            rank[number] = place
+        return (array("I", map(rank.__getitem__, array("I", numbers))),
+                list(map(frames.__getitem__, order)))
+
+    def frame(self, node):
+        """Return (file, line, function) of a node's newest frame."""
+        names = self.picture.names
+        line = self.column("line")[node]
+        return (names[self.column("file")[node]],
+                line - (1 << 32) if line >> 31 else line,
+                names[self.column("function")[node]])
+
+    def details(self, nodes):
+        """Return (end line, column, end column) of what allocates there.
+
+        Each is None if it is not known, or not the same in all contexts.
+        """
+        if self._contexts_of is None:
+            self._contexts_of = {}
+            for context, node in zip(self.contexts, self.nodes):
+                self._contexts_of.setdefault(node, []).append(context)
+        contexts = [context for node in nodes
+                    for context in self._contexts_of.get(node, ())]
+        found = []
+        for name in "end_line", "column", "end_column":
+            column = getattr(self.picture, f"context_{name}")
+            numbers = {column[context] for context in contexts}
+            number = numbers.pop() if len(numbers) == 1 else -1
+            found.append(None if number < 0 else number)
+        return found
+
+    def ranks(self, keys):
+        """Return the place of each node when stacks are sorted.
+
+        The oldest frame counts most; *keys* are numbers that sort frames.
+        """
+        return array("I", _tracemalloc._rank_paths(self.parents, keys))
+
+    # Sums
+
+    def values(self, column):
+        """Return the numbers of a column for the contexts that count."""
+        if len(self.contexts) == len(self.picture):
+            return column if hasattr(column, "itemsize") else list(column)
+        return list(map(column.__getitem__, self.contexts))
+
+    def own(self, column):
+        """Return the list of the sums of a column by node."""
+        return _tracemalloc._sum_rows(self.nodes, len(self),
+                                      self.values(column))
+
+    def with_callees(self, column, parents=None):
+        """Return the sums by node, what is below it included.
+
+        *parents* may name other callers of the nodes than there are.
+        """
+        return _tracemalloc._sum_paths(
+            self.parents if parents is None else parents, self.nodes,
+            self.values(column))
