@@ -27,8 +27,13 @@ class OldInterfaceTests(unittest.TestCase):
     def setUp(self):
         self.snapshot = tracemalloc.Snapshot(list(RAW), 2)
 
-    def test_P01_K16_no_version_of_its_own(self):
-        self.assertFalse(hasattr(tracemalloc, "__version__"))
+    def test_P01_K16_its_version_is_the_forks(self):
+        self.assertIn(f"tracemalloc-fork {tracemalloc.__version__} ", sys.version)
+        if STOCK_PYTHON:
+            asked = subprocess.run(
+                [STOCK_PYTHON, "-c", "import tracemalloc; print(hasattr(tracemalloc, '__version__'))"],
+                capture_output=True, text=True, check=True)
+            self.assertEqual(asked.stdout, "False\n")
 
     def test_P02_K2_the_grouping_is_called_key_type(self):
         for method in (self.snapshot.statistics,
