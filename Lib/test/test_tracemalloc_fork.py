@@ -170,7 +170,7 @@ class VersionTests(unittest.TestCase):
                          "False ('', '') None False\n")
 
 
-# What each prints is "fixed" or "vulnerable"; nothing waits or goes on for ever.
+# Each prints "fixed" or "vulnerable"; nothing waits or goes on for ever.
 ENDLESS_ARCHIVE = """
     import io, tarfile
 

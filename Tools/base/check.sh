@@ -75,7 +75,7 @@ proof "the table of security fixes is well formed" "$(table_problems "$root")"
 if [ "$fixes_source" = no ]; then
     echo "  skip  the security fixes: --without-security-fixes"
     fixed=$base
-elif ! from=$("$here/fixes.sh" "$root" "$work/download-fixes" "$fixes_source" 2>"$work/fixes.log"); then
+elif ! "$here/fixes.sh" "$root" "$work/download-fixes" "$fixes_source" >/dev/null 2>"$work/fixes.log"; then
     proof "the security fixes are those of Tools/base/fixes" "$(cat "$work/fixes.log")"
     fixed=$base
 else
