@@ -267,8 +267,7 @@ static PyObject *
 module_reset_peak(PyObject *self, PyObject *unused)
 {
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        S->bytes.peak = S->bytes.current;
-        S->bytes.epoch = S->bytes.saved + 1;
+        _PyTraceMalloc_ResetPeak(&S->contexts, &S->bytes);
         tracer_end_locked();
     }
     Py_RETURN_NONE;

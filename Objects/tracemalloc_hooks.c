@@ -204,6 +204,7 @@ _PyTraceMalloc_ReclaimNow(enum access access)
     }
     struct context_tree *tree = &S->contexts;
     reclaim_want(0);
+    _PyTraceMalloc_RenewEpochs(tree, &S->bytes);
     struct reclaim_roots roots = {
         .contexts = calloc(tree->contexts.used, 1),
         .paths = calloc(tree->paths.used, 1),

@@ -82,6 +82,10 @@ pool_attach_cells(poolp pool)
     uint32_t row = _PyTraceMalloc_AddRow(&S->cells, (uintptr_t)pool,
                                          pool->szidx, NUMBLOCKS(pool->szidx));
     pool->ref.cells = row;
+    if (UNLIKELY(S->bytes.epoch >= LATE_EPOCH)) {
+        /* Epochs are numbered anew on that occasion. */
+        reclaim_want(1);
+    }
     return row != 0 ? 0 : -1;
 }
 

@@ -18,7 +18,9 @@
 
    When: a struct reclaim_pace knows.  Called for by nodes that were added, or
    by nodes that could not be, for want of numbers or of memory; in either case
-   the more of these it waits for, the less the last reclaim was worth. */
+   the more of these it waits for, the less the last reclaim was worth.
+
+   Numbers of epochs come again as well, which needs all contexts, too. */
 
 #include "pycore_tracemalloc_counting.h"
 
@@ -104,6 +106,33 @@ _PyTraceMalloc_Reclaim(struct context_tree *tree, struct source_table *sources,
     _PyTraceMalloc_ReclaimFiles(sources);
     free(codes);
     return taken;
+}
+
+
+/* --- epochs -------------------------------------------------------------- */
+
+void
+_PyTraceMalloc_RenewEpochs(struct context_tree *tree,
+                           struct traced_bytes *bytes)
+{
+    if (bytes->epoch < LATE_EPOCH) {
+        return;
+    }
+    for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
+        struct context *context = context_at(tree, id);
+        context->epoch = context->epoch == bytes->epoch ? 2 : 0;
+    }
+    bytes->saved = bytes->saved == bytes->epoch ? 2 : 1;
+    bytes->epoch = 2;
+}
+
+
+void
+_PyTraceMalloc_ResetPeak(struct context_tree *tree, struct traced_bytes *bytes)
+{
+    bytes->peak = bytes->current;
+    bytes->epoch = bytes->saved + 1;
+    _PyTraceMalloc_RenewEpochs(tree, bytes);
 }
 
 

@@ -696,6 +696,23 @@ extern uint64_t _PyTraceMalloc_CountKind(const struct sampler *, context_id,
 
 /* --- Python/tracemalloc_reclaim.c ---------------------------------------- */
 
+/* From this one on, epochs of the peak (see traced_bytes) are to be numbered
+   anew before they come to an end. */
+#ifdef Py_TRACEMALLOC_STRESS
+#  define LATE_EPOCH 50u
+#else
+#  define LATE_EPOCH (1u << 31)
+#endif
+
+/* Do so, if it is time: O(contexts), once in so many epochs.  Needs access and
+   the lock. */
+extern void _PyTraceMalloc_RenewEpochs(struct context_tree *,
+                                       struct traced_bytes *);
+
+/* Let the peak begin anew from what is live now; needs the same. */
+extern void _PyTraceMalloc_ResetPeak(struct context_tree *,
+                                     struct traced_bytes *);
+
 /* So many nodes call for a reclaim at first, so many for one that takes
    contexts of live code too, and so many bytes kept of dead code. */
 #ifdef Py_TRACEMALLOC_STRESS

@@ -13,7 +13,15 @@
    Every new maximum of `current` opens an epoch, unless nothing was saved in
    the present one.  Before a context changes in an epoch for the first time,
    other than by a new maximum, it saves what is live: so whatever was not
-   saved is still as it was at the peak, and no event needs recording. */
+   saved is still as it was at the peak, and no event needs recording.
+
+   There are 2**32 epochs, and then the same again.  What ends one is either
+   ResetPeak(), which numbers them anew long before, or a new maximum, a byte
+   higher at least.  So many of these take blocks that need rows of cells, and
+   with a row reclaim is asked to number epochs anew; or more than 100 GiB for
+   blocks without cells; or a few that are resized again and again, to byte by
+   byte more, through gigabytes.  Only then might a context that has not changed
+   for exactly 2**32 epochs show an old state at the peak, for one epoch. */
 struct traced_bytes {
     size_t current;
     size_t peak;                /* highest value of `current` */

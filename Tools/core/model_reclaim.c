@@ -109,6 +109,7 @@ step_reclaim(void)
         id = pick(m.npaths, path_is_used);
         roots.paths[id] = paths[id] = 1;
     }
+    _PyTraceMalloc_RenewEpochs(&tree, &bytes);
     call_begin();
     long taken = _PyTraceMalloc_Reclaim(&tree, &sources, &bytes, &roots, all);
     free(roots.contexts);

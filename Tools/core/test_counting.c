@@ -92,8 +92,7 @@ both_take_back(int context, size_t size)
 static void
 both_reset_peak(void)
 {
-    bytes.peak = bytes.current;
-    bytes.epoch = bytes.saved + 1;
+    _PyTraceMalloc_ResetPeak(&tree, &bytes);
     model_copy();
 }
 
@@ -188,6 +187,31 @@ test_reset(void)
     compare();
     both_reset_peak();
     compare();
+    end();
+}
+
+
+/* A context that was saved long ago, in an epoch whose number is about to
+   come again. */
+static void
+test_many_epochs(void)
+{
+    begin();
+    both_alloc(0, 100);
+    both_alloc(1, 10);
+    both_free(0, 100);
+    compare();
+    both_reset_peak();
+    bytes.epoch = UINT32_MAX - 5;
+    bytes.saved = bytes.epoch - 1;
+    compare();
+    for (int i = 0; i < 100; i++) {
+        both_alloc(2, 10);
+        both_free(2, 10);
+        compare();
+        both_reset_peak();
+        compare();
+    }
     end();
 }
 
@@ -387,6 +411,7 @@ const struct test counting_tests[] = {
     {"the state at the peak is kept", test_peak_is_kept},
     {"growth alone opens no new epochs", test_growth_opens_no_epochs},
     {"a peak that begins anew", test_reset},
+    {"a peak that begins anew 2**32 times", test_many_epochs},
     {"random sequences against whole copies", test_random},
     {"counters come when they are needed", test_counters_come_in_time},
     {"counters keep the peak", test_counters_keep_the_peak},
