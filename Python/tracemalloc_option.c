@@ -3,9 +3,9 @@
    Called by Python/initconfig.c, which reads NFRAME as it always did; so a
    plain number means what it means in any CPython, with the same messages.
 
-   The only key is `sample`.  Its value is a number of bytes, with B, KiB, MiB
-   or GiB behind it or nothing: the sampling interval.  The command line takes
-   the place of the environment variable as a whole. */
+   The only key is `sample`.  Its value is a number of bytes, with a unit behind
+   it or nothing: the sampling interval.  The command line takes the place of
+   the environment variable as a whole. */
 
 #include "Python.h"
 #include "pycore_runtime.h"       // _PyRuntime
@@ -31,14 +31,35 @@ wrong(const char *origin, const char *format, const char *what)
 }
 
 
+/* The unit behind a number, as a power of two; -1 if it is none.  K, KB and KiB
+   are 1024, as for the command line (Lib/tracemalloc/_cli/units.py). */
+static int
+unit_parse(const char *text)
+{
+    static const char prefixes[] = "kmgt";
+    int shift = 0;
+    const char *found = NULL;
+    if (*text != '\0') {
+        found = strchr(prefixes, Py_TOLOWER(*text));
+    }
+    if (found != NULL) {
+        shift = 10 * (int)(found - prefixes + 1);
+        text++;
+        if (Py_TOLOWER(text[0]) == 'i' && text[1] != '\0') {
+            text++;
+        }
+    }
+    if (Py_TOLOWER(*text) == 'b') {
+        text++;
+    }
+    return *text == '\0' ? shift : -1;
+}
+
+
 /* A number of bytes with a unit: 1, or 0 if it is none or out of range. */
 static int
 size_parse(const char *text, uint64_t *size)
 {
-    static const struct {
-        const char *name;
-        int shift;
-    } units[] = {{"", 0}, {"B", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}};
     uint64_t number = 0;
     const char *at = text;
     for (; '0' <= *at && *at <= '9'; at++) {
@@ -47,13 +68,12 @@ size_parse(const char *text, uint64_t *size)
             return 0;
         }
     }
-    for (size_t i = 0; at != text && i < Py_ARRAY_LENGTH(units); i++) {
-        if (strcmp(at, units[i].name) == 0) {
-            *size = number << units[i].shift;
-            return 1 <= *size && *size <= MAX_SAMPLE_INTERVAL;
-        }
+    int shift = at != text ? unit_parse(at) : -1;
+    if (shift < 0 || number > MAX_SAMPLE_INTERVAL >> shift) {
+        return 0;
     }
-    return 0;
+    *size = number << shift;
+    return *size != 0;
 }
 
 
@@ -79,8 +99,8 @@ keys_parse(const char *origin, char *text, uint64_t *interval)
         }
         if (value == NULL || !size_parse(value, interval)) {
             return wrong(origin, "'%.60s' is no sampling interval; give a "
-                         "number of bytes from 1 to 1024GiB, with B, KiB, MiB "
-                         "or GiB behind it or nothing, as in sample=512KiB",
+                         "number of bytes from 1 to 1TiB, with B, KB, MB, GB "
+                         "or TB behind it or nothing, as in sample=512KB",
                          value != NULL ? value : "");
         }
     }

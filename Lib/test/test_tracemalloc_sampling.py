@@ -104,16 +104,21 @@ class OptionTests(unittest.TestCase):
         for text, interval in [
                 ("1", 1), ("524288", 524288), ("007", 7), ("1B", 1), ("1000B", 1000),
                 ("1KiB", 1024), ("512KiB", 524288), ("3MiB", 3 << 20), ("2GiB", 2 << 30),
-                ("1024GiB", LARGEST), (str(LARGEST), LARGEST)]:
+                ("1024GiB", LARGEST), (str(LARGEST), LARGEST), ("1TiB", LARGEST),
+                ("1k", 1024), ("1Kb", 1024), ("512KB", 524288), ("1kib", 1024), ("7b", 7),
+                ("3m", 3 << 20), ("3MB", 3 << 20), ("2G", 2 << 30), ("2gb", 2 << 30),
+                ("1t", LARGEST), ("1TB", LARGEST), ("0001T", LARGEST)]:
             with self.subTest(text=text):
                 self.state(f"25,sample={text}", f"True 25 {interval}")
 
     def test_what_is_no_size(self):
-        message = ("'{}' is no sampling interval; give a number of bytes from 1 to 1024GiB, "
-                   "with B, KiB, MiB or GiB behind it or nothing, as in sample=512KiB")
+        message = ("'{}' is no sampling interval; give a number of bytes from 1 to 1TiB, "
+                   "with B, KB, MB, GB or TB behind it or nothing, as in sample=512KB")
         for text in ["", "0", "0KiB", "-1", "+1", " 1", "1 ", "1.5MiB", "1e6", "0x10", "1_000",
-                     "1KB", "1kB", "1kib", "1K", "1M", "1TiB", "KiB", "1KiBB", "1 KiB",
-                     "1025GiB", str(LARGEST + 1), "9" * 50, "1=2"]:
+                     "1Ki", "1KBi", "1KK", "1iB", "1BB", "1P", "1BiB", "K", "KiB", "1KiBB",
+                     "1 KiB", "1025GiB", "2TiB", str(LARGEST + 1), "9" * 50, "1=2",
+                     # These were 2**64 and a bit.
+                     "17179869185GiB", f"{2 ** 34 + 1}G", f"{2 ** 24 + 1}T"]:
             with self.subTest(text=text):
                 self.fatal(f"25,sample={text}", message.format(text))
         self.fatal("25,sample", message.format(""))
