@@ -225,6 +225,21 @@ class RegionTests(unittest.TestCase):
         for name in names:
             getattr(region, name)
 
+    def test_a_region_that_was_never_entered_says_so(self):
+        region = tracemalloc.trace()
+        for name in "size", "peak_size", "after":
+            with self.assertRaisesRegex(
+                    RuntimeError, "^the region has not begun: use it in a "
+                                  "with statement$"):
+                getattr(region, name)
+        self.assertIn("has not begun", str(region))
+        self.assertIn("has not begun", repr(region))
+        # Nor was this one.
+        with self.assertRaises(ValueError):
+            with tracemalloc.trace(0) as region:
+                pass
+        self.assertIn("has not begun", str(tracemalloc.trace(0)))
+
     def test_a_region_begins_once_at_a_time(self):
         region = tracemalloc.trace()
         with region:

@@ -357,6 +357,14 @@ class RunTests(CommandTests):
                          f"python -m tracemalloc run: {self.folder}/gone/"
                          "x.tmz: No such file or directory\n")
 
+    def test_snapshots_before_the_end_cannot_be_written(self):
+        os.mkdir("0001.tmz")
+        process = self.run_program("--every", "1h", "-o", "$counter.tmz",
+                                   "-c", "print(1)", status=2)
+        self.assertEqual((process.stdout, process.stderr), (
+            "", f"python -m tracemalloc run: {self.folder}/0001.tmz: "
+                "Is a directory\n"))
+
     @unittest.skipUnless(hasattr(signal, "SIGUSR2"), "needs SIGUSR2")
     def test_on_signal(self):
         process = self.run_program(

@@ -4,6 +4,7 @@ import gc
 import os
 import re
 import signal
+import stat
 import tempfile
 import textwrap
 import threading
@@ -162,8 +163,71 @@ class WatchTests(unittest.TestCase):
     def test_E09_default_file_name(self):
         with mock.patch.object(tempfile, "tempdir", self.folder):
             with self.steps(1):
-                tracemalloc.watch(interval=1e-6)
-        self.assertEqual(self.files(), [f"tracemalloc-{os.getpid()}-0001.pickle"])
+                watch = tracemalloc.watch(interval=1e-6)
+        folder, = self.files()
+        self.assertEqual(watch.filenames, [
+            os.path.join(self.folder, folder, f"{os.getpid()}-0001.tmz")])
+        # All that a snapshot knows is there.
+        stat, *_ = Snapshot.load(watch.filenames[0]).statistics("lineno")
+        self.assertIsNotNone(stat.peak_size)
+
+    @unittest.skipUnless(os.name == "posix", "modes of POSIX")
+    def test_by_default_others_can_neither_look_nor_know_the_name(self):
+        with mock.patch.object(tempfile, "tempdir", self.folder):
+            names = []
+            for _ in range(2):
+                with tracemalloc.watch(interval=10 ** 6) as watch:
+                    folder = os.path.dirname(watch.write())
+                    status = os.stat(folder)
+                    self.assertEqual(stat.S_IMODE(status.st_mode), 0o700)
+                    self.assertEqual(status.st_uid, os.geteuid())
+                    names.append(folder)
+        self.assertNotEqual(*names)
+
+    def test_the_default_folder_goes_away_if_nothing_was_written(self):
+        with mock.patch.object(tempfile, "tempdir", self.folder):
+            with tracemalloc.watch(interval=10 ** 6):
+                self.assertEqual(len(self.files()), 1)
+            self.assertEqual(self.files(), [])
+            for arguments in {"interval": -1}, {"threshold": "x"}:
+                with self.assertRaises((ValueError, TypeError)):
+                    tracemalloc.watch(**arguments)
+            self.assertEqual(self.files(), [])
+
+    def test_the_name_of_the_default_folder_is_no_template(self):
+        folder = os.path.join(self.folder, "a$b")
+        os.mkdir(folder)
+        with mock.patch.object(tempfile, "tempdir", folder):
+            with tracemalloc.watch(interval=10 ** 6) as watch:
+                self.assertTrue(watch.write().startswith(folder))
+
+    def test_a_folder_that_there_is_not_is_an_error_at_once(self):
+        before = threading.active_count()
+        missing = os.path.join(self.folder, "missing")
+        for name in ("$counter.tmz", "$pid/$counter.tmz", "a/b/x.tmz"):
+            with self.subTest(name=name), self.assertRaisesRegex(
+                    FileNotFoundError, "there is no such folder: .*missing'"):
+                tracemalloc.watch(os.path.join(missing, name))
+        open(missing, "w").close()
+        with self.assertRaises(NotADirectoryError):
+            tracemalloc.watch(os.path.join(missing, "$counter.tmz"))
+        with self.assertRaises(IsADirectoryError):
+            tracemalloc.watch(self.folder)
+        with (mock.patch.object(os, "access", return_value=False),
+              self.assertRaisesRegex(PermissionError, "is not writable")):
+            tracemalloc.watch(self.template)
+        self.assertEqual(threading.active_count(), before)
+
+    @unittest.skipUnless(hasattr(os, "geteuid") and os.geteuid() == 0,
+                         "only root can give files")
+    def test_a_link_that_somebody_planted_is_an_error_at_once(self):
+        os.chmod(self.folder, 0o1777)
+        link = os.path.join(self.folder, "s-0001.pickle")
+        os.symlink("elsewhere", link)
+        os.lchown(link, 12345, 12345)
+        with self.assertRaisesRegex(PermissionError, "belongs to another"):
+            tracemalloc.watch(self.template)
+        self.assertEqual(self.files(), ["s-0001.pickle"])
 
     def test_threshold_counts_from_the_last_snapshot(self):
         kept = []
@@ -214,10 +278,13 @@ class WatchTests(unittest.TestCase):
     def test_what_goes_wrong_is_kept_and_the_thread_goes_on(self):
         folder = os.path.join(self.folder, "missing")
         template = os.path.join(folder, "$counter.pickle")
+        os.mkdir(folder)
         step = _watch.Watch._step
         errors = []
 
         def record(watch):
+            if not errors:
+                os.rmdir(folder)
             step(watch)
             errors.append(watch.error)
             if len(errors) == 2:

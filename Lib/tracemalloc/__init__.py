@@ -1026,11 +1026,13 @@ def trace(nframe=1):
 def watch(filename=None, *, interval=None, threshold=None, collect=True):
     """Write snapshots to files from a thread in the background.
 
-        tracemalloc.watch("/tmp/app-$pid-$counter.pickle", interval=60)
+        tracemalloc.watch("app-$pid-$counter.tmz", interval=60)
 
     *filename* is a template: $pid stands for the number of the process,
-    $timestamp for the time and $counter for 0001, 0002 and so on.  By default
-    the files are tracemalloc-$pid-$counter.pickle in the temporary folder.
+    $timestamp for the time and $counter for 0001, 0002 and so on.  The end of
+    the name chooses the format, see Snapshot.dump().  By default the files
+    are $pid-$counter.tmz in a new folder below that for temporary files, which
+    only this user may look into: see the attributes filename and filenames.
 
     A snapshot is written every *interval* seconds, or when traced memory has
     grown or shrunk by *threshold* bytes since the last one, which is looked at
@@ -1039,8 +1041,9 @@ def watch(filename=None, *, interval=None, threshold=None, collect=True):
 
     Returns an object with stop(), write(), filenames and error; see the
     documentation.  The thread never raises into the program.  Raises
-    RuntimeError if tracing is off, and ValueError for numbers that are not
-    positive and for unknown variables.
+    RuntimeError if tracing is off, ValueError for numbers that are not
+    positive and for unknown variables, and OSError if there is no such
+    folder, or no file can be written there.
     """
     from tracemalloc._watch import watch
 

@@ -74,7 +74,7 @@ class Region:
     def __init__(self, nframe):
         self._nframe = nframe
         self._entered = False
-        self._last = None
+        self._limit = self._last = None
 
     # The block
 
@@ -142,6 +142,8 @@ class Region:
     def _why_not(self):
         if self._entered:
             return "the region has not ended yet"
+        if self._limit is None:
+            return "the region has not begun: use it in a with statement"
         return "tracing was stopped inside of the region"
 
     # Results

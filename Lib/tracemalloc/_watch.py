@@ -8,8 +8,10 @@ import string
 import tempfile
 import threading
 import time
+from contextlib import suppress
 
 import tracemalloc
+from tracemalloc._writing import check_place
 
 # How often traced memory is looked at, in seconds, if a threshold is set.
 _POLL = 1.0
@@ -43,7 +45,8 @@ def expand_template(template, counter):
 class Watch:
     """A thread that writes snapshots to files until it is stopped.
 
-    filename  -- template of file names
+    filename  -- template of file names; by default, in a folder of its own
+                 that nobody else may look into
     interval  -- seconds between two snapshots, or None
     threshold -- bytes that traced memory must have grown or shrunk by, or None
     filenames -- list of the files written so far
@@ -58,11 +61,10 @@ class Watch:
     """
 
     def __init__(self, filename, *, interval, threshold, collect):
-        if filename is None:
-            filename = os.path.join(tempfile.gettempdir(),
-                                    "tracemalloc-$pid-$counter.pickle")
-        self.filename = os.path.abspath(filename)
-        check_template(self.filename)
+        self._folder = None
+        if filename is not None:
+            self.filename = os.path.abspath(filename)
+            check_template(self.filename)
         if interval is None and threshold is None:
             interval = 60.0
         for name, value in ("interval", interval), ("threshold", threshold):
@@ -71,6 +73,15 @@ class Watch:
         self.interval, self.threshold = interval, threshold
         self.filenames = []
         self.error = None
+        if filename is None:
+            # Not where others know the name beforehand: what they put there
+            # would be followed, and they could read the command line.
+            self._folder = tempfile.mkdtemp(prefix=f"tracemalloc-{os.getpid()}-")
+            self.filename = os.path.join(self._folder.replace("$", "$$"),
+                                         "$pid-$counter.tmz")
+        else:
+            # So that the program hears of what can never succeed.
+            check_place(expand_template(self.filename, 1))
         self._collect = collect
         self._counter = 0
         self._writing = threading.Lock()
@@ -105,6 +116,9 @@ class Watch:
         atexit.unregister(self.stop)
         if self._thread is not threading.current_thread():
             self._thread.join()
+        if self._folder is not None and not self.filenames:
+            with suppress(OSError):
+                os.rmdir(self._folder)
 
     def write(self):
         """Write a snapshot now; return the name of the file.

@@ -62,6 +62,23 @@ def write_file(filename, write):
         raise
 
 
+def check_place(filename):
+    """Raise OSError if it can be told that no file can be written there."""
+    try:
+        target, status, is_replaced = _find(os.fsdecode(filename))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder",
+                                error.filename) from None
+    folder = os.path.dirname(target)
+    if status is not None and stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR),
+                                target)
+    if not os.access(folder if status is None else target, os.W_OK):
+        what = "folder" if status is None else "file"
+        raise PermissionError(errno.EACCES, f"the {what} is not writable",
+                              folder if status is None else target)
+
+
 def _open_beside(target, may_fail):
     """Return a new file's descriptor and name.
 

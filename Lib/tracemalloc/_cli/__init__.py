@@ -89,9 +89,9 @@ def main(arguments=None):
     try:
         options, program = run.parse(arguments[1:])
         recorder = run.Recorder(options)
+        recorder.start()
     except UsageError as error:
         _fail("run", error)
-    recorder.start()
     run.run(program, recorder)
 
 

@@ -245,7 +245,10 @@ class Recorder:
                              "files whose names end in .tmz")
 
     def start(self):
-        """Begin to trace; the program has to follow."""
+        """Begin to trace; the program has to follow.
+
+        UsageError if files cannot be written where they should.
+        """
         options = self._options
         if options.on_signal:
             import signal
@@ -262,9 +265,14 @@ class Recorder:
         tracemalloc.stop()
         tracemalloc.start(options.frames, **arguments)
         if options.every or options.threshold:
-            self._watch = tracemalloc.watch(
-                self._template, interval=options.every,
-                threshold=options.threshold)
+            try:
+                self._watch = tracemalloc.watch(
+                    self._template, interval=options.every,
+                    threshold=options.threshold)
+            except OSError as error:
+                atexit.unregister(self._at_exit)
+                raise UsageError(f"{error.filename}: {error.strerror}"
+                                 ) from None
 
     def cancel(self):
         """Write nothing: there was no program."""
