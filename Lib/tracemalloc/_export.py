@@ -10,13 +10,19 @@ the places that allocated: one call path, with an instruction, a thread and an
 address space.  They come in the order of live bytes, then blocks, descending,
 then call path, so that equal snapshots give equal text.
 
-Sizes are bytes.  Time: O(contexts times frames).  Nothing is written to the
+Sizes are bytes.  Time: O(contexts times frames), as long as what is written.
+*progress* is called now and then with how many contexts have been written, and
+how many there are.  Nothing is written to the
 snapshot, so that several threads may export one.
 
 Doc/library/tracemalloc-format.rst describes the formats.
 """
 
-from tracemalloc._columns import MAX_DEPTH, Picture
+from functools import partial, reduce
+from itertools import islice
+from operator import neg, or_
+
+from tracemalloc._stacks import Stacks, picture_of
 
 # What can be exported where there is one number per context.
 FIGURES = ("size", "count", "allocated_size", "allocated_count", "freed_size",
@@ -32,22 +38,30 @@ _COLUMN_OF = {
 }
 
 
+# How many contexts are written at once.
+_PART = 512
+
+
 class _Contexts:
     """The contexts of a snapshot, and how to show them."""
 
-    def __init__(self, snapshot):
-        traces = snapshot.traces
-        self.picture = traces._picture
-        if self.picture is not None:
-            self._limit = traces._limit
-        else:
-            self.picture = Picture.from_raw(traces._traces)
-            self._limit = MAX_DEPTH
+    def __init__(self, snapshot, progress=None):
+        self.picture, limit = picture_of(snapshot)
+        self._progress = progress
         self._columns = dict(zip(FIGURES, self.picture.live()))
         for figure, name in _COLUMN_OF.items():
             column = getattr(self.picture, name)
             if column is not None:
                 self._columns[figure] = column
+        self.picture.afford_contexts(range(len(self.picture)), limit)
+        # Those without any number are left out.
+        self.stacks = Stacks(self.picture, limit,
+                             ("file", "line", "function"),
+                             reduce(partial(map, or_),
+                                    self._columns.values()))
+        # (file, line, function) in their order, and the place of the newest
+        # one of each stack.
+        self.newest, self.frames = self.stacks.frames()
 
     def figures(self):
         """Return the names of the figures that are known."""
@@ -66,34 +80,30 @@ class _Contexts:
             raise ValueError(f"the snapshot does not tell {name!r}")
         return self._columns[name]
 
-    def frames(self, context):
-        """Return (file, line, function) of each frame, the oldest first."""
-        picture, names = self.picture, self.picture.names
-        found = [(names[picture.context_file[context]],
-                  picture.context_line[context],
-                  names[picture.context_function[context]])]
-        at = picture.context_path[context]
-        while at and len(found) < self._limit:
-            found.append((names[picture.path_file[at]], picture.path_line[at],
-                          names[picture.path_function[at]]))
-            at = picture.path_parent[at]
-        return found[::-1]
-
     def in_order(self):
-        """Yield (context, frames); contexts without any number are left out.
+        """Yield (context, node of its stack).
 
         One call path that allocated in several contexts comes several times.
         """
-        self.picture.afford_contexts(range(len(self.picture)), self._limit)
-        columns = list(self._columns.values())
-        size, count = columns[:2]
-        rows = [(-size[context], -count[context], self.frames(context),
-                 context)
-                for context in range(len(self.picture))
-                if any(column[context] for column in columns)]
-        rows.sort()
-        for _, _, frames, context in rows:
-            yield context, frames
+        ranks = self.stacks.ranks(self.newest)
+        contexts, nodes = self.stacks.contexts, self.stacks.nodes
+        size, count = (map(self._columns[name].__getitem__, contexts)
+                       for name in ("size", "count"))
+        order = sorted(zip(map(neg, size), map(neg, count),
+                           map(ranks.__getitem__, nodes), contexts, nodes))
+        for number, (_, _, _, context, node) in enumerate(order):
+            if self._progress is not None and not number % _PART:
+                self._progress(number, len(order))
+            yield context, node
+
+    def stack(self, node):
+        """Return the places of a stack's frames, the oldest first."""
+        newest, parents, found = self.newest, self.stacks.parents, []
+        while node:
+            found.append(newest[node])
+            node = parents[node]
+        found.reverse()
+        return found
 
     def place(self, context):
         """Return (end line, column, end column), each None if not known."""
@@ -121,12 +131,49 @@ def _label(frame):
     return f"{function} ({where})" if function else where
 
 
-def export_json(snapshot, stream):
+def _write_joined(stream, texts, separator):
+    """Write texts, of which there may be many, with separators between."""
+    texts = iter(texts)
+    before = ""
+    while part := list(islice(texts, _PART)):
+        stream.write(before + separator.join(part))
+        before = separator
+
+
+def _json_rows(contexts):
+    """Yield the contexts as JSON."""
+    from json import dumps
+
+    figures = [(f'"{name}": ', contexts.figure(name))
+               for name in contexts.figures()]
+    picture = contexts.picture
+    texts = [dumps({"filename": filename, "lineno": line,
+                    "function": function or None})
+             for filename, line, function in contexts.frames]
+    threads = {}
+    for context, node in contexts.in_order():
+        row = [f"{head}{column[context]}" for head, column in figures]
+        number = picture.context_thread[context]
+        if number not in threads:
+            threads[number] = dumps(contexts.thread(context))
+        end_line, column, end_column = (
+            "null" if number is None else number
+            for number in contexts.place(context))
+        stack = contexts.stack(node)
+        frames = ", ".join(map(texts.__getitem__, stack))
+        yield (f'{{{", ".join(row)}, '
+               f'"domain": {picture.context_domain[context]}, '
+               f'"thread": {threads[number]}, '
+               f'"total_nframe": {contexts.depth(context) or "null"}, '
+               f'"traceback": [{frames[:-1]}, "end_lineno": {end_line}, '
+               f'"column": {column}, "end_column": {end_column}}}]}}')
+
+
+def export_json(snapshot, stream, *, progress=None):
     """Write all that the snapshot knows, as one JSON object."""
     import json
 
-    contexts = _Contexts(snapshot)
-    figures = contexts.figures()
+    contexts = _Contexts(snapshot, progress)
     head = {
         "tracemalloc": 1,
         "metadata": snapshot.metadata,
@@ -135,45 +182,56 @@ def export_json(snapshot, stream):
         "total_count": sum(contexts.figure("count")),
     }
     stream.write(json.dumps(head)[:-1] + ', "contexts": [')
-    separator = "\n"
-    for context, frames in contexts.in_order():
-        row = {figure: contexts.figure(figure)[context] for figure in figures}
-        row["domain"] = contexts.picture.context_domain[context]
-        row["thread"] = contexts.thread(context)
-        row["total_nframe"] = contexts.depth(context)
-        row["traceback"] = [
-            {"filename": filename, "lineno": line,
-             "function": function or None}
-            for filename, line, function in frames]
-        row["traceback"][-1].update(zip(
-            ("end_lineno", "column", "end_column"), contexts.place(context)))
-        stream.write(separator + json.dumps(row))
-        separator = ",\n"
+    if len(contexts.stacks.nodes):
+        stream.write("\n")
+    _write_joined(stream, _json_rows(contexts), ",\n")
     stream.write("\n]}\n")
 
 
-def export_csv(snapshot, stream):
+def _cell(value):
+    """Return a value as a cell of CSV."""
+    text = "" if value is None else str(value)
+    if any(character in text for character in ',"\r\n'):
+        text = '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _csv_rows(contexts):
+    """Yield the contexts as lines of CSV, without their ends."""
+    # Not by module csv, which looks at every character of every call path.
+    picture = contexts.picture
+    known = contexts.figures()
+    figures = [contexts.figure(figure) if figure in known
+               else [""] * len(picture) for figure in FIGURES]
+    labels = list(map(_stack_label, contexts.frames))
+    quoted = {place for place, label in enumerate(labels)
+              if _cell(label) != label}
+    labels = [label.replace('"', '""') for label in labels]
+    newest = [(_cell(_printable(filename)), line, _cell(_printable(function)))
+              for filename, line, function in contexts.frames]
+    for context, node in contexts.in_order():
+        filename, line, function = newest[contexts.newest[node]]
+        stack = contexts.stack(node)
+        text = ";".join(map(labels.__getitem__, stack))
+        if not quoted.isdisjoint(stack):
+            text = f'"{text}"'
+        numbers = ",".join([str(column[context]) for column in figures])
+        place = ",".join(map(_cell, contexts.place(context)))
+        thread = _cell(_printable(contexts.thread(context) or ""))
+        yield (f"{numbers},{picture.context_domain[context]},{thread},"
+               f"{filename},{line},{place},{function},{text}")
+
+
+def export_csv(snapshot, stream, *, progress=None):
     """Write a table with a head line; what is not known is empty.
 
     Open a file for it with newline="".
     """
-    import csv
-
-    contexts = _Contexts(snapshot)
-    known = contexts.figures()
-    table = csv.writer(stream, lineterminator="\n")
-    table.writerow([*FIGURES, "domain", "thread", "filename", "lineno",
-                    "end_lineno", "column", "end_column", "function",
-                    "traceback"])
-    for context, frames in contexts.in_order():
-        numbers = [contexts.figure(figure)[context] if figure in known
-                   else None for figure in FIGURES]
-        filename, line, function = frames[-1]
-        stack = ";".join(map(_stack_label, frames))
-        table.writerow([
-            *numbers, contexts.picture.context_domain[context],
-            _printable(contexts.thread(context) or ""), _printable(filename),
-            line, *contexts.place(context), _printable(function), stack])
+    head = [*FIGURES, "domain", "thread", "filename", "lineno", "end_lineno",
+            "column", "end_column", "function", "traceback"]
+    stream.write(",".join(head) + "\n")
+    _write_joined(stream, (f"{row}\n" for row in
+                           _csv_rows(_Contexts(snapshot, progress))), "")
 
 
 def _stack_label(frame):
@@ -183,19 +241,23 @@ def _stack_label(frame):
                    for character in label)
 
 
-def _stacks(snapshot, value):
-    """Return {labels: number}: call paths with the same labels are one."""
-    contexts = _Contexts(snapshot)
+def _stacks(contexts, value, labels):
+    """Return {node: number}: call paths of frames with equal labels are one.
+
+    *labels* are those of contexts.frames.
+    """
     numbers = contexts.figure(value)
-    stacks = {}
-    for context, frames in contexts.in_order():
+    places = contexts.stacks.merged(labels, contexts.newest)
+    sums, nodes = {}, {}
+    for context, node in contexts.in_order():
         if numbers[context]:
-            key = tuple(frames)
-            stacks[key] = stacks.get(key, 0) + numbers[context]
-    return stacks
+            place = places[node]
+            nodes.setdefault(place, node)
+            sums[place] = sums.get(place, 0) + numbers[context]
+    return dict(zip(nodes.values(), sums.values()))
 
 
-def export_collapsed(snapshot, stream, value="size"):
+def export_collapsed(snapshot, stream, value="size", *, progress=None):
     """Write one line per call path: its frames, the oldest first, a number.
 
     *value* is one of FIGURES; call paths where it is 0 are left out.  A frame
@@ -203,41 +265,48 @@ def export_collapsed(snapshot, stream, value="size"):
 
     Raises ValueError if the snapshot does not tell *value*.
     """
-    lines = {}
-    for frames, number in _stacks(snapshot, value).items():
-        stack = ";".join(map(_stack_label, frames))
-        lines[stack] = lines.get(stack, 0) + number
-    for stack, number in lines.items():
-        stream.write(f"{stack} {number}\n")
+    contexts = _Contexts(snapshot, progress)
+    labels = list(map(_stack_label, contexts.frames))
+    _write_joined(stream, (
+        f"{';'.join(map(labels.__getitem__, contexts.stack(node)))} {number}\n"
+        for node, number in _stacks(contexts, value, labels).items()), "")
 
 
-def export_speedscope(snapshot, stream, value="size"):
+def export_speedscope(snapshot, stream, value="size", *, progress=None):
     """Write a profile for speedscope; call paths are its samples.
 
     *value* is that of export_collapsed(), as are errors.
     """
     import json
 
-    stacks = _stacks(snapshot, value)
+    contexts = _Contexts(snapshot, progress)
+    stacks = _stacks(contexts, value, contexts.frames)
+    # Frames are numbered as they are met.
     numbers = {}
-    samples = [[numbers.setdefault(frame, len(numbers)) for frame in frames]
-               for frames in stacks]
+    samples = []
+    for node in stacks:
+        stack = [numbers.setdefault(frame, len(numbers))
+                 for frame in contexts.stack(node)]
+        samples.append(str(stack))
     frames = [{"name": function or f"{filename}:{line}", "file": filename,
-               "line": line} for filename, line, function in numbers]
-    stream.write(json.dumps({
+               "line": line} for filename, line, function
+              in map(contexts.frames.__getitem__, numbers)]
+    profile = {
+        "type": "sampled",
+        "name": value,
+        "unit": "bytes" if value.endswith("size") else "none",
+        "startValue": 0,
+        "endValue": sum(stacks.values()),
+    }
+    head = {
         "$schema": "https://www.speedscope.app/file-format-schema.json",
         "exporter": "tracemalloc",
         "shared": {"frames": frames},
-        "profiles": [{
-            "type": "sampled",
-            "name": value,
-            "unit": "bytes" if value.endswith("size") else "none",
-            "startValue": 0,
-            "endValue": sum(stacks.values()),
-            "samples": samples,
-            "weights": list(stacks.values()),
-        }],
-    }) + "\n")
+    }
+    stream.write(f'{json.dumps(head)[:-1]}, "profiles": '
+                 f'[{json.dumps(profile)[:-1]}, "samples": [')
+    _write_joined(stream, samples, ", ")
+    stream.write(f'], "weights": {list(stacks.values())}}}]}}\n')
 
 
 # Name of a format -> function of a snapshot and a text stream.

@@ -135,6 +135,20 @@ class Stacks:
                 line - (1 << 32) if line >> 31 else line,
                 names[self.column("function")[node]])
 
+    def merged(self, labels, numbers):
+        """Return a number by node: equal if the labels of all frames are.
+
+        *labels* are those of frames, *numbers* the places of theirs by node.
+        """
+        first = {}
+        for place, label in enumerate(labels):
+            first.setdefault(label, place)
+        keys = array("I", map([first[label] for label in labels].__getitem__,
+                              numbers))
+        _, _, places = _tracemalloc._fold_paths(self.parents, 1, MAX_DEPTH,
+                                                keys)
+        return array("I", (0,)) + array("I", places)
+
     def details(self, nodes):
         """Return (end line, column, end column) of what allocates there.
 
