@@ -3,9 +3,10 @@
 #
 #   configure.sh BUILD NAME SOURCE
 #
-# NAME (fork, verify, stock, or fork or stock after "pgo-") is the object
+# NAME (fork, verify, torture, stock, or fork or stock after "pgo-") is the object
 # folder below BUILD, SOURCE the sources relative to it; verify is the fork as
-# --enable-tracemalloc-verify makes it.  BUILD/arguments holds what our
+# --enable-tracemalloc-verify makes it, torture what that, --with-pydebug and
+# --enable-tracemalloc-stress make together.  BUILD/arguments holds what our
 # configure was given, and BUILD/fork-flags what the compiler gets for the fork
 # alone; "pgo-" adds the options of optimised builds, and PROFILE_TASK of the
 # environment if there is one.  Runs again only when these (but PROFILE_TASK,
@@ -24,25 +25,39 @@ objects=$build/$name
 for file in arguments fork-flags; do
     [ -f "$build/$file" ] || die "$build/$file is missing; run ./config.status"
 done
+# Add a macro to the flags, unless they have it.
+define() {
+    case $flags in
+        *"-D$1"*) ;;
+        *) flags="$flags -D$1" ;;
+    esac
+}
+
 flags=
+more=
 case $name in
     fork | pgo-fork) flags=$(cat "$build/fork-flags") ;;
     verify)
         flags=$(cat "$build/fork-flags")
-        case $flags in
-            *-DPy_TRACEMALLOC_VERIFY*) ;;
-            *) flags="$flags -DPy_TRACEMALLOC_VERIFY" ;;
-        esac
+        define Py_TRACEMALLOC_VERIFY
+        ;;
+    torture)
+        flags=$(cat "$build/fork-flags")
+        define Py_TRACEMALLOC_VERIFY
+        define Py_TRACEMALLOC_STRESS
+        # Whatever the fork is optimised for: no time for that here.
+        more="'--with-pydebug' '--disable-optimizations' '--without-lto'"
         ;;
 esac
-optimised=
-[ "${name#pgo-}" = "$name" ] || optimised="'--enable-optimizations' '--with-lto'"
+case $name in
+    pgo-*) more="'--enable-optimizations' '--with-lto'" ;;
+esac
 want=$(
     cat "$build/arguments" "$build/stamp/base"
     sha256_of "$build/${source#../}/configure"
     echo "$objects"
     [ -z "$flags" ] || echo "$flags"
-    [ -z "$optimised" ] || echo "$optimised"
+    [ -z "$more" ] || echo "$more"
 )
 if [ "$(cat "$objects/.configured" 2>/dev/null)" = "$want" ]; then
     exit 0
@@ -52,8 +67,8 @@ rm -rf "$objects"
 rm -f "$build/stamp/$name"
 mkdir -p "$objects" && cd "$objects" || exit 1
 own_locale
-eval "set -- $(cat "$build/arguments") $optimised"
-if [ -n "$optimised" ] && [ -n "${PROFILE_TASK:-}" ]; then
+eval "set -- $(cat "$build/arguments") $more"
+if [ "${name#pgo-}" != "$name" ] && [ -n "${PROFILE_TASK:-}" ]; then
     set -- "$@" "PROFILE_TASK=$PROFILE_TASK"
 fi
 if [ -n "$flags" ]; then

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run the tests of the driver, the benchmarks, the core and the fork; end with
-# one line for all.
+# Run the tests of the driver, the benchmarks, the core and the fork, and hostile
+# programs for a minute; end with one line for all.
 #
 #   test.sh ROOT BUILD JOBS
 
@@ -13,7 +13,7 @@ jobs=$3
 passed=0
 failed=0
 
-dry_run test "$root/Tools/base/test/run, Tools/bench/test_bench.py, Tools/core/run and Tools/test/run" &&
+dry_run test "$root/Tools/base/test/run, Tools/bench/test_bench.py, Tools/core/run, Tools/test/run and Tools/fuzz/torture" &&
     exit 0
 mkdir -p "$build/log"
 
@@ -59,6 +59,10 @@ count "The core, without Python" test-core "$root/Tools/core/run" --build "$buil
 count "The fork" test-fork "$root/Tools/test/run" --fork "$build/fork/python" \
     --stock "$build/stock/python" --source "$root" --jobs "$jobs" --report "$build/log/test.json" \
     --packages "$build/packages"
+count "Hostile programs, a minute of them" test-torture \
+    "$build/stock/python" -I -B "$root/Tools/fuzz/torture" --check --seconds 60 \
+    --python "$build/torture/python" --stock "$build/stock/python" --packages "$build/packages" \
+    --output "$build/found" --jobs "$jobs"
 
 echo
 echo "$passed passed, $failed failed"

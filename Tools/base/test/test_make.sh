@@ -335,7 +335,7 @@ test_help_names_every_target() {
     runs make help
     for target in install altinstall test requirements regrtest verify bench bench-pyperformance bench-pgo \
         fixes newer-fixes \
-        callgrind plateau stock pgo-fork patch fetch lay check-base refresh-patches \
+        callgrind plateau torture stock pgo-fork patch fetch lay check-base refresh-patches \
         refresh-overrides configure clean distclean; do
         says "make $target "
     done
@@ -371,7 +371,7 @@ for argument; do echo "<$argument>"; done
 echo "39 passed, 0 failed"
 END
     runs make test
-    same "$(tail -n 1 "$T/said")" "44 passed, 0 failed"
+    same "$(tail -n 1 "$T/said")" "45 passed, 0 failed"
     same "$(grep -c ' passed, ' "$T/said")" 1
     says "<$R/build/fork/python>"
     says "<$R/build/stock/python>"
@@ -379,16 +379,16 @@ END
 
     printf '#!/bin/sh\necho "3 passed, 2 failed"\nexit 1\n' >Tools/base/test/run
     refuses Tools/base/test.sh "$R" "$R/build" 1
-    same "$(tail -n 1 "$T/said")" "44 passed, 2 failed"
+    same "$(tail -n 1 "$T/said")" "45 passed, 2 failed"
 
     printf '#!/bin/sh\necho "some"\nexit 0\n' >Tools/base/test/run
     refuses Tools/base/test.sh "$R" "$R/build" 1
     says "stopped with status 0 before it was done"
-    same "$(tail -n 1 "$T/said")" "41 passed, 1 failed"
+    same "$(tail -n 1 "$T/said")" "42 passed, 1 failed"
 
     printf '#!/bin/sh\necho "3 passed, 0 failed"\nexit 5\n' >Tools/base/test/run
     refuses Tools/base/test.sh "$R" "$R/build" 1
-    same "$(tail -n 1 "$T/said")" "44 passed, 1 failed"
+    same "$(tail -n 1 "$T/said")" "45 passed, 1 failed"
 }
 
 test_the_tests_run_in_the_callers_locale() {
@@ -423,6 +423,21 @@ printf '\\$1\\0\\0\\0\\0\\0\\0\\0\\$2\\0\\0\\0\\0\\0\\0\\0\\3\\0\\0\\0\\0\\0\\0\
 exit $3
 END
     touch -d '2099-01-01' build/stamp/verify
+}
+
+test_torture_builds_apart_and_gets_its_options() {
+    configured_fork -q --enable-optimizations
+    runs make stock torture-built
+    grep -qxF '<CFLAGS_NODIST= -DPy_TRACEMALLOC_VERIFY -DPy_TRACEMALLOC_STRESS>' \
+        build/torture/arguments-seen
+    grep -qxF '<--with-pydebug>' build/torture/arguments-seen
+    # The last of two is the one that counts.
+    same "$(grep optimizations build/torture/arguments-seen | tail -n 1)" "<--disable-optimizations>"
+    printf '#!/bin/sh\necho "python $*"\n' >build/stock/python
+    touch -d '2099-01-01' build/stamp/stock
+    runs make torture TORTUREOPTS='--seconds 7'
+    says "python -I -B $R/Tools/fuzz/torture --python $R/build/torture/python"
+    says " --seconds 7"
 }
 
 test_verify_builds_apart_and_counts_over_all_processes() {

@@ -1,0 +1,175 @@
+"""Tests of the generator of hostile programs, and of what runs them."""
+import io
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import command
+import execute
+from generate import COMPOUND, SIMPLE, WAYS, Program, digest
+from reduce import reduced
+
+# The interpreter under test; whoever loads this module sets it.
+python = pathlib.Path(sys.executable)
+
+SEEDS = range(1, 61)
+LIMIT = 60.0
+
+
+class ProgramTests(unittest.TestCase):
+    def test_a_seed_makes_the_same_program_in_every_process(self):
+        code = ("import sys; sys.path.insert(0, sys.argv[1])\n"
+                "from generate import Program, digest\n"
+                "print(*(digest(Program(seed).render()) for seed in range(1, 61)))")
+        expected = [digest(Program(seed).render()) for seed in SEEDS]
+        self.assertEqual(len(set(expected)), len(SEEDS))
+        for hash_seed in "0", "1":
+            said = subprocess.run([sys.executable, "-B", "-c", code, str(execute.HERE)], text=True,
+                                  env={"PYTHONHASHSEED": hash_seed}, capture_output=True,
+                                  check=True).stdout
+            self.assertEqual(said.split(), expected)
+
+    def test_programs_compile_whatever_is_left_out(self):
+        for seed in SEEDS:
+            program, draw = Program(seed), random.Random(seed)
+            numbers = list(program.numbers())
+            self.assertEqual(len(set(numbers)), len(numbers))
+            for share in 0, 0.3, 0.8, 1:
+                without = [number for number in numbers if draw.random() < share]
+                compile(program.render(without), "program", "exec")
+            self.assertNotIn("keep(", program.render(numbers))
+
+    def test_every_word_is_used(self):
+        text = "".join(Program(seed).render() for seed in range(1, 400))
+        rows = [text for _, _, text in SIMPLE]
+        rows += [line for _, _, lines in COMPOUND for line in lines]
+        for row in rows:
+            self.assertIn(row.replace("{{", "{").split("{")[0], text)
+        for way in WAYS:
+            self.assertIn(way + "(", text)
+
+    def test_what_is_kept_is_a_program(self):
+        for path in command.KEPT.glob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            compile(text, str(path), "exec")
+            self.assertRegex(text, r"(?m)^# what it showed: .")
+
+
+class PlantedTests(unittest.TestCase):
+    """Programs whose end is known, run as all others are."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="torture-test-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def outcome(self, text, limit=LIMIT, **words):
+        program = self.folder / "planted.py"
+        program.write_text(f"from kit import *\nbegin(__file__)\n{text}\n", encoding="utf-8")
+        return execute.run(execute.Setup(python, limit, **words), program)
+
+    def test_a_program_that_ends_well(self):
+        outcome = self.outcome("finish(True)")
+        self.assertEqual((outcome.kind, outcome.signature), (execute.FINE, ""), outcome.said)
+
+    def test_a_crash_is_found(self):
+        outcome = self.outcome("import ctypes\nctypes.string_at(0)")
+        self.assertEqual(outcome.kind, execute.CRASH)
+        self.assertTrue(outcome.signature.startswith("SIGSEGV"), outcome.signature)
+        self.assertIn("in string_at", outcome.said)
+
+    def test_an_abort_at_a_wrong_capture_is_found(self):
+        outcome = self.outcome("import os\n"
+                               "os.write(2, b'tracemalloc: capture 7 is wrong\\n')\nos.abort()")
+        self.assertEqual(outcome.kind, execute.DIFFERENCE)
+
+    def test_a_hang_is_found_and_ended_with_all_it_started(self):
+        outcome = self.outcome("import os, time\nos.fork()\n"
+                               "print('started', os.getpid(), flush=True)\n"
+                               "def hanging():\n  while True: time.sleep(1)\nhanging()", limit=5.0)
+        self.assertEqual(outcome.kind, execute.HANG)
+        self.assertIn("in hanging", outcome.said)
+        started = [int(found) for found in re.findall(r"started (\d+)", outcome.said)]
+        self.assertEqual(len(started), 2)
+        for process in started:
+            state = pathlib.Path(f"/proc/{process}/stat")
+            # Gone, or dead and not yet waited for by who inherits it.
+            if state.exists():
+                self.assertEqual(state.read_text().rpartition(") ")[2][0], "Z")
+
+    def test_a_broken_program_is_found(self):
+        self.assertEqual(self.outcome("raise KeyError").kind, execute.BROKEN)
+        self.assertEqual(self.outcome("import os; os._exit(0)").kind, execute.BROKEN)
+
+    def test_a_fault_of_a_forked_child_is_found(self):
+        outcome = self.outcome("import os\nrefuel()\nforked(os.abort)")
+        self.assertEqual(outcome.kind, execute.INVARIANT)
+        self.assertIn("a child that was forked", outcome.signature)
+
+    def test_a_wrong_traceback_is_found(self):
+        outcome = self.outcome("trace_start(3)\nblock = bytearray(9)\nlook(bytearray(9))\n"
+                               "look(block)")
+        self.assertEqual(outcome.kind, execute.INVARIANT, outcome.said)
+        self.assertIn("traceback of bytearray", outcome.signature)
+        untraced = self.outcome("trace_start(3)\nblock = bytearray(9)\nlook(block)\nfinish(True)",
+                                untraced=True)
+        self.assertEqual(untraced.kind, execute.FINE, untraced.said)
+
+    def test_sums_that_differ_are_found(self):
+        outcome = self.outcome("import _tracemalloc\n_tracemalloc.start()\n"
+                               "kept = []\nclass Late:\n  def __getattr__(self, name):\n"
+                               "    value = getattr(_tracemalloc, name)\n"
+                               "    if name == 'get_traced_memory': return lambda: (1, 1)\n"
+                               "    return value\n"
+                               "import kit.parallel\nkit.parallel.tracer = Late()\nfinish(True)")
+        self.assertEqual(outcome.kind, execute.INVARIANT, outcome.said)
+        self.assertIn("after clear_traces()", outcome.signature)
+
+    def findings(self):
+        setups = execute.Setup(python, LIMIT), [execute.Setup(python, LIMIT, untraced=True)]
+        return command.Findings(setups, self.folder / "found", io.StringIO())
+
+    def test_a_fault_is_reported_with_its_program(self):
+        findings = self.findings()
+        text = ("from kit import *\nbegin(__file__)\ntrace_check()\n"
+                "from kit.tracer import UNTRACED\nif not UNTRACED: wrong('planted')\n"
+                "finish(True)\n")
+        findings.run("17", text)
+        self.assertEqual([name for name, _ in findings.found], ["17"])
+        self.assertEqual(findings.base, [])
+        self.assertIn("seed 17: invariant: planted", findings.stream.getvalue())
+        self.assertEqual((self.folder / "found/17.py").read_text(), text)
+        self.assertIn("torture: wrong: planted", (self.folder / "found/17.txt").read_text())
+
+    def test_a_fault_of_the_base_is_told_apart(self):
+        findings = self.findings()
+        findings.run("18", "import os\nos.kill(os.getpid(), 11)\n")
+        self.assertEqual(findings.found, [])
+        self.assertEqual([name for name, _ in findings.base], ["18"])
+        self.assertIn("WITHOUT TRACING AS WELL", findings.stream.getvalue())
+
+
+class ReduceTests(unittest.TestCase):
+    def test_what_is_needed_is_left(self):
+        numbers = list(range(1, 101))
+        for needed in ({37}, {1, 100}, {13, 14, 60}, set()):
+            without = reduced(numbers, lambda tried: not needed & tried)
+            self.assertEqual(set(numbers) - without, needed)
+
+    def test_a_reduced_program_has_the_statements_that_are_needed(self):
+        program = Program(5)
+        numbers = list(program.numbers())
+        text = program.render()
+        line = next(line for line in text.splitlines() if line.startswith("    look("))
+        without = reduced(numbers, lambda tried: line in program.render(tried))
+        left = [number for number in numbers if number not in without]
+        self.assertEqual(len(left), 1)
+        self.assertIn(line, program.render(without))
+
+
+if __name__ == "__main__":
+    unittest.main()
