@@ -45,7 +45,9 @@ buffer_get(PyObject *object, size_t size, Py_buffer *view)
     if (PyObject_GetBuffer(object, view, PyBUF_SIMPLE) < 0) {
         return -1;
     }
-    if ((size_t)view->len % size != 0 || (uintptr_t)view->buf % size != 0
+    // Where nothing is, an array's buffer may begin anywhere.
+    if ((size_t)view->len % size != 0
+        || (view->len != 0 && (uintptr_t)view->buf % size != 0)
         || (size_t)view->len / size >= NO_PLACE
         || (view->itemsize != 1 && (size_t)view->itemsize != size))
     {
