@@ -71,10 +71,10 @@ class TopTests(CommandTests):
     def test_nothing(self):
         snapshot_of().dump("none.pickle")
         self.check_output(["top", "none.pickle"], """\
-            none.pickle: 0 lines by size
-            size  share  blocks  average  line
-             0 B      -       0        -  total
+            none.pickle: no blocks
             """)
+        self.assertEqual(self.output("tree", "none.pickle"),
+                         "none.pickle: no blocks\n")
 
     def test_function(self):
         self.check_output(["top", "-g", "function", "full.tmz"], """\
@@ -205,7 +205,8 @@ class TopTests(CommandTests):
 
     def test_unknown_figures(self):
         self.assertRegex(self.fails("top", "--at-peak", "a.tmz"),
-                         "^top: cannot sort by 'peak_size'")
+                         "^top: the file tells what is live only, and not "
+                         "peak size: write one whose name ends in .tmz")
 
     def test_cumulative_nonsense(self):
         self.assertEqual(self.fails("top", "-c", "-g", "thread", "a.tmz"),

@@ -258,7 +258,48 @@ class ExportTests(CommandTests):
         self.assertFalse(os.path.exists("out"))
 
 
+class CommandNameTests(CommandTests):
+    def test_what_was_meant(self):
+        for word, meant in (("tracebacks", "traceback"), ("tre", "tree"),
+                            ("flamegraph", "export"), ("summary", "top"),
+                            ("compare", "diff")):
+            with self.subTest(word):
+                self.assertIn(
+                    f"{word}: there is no such command or file; did you mean "
+                    f"{meant}? (--help lists the commands)", self.fails(word))
+        self.assertIn("such command or file (", self.fails("xylophone"))
+
+    def test_help_is_a_command(self):
+        self.assertEqual(self.output("help"), self.output("--help"))
+
+
 class RunTests(CommandTests):
+    def test_a_folder_that_is_gone(self):
+        os.mkdir("gone")
+        command = ["sh", "-c", 'cd gone && rmdir ../gone && exec "$@"', "sh",
+                   sys.executable, "-m", "tracemalloc", "run"]
+        for options, status, text in (
+                ([], 2, "python -m tracemalloc run: the current folder has "
+                        "been removed: go to another one, or give --output a "
+                        "name that begins with /\n"),
+                (["-q", "-o", f"{self.folder}/out.tmz"], 0, "")):
+            os.makedirs("gone", exist_ok=True)
+            process = subprocess.run(
+                [*command, *options, "-c", "1"], text=True,
+                capture_output=True, timeout=support.LONG_TIMEOUT)
+            self.assertEqual((process.returncode, process.stderr),
+                             (status, text))
+        self.assertIn("out.tmz", os.listdir())
+
+    def test_what_watches_is_not_the_programs(self):
+        sizes = []
+        for options in [], ["--every", "1h"], ["--threshold", "1TiB"]:
+            process = self.start("run", "--json", "--no-file", *options,
+                                 "-c", "import abc")
+            sizes.append(json.loads(process.stderr)["traced_memory"])
+        # Its modules would be half a megabyte.
+        self.assertLess(max(sizes) - min(sizes), 50_000)
+
     def test_what_does_not_begin_leaves_nothing(self):
         self.write("wrong.py", "1 +\n")
         self.write("stops.py", "import sys; sys.exit('at once')")

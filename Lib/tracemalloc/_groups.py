@@ -456,7 +456,7 @@ def _sort_keys(names, call_paths):
     return call_paths.sort_keys(names)
 
 
-_LIVE_ONLY = ("this snapshot tells live blocks only, as those do that were "
+LIVE_ONLY = ("this snapshot tells live blocks only, as those do that were "
               "pickled or made of traces")
 
 
@@ -467,7 +467,7 @@ def figure_columns(picture, figures, sort_by):
     """
     live = dict(zip(("size", "count"), picture.live()))
     return [live[name] if name in live
-            else _known(getattr(picture, TOTALS[name]), sort_by, _LIVE_ONLY)
+            else _known(getattr(picture, TOTALS[name]), sort_by, LIVE_ONLY)
             for name in figures]
 
 
@@ -482,7 +482,7 @@ def ranking(groups, sort_by):
     if not is_live_figure(sort_by):
         # What was freed again can be much, where nothing is live.
         groups = groups.whole()
-        listed = _known(groups.figure(figure), sort_by, _LIVE_ONLY)
+        listed = _known(groups.figure(figure), sort_by, LIVE_ONLY)
     size, number = groups.figure("size"), groups.figure("count")
     rows = zip(groups.figure(figure), size, number,
                _sort_keys(groups.names, groups.call_paths), count())

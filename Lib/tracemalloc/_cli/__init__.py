@@ -52,8 +52,7 @@ def _overview():
         "",
         *(f"  {name:11}{text}" for name, (_, text) in COMMANDS.items()),
         "",
-        f"'{PROGRAM} --version' tells which fork this is, and what is fixed "
-        "in it.",
+        f"'{PROGRAM} --version' tells which fork this is, with which fixes.",
         f"'{PROGRAM} COMMAND --help' tells more and has an example.",
     ]
     return "\n".join(lines)
@@ -129,7 +128,7 @@ def _main(arguments):
         if not arguments:
             raise UsageError("name a command or a snapshot file "
                              "(--help lists the commands)")
-        if arguments[0] in ("-h", "--help"):
+        if arguments[0] in ("-h", "--help") or arguments == ["help"]:
             print(_overview(), flush=True)
             return 0
         if arguments[0] in ("-V", "--version"):
@@ -140,7 +139,8 @@ def _main(arguments):
         elif (not arguments[0].startswith("-")
                 and not os.path.lexists(arguments[0])):
             raise UsageError(f"{arguments[0]}: there is no such command or "
-                             "file (--help lists the commands)")
+                             f"file{_meant(arguments[0])} (--help lists the "
+                             "commands)")
         from importlib import import_module
 
         module = COMMANDS[command or "show"][0]
@@ -160,6 +160,21 @@ def _main(arguments):
         return 1
     except KeyboardInterrupt:
         _interrupted()
+
+
+# What commands are called elsewhere, and what it is here.
+_ELSEWHERE = {"flamegraph": "export", "transform": "export", "table": "top",
+              "summary": "top", "compare": "diff", "info": "stats",
+              "leaks": "diff", "record": "run", "help": "--help"}
+
+
+def _meant(word):
+    """Return a question about the command that was meant, or ''."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, COMMANDS, 1)
+    meant = _ELSEWHERE.get(word) or (near[0] if near else None)
+    return f"; did you mean {meant}?" if meant else ""
 
 
 def _close_output():

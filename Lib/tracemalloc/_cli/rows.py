@@ -5,7 +5,7 @@ from functools import cache
 from tracemalloc import _format_size
 from tracemalloc._cli import UsageError
 from tracemalloc._cli.screen import printable, source
-from tracemalloc._groups import figure_columns
+from tracemalloc._groups import LIVE_ONLY, figure_columns
 
 # Figures of bytes and of blocks that belong together, and their heads.
 FAMILIES = {
@@ -184,7 +184,15 @@ def statistics(snapshot, group_by, cumulative=False, sort="size"):
         if cumulative and "cumulative" in str(error):
             raise UsageError("--cumulative makes no sense with --group-by "
                              f"{group_by}") from None
-        raise UsageError(error) from None
+        raise UsageError(_not_known(error, sort)) from None
+
+
+def _not_known(error, sort):
+    """Return why there is no such figure, in the words of the commands."""
+    if LIVE_ONLY in str(error):
+        return (f"the file tells what is live only, and not "
+                f"{sort.replace('_', ' ')}: write one whose name ends in .tmz")
+    return error
 
 
 def columns(picture, sort, *figures):
@@ -195,7 +203,7 @@ def columns(picture, sort, *figures):
     try:
         return figure_columns(picture, figures, sort)
     except ValueError as error:
-        raise UsageError(error) from None
+        raise UsageError(_not_known(error, sort)) from None
 
 
 def total(snapshot, sort="size"):

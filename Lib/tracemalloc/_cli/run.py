@@ -176,6 +176,17 @@ def _set_option(options, argument, waiting):
 
 # Names of files
 
+
+def _folder():
+    """Return the name of the current folder."""
+    try:
+        return os.getcwd()
+    except OSError:
+        raise UsageError("the current folder has been removed: go to another "
+                         "one, or give --output a name that begins with "
+                         "/") from None
+
+
 _VARIABLE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})?", re.A)
 
 
@@ -210,9 +221,10 @@ class Recorder:
         template = options.output
         if template is None:
             template = "tracemalloc-$pid-$counter.tmz"
-        # The program may change its folder, whose name is no template.
-        folder = os.getcwd().replace("$", "$$")
-        self._template = os.path.normpath(os.path.join(folder, template))
+        if not os.path.isabs(template):
+            # The program may change its folder, whose name is no template.
+            template = os.path.join(_folder().replace("$", "$$"), template)
+        self._template = os.path.normpath(template)
         self._variables = _variables(self._template)
         self._check_template()
         self._pid = os.getpid()
@@ -261,6 +273,9 @@ class Recorder:
         # The types of syntax trees are made when compile() is called first.
         # A program that is started directly does not pay for them.
         compile("", "<string>", "exec")
+        if options.every or options.threshold:
+            # Now, since what it imports is not the program's.
+            from tracemalloc import _watch  # noqa: F401
         # -X tracemalloc may have begun already, with other frames.
         tracemalloc.stop()
         tracemalloc.start(options.frames, **arguments)

@@ -73,7 +73,9 @@ class Top:
         return found | {name: getattr(stat, name) for name in names}
 
     def write(self, screen):
-        """Write the table."""
+        """Write the table; nothing if there are no blocks."""
+        if not self.stats and not self.others:
+            return
         size_head, count_head = rows.FAMILIES[self.family][2:]
         head = self._in_order(size_head, "error", "share", count_head,
                               "average", "now")
@@ -121,6 +123,8 @@ class Top:
         """Return what the table shows."""
         groups = rows.GROUP_TEXTS[self.group_by]
         number = len(self.stats) + len(self.others)
+        if not number:
+            return "no blocks"
         if number == 1:
             groups = groups[:-1]
         what = f"{number:,} {groups}"

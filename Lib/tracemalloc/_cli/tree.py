@@ -394,6 +394,9 @@ def main(arguments):
         _write_json(options, tree)
         return 0
     screen = Screen(options.color)
+    if not any(root.figures()):
+        screen.title(f"{options.file}: no blocks")
+        return 0
     family = rows.FAMILIES[rows.family_of(options.sort)]
     screen.title(f"{options.file}: "
                  + ("callers of the lines that allocate" if options.inverted
