@@ -658,7 +658,8 @@ class ArgumentTests(CommandTests):
                 (["top", "--frob", "a.tmz"],
                  "top: unrecognized arguments: --frob"),
                 (["top", "a.tmz", "b.tmz"],
-                 "top: unrecognized arguments: b.tmz"),
+                 "top: b.tmz is one file too many: only diff and show take "
+                 "several (--help lists the options)"),
                 (["diff", "a.tmz"],
                  "diff: the following arguments are required: NEW"),
                 (["top", "-n", "-1", "a.tmz"],

@@ -630,7 +630,7 @@ class ChangeTests(unittest.TestCase):
         diffs = old.compare_to(new, "lineno")
         self.assertEqual({each.allocated_size for each in diffs}, {None})
         self.assertEqual(diffs[0].size_diff, -1000)
-        with self.assertRaisesRegex(ValueError, "not of one time of tracing"):
+        with self.assertRaisesRegex(ValueError, "while tracing went on"):
             old.compare_to(new, "lineno", sort_by="allocated_size")
 
     def test_functions_are_known_of_vanished_groups_too(self):

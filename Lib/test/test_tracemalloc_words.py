@@ -291,6 +291,44 @@ class RunTests(CommandTests):
                              (status, text))
         self.assertIn("out.tmz", os.listdir())
 
+    def test_what_shows_exceptions_is_not_the_programs(self):
+        sizes = []
+        for code in "x = bytes(9000)", "x = bytes(9000); 1 / 0":
+            process = self.start("run", "-q", "-o", "out.tmz", "-c", code)
+            self.assertEqual("ZeroDivisionError: " in process.stderr,
+                             "1 / 0" in code)
+            found = self.json("stats", "out.tmz")
+            sizes.append(found["size"])
+        # It would be modules of half a megabyte.
+        self.assertGreater(min(sizes), 9000)
+        self.assertLess(max(sizes) - min(sizes), 9000)
+
+    def test_threads_count_that_outlive_an_exception(self):
+        self.write("program.py", """\
+            import threading
+            def work():
+                main.join()
+                kept.append(bytes(99_000))
+            kept = []
+            main = threading.main_thread()
+            threading.Thread(target=work).start()
+            1 / 0
+            """)
+        process = self.start("run", "-q", "-o", "out.tmz", "program.py")
+        self.assertEqual(process.returncode, 1)
+        self.assertGreater(self.json("stats", "out.tmz")["size"], 99_000)
+
+    def test_show_knows_nothing_of_the_runner(self):
+        self.write("program.py", """\
+            def make():
+                return bytes(9000)
+            kept = make()
+            """)
+        self.start("run", "-q", "-o", "out.tmz", "program.py")
+        text = self.output("show", "-c", "-n", "2", "out.tmz")
+        self.assertRegex(text, r"\n#1: \S*/program\.py:3: size=")
+        self.assertNotIn("runpy", text)
+
     def test_what_watches_is_not_the_programs(self):
         sizes = []
         for options in [], ["--every", "1h"], ["--threshold", "1TiB"]:

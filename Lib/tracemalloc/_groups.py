@@ -546,7 +546,8 @@ class Changes:
             raise ValueError(f"cannot sort differences by {sort_by!r}")
         first = map(abs, _known(
             self.figure(figure), sort_by,
-            "the snapshots do not tell, or not of one time of tracing"))
+            "only snapshots that one process took while tracing went on, and "
+            "that are not pickled, tell what happened between them"))
         size, number = (self._aligned(self._new, name)
                         for name in ("size", "count"))
         size_diff, count_diff = self.figure("size"), self.figure("count")

@@ -1,6 +1,7 @@
 """Reading the arguments of commands."""
 
 import argparse
+import re
 
 from tracemalloc import Filter
 from tracemalloc._cli import PROGRAM, UsageError
@@ -39,6 +40,10 @@ class Parser(argparse.ArgumentParser):
                                "(default: 1GiB)")
 
     def error(self, message):
+        found = re.fullmatch("unrecognized arguments: ([^-].*)", message)
+        if found:
+            message = (f"{found[1]} is one file too many: only diff and show "
+                       "take several")
         raise UsageError(f"{message} (--help lists the options)")
 
     def add_group_by(self, default="lineno", choices=GROUPS):

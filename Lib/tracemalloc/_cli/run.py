@@ -231,6 +231,8 @@ class Recorder:
         self._names = []
         self._writing = False
         self._watch = None
+        # What _take() has returned already.
+        self._taken = None
 
     def _check_template(self):
         options, template = self._options, self._template
@@ -348,10 +350,8 @@ class Recorder:
             if self._watch.error is not None:
                 _say(f"{PROGRAM} run: the last snapshot could not be "
                      f"written: {self._watch.error}")
-        sizes = tracemalloc.get_traced_memory()
         options = self._options
-        snapshot = tracemalloc.take_snapshot()
-        peak = tracemalloc.take_peak_snapshot() if options.at_peak else None
+        sizes, snapshot, peak = self._taken or self._take()
         # What follows is not the program's.
         tracemalloc.stop()
         files = {}
@@ -367,6 +367,27 @@ class Recorder:
                 self._summarize(snapshot, sizes, files)
             except Exception as error:
                 _say(f"{PROGRAM} run: there is no summary: {error!r}")
+
+    def _take(self):
+        """Return what is written and shown at exit."""
+        sizes = tracemalloc.get_traced_memory()
+        snapshot = tracemalloc.take_snapshot()
+        peak = (tracemalloc.take_peak_snapshot() if self._options.at_peak
+                else None)
+        return sizes, snapshot, peak
+
+    def take_before_report(self):
+        """Take now what is written at exit.
+
+        To show an exception takes modules of half a megabyte, which are not
+        the program's.  Threads may go on for long, and count.
+        """
+        threading = sys.modules.get("threading")
+        others = threading is not None and any(
+            not each.daemon for each in threading.enumerate()
+            if each is not threading.main_thread())
+        if not others and tracemalloc.is_tracing():
+            self._taken = self._take()
 
     def _summarize(self, snapshot, sizes, files):
         from tracemalloc._cli.summary import summarize
@@ -413,6 +434,7 @@ def run(program, recorder):
     except BaseException as error:
         if not _has_begun(error):
             recorder.cancel()
+        recorder.take_before_report()
         _report(error)
         if isinstance(error, KeyboardInterrupt):
             # So that the interpreter ends by the signal; it has been shown.

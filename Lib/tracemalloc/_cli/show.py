@@ -17,6 +17,7 @@ from tracemalloc import _format
 from tracemalloc._cli import UsageError
 from tracemalloc._cli.files import filtered, reading, tell_unmatched
 from tracemalloc._cli.options import WHEN, Parser, checked, split_place
+from tracemalloc._cli.rows import without_launcher
 from tracemalloc._cli.screen import Screen, printable, source
 from tracemalloc._cli.units import number
 
@@ -170,7 +171,10 @@ class _New:
         cumulative = cumulative and self._snapshot.traceback_limit > 1
         key_type = "filename" if group_by == "filename" else "lineno"
         stats = {}
-        for stat in self._snapshot.statistics(key_type, cumulative):
+        groups = self._snapshot.statistics(key_type, cumulative)
+        if cumulative:
+            groups = without_launcher(groups)
+        for stat in groups:
             frame = stat.traceback[-1]
             key = (frame.filename if group_by == "filename"
                    else (frame.filename, frame.lineno))
