@@ -443,10 +443,9 @@ hook_note(struct hook *hook, void *ptr, size_t size)
         return;
     }
     if (_PyTraceMalloc_NoteBlock(hook_table(hook), DEFAULT_DOMAIN,
-                                 (uintptr_t)ptr, size, access) == 0
-        && access != ACCESS_DETACHED)
+                                 (uintptr_t)ptr, size, access) == 0)
     {
-        tracer_set_fresh(ptr, size);
+        tracer_set_fresh(access, ptr, size);
     }
     tracer_end(access);
 }
@@ -663,16 +662,17 @@ object_forget(uintptr_t address, enum access access)
 }
 
 
-/* An object at an address that was not just allocated: it comes from a free
-   list, and now belongs to who takes it.  Unknown blocks stay unknown. */
+/* An object in memory that was not just allocated: it comes from a free list,
+   and now belongs to who takes it.  Unknown blocks stay unknown. */
 void
-_PyTraceMalloc_MoveObject(uintptr_t address)
+_PyTraceMalloc_MoveObject(PyObject *op)
 {
     enum access access = tracer_begin();
     if (access == ACCESS_NONE) {
         return;
     }
-    if (_PyTraceMalloc_IsFresh(&_PyRuntime.tracemalloc, (void *)address)) {
+    uintptr_t address = _PyTraceMalloc_BlockOfObject(op);
+    if (_PyTraceMalloc_IsFresh(tracer_fresh(access), op)) {
         /* Allocated by the very call that makes the object. */
     }
     else if (tracer_is_watched()

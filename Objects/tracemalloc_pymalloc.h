@@ -77,10 +77,16 @@ cell_block(const struct cell_row *row, uint32_t at)
 
 /* Give a pool its row: 0, or -1 when out of memory. */
 static int
-pool_attach_cells(poolp pool)
+pool_attach_cells(poolp pool, enum access access)
 {
+    if (access == ACCESS_GIL) {
+        tracer_lock();
+    }
     uint32_t row = _PyTraceMalloc_AddRow(&S->cells, (uintptr_t)pool,
                                          pool->szidx, NUMBLOCKS(pool->szidx));
+    if (access == ACCESS_GIL) {
+        tracer_unlock();
+    }
     pool->ref.cells = row;
     if (UNLIKELY(S->bytes.epoch >= LATE_EPOCH)) {
         /* Epochs are numbered anew on that occasion. */
@@ -90,22 +96,21 @@ pool_attach_cells(poolp pool)
 }
 
 
-static void pool_release_samples(poolp);
-
-/* The pool's blocks get another size, or its arena goes: no block is left. */
+/* The pool's blocks get another size, or its arena goes: no block is left.
+   Arenas of an interpreter that is gone are freed without its GIL, which other
+   interpreters may share: so the lock is needed, which rows have for this. */
 static void
 pool_release_cells(poolp pool)
 {
-    if (tracer_is_sampling()) {
-        pool_release_samples(pool);
-        return;
-    }
-    enum access access = tracer_begin();
+    enum access access = _PyTraceMalloc_BeginLocked();
     if (access != ACCESS_NONE) {
         if (pool->ref.cells != 0) {
             _PyTraceMalloc_FreeRow(&S->cells, pool->ref.cells);
+            if (access == ACCESS_SAMPLING) {
+                _PyTraceMalloc_TakeFromPages(&S->sampler, (uintptr_t)pool);
+            }
         }
-        tracer_end(access);
+        tracer_end_locked();
     }
     pool->ref.cells = 0;
 }
@@ -143,11 +148,11 @@ small_drop(enum access access)
 /* Note a block of a pool that has cells, at a place that has room for it. */
 static Py_ALWAYS_INLINE inline void
 small_note_at(const struct place *place, poolp pool, void *p, size_t size,
-              size_t slack)
+              size_t slack, enum access access)
 {
     *cell_of(pool, p) = CELL(place->context_id, slack);
     count_alloc(&S->bytes, place->context, size);
-    tracer_set_fresh(p, size);
+    tracer_set_fresh(access, p, size);
 }
 
 
@@ -157,13 +162,15 @@ small_note(const struct place *place, void *p, size_t size, enum access access)
 {
     poolp pool = POOL_ADDR(p);
     if (UNLIKELY(place == NULL)
-        || (UNLIKELY(pool->ref.cells == 0) && pool_attach_cells(pool) < 0))
+        || (UNLIKELY(pool->ref.cells == 0)
+            && pool_attach_cells(pool, access) < 0))
     {
         small_drop(access);
         return;
     }
     context_make_room(&S->contexts, place->context, size);
-    small_note_at(place, pool, p, size, INDEX2SIZE(pool->szidx) - size);
+    small_note_at(place, pool, p, size, INDEX2SIZE(pool->szidx) - size,
+                  access);
 }
 
 
@@ -216,7 +223,7 @@ large_note_fast(void *ptr, size_t size)
     }
     context_make_room(&S->contexts, place->context, size);
     count_alloc(&S->bytes, place->context, size);
-    tracer_set_fresh(ptr, size);
+    tracer_set_fresh(ACCESS_GIL, ptr, size);
     return 0;
 }
 
@@ -235,7 +242,7 @@ large_note(void *ptr, size_t size)
         if (_PyTraceMalloc_NoteBlock(&S->large, DEFAULT_DOMAIN,
                                      (uintptr_t)ptr, size, access) == 0)
         {
-            tracer_set_fresh(ptr, size);
+            tracer_set_fresh(access, ptr, size);
         }
         tracer_end(access);
     }
@@ -344,7 +351,8 @@ static Py_NO_INLINE __attribute__((returns_nonnull)) void *
 alloc_last(const struct place *place, poolp pool, void *p, size_t size)
 {
     pymalloc_pool_extend(pool, pool->szidx);
-    small_note_at(place, pool, p, size, INDEX2SIZE(pool->szidx) - size);
+    small_note_at(place, pool, p, size, INDEX2SIZE(pool->szidx) - size,
+                  ACCESS_GIL);
     return p;
 }
 
@@ -360,7 +368,8 @@ alloc_in(poolp pool, const struct place *place, size_t size)
     if (UNLIKELY(pool->freeblock == NULL)) {
         return alloc_last(place, pool, p, size);
     }
-    small_note_at(place, pool, p, size, (0 - size) & (ALIGNMENT - 1));
+    small_note_at(place, pool, p, size, (0 - size) & (ALIGNMENT - 1),
+                  ACCESS_GIL);
     return p;
 }
 
@@ -628,21 +637,37 @@ _PyTraceMalloc_UsePymalloc(const PyMemAllocatorEx *below,
 
 /* --- for the rest of the tracer ------------------------------------------ */
 
-static inline poolp
-pool_with_cells(uintptr_t address)
+/* Whether a pool was given out.  Of an arena, what lies before the first pool
+   has no header, and those behind the last one that was given out have an
+   empty one or garbage. */
+static int
+pool_is_made(OMState *state, poolp pool)
 {
-    poolp pool = pool_of(get_state(), (void *)address);
-    return pool != NULL && pool->ref.cells != 0 ? pool : NULL;
+    if (!address_in_range(state, pool, pool)
+        || pool->arenaindex >= maxarenas)
+    {
+        return 0;
+    }
+    const struct arena_object *arena = &allarenas[pool->arenaindex];
+    return (uintptr_t)pool - arena->address < ARENA_SIZE
+           && (uintptr_t)pool < (uintptr_t)arena->pool_address;
 }
 
 
-/* The same, for an address that anybody may have made up: NULL unless a block
-   begins there. */
+/* The pool of the block at an address that anybody may have made up: NULL
+   unless one may begin there. */
 static poolp
 pool_of_block(uintptr_t address)
 {
-    poolp pool = pool_with_cells(address);
-    if (pool == NULL || address < (uintptr_t)pool + POOL_OVERHEAD) {
+    if (_PyThreadState_GET() == NULL) {
+        /* Who has no GIL has no block of pymalloc either. */
+        return NULL;
+    }
+    OMState *state = get_state();
+    poolp pool = pool_of(state, (void *)address);
+    if (pool == NULL || !pool_is_made(state, pool)
+        || address < (uintptr_t)pool + POOL_OVERHEAD)
+    {
         return NULL;
     }
     size_t offset = address - (uintptr_t)pool - POOL_OVERHEAD;
@@ -652,13 +677,19 @@ pool_of_block(uintptr_t address)
 }
 
 
+/* The same, if it has cells. */
+static inline poolp
+pool_of_cell(uintptr_t address)
+{
+    poolp pool = pool_of_block(address);
+    return pool != NULL && pool->ref.cells != 0 ? pool : NULL;
+}
+
+
 int
 _PyTraceMalloc_LookUpCell(uintptr_t address, struct block *block)
 {
-    if (_PyThreadState_GET() == NULL) {
-        return 0;
-    }
-    poolp pool = pool_of_block(address);
+    poolp pool = pool_of_cell(address);
     if (pool == NULL) {
         return 0;
     }
@@ -707,10 +738,7 @@ cell_move_to(uint32_t *cell, size_t class_size, const struct place *place)
 int
 _PyTraceMalloc_ForgetCell(uintptr_t address)
 {
-    if (_PyThreadState_GET() == NULL) {
-        return 0;
-    }
-    poolp pool = pool_of_block(address);
+    poolp pool = pool_of_cell(address);
     return pool != NULL && small_forget(pool, (void *)address) != 0;
 }
 
@@ -718,16 +746,30 @@ _PyTraceMalloc_ForgetCell(uintptr_t address)
 int
 _PyTraceMalloc_MoveCell(uintptr_t address, enum access access)
 {
-    poolp pool = pool_with_cells(address);
-    if (pool == NULL) {
+    poolp pool = pool_of_cell(address);
+    uint32_t *cell = pool != NULL ? cell_of(pool, (void *)address) : NULL;
+    if (cell == NULL || *cell == 0) {
         return 0;
     }
-    uint32_t *cell = cell_of(pool, (void *)address);
-    if (*cell != 0) {
-        cell_move_to(cell, INDEX2SIZE(pool->szidx),
-                     capture(_PyThreadState_GET(), access));
-    }
+    cell_move_to(cell, INDEX2SIZE(pool->szidx),
+                 capture(_PyThreadState_GET(), access));
     return 1;
+}
+
+
+/* An object begins behind the headers that its type asks for; but memory that
+   an extension took without room for them has none, so that the object's own
+   address is what is sure to lie in its block. */
+uintptr_t
+_PyTraceMalloc_BlockOfObject(PyObject *op)
+{
+    poolp pool = pool_of(get_state(), op);
+    if (pool == NULL || pool->ref.cells == 0) {
+        return (uintptr_t)op - _PyType_PreHeaderSize(Py_TYPE(op));
+    }
+    const struct cell_row *row = row_at(&S->cells, pool->ref.cells);
+    return (uintptr_t)cell_block(row, (uint32_t)(cell_of(pool, op)
+                                                 - row->cells));
 }
 
 
@@ -743,21 +785,21 @@ cell_move_slow(uint32_t *cell, size_t class_size)
 void
 _PyTraceMalloc_NewReference(PyObject *op)
 {
-    uintptr_t address = (uintptr_t)op - _PyType_PreHeaderSize(Py_TYPE(op));
     if (UNLIKELY(!tracer_is_fast())
-        || UNLIKELY(!pool_is_near(get_state(), (void *)address))
+        || UNLIKELY(!pool_is_near(get_state(), op))
         || UNLIKELY(!S->objects_have_cells))
     {
-        _PyTraceMalloc_MoveObject(address);
+        _PyTraceMalloc_MoveObject(op);
         return;
     }
-    poolp pool = POOL_ADDR(address);
+    poolp pool = POOL_ADDR(op);
     if (pool->ref.cells == 0
-        || _PyTraceMalloc_IsFresh(&_PyRuntime.tracemalloc, op))
+        || _PyTraceMalloc_IsFresh(tracer_fresh(ACCESS_GIL), op))
     {
         return;
     }
-    uint32_t *cell = cell_of(pool, (void *)address);
+    /* Any address in a block will do: see BlockOfObject(). */
+    uint32_t *cell = cell_of(pool, op);
     if (*cell == 0) {
         return;
     }
@@ -946,8 +988,13 @@ _PyTraceMalloc_MoveCell(uintptr_t address, enum access access)
 void
 _PyTraceMalloc_NewReference(PyObject *op)
 {
-    _PyTraceMalloc_MoveObject((uintptr_t)op
-                              - _PyType_PreHeaderSize(Py_TYPE(op)));
+    _PyTraceMalloc_MoveObject(op);
+}
+
+uintptr_t
+_PyTraceMalloc_BlockOfObject(PyObject *op)
+{
+    return (uintptr_t)op - _PyType_PreHeaderSize(Py_TYPE(op));
 }
 
 size_t

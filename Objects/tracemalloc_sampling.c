@@ -110,7 +110,7 @@ _PyTraceMalloc_NoteSample(struct block_table *table, uint32_t domain,
         && _PyTraceMalloc_NoteBlock(table, domain, address, size, access) == 0)
     {
         _PyTraceMalloc_AddToPages(&S->sampler, address);
-        tracer_set_fresh((void *)address, size);
+        tracer_set_fresh(access, (void *)address, size);
         if (domain == DEFAULT_DOMAIN && S->foreign) {
             _PyTraceMalloc_WatchPool(address);
         }
@@ -242,8 +242,9 @@ _PyTraceMalloc_UntrackSample(uint32_t domain, uintptr_t address)
 /* --- objects ------------------------------------------------------------- */
 
 static void
-object_move_lock_held(uintptr_t address)
+object_move_lock_held(PyObject *op)
 {
+    uintptr_t address = _PyTraceMalloc_BlockOfObject(op);
     if (_PyTraceMalloc_MoveSampledCell(address)) {
         return;
     }
@@ -277,7 +278,6 @@ object_move_lock_held(uintptr_t address)
 void
 _PyTraceMalloc_MoveSampledObject(PyObject *op)
 {
-    uintptr_t address = (uintptr_t)op - _PyType_PreHeaderSize(Py_TYPE(op));
     static_assert(SAMPLE_HEADER >= 2 * sizeof(PyGC_Head),
                   "an object may begin in the page behind its block's");
     enum access access = _PyTraceMalloc_BeginLocked();
@@ -285,9 +285,9 @@ _PyTraceMalloc_MoveSampledObject(PyObject *op)
         return;
     }
     if (access == ACCESS_SAMPLING
-        && !_PyTraceMalloc_IsFresh(&_PyRuntime.tracemalloc, op))
+        && !_PyTraceMalloc_IsFresh(tracer_fresh(access), op))
     {
-        object_move_lock_held(address);
+        object_move_lock_held(op);
     }
     tracer_end_locked();
 }

@@ -20,8 +20,9 @@
    arrive; so they are hit once, though two hooks see them.
 
    A pool has a row of cells while there is a sample in it: row->used counts
-   those, and foreign blocks, which stay until the pool is used for another
-   size.  Needs the store lock, like all that changes when sampling.
+   those.  If a foreign block was there, the row is watched, and stays until
+   the pool is used for another size.  Needs the store lock, like all that
+   changes when sampling.
 
    Invariant: while there is a row, the entry of its pool in `pages` is not 0,
    which is how objects from free lists are found. */
@@ -304,7 +305,7 @@ static struct cell_row *
 sampled_row_lock_held(poolp pool)
 {
     if (pool->ref.cells == 0) {
-        if (pool_attach_cells(pool) < 0) {
+        if (pool_attach_cells(pool, ACCESS_SAMPLING) < 0) {
             return NULL;
         }
         row_at(&S->cells, pool->ref.cells)->used = 0;
@@ -323,22 +324,6 @@ sampled_row_let_go_lock_held(poolp pool)
         pool->ref.cells = 0;
         _PyTraceMalloc_TakeFromPages(&S->sampler, (uintptr_t)pool);
     }
-}
-
-
-/* As pool_release_cells(). */
-static void
-pool_release_samples(poolp pool)
-{
-    enum access access = _PyTraceMalloc_BeginLocked();
-    if (access != ACCESS_NONE) {
-        if (pool->ref.cells != 0) {
-            _PyTraceMalloc_FreeRow(&S->cells, pool->ref.cells);
-            _PyTraceMalloc_TakeFromPages(&S->sampler, (uintptr_t)pool);
-        }
-        tracer_end_locked();
-    }
-    pool->ref.cells = 0;
 }
 
 
@@ -374,7 +359,7 @@ small_ended(void *ctx, void *p, size_t size)
         if (_PyTraceMalloc_CountSample(place->context_id, size) == 0) {
             *cell_of(pool, p) = CELL(place->context_id,
                                      INDEX2SIZE(pool->szidx) - size);
-            tracer_set_fresh(p, size);
+            tracer_set_fresh(access, p, size);
             if (watched) {
                 _PyTraceMalloc_WatchAlarm(access);
             }
@@ -575,10 +560,7 @@ sampled_realloc(void *ctx, void *p, size_t size)
 int
 _PyTraceMalloc_ForgetSampledCell(uintptr_t address)
 {
-    if (_PyThreadState_GET() == NULL) {
-        return 0;
-    }
-    poolp pool = pool_with_cells(address);
+    poolp pool = pool_of_cell(address);
     return pool != NULL
            && sampled_cell_take_lock_held(pool, (void *)address) != 0;
 }
@@ -587,7 +569,7 @@ _PyTraceMalloc_ForgetSampledCell(uintptr_t address)
 int
 _PyTraceMalloc_MoveSampledCell(uintptr_t address)
 {
-    poolp pool = pool_with_cells(address);
+    poolp pool = pool_of_cell(address);
     uint32_t *cell = pool != NULL ? cell_of(pool, (void *)address) : NULL;
     if (cell == NULL || *cell == 0) {
         return 0;
@@ -614,14 +596,10 @@ _PyTraceMalloc_MoveSampledCell(uintptr_t address)
 void
 _PyTraceMalloc_WatchPool(uintptr_t address)
 {
-    if (_PyThreadState_GET() == NULL) {
-        /* Who has no GIL has no block of pymalloc either. */
-        return;
-    }
-    poolp pool = pool_of(get_state(), (void *)address);
+    poolp pool = pool_of_block(address);
     struct cell_row *row = pool != NULL ? sampled_row_lock_held(pool) : NULL;
     if (row != NULL) {
-        row->used++;
+        row->used |= ROW_WATCHED;
     }
 }
 
@@ -643,8 +621,8 @@ _PyTraceMalloc_CheckSampledRows(void)
         for (uint32_t i = 0; i < row->ncells; i++) {
             used += row->cells[i] != 0;
         }
-        if (row->used < used || row->used == 0) {
-            return "samples: a row is kept by nothing, or by too little";
+        if ((row->used & ~ROW_WATCHED) != used || row->used == 0) {
+            return "samples: a row is kept by nothing, or miscounted";
         }
         if (!sampler_may_have(&S->sampler, row->pool)) {
             return "samples: the page of a pool is not marked";

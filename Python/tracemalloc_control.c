@@ -119,6 +119,17 @@ store_fini_lock_held(void)
 }
 
 
+/* Not written once there are several GILs: then it is empty, and read without
+   a lock. */
+static void
+fresh_forget(void)
+{
+    if (_PyRuntime.tracemalloc.fresh.size != 0) {
+        tracer_set_fresh(ACCESS_GIL, NULL, 0);
+    }
+}
+
+
 /* A store with no traces, as it is at first and after clear_traces(). */
 static void
 store_reset_lock_held(void)
@@ -131,7 +142,7 @@ store_reset_lock_held(void)
         .place.context_id = CONTEXT_UNKNOWN,
     };
     S->bytes = (struct traced_bytes){.epoch = 1};
-    tracer_set_fresh(NULL, 0);
+    fresh_forget();
     _PyTraceMalloc_ClearDetached(&S->detached);
     reclaim_want(0);
     S->foreign = 0;
@@ -168,14 +179,40 @@ tracing_set_lock_held(int tracing)
 }
 
 
-void
-_PyTraceMalloc_AddGil(void)
+/* Needs the only GIL, if there is one and tracing: whoever holds it may be in
+   the middle of something that its GIL alone protects. */
+static void
+gils_become_several(void)
 {
     tracer_lock();
     _Py_atomic_store_int_relaxed(&several_gils, 1);
     S->one_gil = S->sole_gil = 0;
     attention_change(ATTENTION_ACCESS, 1);
+    fresh_forget();
     tracer_unlock();
+}
+
+
+int
+_PyTraceMalloc_AddGil(void)
+{
+    if (_Py_atomic_load_int_relaxed(&several_gils)) {
+        return 0;
+    }
+    PyThreadState *tstate = NULL;
+    if (_PyThreadState_GET() == NULL) {
+        tstate = PyThreadState_New(_PyInterpreterState_Main());
+        if (tstate == NULL) {
+            return -1;
+        }
+        PyEval_AcquireThread(tstate);
+    }
+    gils_become_several();
+    if (tstate != NULL) {
+        PyThreadState_Clear(tstate);
+        PyThreadState_DeleteCurrent();
+    }
+    return 0;
 }
 
 
@@ -313,6 +350,9 @@ _PyTraceMalloc_Fini(void)
 {
     _PyTraceMalloc_Stop();
     S->option_interval = 0;
+    /* Another runtime in this process is to begin as the first one did. */
+    S->alarm = (struct alarm){.set = 0};
+    _PyTraceMalloc_SetFilters(NULL, 0);
     _PyRuntime.tracemalloc.ready = 0;
 }
 

@@ -11,6 +11,14 @@
 #define Py_INTERNAL_TRACEMALLOC_H
 
 
+/* The block noted last, if no object was made in it yet.  Not side by side, or
+   the compiler makes a vector of both first. */
+struct _PyTraceMalloc_Fresh {
+    uintptr_t block;
+    uintptr_t between;
+    size_t size;
+};
+
 /* The part of the tracer's state that lives in _PyRuntime, where a restarted
    runtime finds it back at its initial value.
 
@@ -21,13 +29,11 @@
 struct _tracemalloc_runtime_state {
     union {
         struct {
-            /* The block noted last, if no object was made in it yet; access
-               (see pycore_tracemalloc_state.h).  Not side by side, or the
-               compiler makes a vector of them first. */
-            uintptr_t fresh;
+            /* While there is one GIL; later empty, and each interpreter has
+               its own: see tracer_fresh() in pycore_tracemalloc_state.h. */
+            struct _PyTraceMalloc_Fresh fresh;
             int ready;      /* between Init() and Fini(); GIL */
             int tracing;    /* written under the store lock; atomic, may lag */
-            size_t fresh_size;
             int nframe;     /* limit given to start(); GIL */
         };
         char room[224];
@@ -69,9 +75,9 @@ extern void _PyTraceMalloc_ForgetThread(PyThreadState *tstate);
    the one at which it called. */
 extern void _PyTraceMalloc_FrameMoved(struct _PyInterpreterFrame *frame);
 
-/* An interpreter with a GIL of its own is about to begin.  Call it while
-   holding the GIL of the creating one. */
-extern void _PyTraceMalloc_AddGil(void);
+/* An interpreter with a GIL of its own is about to begin.  Without a current
+   thread state, this waits for the GIL.  0, or -1 when out of memory. */
+extern int _PyTraceMalloc_AddGil(void);
 
 
 /* --- objects ------------------------------------------------------------- */
@@ -84,13 +90,12 @@ extern void _PyTraceMalloc_NewReference(PyObject *op);
 /* Whether the object lies in the block that was noted last, so that nothing
    needs to be done.  Yes only once: next time it comes from a free list. */
 static inline int
-_PyTraceMalloc_IsFresh(struct _tracemalloc_runtime_state *state,
-                       const void *op)
+_PyTraceMalloc_IsFresh(struct _PyTraceMalloc_Fresh *fresh, const void *op)
 {
-    if ((uintptr_t)op - state->fresh >= state->fresh_size) {
+    if ((uintptr_t)op - fresh->block >= fresh->size) {
         return 0;
     }
-    state->fresh_size = 0;
+    fresh->size = 0;
     return 1;
 }
 

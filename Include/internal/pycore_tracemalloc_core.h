@@ -530,8 +530,8 @@ struct cell_row {
     uintptr_t pool;             /* the pool, or 0: the row is unused */
     union {
         uint32_t next_unused;
-        uint32_t used;          /* in use, when sampling: what keeps it so,
-                                   cells in use among it */
+        uint32_t used;          /* in use, when sampling: the cells in use,
+                                   and ROW_WATCHED */
     };
     uint16_t ncells;
     uint16_t size_class;
@@ -544,6 +544,9 @@ struct cell_row {
 #define CELL_SLACK(cell) ((cell) >> 25)
 #define CELL(context, slack) ((context) | (uint32_t)(slack) << 25)
 #define MAX_SLACK 127
+
+/* Whoever frees a block of the pool is to look for it in the tables. */
+#define ROW_WATCHED ((uint32_t)1 << 31)
 
 #define CELL_CLASSES 64
 #define ROW_UNIT 64             /* rows begin at multiples of it, in bytes */

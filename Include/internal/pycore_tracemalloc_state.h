@@ -122,7 +122,7 @@ struct tracer_state {
     uint64_t dropped;           /* traces without memory; store lock */
     struct block_table large;   /* of obj and mem, without a cell; access */
     struct block_table raw;     /* of raw, and other domains; store lock */
-    struct cell_store cells;    /* access */
+    struct cell_store cells;    /* rows: store lock; cells: access */
     int objects_have_cells;     /* those that pymalloc holds; control_lock */
     struct reclaim_pace pace;   /* store lock */
     struct _PyTraceMalloc_ThreadCache *caches;  /* all of them; store lock */
@@ -149,12 +149,39 @@ extern struct tracer_state _PyTraceMalloc_State;
 extern struct site _PyTraceMalloc_Sites[SITES];
 
 
+/* The block noted last by those who hold the calling thread's GIL; without
+   GILs, by the thread.  So nobody else may change it, and no block in there
+   can be freed and be an object's later without being noted anew: memory that
+   objects come from without being allocated, in free lists, is an
+   interpreter's, or a thread's.  NULL for who has no thread state, and can
+   make no objects. */
+static inline struct _PyTraceMalloc_Fresh *
+tracer_fresh(enum access access)
+{
+    if (access == ACCESS_GIL) {
+        return &_PyRuntime.tracemalloc.fresh;
+    }
+    PyThreadState *tstate = _PyThreadState_GET();
+    if (tstate == NULL) {
+        return NULL;
+    }
+#ifdef Py_GIL_DISABLED
+    return &((_PyThreadStateImpl *)tstate)->tracemalloc_fresh;
+#else
+    return &tstate->interp->tracemalloc_fresh;
+#endif
+}
+
+
 /* Remember the block noted last; see _PyTraceMalloc_IsFresh(). */
 static inline void
-tracer_set_fresh(const void *block, size_t size)
+tracer_set_fresh(enum access access, const void *block, size_t size)
 {
-    _PyRuntime.tracemalloc.fresh = (uintptr_t)block;
-    _PyRuntime.tracemalloc.fresh_size = size;
+    struct _PyTraceMalloc_Fresh *fresh = tracer_fresh(access);
+    if (fresh != NULL) {
+        fresh->block = (uintptr_t)block;
+        fresh->size = size;
+    }
 }
 
 
@@ -368,7 +395,7 @@ reclaim_want(int wanted)
 extern void _PyTraceMalloc_HookReached(void *ctx);
 
 /* An object that was not just allocated belongs to who takes it now. */
-extern void _PyTraceMalloc_MoveObject(uintptr_t address);
+extern void _PyTraceMalloc_MoveObject(PyObject *);
 
 
 /* --- Python/tracemalloc_threads.c (all need the store lock) -------------- */
@@ -487,6 +514,9 @@ extern int _PyTraceMalloc_ForgetCell(uintptr_t address);
 /* Let the block at an address belong to the calling line: 1, or 0 if it has
    no cell. */
 extern int _PyTraceMalloc_MoveCell(uintptr_t address, enum access access);
+
+/* Where the block begins in which an object lies. */
+extern uintptr_t _PyTraceMalloc_BlockOfObject(PyObject *);
 
 /* Bytes of the calling interpreter's arenas that hold a traced block; 0 when
    out of memory. */
