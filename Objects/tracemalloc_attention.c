@@ -149,11 +149,19 @@ _PyTraceMalloc_CancelAlarm_lock_held(void)
 void
 _PyTraceMalloc_KeepAlarm_lock_held(PyThreadState *tstate)
 {
-    uintptr_t bits = _Py_atomic_load_uintptr_relaxed(&tstate->eval_breaker);
-    if ((bits & _PY_TRACEMALLOC_ALARM_BIT) && S->alarm.interp != NULL) {
-        S->alarm.set = 1;
-        attention_update_lock_held();
+    if (S->alarm.interp != tstate->interp) {
+        return;
     }
+    uintptr_t bits = _Py_atomic_load_uintptr_relaxed(&tstate->eval_breaker);
+    if (_PyInterpreterState_GetFinalizing(tstate->interp) != NULL) {
+        /* Nobody is left to ring, nor to be called. */
+        S->alarm.set = 0;
+        S->alarm.interp = NULL;
+    }
+    else if (bits & _PY_TRACEMALLOC_ALARM_BIT) {
+        S->alarm.set = 1;
+    }
+    attention_update_lock_held();
 }
 
 
@@ -199,9 +207,10 @@ _PyTraceMalloc_RunAlarm(PyThreadState *tstate)
     }
     PyObject *callback = NULL, *result = NULL;
     /* The number is no memory of the line that is running. */
+    enum busy was_busy = _PyTraceMalloc_Busy;
     _PyTraceMalloc_Busy = BUSY;
     PyObject *memory = PyLong_FromSize_t(rung_at);
-    _PyTraceMalloc_Busy = NOT_BUSY;
+    _PyTraceMalloc_Busy = was_busy;
     if (memory != NULL
         && PyDict_GetItemStringRef(dict, CALLBACK_KEY, &callback) > 0
         && callback != Py_None)

@@ -108,6 +108,11 @@ _PyTraceMalloc_Begin(void)
         return ACCESS_NONE;
     }
     enum access access = _PyTraceMalloc_BeginLocked();
+    if (access == ACCESS_SAMPLING) {
+        /* Tracing began anew just now. */
+        tracer_unlock();
+        return ACCESS_NONE;
+    }
     if (access == ACCESS_GIL) {
         tracer_unlock();
     }
@@ -411,15 +416,15 @@ block_put_back(struct block_table *table, const struct lifted *lifted)
     if (lifted->generation == S->contexts.generation) {
         const struct block *block = &lifted->block;
         int locked = table_lock(table, access);
-        if (_PyTraceMalloc_ReserveBlock(table) < 0
-            || counted_put_back(block->context, block->size, access) < 0)
-        {
-            S->dropped++;
-        }
-        else {
+        int failed = _PyTraceMalloc_ReserveBlock(table) < 0
+            || counted_put_back(block->context, block->size, access) < 0;
+        if (!failed) {
             _PyTraceMalloc_AddBlock(table, block);
         }
         table_unlock(locked);
+        if (failed) {
+            counted_drop(access);
+        }
     }
     tracer_end(access);
 }

@@ -543,10 +543,15 @@ large_realloc(void *ptr, size_t size)
     }
     access = tracer_begin();
     if (access != ACCESS_NONE) {
-        if (removed.context != CONTEXT_NONE
-            && generation == S->contexts.generation
-            && _PyTraceMalloc_ReserveBlock(&S->large) == 0)
+        if (removed.context == CONTEXT_NONE
+            || generation != S->contexts.generation)
         {
+            /* It was not traced, or all traces were cleared. */
+        }
+        else if (_PyTraceMalloc_ReserveBlock(&S->large) < 0) {
+            small_drop(access);
+        }
+        else {
             uncount_free(&S->bytes, context_at(&S->contexts, removed.context),
                          removed.size);
             _PyTraceMalloc_AddBlock(&S->large, &removed);

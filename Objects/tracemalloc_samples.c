@@ -134,10 +134,11 @@ struct sample_weight
 _PyTraceMalloc_WeighSample(const struct sampler *sampler, size_t size)
 {
     double blocks = 1 / sample_probability(sampler, size);
-    double bytes = blocks * (double)size;
+    double bytes = blocks * (double)size * (1 << sampler->bytes_shift);
     return (struct sample_weight){
         .blocks = (uint64_t)(blocks * (1 << SAMPLE_SHIFT) + 0.5),
-        .bytes = (uint64_t)(bytes * (1 << sampler->bytes_shift) + 0.5),
+        /* Sizes that an extension made up may have more bits. */
+        .bytes = (uint64_t)(fmin(bytes, 0x1p63) + 0.5),
     };
 }
 

@@ -92,6 +92,8 @@ sample_is_due(size_t size)
 int
 _PyTraceMalloc_IsSampleDue(size_t size)
 {
+    /* No allocator is asked for more, but extensions may report any number. */
+    size = Py_MIN(size, (size_t)PY_SSIZE_T_MAX);
     size += size == 0;
     return !gap_has_room(size) && sample_is_due(size);
 }

@@ -194,6 +194,32 @@ class MisuseTests(unittest.TestCase):
             assert lines(where) == made_at, (lines(where), made_at)
             """)
 
+    def test_sizes_that_no_block_has(self):
+        sizes = "(2 ** 63 - 1, 2 ** 63, 2 ** 63 + 1, 2 ** 64 - 1)"
+        self.both(f"""
+            for domain in 0, 5:
+                for size in {sizes}:
+                    assert track(domain, 16, size) == 0
+                    assert traced(domain, 16)
+                    check()
+                    assert track(domain, 32, size) == 0
+                    check()
+                    assert untrack(domain, 16) == untrack(domain, 32) == 0
+                    check()
+            """)
+        # A thread goes on taking samples after that: a thousand here, and less
+        # than half of them once in e**150 runs.
+        self.child(f"""
+            tracemalloc.start(sample_interval=1000)
+            for size in {sizes}:
+                track(5, 16, size)
+                kept = [bytes(1000) for _ in range(1000)]
+                check()
+                found = _tracemalloc._get_contexts()
+                assert sum(row[3] - row[5] for row in found if row[0] == 0) > 500, size
+                del kept
+            """.replace("\n            ", "\n"))
+
     def test_reporting_a_block_of_python_for_ever(self):
         self.both("""
             kept = [bytes(100) for _ in range(500)]
