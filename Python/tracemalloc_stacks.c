@@ -45,7 +45,7 @@ buffer_get(PyObject *object, size_t size, Py_buffer *view)
     if (PyObject_GetBuffer(object, view, PyBUF_SIMPLE) < 0) {
         return -1;
     }
-    // Where nothing is, an array's buffer may begin anywhere.
+    /* What is empty may begin anywhere. */
     if ((size_t)view->len % size != 0
         || (view->len != 0 && (uintptr_t)view->buf % size != 0)
         || (size_t)view->len / size >= NO_PLACE

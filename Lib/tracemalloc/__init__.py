@@ -814,7 +814,7 @@ class Snapshot:
             blocks = _columns.Blocks(_columns.Picture.from_raw(raw),
                                      _columns.MAX_DEPTH)
         paths = getattr(like, "call_paths", None)
-        if paths is not None and not paths.fits(blocks.picture, blocks.limit):
+        if paths is not None and paths.limit != blocks.limit:
             paths = None
         return _groups.Groups(blocks.picture, key_type, cumulative,
                               blocks.limit, self.metadata, paths)

@@ -8,8 +8,10 @@ from collections import _count_elements
 from itertools import count, islice, repeat
 from operator import itemgetter, le, lt
 
+import _tracemalloc
+
 from tracemalloc._columns import (
-    CONTEXTS, MAX_DEPTH, NAMED, PATHS, ROWS, TOTALS, Picture)
+    CONTEXTS, MAX_DEPTH, NAMED, PATHS, ROWS, TOTALS, Picture, as_buffer)
 
 
 class Builder:
@@ -106,7 +108,8 @@ def check(picture):
             raise ValueError(f"damaged snapshot: {what}")
 
     def check_places(name, length, of):
-        require(max(getattr(picture, name), default=-1) < length,
+        column = as_buffer("I", getattr(picture, name))
+        require(_tracemalloc._highest(column) < length,
                 f"{name} has no such {of}")
 
     names = picture.names
@@ -128,8 +131,7 @@ def check(picture):
             "context_depth is too large")
     if picture.row_context is not None:
         check_places("row_context", len(picture), "context")
-        require(all(map(le, picture.row_context,
-                        islice(picture.row_context, 1, None))),
+        require(_tracemalloc._ascends(as_buffer("I", picture.row_context)),
                 "row_context is not in order")
     if picture.context_allocated_blocks is not None:
         for unit in ("blocks", "bytes"):

@@ -49,6 +49,8 @@ writes to them once the picture is made, so threads may share pictures.
 from itertools import accumulate, compress, islice, repeat
 from operator import sub
 
+import _tracemalloc
+
 from tracemalloc._paths import MAX_DEPTH, Recent
 
 PATHS = {
@@ -74,6 +76,15 @@ COLUMNS = PATHS | CONTEXTS | TOTALS | ROWS
 # Columns that hold places of names.
 NAMED = ("path_file", "path_function", "context_file", "context_function",
          "context_thread")
+
+
+def as_buffer(code, column):
+    """Return a column as one that functions of the C module take."""
+    if hasattr(column, "itemsize"):
+        return column
+    from array import array
+
+    return array(code, column)
 
 
 class Picture:
@@ -172,11 +183,10 @@ class Picture:
                              self.context_freed_bytes)),
                     list(map(sub, self.context_allocated_blocks,
                              self.context_freed_blocks)))
-        size, count = [0] * len(self), [0] * len(self)
-        for context, row_size, row_count in zip(
-                self.row_context, self.row_size, self.row_count):
-            size[context] += row_size * row_count
-            count[context] += row_count
+        contexts, sizes, counts = (
+            as_buffer(ROWS[name], getattr(self, name)) for name in ROWS)
+        size = _tracemalloc._sum_rows(contexts, len(self), sizes, counts)
+        count = _tracemalloc._sum_rows(contexts, len(self), counts)
         return size, count
 
     def variances(self, interval):
@@ -255,6 +265,15 @@ class Picture:
             self.afford(sum(min(depths[paths[context]] + 1, limit)
                             for context in contexts))
 
+    def afford_cut(self, limit):
+        """Raise SnapshotFormatError if what a limit leaves is too much.
+
+        Call paths that are cut have no callers in common.
+        """
+        depths = self.path_depths()
+        cut = sum(depths[path] >= limit for path in {*self.context_path})
+        self.afford(cut * (limit - 1))
+
     def frames(self, context, limit):
         """Return the raw frames of a context: the newest first, cut to limit.
 
@@ -300,17 +319,38 @@ class Picture:
                 if column is not None:
                     kept[name] = array(code, compress(column, selectors))
         if self.row_context is not None:
-            rows = list(map(selectors.__getitem__, self.row_context))
-            number = list(accumulate(selectors, initial=0))
-            kept["row_context"] = array(
-                "I", map(number.__getitem__,
-                         compress(self.row_context, rows)))
-            for name in ("row_size", "row_count"):
-                kept[name] = array(
-                    ROWS[name], compress(getattr(self, name), rows))
+            kept |= self._rows_of(selectors)
         picture = Picture(self.names, **kept)
         picture.max_size = self.max_size
         return picture
+
+
+    def _rows_of(self, selectors):
+        """Return the columns of rows of the contexts that are kept."""
+        from array import array
+        from bisect import bisect_left
+
+        rows = {name: as_buffer(code, getattr(self, name))
+                for name, code in ROWS.items()}
+        kept = {name: array(code) for name, code in ROWS.items()}
+        old, context = rows["row_context"], 0
+        number = list(accumulate(selectors, initial=0))
+        start = 0
+        while start < len(old):
+            # Contexts that stay come in runs, and rows are sorted by context.
+            context = old[start]
+            keep = selectors[context]
+            while context < len(selectors) and selectors[context] == keep:
+                context += 1
+            end = bisect_left(old, context, start)
+            if keep:
+                for name in ("row_size", "row_count"):
+                    kept[name].frombytes(
+                        memoryview(rows[name])[start:end].cast("B"))
+                kept["row_context"].extend(
+                    map(number.__getitem__, old[start:end]))
+            start = end
+        return kept
 
 
 class Blocks:

@@ -25,7 +25,9 @@ from collections import _count_elements
 from itertools import chain, compress, count, islice
 from operator import and_, itemgetter, or_, sub
 
-from tracemalloc._paths import CallPaths
+import _tracemalloc
+
+from tracemalloc._columns import as_buffer
 
 KEY_TYPES = ("traceback", "lineno", "filename",
              "function", "module", "thread", "domain")
@@ -35,6 +37,16 @@ RAW_KEY_TYPES = ("traceback", "lineno", "filename")
 
 # Key types whose groups also make sense for callers.
 CUMULATIVE = ("lineno", "filename", "function", "module")
+
+# What tells frames of a group apart.
+_COLUMNS = {
+    "lineno": ("file", "line"), "filename": ("file",),
+    "function": ("file", "function"), "module": ("file",),
+}
+
+# How often a block counts for a group that is k times on its call path, for
+# _sum_callers(): k times, once, k * k times.
+_EACH_TIME, _ONCE, _SQUARED = range(3)
 
 # Where the figures of a group come from, besides live size and count.
 TOTALS = {
@@ -118,7 +130,9 @@ class Groups:
     def __init__(self, picture, key_type, cumulative, limit, metadata,
                  call_paths=None, live_only=True):
         if key_type == "traceback" and call_paths is None:
-            call_paths = CallPaths(picture, limit)
+            from tracemalloc._stacks import CallPaths
+
+            call_paths = CallPaths(limit)
         self.call_paths = call_paths
         self._whole_args = (picture, key_type, cumulative, limit, metadata,
                             call_paths)
@@ -149,36 +163,45 @@ class Groups:
     def _group(self, folders):
         if self._key_type == "traceback":
             picture = self._picture
-            numbers = self.call_paths.add(picture, *map(self._column, (
-                picture.context_path, picture.context_file,
-                picture.context_line)))
+            numbers = self.call_paths.add(picture, self._selectors)
             place = dict(zip(dict.fromkeys(numbers), count()))
             self.names = list(place)
             self._groups_of = list(map(place.__getitem__, numbers))
             return
-        keys, path_keys = self._keys()
-        place = dict(zip(dict.fromkeys(keys), count()))
-        self._groups_of = list(map(place.__getitem__, keys))
         if self._cumulative:
-            self._add_callers(path_keys, place)
-        self._name(place, folders)
+            keys = self._keys_of_stacks()
+        else:
+            place = dict(zip(dict.fromkeys(keys := self._keys()), count()))
+            self._groups_of = list(map(place.__getitem__, keys))
+            keys = place
+        self._name(keys, folders)
 
     def _keys(self):
-        """Return what tells groups apart: for contexts and for paths."""
-        picture, key_type = self._picture, self._key_type
-        paths = None
-        if key_type in CUMULATIVE:
-            columns = {"lineno": ("file", "line"), "filename": ("file",),
-                       "function": ("file", "function"),
-                       "module": ("file",)}[key_type]
-            paths = list(zip(*(getattr(picture, f"path_{name}")
-                               for name in columns)))
-        else:
-            columns = key_type,
-        contexts = list(zip(*(
-            self._column(getattr(picture, f"context_{name}"))
+        """Return what tells groups apart, for each context."""
+        columns = _COLUMNS.get(self._key_type, (self._key_type,))
+        return list(zip(*(
+            self._column(getattr(self._picture, f"context_{name}"))
             for name in columns)))
-        return contexts, paths
+
+    def _keys_of_stacks(self):
+        """Return what tells groups apart, where callers have groups too."""
+        from array import array
+
+        from tracemalloc._stacks import Stacks
+
+        columns = _COLUMNS[self._key_type]
+        self._stacks = stacks = Stacks(self._picture, self._limit, columns,
+                                       self._selectors)
+        by_node = [stacks.column(name)[1:] for name in columns]
+        numbers, firsts = _tracemalloc._number_rows(*by_node)
+        # The root is in no group: whatever stands there is not looked at.
+        self._group_of_node = array("I", (0,)) + array("I", numbers)
+        self._groups_of = list(map(self._group_of_node.__getitem__,
+                                   stacks.nodes))
+        return [tuple(number - (number >> 31 << 32) if name == "line"
+                      else number for name, number in zip(columns, key))
+                for key in zip(*(map(column.__getitem__, array("I", firsts))
+                                 for column in by_node))]
 
     def _name(self, place, folders):
         """Make names of keys; groups whose names turn out equal are one."""
@@ -207,20 +230,9 @@ class Groups:
             into = list(map(merged.__getitem__, labels))
             self._groups_of = list(map(into.__getitem__, self._groups_of))
             if self._cumulative:
-                self._callers = {
-                    path: tuple(map(into.__getitem__, groups))
-                    for path, groups in self._callers.items()}
-
-    def _add_callers(self, path_keys, place):
-        """Find the groups of each call path that a context has."""
-        picture, most = self._picture, self._limit - 1
-        self._paths = list(self._column(picture.context_path))
-        used, depths = dict.fromkeys(self._paths), picture.path_depths()
-        picture.afford(sum(min(depths[path], most) for path in used))
-        self._callers = {
-            path: tuple(place.setdefault(path_keys[at], len(place))
-                        for at in picture.ancestors(path, most))
-            for path in used}
+                # The root has a number that means nothing; see above.
+                self._group_of_node = as_buffer("I", list(map(
+                    into.__getitem__, self._group_of_node)))
 
     # Figures
 
@@ -274,25 +286,18 @@ class Groups:
 
         What counts n times in a group counts n ** power times.
         """
-        values = self._column(column)
-        sums = [0] * len(self.names)
+        values, number = list(self._column(column)), len(self.names)
         if not self._cumulative:
-            for group, value in zip(self._groups_of, values):
-                sums[group] += value
-            return sums
-        # Contexts of one group and call path count for the same groups.
-        joint = {}
-        for key, value in zip(zip(self._groups_of, self._paths), values):
-            joint[key] = joint.get(key, 0) + value
+            return _tracemalloc._sum_rows(as_buffer("I", self._groups_of),
+                                          number, values)
         # Lines and files count once per frame, as they always did; of a
         # function or module one wants to know its share.
-        once = self._key_type not in ("lineno", "filename")
-        for (group, path), value in joint.items():
-            groups = group, *self._callers[path]
-            for each in set(groups):
-                times = 1 if once else groups.count(each)
-                sums[each] += value * times ** power
-        return sums
+        weight = _ONCE
+        if self._key_type in ("lineno", "filename"):
+            weight = _EACH_TIME if power == 1 else _SQUARED
+        return _tracemalloc._sum_callers(
+            self._stacks.parents, self._group_of_node, number,
+            self._stacks.nodes, values, weight)
 
     # Frames
 

@@ -10,14 +10,23 @@ functions of the C module; a frame becomes an object where it is shown.
     nodes       context -> node of its stack, its own frame included
 
 Parents have smaller numbers than what is below them.
+
+A call path of statistics is such a number, too: see CallPaths.  A file of some
+kilobytes can hold thousands of contexts that share one path of 65,534 frames:
+spelled out one by one, its call paths take gigabytes.  So the frames of a
+number are put together when they are asked for, and kept for a while only;
+whatever needs all frames at once asks Picture.afford() first.
+
+Loaded on first use.
 """
 
 from array import array
-from itertools import compress
+from itertools import compress, islice
 
 import _tracemalloc
 
-from tracemalloc._columns import MAX_DEPTH, Picture
+from tracemalloc._columns import MAX_DEPTH, Picture, as_buffer
+from tracemalloc._paths import Recent
 
 
 def picture_of(snapshot):
@@ -35,11 +44,6 @@ def _joined(first, second):
     both.frombytes(memoryview(first).cast("B"))
     both.frombytes(memoryview(second).cast("B"))
     return both
-
-
-def _numbers(code, column):
-    """Return a column as one that has a buffer."""
-    return column if hasattr(column, "itemsize") else array(code, column)
 
 
 class Stacks:
@@ -77,8 +81,8 @@ class Stacks:
         if name not in self._columns:
             picture = self.picture
             code = "i" if name == "line" else "I"
-            of_paths = _numbers(code, getattr(picture, f"path_{name}"))
-            of_contexts = _numbers(code, getattr(
+            of_paths = as_buffer(code, getattr(picture, f"path_{name}"))
+            of_contexts = as_buffer(code, getattr(
                 picture,
                 "context_path" if name == "parent" else f"context_{name}"))
             if len(self.contexts) < len(picture):
@@ -111,14 +115,14 @@ class Stacks:
                 "I", map(rows.__getitem__, self.sources))
         return self._by_node[name]
 
-    def frames(self):
+    def frames(self, columns=("file", "line", "function")):
         """Return (number of its frame by node, [(file, line, function)]).
 
         Names are text, and frames are numbered in their order.  The root has
-        the number of some frame.
+        the number of some frame.  Frames are equal if *columns* are.
         """
         numbers, firsts = _tracemalloc._number_rows(
-            *map(self.column, ("file", "line", "function")))
+            *map(self.column, columns))
         frames = list(map(self.frame, array("I", firsts)))
         order = sorted(range(len(frames)), key=frames.__getitem__)
         rank = array("I", bytes(4 * len(frames)))
@@ -196,3 +200,95 @@ class Stacks:
         return _tracemalloc._sum_paths(
             self.parents if parents is None else parents, self.nodes,
             self.values(column))
+
+
+class CallPaths:
+    """The call paths of one picture or of several, of at most *limit* frames.
+
+    The numbers of pictures that were added to one object can be compared.
+    """
+
+    def __init__(self, limit):
+        self.limit = limit
+        self._callers = array("I", (0,))
+        self._frame_of = array("I", (0,))
+        self._frames = [None]   # those that differ
+        self._numbers = None    # (callers, frame) -> number
+        self._lengths = None
+        self._recent = Recent()
+        self._order = None
+        self._strictest = None  # the picture with the least max_size
+
+    def add(self, picture, selectors=None):
+        """Return the numbers of contexts; of all whose selector is true."""
+        if picture.max_size is not None:
+            if (self._strictest is None
+                    or picture.max_size < self._strictest.max_size):
+                self._strictest = picture
+            picture.afford_cut(self.limit)
+        stacks = Stacks(picture, self.limit, ("file", "line"), selectors)
+        numbers, frames = stacks.frames(("file", "line"))
+        self._lengths = self._order = None
+        if len(self._callers) == 1:
+            self._callers, self._frame_of = stacks.parents, numbers
+            self._frames = [frame[:2] for frame in frames]
+            return stacks.nodes
+        return self._add_more(stacks, numbers, frames)
+
+    def _add_more(self, stacks, frame_of, frames):
+        """Return the numbers of what may be among the call paths already."""
+        known = {frame: place for place, frame in enumerate(self._frames)}
+        places = [known.setdefault(frame[:2], len(known)) for frame in frames]
+        self._frames = list(known)
+        if self._numbers is None:
+            keys = zip(self._callers, self._frame_of)
+            self._numbers = {key: number for number, key in enumerate(keys)
+                             if number}
+        numbers = [0]
+        for parent, frame in islice(zip(stacks.parents, frame_of), 1, None):
+            key = numbers[parent], places[frame]
+            number = self._numbers.setdefault(key, len(self._callers))
+            if number == len(self._callers):
+                self._callers.append(key[0])
+                self._frame_of.append(key[1])
+            numbers.append(number)
+        return array("I", map(numbers.__getitem__, stacks.nodes))
+
+    def length(self, number):
+        """Return how many frames a call path has."""
+        if self._lengths is None:
+            lengths = array("I", (0,))
+            for callers in islice(self._callers, 1, None):
+                lengths.append(lengths[callers] + 1)
+            self._lengths = lengths
+        return self._lengths[number]
+
+    def frames_of(self, number):
+        """Return the raw frames of a call path, the oldest first."""
+        return self._recent.get(number, self._frames_of)
+
+    def _frames_of(self, number):
+        found = []
+        while number:
+            found.append(self._frames[self._frame_of[number]])
+            number = self._callers[number]
+        return tuple(reversed(found))
+
+    def spell_out(self, numbers):
+        """Return a list of frames_of() call paths."""
+        if self._strictest is not None:
+            self._strictest.afford(sum(map(self.length, numbers)))
+        return list(map(self._frames_of, numbers))
+
+    def sort_keys(self, numbers):
+        """Return what sorts call paths as their frames do, oldest first."""
+        if self._order is None:
+            order = sorted(range(len(self._frames)),
+                           key=self._frames.__getitem__)
+            rank = array("I", bytes(4 * len(order)))
+            for place, frame in enumerate(order):
+                rank[frame] = place
+            self._order = array("I", _tracemalloc._rank_paths(
+                self._callers, array("I", map(rank.__getitem__,
+                                              self._frame_of))))
+        return list(map(self._order.__getitem__, numbers))
