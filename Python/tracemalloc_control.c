@@ -231,7 +231,8 @@ _PyTraceMalloc_Init(void)
 }
 
 
-/* A seed for samples: any will do that is not the last one's. */
+/* A seed for samples: any will do that is not the last one's.  Asking the
+   system for it gives the GIL away, so no lock may be held. */
 static uint64_t
 sampling_seed(void)
 {
@@ -268,6 +269,7 @@ _PyTraceMalloc_StartSampling(int nframe, uint64_t interval)
     }
 
     int failed = 0;
+    uint64_t seed = interval != 0 ? sampling_seed() : 0;
     PyMutex_Lock(&S->control_lock);
     if (!tracer_is_tracing()) {
         tracer_lock();
@@ -276,8 +278,7 @@ _PyTraceMalloc_StartSampling(int nframe, uint64_t interval)
             _PyTraceMalloc_SetLimit_lock_held(nframe);
             S->sessions++;
             if (interval != 0) {
-                _PyTraceMalloc_InitSampler(&S->sampler, interval,
-                                           sampling_seed());
+                _PyTraceMalloc_InitSampler(&S->sampler, interval, seed);
             }
         }
         tracer_unlock();

@@ -4,6 +4,7 @@ With them, what is reclaimed of contexts, and what must not be.
 """
 import _tracemalloc
 import os
+import subprocess
 import sys
 import textwrap
 import threading
@@ -80,6 +81,34 @@ class ThreadTests(CaptureTest):
             traceback = internal._PyTraceMalloc_GetTraceback(domain, address)
             self.assertEqual(list(traceback), stack)
             testcapi.tracemalloc_untrack(domain, address)
+
+    @threading_helper.requires_working_threading()
+    def test_sampling_begins_while_threads_ask(self):
+        # Whoever begins must not give the GIL away with a lock in hand that a
+        # thread with the GIL waits for.
+        script = textwrap.dedent("""
+            import _tracemalloc, sys, threading
+
+            def ask():
+                while going:
+                    _tracemalloc.reset_peak()
+
+            sys.setswitchinterval(1e-6)
+            going = True
+            threads = [threading.Thread(target=ask) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            for number in range(300):
+                _tracemalloc.start(1, sample_interval=512)
+                _tracemalloc.stop()
+            going = False
+            for thread in threads:
+                thread.join()
+            print("done")
+        """)
+        said = subprocess.run([sys.executable, "-c", script], text=True, capture_output=True,
+                              timeout=support.LONG_TIMEOUT)
+        self.assertEqual((said.returncode, said.stdout, said.stderr), (0, "done\n", ""))
 
     @support.requires_fork()
     @unittest.skipUnless(hasattr(os, "waitpid"), "needs waitpid()")

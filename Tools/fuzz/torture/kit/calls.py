@@ -520,6 +520,12 @@ def by_eval_frame_left(f):
         return leave()
 
 
+def eval_frame_reset():
+    """For the end of an interpreter: greenlets may never have come back."""
+    if _testinternalcapi is not None:
+        _testinternalcapi.set_eval_frame_default()
+
+
 def by_atexit(f):
     import atexit
     atexit.register(f)
@@ -549,8 +555,9 @@ MODULES = {
     "by_expat": "xml.parsers.expat", "by_json": "json",
     "by_regular_expression": "re", "by_signal": "signal", "by_sqlite": "sqlite3",
     "by_timer": "signal", "by_weakref": "weakref", "trace_filters": "pytracemalloc",
-    "trace_task": "pytracemalloc", "work": "zlib",
+    "trace_picture": "tracemalloc", "trace_region": "tracemalloc",
+    "trace_report": "tracemalloc", "trace_task": "pytracemalloc", "work": "zlib",
 }
 
 WAYS = sorted(name for name in globals() if name.startswith("by_"))
-__all__ = WAYS
+__all__ = [*WAYS, "eval_frame_reset"]

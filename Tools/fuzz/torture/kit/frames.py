@@ -32,13 +32,15 @@ def clear_frame(number):
 
 
 def read_frames():
-    """All that can be asked of frames, dead and alive."""
+    """All that can be asked of frames, dead and alive.
+
+    Not sys._current_frames(): that of the untouched CPython makes objects for
+    the frames of other interpreters, which these then free in their own heaps.
+    """
     for frame in _held:
         while frame is not None:
             frame.f_lineno, frame.f_lasti, len(frame.f_locals), frame.f_trace
             frame = frame.f_back
-    for frame in list(sys._current_frames().values()):
-        frame.f_back, frame.f_lineno
 
 
 def _jump(frame, line):

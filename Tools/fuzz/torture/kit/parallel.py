@@ -6,6 +6,7 @@ import sys
 from functools import partial
 
 from kit import state
+from kit.calls import eval_frame_reset
 from kit.generators import calls_of, drive, pooled
 from kit.state import calmly, quiet, wrong
 from kit.tracer import UNTRACED, trace_check, tracer
@@ -92,7 +93,8 @@ def _source(name):
             f"names = {{'__name__': 'elsewhere'}}\n"
             f"exec(compile(open({state.program!r}).read(), {state.program!r}, 'exec'), names)\n"
             f"import kit; kit.refuel()\n"
-            f"names[{name!r}](1)\n")
+            f"try: names[{name!r}](1)\n"
+            f"finally: kit.eval_frame_reset()\n")
 
 
 def interpreter_run(number, name):
@@ -160,8 +162,7 @@ def _quiet_down():
     import signal
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, signal.SIG_IGN)
-    sys.settrace(None)
-    sys.setprofile(None)
+    eval_frame_reset()
     join_all()
     for number in range(INTERPRETERS):
         interpreter_end(number)
