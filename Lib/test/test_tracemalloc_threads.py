@@ -82,6 +82,31 @@ class ThreadTests(CaptureTest):
             self.assertEqual(list(traceback), stack)
             testcapi.tracemalloc_untrack(domain, address)
 
+    @support.requires_fork()
+    @unittest.skipUnless(hasattr(os, "waitpid"), "needs waitpid()")
+    def test_fork_deep_in_a_stack(self):
+        def descend(depth):
+            self.seen(bytearray(depth))
+            if depth:
+                result = descend(depth - 1)
+            else:
+                result = os.fork()
+            self.seen(bytearray(depth))
+            return result
+
+        child = descend(12)
+        if child == 0:
+            status = 1
+            try:
+                descend_again = [self.seen(bytearray(number)) for number in range(9)]
+                self.check()
+                status = 0
+            finally:
+                os._exit(status)
+        support.wait_process(child, exitcode=0)
+
+
+class BeginningTests(unittest.TestCase):
     @threading_helper.requires_working_threading()
     def test_sampling_begins_while_threads_ask(self):
         # Whoever begins must not give the GIL away with a lock in hand that a
@@ -109,29 +134,6 @@ class ThreadTests(CaptureTest):
         said = subprocess.run([sys.executable, "-c", script], text=True, capture_output=True,
                               timeout=support.LONG_TIMEOUT)
         self.assertEqual((said.returncode, said.stdout, said.stderr), (0, "done\n", ""))
-
-    @support.requires_fork()
-    @unittest.skipUnless(hasattr(os, "waitpid"), "needs waitpid()")
-    def test_fork_deep_in_a_stack(self):
-        def descend(depth):
-            self.seen(bytearray(depth))
-            if depth:
-                result = descend(depth - 1)
-            else:
-                result = os.fork()
-            self.seen(bytearray(depth))
-            return result
-
-        child = descend(12)
-        if child == 0:
-            status = 1
-            try:
-                descend_again = [self.seen(bytearray(number)) for number in range(9)]
-                self.check()
-                status = 0
-            finally:
-                os._exit(status)
-        support.wait_process(child, exitcode=0)
 
 
 class LifeCycleTests(CaptureTest):

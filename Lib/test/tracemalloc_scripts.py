@@ -25,14 +25,17 @@ LIMITS = 1, 25, 65535
 # gc.collect() empties the free lists: what the start-up of one interpreter
 # left there would otherwise change which blocks are new.  The C module is used
 # because the two interpreters differ in the Python one, and its strings and
-# classes would fill other caches.  The cache of attributes is emptied at the end:
-# it keeps names alive, and which ones depends on their addresses.
+# classes would fill other caches.  So many strings are interned first that
+# both have the same room for those of the script, though one may have needed
+# more at start-up.  The cache of attributes is emptied at the end: it keeps names
+# alive, and which ones depends on their addresses.
 DRIVER = r"""
 import _tracemalloc, collections, gc, os, pickle, sys
 limit = int(sys.argv[1])
 scope = {"__name__": "script"}
 exec(compile(sys.stdin.read(), "script:main", "exec"), scope)
 run = scope["run"]
+interned = [sys.intern(f"name {number}") for number in range(15_000)]
 gc.disable()
 gc.collect()
 _tracemalloc.start(limit)
