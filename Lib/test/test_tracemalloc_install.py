@@ -14,7 +14,7 @@ import tempfile
 import textwrap
 import unittest
 from test import support
-from test.support import import_helper
+from test.support.import_helper import DirsOnSysPath, import_fresh_module
 
 SOURCE = os.environ.get("TRACEMALLOC_SOURCE")
 STOCK_PYTHON = os.environ.get("TRACEMALLOC_STOCK_PYTHON")
@@ -336,8 +336,8 @@ class ProcessMemoryTests(unittest.TestCase):
 class TextTests(unittest.TestCase):
 
     def setUp(self):
-        with import_helper.DirsOnSysPath(os.path.join(SOURCE, "Doc", "tools")):
-            self.text_pages = import_helper.import_fresh_module("text_pages")
+        with DirsOnSysPath(os.path.join(SOURCE, "Doc", "tools")):
+            self.text_pages = import_fresh_module("text_pages")
 
     def test_no_markup_is_left_in_any_page(self):
         for name in self.text_pages.PAGES:

@@ -12,7 +12,7 @@ import sys
 import tracemalloc
 import unittest
 from test import support
-from test.support import os_helper
+from test.support.os_helper import TESTFN_UNDECODABLE
 from test.tracemalloc_commands import CommandTests, full_snapshot, snapshot_of
 from unittest import mock
 
@@ -390,14 +390,14 @@ class RunTests(CommandTests):
                               "top tracemalloc-", process.stderr)
 
 
-@unittest.skipUnless(os_helper.TESTFN_UNDECODABLE,
+@unittest.skipUnless(TESTFN_UNDECODABLE,
                      "the file system has no such names")
 class UndecodableTests(CommandTests):
     """Names of files that are no text in any encoding."""
 
     def setUp(self):
         super().setUp()
-        self.name = os.fsdecode(os_helper.TESTFN_UNDECODABLE) + ".tmz"
+        self.name = os.fsdecode(TESTFN_UNDECODABLE) + ".tmz"
         self.source = self.name[:-4] + ".py"
         tracemalloc.Snapshot([(0, 8, ((self.source, 1),), 1)], 5).dump(
             self.name)

@@ -387,7 +387,11 @@ class Recorder:
             not each.daemon for each in threading.enumerate()
             if each is not threading.main_thread())
         if not others and tracemalloc.is_tracing():
-            self._taken = self._take()
+            try:
+                self._taken = self._take()
+            except MemoryError:
+                # Showing what happened comes first; it is tried again then.
+                pass
 
     def _summarize(self, snapshot, sizes, files):
         from tracemalloc._cli.summary import summarize
