@@ -13,7 +13,7 @@ import sysconfig
 import tempfile
 import textwrap
 import unittest
-from test import support
+from test.support import LONG_TIMEOUT
 from test.support.import_helper import DirsOnSysPath, import_fresh_module
 
 SOURCE = os.environ.get("TRACEMALLOC_SOURCE")
@@ -31,7 +31,7 @@ def output(command, **variables):
     env.update(variables)
     process = subprocess.run(command, env=env, stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                             text=True, timeout=support.LONG_TIMEOUT)
+                             text=True, timeout=LONG_TIMEOUT)
     if process.returncode:
         raise AssertionError(f"{command}: status {process.returncode}\n"
                              f"{process.stdout[-2000:]}\n{process.stderr[-2000:]}")
