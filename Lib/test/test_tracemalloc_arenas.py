@@ -240,6 +240,8 @@ class ArenaTests(unittest.TestCase):
             check_foreign(*more)
             """)
 
+    @unittest.skipIf(check_sanitizer(address=True),
+                     "the sanitizer takes terabytes of address space")
     def test_address_space_can_be_limited_later(self):
         self.child("""
             hard = resource.getrlimit(resource.RLIMIT_AS)[1]

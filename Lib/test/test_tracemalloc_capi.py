@@ -400,6 +400,8 @@ class AllocatorTests(ChildTests):
             check_exact()
             """)
 
+    @unittest.skipIf(support.check_sanitizer(address=True),
+                     "the sanitizer's malloc() is not the one that mallinfo2() tells of")
     def test_I09_arenas_from_an_allocator_of_the_program(self):
         # calloc() stands for a function with a context, and the context for
         # its first argument; arenas are not given back.
@@ -757,6 +759,8 @@ class SessionTests(ChildTests):
             """)
 
     @unittest.skipUnless(os.path.exists("/proc/self/statm"), "needs /proc")
+    @unittest.skipIf(support.check_sanitizer(address=True),
+                     "the sanitizer keeps freed memory for a while")
     def test_S107_many_sessions_do_not_leak(self):
         # Address space, not resident memory: it does not depend on what the
         # system pages.

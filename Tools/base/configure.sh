@@ -3,13 +3,15 @@
 #
 #   configure.sh BUILD NAME SOURCE
 #
-# NAME (fork, verify, torture, stock, or fork or stock after "pgo-") is the object
-# folder below BUILD, SOURCE the sources relative to it; verify is the fork as
-# --enable-tracemalloc-verify makes it, torture what that, --with-pydebug and
-# --enable-tracemalloc-stress make together.  BUILD/arguments holds what our
+# NAME (fork, verify, torture, stock, or fork or stock after "pgo-" or "sanitize-")
+# is the object folder below BUILD, SOURCE the sources relative to it; verify is
+# the fork as --enable-tracemalloc-verify makes it, torture what that,
+# --with-pydebug and --enable-tracemalloc-stress make together.  BUILD/arguments
+# holds what our
 # configure was given, and BUILD/fork-flags what the compiler gets for the fork
 # alone; "pgo-" adds the options of optimised builds, and PROFILE_TASK of the
-# environment if there is one.  Runs again only when these (but PROFILE_TASK,
+# environment if there is one; "sanitize-" those of the sanitizers for addresses
+# and undefined behaviour, with assertions.  Runs again only when these (but PROFILE_TASK,
 # so that what was built with one can be used without), the base, CPython's
 # configure or the place changed, and then in an empty folder: make does not see
 # that objects depend on them.
@@ -36,7 +38,7 @@ define() {
 flags=
 more=
 case $name in
-    fork | pgo-fork) flags=$(cat "$build/fork-flags") ;;
+    fork | pgo-fork | sanitize-fork) flags=$(cat "$build/fork-flags") ;;
     verify)
         flags=$(cat "$build/fork-flags")
         define Py_TRACEMALLOC_VERIFY
@@ -52,12 +54,21 @@ esac
 case $name in
     pgo-*) more="'--enable-optimizations' '--with-lto'" ;;
 esac
+# Not --with-address-sanitizer, which takes pymalloc away: the tracer's cells
+# lie in its pools.  The runner tests without it, too (PYTHONMALLOC=malloc).
+sanitizers=
+if [ "${name#sanitize-}" != "$name" ]; then
+    sanitizers="-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer"
+    reports=${here%/base}/test/sanitizer_reports.c
+    sanitizer_options
+fi
 want=$(
     cat "$build/arguments" "$build/stamp/base"
     sha256_of "$build/${source#../}/configure"
     echo "$objects"
     [ -z "$flags" ] || echo "$flags"
     [ -z "$more" ] || echo "$more"
+    [ -z "$sanitizers" ] || echo "$sanitizers $(sha256_of "$reports")"
 )
 if [ "$(cat "$objects/.configured" 2>/dev/null)" = "$want" ]; then
     exit 0
@@ -70,6 +81,22 @@ own_locale
 eval "set -- $(cat "$build/arguments") $more"
 if [ "${name#pgo-}" != "$name" ] && [ -n "${PROFILE_TASK:-}" ]; then
     set -- "$@" "PROFILE_TASK=$PROFILE_TASK"
+fi
+if [ -n "$sanitizers" ]; then
+    given_flags=${LDFLAGS:-} given_libraries=${LIBS:-} compiler=${CC:-}
+    for argument; do
+        case $argument in
+            LDFLAGS=*) given_flags=${argument#*=} ;;
+            LIBS=*) given_libraries=${argument#*=} ;;
+            CC=*) compiler=${argument#*=} ;;
+        esac
+    done
+    # shellcheck disable=SC2086
+    ${compiler:-cc} -g -O1 $sanitizers -c "$reports" -o sanitizer_reports.o ||
+        die "$reports cannot be compiled"
+    set -- "$@" --with-assertions "OPT=-g -O1 -Wall" "BASECFLAGS=$sanitizers" \
+        "LDFLAGS=$given_flags $sanitizers" \
+        "LIBS=$given_libraries $objects/sanitizer_reports.o"
 fi
 if [ -n "$flags" ]; then
     # CFLAGS_NODIST is for the interpreter itself: CFLAGS and OPT stay as they

@@ -303,6 +303,13 @@ write_stamp() {
     mkdir -p "${1%/*}" && cat >"$1.$$" && mv "$1.$$" "$1"
 }
 
+# For programs with sanitizers that run while something is built: what a short
+# process leaves to its end is no leak, and no reason to fail.
+sanitizer_options() {
+    ASAN_OPTIONS=detect_leaks=0
+    export ASAN_OPTIONS
+}
+
 remove_bytecode() {
     find "$1" -name __pycache__ -prune -exec rm -rf {} +
 }

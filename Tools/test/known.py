@@ -54,7 +54,7 @@ def belongs(test_id, module):
     return dotted == module or dotted.startswith(module + ".")
 
 
-def confirm(failures, entries, mode, run_on_stock):
+def confirm(failures, entries, mode, run_on_stock, note="listed as a known failure, but"):
     """Split the failing cases of one run into (known, failed).
 
     run_on_stock(ids) runs the listed ones on the untouched base and returns
@@ -70,8 +70,8 @@ def confirm(failures, entries, mode, run_on_stock):
         if case in listed and case.id in on_stock:
             known.append(case)
         elif case in listed:
-            note = "listed as a known failure, but the untouched base passes it"
-            failed.append(case._replace(detail=f"{note}\n{case.detail}"))
+            text = f"{note} the untouched base passes it"
+            failed.append(case._replace(detail=f"{text}\n{case.detail}"))
         else:
             failed.append(case)
     return known, failed

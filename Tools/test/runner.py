@@ -29,14 +29,18 @@ sys.path.insert(0, str(HERE))           # the runner is started with -I
 import known                            # noqa: E402
 import packages                         # noqa: E402
 import results                          # noqa: E402
+import sanitizers                       # noqa: E402
 
 DEFAULT_TIMEOUT = 1200.0                # seconds; regrtest dumps stacks after it
 GRACE = 420.0                           # regrtest ends a deaf worker within 300 s
 CONTRACT_HELPERS = ("support", "libregrtest")
 
-Job = collections.namedtuple("Job", "module mode frames")
+Job = collections.namedtuple("Job", "module mode frames malloc", defaults=(None,))
 Outcome = collections.namedtuple("Outcome", "job cases seconds status log")
-Row = collections.namedtuple("Row", "module frames quick")
+Row = collections.namedtuple("Row", "module frames quick malloc", defaults=(False,))
+
+# What a line of a contract file may say behind the number of frames.
+WORDS = ("quick", "malloc")
 
 
 class WrongUse(Exception):
@@ -44,7 +48,8 @@ class WrongUse(Exception):
 
 
 def label(job):
-    return f"traced {job.frames}" if job.mode == known.TRACED else known.OFF
+    text = f"traced {job.frames}" if job.mode == known.TRACED else known.OFF
+    return f"{text} {job.malloc}" if job.malloc else text
 
 
 # ---------------------------------------------------------------- one process
@@ -93,12 +98,13 @@ def end_process(process):
 class Regrtest:
     """Runs test modules with one interpreter, logs and junit files in `folder`."""
 
-    def __init__(self, python, folder, environment, timeout, grace=GRACE):
+    def __init__(self, python, folder, environment, timeout, grace=GRACE, suppressions=None):
         self.python = str(python)
         self.folder = folder
         self.environment = environment
         self.timeout = timeout
         self.grace = grace
+        self.suppressions = suppressions    # None: what sanitizers say is not read
 
     def command(self, job, junit, patterns):
         traced = ["-X", f"tracemalloc={job.frames}"] if job.mode == known.TRACED else []
@@ -110,16 +116,25 @@ class Regrtest:
 
     def run(self, job, patterns=()):
         """Run one module, or those of its tests that `patterns` name."""
-        stem = self.folder / f"{job.module}.{job.mode}"
+        stem = self.folder / f"{job.module}.{job.mode}{'.' + job.malloc if job.malloc else ''}"
         junit, log = stem.with_name(stem.name + ".xml"), stem.with_name(stem.name + ".log")
+        said = stem.with_name(stem.name + ".sanitizers")
         junit.unlink(missing_ok=True)
+        environment = dict(self.environment)
+        if job.malloc:
+            environment["PYTHONMALLOC"] = job.malloc
+        if self.suppressions is not None:
+            environment |= sanitizers.options(said)
+            sanitizers.remove_reports(said)
         begin = time.monotonic()
-        status = run_process(self.command(job, junit, patterns), log, self.environment,
+        status = run_process(self.command(job, junit, patterns), log, environment,
                              self.timeout + self.grace)
         seconds = time.monotonic() - begin
         xml = junit.read_text(encoding="utf-8") if junit.exists() else None
         cases = results.read_run(job.module, status, xml,
                                  log.read_text(encoding="utf-8", errors="replace"))
+        if self.suppressions is not None:
+            cases += sanitizers.read_cases(said, job.module, self.suppressions)
         return Outcome(job, cases, seconds, status, log)
 
 
@@ -130,10 +145,12 @@ def read_contract(path):
     rows = []
     for number, fields in known.data_lines(path, 3):
         if (len(fields) < 2 or not (fields[1] == "-" or fields[1].isdecimal())
-                or fields[2:] not in ([], ["quick"])):
-            raise known.BadList(f"{path}:{number}: expected: MODULE FRAMES|- [quick]")
+                or not {*" ".join(fields[2:]).split()} <= {*WORDS}):
+            raise known.BadList(f"{path}:{number}: expected: MODULE FRAMES|-"
+                                f" [{'] ['.join(WORDS)}]")
         frames = None if fields[1] == "-" else int(fields[1])
-        rows.append(Row(fields[0], frames, bool(fields[2:])))
+        words = " ".join(fields[2:]).split()
+        rows.append(Row(fields[0], frames, *(word in words for word in WORDS)))
     return rows
 
 
@@ -165,6 +182,17 @@ def fix_rows(touched, rows):
         if parts[:2] == ("Lib", "test") and parts[-1].startswith("test_"):
             found.add(".".join(parts[2:]))
     return [Row(name, None, False) for name in sorted(found - known_modules)]
+
+
+def plan_sanitized(own, rows, only=None):
+    """The Jobs of a run with sanitizers: everything once, and rows that say so
+    without pymalloc as well, where each object is a block that a sanitizer knows.
+    """
+    once = [job for job in plan(own, [row for row in rows if row.module not in own], only)
+            if job.mode == known.TRACED or job.module in own]
+    again = [Job(row.module, known.TRACED if row.frames else known.OFF, row.frames, "malloc")
+             for row in rows if row.malloc and (not only or row.module in only)]
+    return once + again
 
 
 # ----------------------------------------------------------- what is laid down
@@ -286,7 +314,7 @@ class CaseResult(unittest.TestResult):
 def self_test():
     """Run the tests of the tools here; a judge that errs must not judge."""
     outcome = CaseResult()
-    names = ["test_runner", "test_requirements"]
+    names = ["test_runner", "test_requirements", "test_sanitizers"]
     unittest.defaultTestLoader.loadTestsFromNames(names).run(outcome)
     return outcome.cases
 
@@ -348,7 +376,10 @@ class Account:
 
 
 def judge(outcome, entries, stock, account, progress):
-    """Enter one run into the account, known failures confirmed on the base."""
+    """Enter one run into the account, known failures confirmed on the base.
+
+    With no list of them (None) whatever fails is tried on the base.
+    """
     job, where = outcome.job, label(outcome.job)
     failures = [case for case in outcome.cases if results.is_failure(case)]
 
@@ -357,7 +388,12 @@ def judge(outcome, entries, stock, account, progress):
         single = all("." in test_id and " " not in test_id for test_id in ids)
         return stock.run(job, ids if single else ()).cases
 
-    excused, failed = known.confirm(failures, entries, job.mode, run_on_stock)
+    notes = ()
+    if entries is None:
+        entries = [known.Known(case.id, known.ANY, "the base, built alike, shows it as well")
+                   for case in failures]
+        notes = ("built alike,",)
+    excused, failed = known.confirm(failures, entries, job.mode, run_on_stock, *notes)
     for case in excused:
         account.known.append((where, case, known.find_known(entries, case.id, job.mode).reason))
     cases = [case for case in outcome.cases if not results.is_failure(case)]
@@ -420,12 +456,17 @@ def parse(arguments):
     parser.add_argument("--packages", type=pathlib.Path, metavar="DIR",
                         help="install the packages that some checks need there, below DIR"
                         " (default: leave those checks out)")
-    parser.add_argument("--contract", type=pathlib.Path, default=HERE / "contract.txt",
-                        help=argparse.SUPPRESS)
+    parser.add_argument("--sanitizers", type=pathlib.Path, metavar="FILE",
+                        help="read what the interpreters' sanitizers report, but for what"
+                        " FILE excuses; run sanitize.txt instead of the contract, and try"
+                        " what fails on the base")
+    parser.add_argument("--contract", type=pathlib.Path, help=argparse.SUPPRESS)
     parser.add_argument("--known", type=pathlib.Path, default=HERE / "known-failures.txt",
                         help=argparse.SUPPRESS)
     parser.add_argument("--no-self-test", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    if options.contract is None:
+        options.contract = HERE / ("sanitize.txt" if options.sanitizers else "contract.txt")
     if options.jobs < 1:
         parser.error("--jobs must be at least 1")
     if options.timeout <= 0:
@@ -453,12 +494,14 @@ def find_base(options, laid):
 
 def run(options, account, logs):
     """The whole run, all of it entered into the account."""
-    entries = known.read_known(options.known)
+    entries = None if options.sanitizers else known.read_known(options.known)
+    suppressions = options.sanitizers and sanitizers.read_suppressions(options.sanitizers)
     rows, own = read_contract(options.contract), own_modules(options.source)
     laid = test_folder(options.fork)
     base, released, touched = find_base(options, laid)
     rows += fix_rows(touched, rows)
-    jobs = plan(own, rows, options.only, options.quick)
+    jobs = (plan_sanitized(own, rows, options.only) if options.sanitizers
+            else plan(own, rows, options.only, options.quick))
 
     if not options.no_self_test:
         cases = self_test()
@@ -467,7 +510,7 @@ def run(options, account, logs):
             account.say("the runner is broken; nothing else was run")
             return
     wanted = {job.module for job in jobs}
-    cases = check_laid([row for row in rows if row.module in wanted],
+    cases = check_laid([row for row in rows if row.module in wanted and row.module not in own],
                        [name for name in own if name in wanted], laid, base, options.source)
     if touched:
         cases.append(check_fixed(base, touched, released))
@@ -476,8 +519,12 @@ def run(options, account, logs):
     environment = clean_environment(options.stock, options.source)
     for name in ("fork", "stock"):
         (logs / name).mkdir(parents=True, exist_ok=True)
-    fork = Regrtest(options.fork, logs / "fork", environment, options.timeout)
-    stock = Regrtest(options.stock, logs / "stock", environment, options.timeout)
+    if options.sanitizers:
+        case = sanitizers.check_works(options.fork, (logs / "probe").absolute(), environment)
+        account.say(f"the sanitizers report: {account.add('sanitizers', [case])}")
+    fork, stock = [Regrtest(python, logs / name, environment, options.timeout,
+                            suppressions=suppressions)
+                   for name, python in (("fork", options.fork), ("stock", options.stock))]
     if options.packages and not options.only:
         cases = packages.check_greenlet(options.fork, options.packages.absolute() / "greenlet",
                                         environment)

@@ -29,25 +29,35 @@ if arguments[0] == "-I":
     print(here / "Lib/test")
     sys.exit()
 mode = "traced" if arguments[0] == "-X" else "off"
-junit = arguments[arguments.index("--junit-xml") + 1]
+mode += "." + os.environ["PYTHONMALLOC"] if "PYTHONMALLOC" in os.environ else ""
 patterns = [arguments[at + 1] for at, word in enumerate(arguments) if word == "-m"][1:]
 acts = json.loads((here / "acts.json").read_text())
-name = ".".join([arguments[-1], mode, *patterns])
+name = "probe" if arguments[0] == "-c" else ".".join([arguments[-1], mode, *patterns])
 with open(here / "calls.txt", "a") as stream:
     print(name, file=stream)
 act = acts[name]
 print(act.get("log", ""), flush=True)
 if "echo" in act:
     print(os.environ.get(act["echo"]))
+for kind, text in act.get("reports", {}).items():
+    path = os.environ[kind].partition("log_path=")[2].partition(":")[0]
+    pathlib.Path(f"{path}.{os.getpid()}").write_text(text)
 if act.get("hang"):
     (here / "pid.txt").write_text(str(os.getpid()))
     signal.pause()
 if act.get("signal"):
     os.kill(os.getpid(), act["signal"])
 if "xml" in act:
+    junit = arguments[arguments.index("--junit-xml") + 1]
     pathlib.Path(junit).write_text(act["xml"])
 sys.exit(act.get("exit", 0))
 '''
+
+
+ADDRESS = """==7==ERROR: AddressSanitizer: heap-buffer-overflow on address 0x6
+    #0 0x1 in memory_find Objects/memoryobject.c:5
+"""
+OVERFLOW = "Objects/memoryobject.c:5:1: runtime error: signed integer overflow: 1 + 2\n"
 
 
 def suite(*cases, failures=0, errors=0):
@@ -205,6 +215,9 @@ class ListTests(unittest.TestCase):
         path = self.write("test_a 25 quick\ntest_b -\n")
         self.assertEqual(runner.read_contract(path),
                          [runner.Row("test_a", 25, True), runner.Row("test_b", None, False)])
+        path = self.write("test_a 25 malloc\ntest_b 5 quick malloc\n")
+        self.assertEqual(runner.read_contract(path), [
+            runner.Row("test_a", 25, False, True), runner.Row("test_b", 5, True, True)])
 
     def test_bad_contract_line(self):
         for line in ("test_a", "test_a many", "test_a 25 slow"):
@@ -214,6 +227,8 @@ class ListTests(unittest.TestCase):
     def test_the_lists_of_the_repository_can_be_read(self):
         rows = runner.read_contract(runner.HERE / "contract.txt")
         self.assertIn("test_tracemalloc", {row.module for row in rows})
+        rows = runner.read_contract(runner.HERE / "sanitize.txt")
+        self.assertIn("test_tracemalloc", {row.module for row in rows if row.malloc})
         known.read_known(runner.HERE / "known-failures.txt")
 
     def test_plan(self):
@@ -226,6 +241,17 @@ class ListTests(unittest.TestCase):
         self.assertEqual([job.module for job in quick if job.mode == "traced"], ["test_a"])
         only = runner.plan(["own"], rows, only=["test_b"])
         self.assertEqual([job.mode for job in only], ["off", "traced"])
+
+    def test_plan_with_sanitizers(self):
+        rows = [runner.Row("test_a", 25, False, True), runner.Row("test_b", 5, False),
+                runner.Row("own", None, False, True)]
+        plan = [(job.module, runner.label(job))
+                for job in runner.plan_sanitized(["own", "other"], rows)]
+        self.assertEqual(plan, [("own", "off"), ("other", "off"), ("test_a", "traced 25"),
+                                ("test_b", "traced 5"), ("test_a", "traced 25 malloc"),
+                                ("own", "off malloc")])
+        only = runner.plan_sanitized(["own"], rows, only=["own"])
+        self.assertEqual([runner.label(job) for job in only], ["off", "off malloc"])
 
     def test_plan_of_an_unknown_module(self):
         with self.assertRaisesRegex(runner.WrongUse, "no such test module: test_zz"):
@@ -380,6 +406,45 @@ class RunTests(unittest.TestCase):
         status, lines, _ = self.main()
         self.assertEqual(status, 1)
         self.assertIn("last words", lines)
+
+    def sanitized(self, *arguments):
+        """As main(), where both interpreters say what sanitizers would."""
+        (self.folder / "excused").write_text("undefined:* Objects/longobject.c:* it is so\n")
+        (self.folder / "contract").write_text("test_x 25 malloc\n")
+        self.acts |= {
+            "probe": {"reports": {"ASAN_OPTIONS": ADDRESS, "UBSAN_OPTIONS": OVERFLOW}},
+            "test_x.traced.malloc": self.acts["test_x.off"]}
+        return self.main("--sanitizers", str(self.folder / "excused"), *arguments)
+
+    def test_sanitizers_have_nothing_to_say(self):
+        status, lines, _ = self.sanitized()
+        # Three runs and what was said in each, the mistake made on purpose, files.
+        self.assertEqual((status, lines[-1]), (0, "11 passed, 0 failed"))
+        self.assertEqual(self.calls("fork"), ["probe", "test_tracemalloc_own.off",
+                                              "test_x.traced", "test_x.traced.malloc"])
+
+    def test_sanitizers_that_are_not_there(self):
+        self.acts["probe"] = {}
+        (self.folder / "excused").write_text("")
+        status, lines, _ = self.main("--sanitizers", str(self.folder / "excused"),
+                                     "--only", "test_tracemalloc_own")
+        self.assertEqual(status, 1)
+        self.assertIn("FAILED sanitizers report [sanitizers]", lines)
+
+    def test_a_report_fails_unless_it_is_excused_or_the_bases(self):
+        ours = {"reports": {"ASAN_OPTIONS": ADDRESS,
+                            "UBSAN_OPTIONS": OVERFLOW.replace("memory", "long")}}
+        self.acts["test_x.traced"] |= ours
+        self.stock_acts["test_x.traced"] = self.acts["test_x.off"]
+        status, lines, _ = self.sanitized("--only", "test_x")
+        self.assertEqual((status, lines[-2:]), (1, ["1 skipped, 0 known failures",
+                                                    "7 passed, 1 failed"]))
+        self.assertIn("built alike, the untouched base passes it", lines)
+        self.stock_acts["test_x.traced"] = self.acts["test_x.off"] | ours
+        status, lines, _ = self.sanitized("--only", "test_x")
+        self.assertEqual((status, lines[-2:]), (0, ["1 skipped, 1 known failures",
+                                                    "7 passed, 0 failed"]))
+        self.assertEqual(self.calls("stock"), ["test_x.traced"] * 2)
 
     def test_modified_contract_file(self):
         (self.folder / "fork/Lib/test/test_x.py").write_text("loosened")

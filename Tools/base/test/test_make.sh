@@ -233,6 +233,39 @@ test_optimised_builds_stand_beside_the_plain_ones() {
     absent build/stamp/pgo-fork
 }
 
+test_make_sanitize_watches_both_interpreters() {
+    mkdir -p "$T/repo/Tools/test"
+    cp "$clone/Tools/test/sanitizer_reports.c" "$T/repo/Tools/test/"
+    configured_fork LDFLAGS=-L/x LIBS=-lm --enable-tracemalloc-stress
+    printf '#!/bin/sh\necho "$ASAN_OPTIONS"\nfor one; do echo "<$one>"; done\n' >Tools/test/run
+    chmod +x Tools/test/run
+    runs make all sanitize TESTOPTS="--only test_gc"
+    says "detect_leaks=0"
+    says "<$B/sanitize-fork/python>"
+    says "<$B/sanitize-stock/python>"
+    says "<$R/Tools/test/sanitize-suppressions.txt>"
+    says "<test_gc>"
+    for name in fork stock; do
+        seen=$(cat build/sanitize-$name/arguments-seen)
+        case $seen in *"<BASECFLAGS=-fsanitize=address -fsanitize=undefined "*) ;; *) exit 1 ;; esac
+        case $seen in *"<LDFLAGS=-L/x -fsanitize=address -fsanitize=undefined "*) ;; *) exit 1 ;; esac
+        case $seen in *"<LIBS=-lm $B/sanitize-$name/sanitizer_reports.o>"*) ;; *) exit 1 ;; esac
+    done
+    grep -q core_five build/sanitize-fork/core.o
+    cmp build/sanitize-stock/core.o "$scratch/release/Python-3.13.5/Python/core.c"
+    same "$(grep -c STRESS build/sanitize-fork/arguments-seen)" 1
+    same "$(grep -c STRESS build/sanitize-stock/arguments-seen)" 0
+    same "$(grep -c fsanitize build/fork/arguments-seen)" 0
+    runs make sanitize
+    silent_about compiling
+    echo '/* changed */' >>Tools/test/sanitizer_reports.c
+    runs make sanitize
+    says "compiling sanitize-fork: done"
+    runs make clean
+    absent build/sanitize-fork
+    absent build/stamp/sanitize-fork
+}
+
 # No git, and no file that is not in the tarball.
 test_I08_a_tarball_of_the_repository_builds() {
     make_fork
@@ -333,8 +366,8 @@ test_clean_and_distclean() {
 test_help_names_every_target() {
     configured_fork -q
     runs make help
-    for target in install altinstall test requirements regrtest verify bench bench-pyperformance bench-pgo \
-        fixes newer-fixes \
+    for target in install altinstall test requirements regrtest verify sanitize chroot-test \
+        bench bench-pyperformance bench-pgo fixes newer-fixes \
         callgrind plateau torture stock pgo-fork patch fetch lay check-base refresh-patches \
         refresh-overrides configure clean distclean; do
         says "make $target "
