@@ -5,6 +5,7 @@
    setup to that one, and with it the option log_path; but gcc gives each of the
    two a library with variables of its own, so that the option has no effect,
    and reports go to stderr, which tests keep from us or take for their own.
+   UBSAN_OPTIONS cannot name the file, because libasan would take it for its.
 
    clang has one library for both, where the option works. */
 
@@ -13,7 +14,6 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 
 /* A mistake for who passes the largest int: it must be reported.  For the
@@ -29,23 +29,16 @@ sanitizer_probe(int number)
 __attribute__((constructor)) static void
 send_reports(void)
 {
-    static const char option[] = "log_path=";
-    char path[4096];
-    const char *options = getenv("UBSAN_OPTIONS");
-    const char *begin = options ? strstr(options, option) : NULL;
+    const char *path = getenv("UNDEFINED_REPORTS");
     void *library = dlopen("libubsan.so.1", RTLD_LAZY | RTLD_NOLOAD);
-    if (begin == NULL || library == NULL) {
+    if (path == NULL || library == NULL) {
         return;
     }
-    begin += strlen(option);
-    size_t length = strcspn(begin, ":");
     void (*send)(const char *);
     *(void **)&send = dlsym(library, "__sanitizer_set_report_path");
-    if (send == NULL || length >= sizeof(path)) {
-        fprintf(stderr, "libubsan cannot be told to report to %s\n", begin);
+    if (send == NULL) {
+        fprintf(stderr, "libubsan cannot be told to report to %s\n", path);
         abort();
     }
-    memcpy(path, begin, length);
-    path[length] = 0;
     send(path);
 }

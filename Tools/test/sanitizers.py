@@ -56,7 +56,8 @@ def read_suppressions(path):
 def options(prefix):
     """The variables that make processes report into files PREFIX.KIND.PID."""
     return {"ASAN_OPTIONS": ":".join([f"log_path={prefix}.address", *ADDRESS]),
-            "UBSAN_OPTIONS": ":".join([f"log_path={prefix}.undefined", *UNDEFINED])}
+            "UBSAN_OPTIONS": ":".join(UNDEFINED),
+            "UNDEFINED_REPORTS": f"{prefix}.undefined"}     # sanitizer_reports.c
 
 
 def source_path(name):

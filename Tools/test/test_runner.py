@@ -40,7 +40,7 @@ print(act.get("log", ""), flush=True)
 if "echo" in act:
     print(os.environ.get(act["echo"]))
 for kind, text in act.get("reports", {}).items():
-    path = os.environ[kind].partition("log_path=")[2].partition(":")[0]
+    path = os.environ[kind].removeprefix("log_path=").partition(":")[0]
     pathlib.Path(f"{path}.{os.getpid()}").write_text(text)
 if act.get("hang"):
     (here / "pid.txt").write_text(str(os.getpid()))
@@ -412,7 +412,7 @@ class RunTests(unittest.TestCase):
         (self.folder / "excused").write_text("undefined:* Objects/longobject.c:* it is so\n")
         (self.folder / "contract").write_text("test_x 25 malloc\n")
         self.acts |= {
-            "probe": {"reports": {"ASAN_OPTIONS": ADDRESS, "UBSAN_OPTIONS": OVERFLOW}},
+            "probe": {"reports": {"ASAN_OPTIONS": ADDRESS, "UNDEFINED_REPORTS": OVERFLOW}},
             "test_x.traced.malloc": self.acts["test_x.off"]}
         return self.main("--sanitizers", str(self.folder / "excused"), *arguments)
 
@@ -433,7 +433,7 @@ class RunTests(unittest.TestCase):
 
     def test_a_report_fails_unless_it_is_excused_or_the_bases(self):
         ours = {"reports": {"ASAN_OPTIONS": ADDRESS,
-                            "UBSAN_OPTIONS": OVERFLOW.replace("memory", "long")}}
+                            "UNDEFINED_REPORTS": OVERFLOW.replace("memory", "long")}}
         self.acts["test_x.traced"] |= ours
         self.stock_acts["test_x.traced"] = self.acts["test_x.off"]
         status, lines, _ = self.sanitized("--only", "test_x")
