@@ -1,11 +1,12 @@
 /* Sends the reports of gcc's undefined behaviour sanitizer to a file.
 
    Linked into the interpreters that `make sanitize` builds, ours and the base.
-   Where a program has the sanitizer for addresses as well, libubsan leaves the
-   setup to that one, and with it the option log_path; but gcc gives each of the
-   two a library with variables of its own, so that the option has no effect,
-   and reports go to stderr, which tests keep from us or take for their own.
-   UBSAN_OPTIONS cannot name the file, because libasan would take it for its.
+   gcc gives each of its sanitizers a library with variables of its own, and all
+   of them export the function that sets the path of reports.  libubsan, at its
+   first report, calls it with what UBSAN_OPTIONS says of log_path, and gets that
+   of libasan, which comes first: so the option sends the other's reports to that
+   path, and its own stay on stderr, which tests keep from us or take for theirs.
+   Here libubsan's own function is called.
 
    clang has one library for both, where the option works. */
 

@@ -55,13 +55,17 @@ def read_suppressions(path):
 
 def options(prefix):
     """The variables that make processes report into files PREFIX.KIND.PID."""
-    return {"ASAN_OPTIONS": ":".join([f"log_path={prefix}.address", *ADDRESS]),
-            "UBSAN_OPTIONS": ":".join(UNDEFINED),
-            "UNDEFINED_REPORTS": f"{prefix}.undefined"}     # sanitizer_reports.c
+    # With gcc the option of both is that of addresses: see sanitizer_reports.c.
+    log = f"log_path={prefix}.address"
+    return {"ASAN_OPTIONS": ":".join([log, *ADDRESS]),
+            "UBSAN_OPTIONS": ":".join([log, *UNDEFINED]),
+            "UNDEFINED_REPORTS": f"{prefix}.undefined"}
 
 
 def source_path(name):
     """A source file as it is called in the repository and in the base."""
+    if name.startswith("("):            # a library without source: "(/lib/x.so.1+0x30)"
+        name = name.strip("()").partition("+")[0]
     match = re.search(r"(?:^|/)((?:Include|Lib|Modules|Objects|Parser|Programs|Python)/.*)", name)
     return match[1] if match else pathlib.PurePath(name).name
 

@@ -47,6 +47,12 @@ class ReadTests(unittest.TestCase):
         self.assertEqual(self.read(REFUSED * 2), [])
         self.assertEqual(self.read(REFUSED + ADDRESS), [FREED])
 
+    def test_a_library_without_source(self):
+        text = ("==7==ERROR: AddressSanitizer: SEGV on unknown address 0x0\n"
+                "    #0 0x7f5c (/lib/libffi.so.8+0x6f79)\n"
+                "    #1 0x7f5b in ffi_call (/lib/libffi.so.8+0x6b0c)\n")
+        self.assertEqual(self.read(text), [("AddressSanitizer:SEGV", "libffi.so.8:ffi_call")])
+
     def test_without_a_stack(self):
         text = "/base/Objects/longobject.c:7:2: runtime error: signed integer overflow: 1 + 2\n"
         self.assertEqual(self.read(text), [("undefined:signed-integer-overflow:-N-+-N",
@@ -115,9 +121,8 @@ class CaseTests(unittest.TestCase):
     def test_both_kinds_report_into_files_of_their_own(self):
         found = sanitizers.options(self.prefix)
         self.assertIn(f"log_path={self.prefix}.address:", found["ASAN_OPTIONS"])
+        self.assertIn(f"log_path={self.prefix}.address:", found["UBSAN_OPTIONS"])
         self.assertEqual(found["UNDEFINED_REPORTS"], f"{self.prefix}.undefined")
-        # libasan would take it for its own.
-        self.assertNotIn("log_path", found["UBSAN_OPTIONS"])
 
 
 if __name__ == "__main__":
