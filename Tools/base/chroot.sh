@@ -25,17 +25,24 @@ shift 3
 step() {
     step_name=$1
     shift
-    "$here/step.sh" "$build/log" "chroot-$suite-$step_name" "$@"
+    "$here/step.sh" "$build/log" "$suite-$step_name" "$@"
+}
+
+mount_below() {
+    mount_point=$folder/$1 mount_type=$2
+    shift 2
+    mount -t "$mount_type" "$@" "$mount_type" "$mount_point" ||
+        die "$mount_type cannot be mounted on $mount_point"
 }
 
 make_debian() {
     # It takes the names of hosts along, and leaves no mount.
-    step debootstrap "making a bare Debian ($suite)" \
+    step debian "making a bare Debian ($suite)" \
         debootstrap --variant=minbase --keyring="$keyring" "$suite" "$folder" "$uri" || exit 1
-    mount -t proc proc "$folder/proc" && mount -t sysfs -o ro sysfs "$folder/sys" &&
-        mount -t tmpfs -o mode=1777 shm "$folder/dev/shm" &&
-        mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 pts "$folder/dev/pts" ||
-        die "proc, sys, shm or pts cannot be mounted below $folder"
+    mount_below proc proc
+    mount_below sys sysfs -o ro
+    mount_below dev/shm tmpfs -o mode=1777
+    mount_below dev/pts devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5
     # How the archive is reached is this machine's to know: proxies and the like.
     apt-config dump --format '%F "%v";%n' Acquire::http Acquire::https \
         >"$folder/etc/apt/apt.conf.d/90machine" || exit 1
@@ -60,7 +67,7 @@ if [ -n "${chroot_folder:-}" ]; then
             chroot "$folder" sh -c 'cd /root/fork && exec ./bootstrap "$1" </dev/null' sh "$word" ||
             status=1
         printf '\nLast lines of ./bootstrap %s on a bare %s:\n' "$word" "$suite"
-        tail -n 15 "$build/log/chroot-$suite-$word.log"
+        tail -n 15 "$build/log/$suite-$word.log"
         echo
     done
     exit "$status"
