@@ -1,4 +1,4 @@
-/* Sends the reports of gcc's undefined behaviour sanitizer to a file.
+/* Sees to it that the sanitizers' reports reach a file, all of them and whole.
 
    Linked into the interpreters that `make sanitize` builds, ours and the base.
    gcc gives each of its sanitizers a library with variables of its own, and all
@@ -15,6 +15,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 
 /* A mistake for who passes the largest int: it must be reported.  For the
@@ -23,6 +24,21 @@ int
 sanitizer_probe(int number)
 {
     return number + 1;
+}
+
+
+/* libasan's, if it is there. */
+__attribute__((weak)) int __asan_report_present(void);
+
+
+/* At exit(): a thread that is writing a report needs the process until it has
+   written it, and ends it then. */
+__attribute__((destructor)) static void
+wait_for_report(void)
+{
+    if (__asan_report_present != NULL && __asan_report_present()) {
+        pause();
+    }
 }
 
 

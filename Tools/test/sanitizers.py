@@ -37,6 +37,7 @@ REFUSED = re.compile(r"^==\d+==WARNING: \w+ failed to allocate 0x[0-9a-f]+ bytes
 ADDRESS_START = re.compile(r"^=+\n==\d+==(?:ERROR|WARNING): |^==\d+==ERROR: ", re.M)
 ADDRESS_KIND = re.compile(r"(?:ERROR|WARNING): (\w+Sanitizer): (.*)")
 UNDEFINED_LINE = re.compile(r"^(\S+?):(\d+)(?::\d+)?: runtime error: (.*)$", re.M)
+STACK = re.compile(r"^ *#0 .*\n(?: *#\d+ .*\n?)*", re.M)
 STACK_LINE = re.compile(r"^ *#\d+ 0x[0-9a-f]+ (?:in (\S+)(?: (\S+?))?(?::\d+)*(?: .*)?$|.*$)", re.M)
 
 # Frames that are the sanitizer's own.
@@ -71,11 +72,16 @@ def source_path(name):
 
 
 def first_place(text):
-    """File and function of the first frame that is not the sanitizer's."""
-    for function, file in STACK_LINE.findall(text):
-        if function and not INTERCEPTED.match(function) and not INTERCEPTED.match(file):
-            return f"{source_path(file) if file else '?'}:{function}"
-    return "?"
+    """File and function of the first frame of the first stack that says something.
+
+    The sanitizer's own frames do not, nor do small inline functions of headers.
+    """
+    stack = STACK.search(text)
+    places = [f"{source_path(file) if file else '?'}:{function}"
+              for function, file in STACK_LINE.findall(stack[0] if stack else "")
+              if function and not INTERCEPTED.match(function) and not INTERCEPTED.match(file)]
+    outside = [place for place in places if not place.startswith("Include/")]
+    return (outside or places or ["?"])[0]
 
 
 def read_report(text):

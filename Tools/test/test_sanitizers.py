@@ -53,6 +53,19 @@ class ReadTests(unittest.TestCase):
                 "    #1 0x7f5b in ffi_call (/lib/libffi.so.8+0x6b0c)\n")
         self.assertEqual(self.read(text), [("AddressSanitizer:SEGV", "libffi.so.8:ffi_call")])
 
+    def test_inline_functions_of_headers_are_no_place(self):
+        text = ("==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x613\n"
+                "READ of size 8 at 0x613 thread T1\n"
+                "    #0 0x7f in _Py_atomic_load ../tree/Include/cpython/pyatomic_gcc.h:347\n"
+                "    #1 0x7e in drop_gil ../tree/Python/ceval_gil.c:276\n\n"
+                "freed by thread T0 here:\n"
+                "    #0 0x7d in free ../tree/Objects/obmalloc.c:91\n")
+        self.assertEqual(self.read(text), [
+            ("AddressSanitizer:heap-use-after-free", "Python/ceval_gil.c:drop_gil")])
+        header = text.partition("    #1")[0]
+        self.assertEqual(self.read(header), [("AddressSanitizer:heap-use-after-free",
+                                              "Include/cpython/pyatomic_gcc.h:_Py_atomic_load")])
+
     def test_without_a_stack(self):
         text = "/base/Objects/longobject.c:7:2: runtime error: signed integer overflow: 1 + 2\n"
         self.assertEqual(self.read(text), [("undefined:signed-integer-overflow:-N-+-N",
