@@ -72,6 +72,8 @@ class CostTests(unittest.TestCase):
                 return int(re.search(r"(?m)^(?:summary|totals): (\d+)", stream.read())[1])
 
     @unittest.skipUnless(shutil.which("valgrind"), "needs valgrind")
+    @unittest.skipIf(support.check_sanitizer(address=True),
+                     "valgrind and the sanitizer both want to come first")
     def test_S108_tracing_takes_less_work(self):
         # What the start takes falls out, and so does the work itself.
         work = {}
