@@ -1,11 +1,11 @@
 /* Functions of the module _tracemalloc: see Python/tracemalloc_stacks.c. */
 
+#ifndef Py_BUILD_CORE
+#  error "pycore_tracemalloc_stacks.h is internal"
+#endif
+
 #ifndef Py_INTERNAL_TRACEMALLOC_STACKS_H
 #define Py_INTERNAL_TRACEMALLOC_STACKS_H
-
-#ifndef Py_BUILD_CORE
-#  error "this header requires Py_BUILD_CORE define"
-#endif
 
 extern PyObject *_PyTraceMalloc_NumberRows(PyObject *, PyObject *const *,
                                            Py_ssize_t);

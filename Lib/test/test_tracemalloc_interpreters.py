@@ -93,17 +93,14 @@ CREATOR = """
 static void *
 create(void *unused)
 {
-    PyInterpreterConfig config = {
-        .check_multi_interp_extensions = 1,
-        .allow_threads = 1,
-        .gil = PyInterpreterConfig_OWN_GIL,
-    };
-    PyThreadState *tstate = NULL;
-    PyStatus status = Py_NewInterpreterFromConfig(&tstate, &config);
-    if (PyStatus_Exception(status) || tstate == NULL) {
+    PyThreadState *made = NULL;
+    PyInterpreterConfig isolated = {.gil = PyInterpreterConfig_OWN_GIL};
+    isolated.allow_threads = isolated.check_multi_interp_extensions = 1;
+    PyStatus status = Py_NewInterpreterFromConfig(&made, &isolated);
+    if (made == NULL || PyStatus_Exception(status)) {
         return "no interpreter was made";
     }
-    Py_EndInterpreter(tstate);
+    Py_EndInterpreter(made);
     return NULL;
 }
 
