@@ -58,6 +58,13 @@ class HelpTests(CommandTests):
                          self.output("show", "--limit", "1", "a.tmz"))
 
 
+class ShowTests(CommandTests):
+    def test_where_call_paths_are_shown(self):
+        for option in "-t", "-a":
+            self.assertIn("but the commands top, tree and traceback show call "
+                          "paths", self.fails(option, "full.tmz"))
+
+
 class PatternTests(CommandTests):
     def notes(self, *arguments):
         status, _, err = self.call(*arguments)
@@ -290,6 +297,16 @@ class RunTests(CommandTests):
             self.assertEqual((process.returncode, process.stderr),
                              (status, text))
         self.assertIn("out.tmz", os.listdir())
+
+    def test_a_folder_that_is_read_only(self):
+        self.write("program.py", "")
+        options, _ = run.parse(["program.py"])
+        # Whatever rights whoever runs the test has.
+        with mock.patch("os.access", return_value=False), \
+                self.assertRaisesRegex(
+                    _cli.UsageError, f"^{re.escape(self.folder)}: the folder "
+                    "is not writable: give --output a name in another one$"):
+            run.Recorder(options)
 
     def test_what_shows_exceptions_is_not_the_programs(self):
         sizes = []

@@ -242,7 +242,8 @@ class Recorder:
         if not os.path.isdir(folder):
             raise UsageError(f"{folder}: there is no such folder")
         if not os.access(folder, os.W_OK):
-            raise UsageError(f"{folder}: the folder is not writable")
+            raise UsageError(f"{folder}: the folder is not writable: give "
+                             "--output a name in another one")
         if options.on_signal:
             import signal
 

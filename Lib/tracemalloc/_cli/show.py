@@ -209,7 +209,8 @@ def _load(filename, options):
     if file.traces is None and (options.group_by == "address"
                                 or options.traceback
                                 or options.block is not None):
-        why = ("tracemalloc.Snapshot has none" if isinstance(file, _New) else
+        why = ("tracemalloc.Snapshot has none, but the commands top, tree "
+               "and traceback show call paths" if isinstance(file, _New) else
                "take it with Snapshot.create(traces=True)")
         raise UsageError(f"{filename}: the file has no addresses of blocks: "
                          f"{why}")
