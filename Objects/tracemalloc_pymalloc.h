@@ -826,8 +826,12 @@ _PyTraceMalloc_NewReference(PyObject *op)
 static int
 arena_mark(unsigned char *marks, uintptr_t address)
 {
-    poolp pool = pool_of(get_state(), (void *)address);
-    if (pool == NULL || marks[pool->arenaindex]) {
+    OMState *state = get_state();
+    poolp pool = pool_of(state, (void *)address);
+    /* A block that was freed behind our back may have any memory there now. */
+    if (pool == NULL || !pool_is_made(state, pool)
+        || marks[pool->arenaindex])
+    {
         return 0;
     }
     marks[pool->arenaindex] = 1;

@@ -238,6 +238,7 @@ sampling_seed(void)
 {
     uint64_t seed;
     if (_PyOS_URandomNonblock(&seed, sizeof(seed)) < 0) {
+        PyErr_Clear();
         PyTime_t now;
         (void)PyTime_TimeRaw(&now);
         seed = (uint64_t)now ^ (uint64_t)getpid() << 48;

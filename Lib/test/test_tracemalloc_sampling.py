@@ -18,11 +18,13 @@ a forked child has a seed of its own.
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 import textwrap
 import unittest
-from test.support import import_helper, threading_helper
+from test.support import import_helper, os_helper, threading_helper
 from test import support
 
 _tracemalloc = import_helper.import_module("_tracemalloc")
@@ -257,6 +259,41 @@ class StartTests(ScriptTests):
         with self.assertRaises(TypeError):
             _tracemalloc.start(nframe=1)
         self.assertFalse(_tracemalloc.is_tracing())
+
+    def test_a_system_without_random_numbers(self):
+        compiler = (sysconfig.get_config_var("CC") or "cc").split()
+        if sys.platform != "linux" or not shutil.which(compiler[0]):
+            self.skipTest("no C compiler is here")
+        library = os.path.join(self.enterContext(os_helper.temp_dir()), "random.so")
+        subprocess.run([*compiler, "-shared", "-fPIC", "-x", "c", "-o", library, "-"],
+                       text=True, check=True, input="""
+            #define _GNU_SOURCE
+            #include <errno.h>
+            #include <sys/syscall.h>
+            #include <unistd.h>
+            int failing;
+            ssize_t getrandom(void *buffer, size_t size, unsigned int flags)
+            {
+                if (failing) {
+                    errno = EIO;
+                    return -1;
+                }
+                return syscall(SYS_getrandom, buffer, size, flags);
+            }
+            """)
+        process = run("-c", textwrap.dedent("""\
+            import ctypes, os, _tracemalloc
+            ctypes.c_int.in_dll(ctypes.CDLL(None), "failing").value = 1
+            try:
+                os.urandom(8)
+            except OSError:
+                print("no random numbers")
+            _tracemalloc.start(1, sample_interval=1)
+            kept = [bytes(100) for _ in range(100)]
+            _tracemalloc._check()
+            print(_tracemalloc.get_traced_memory()[0] >= 10000)
+            """), variables={"LD_PRELOAD": library})
+        self.assertEqual((process.stdout, process.stderr), ("no random numbers\nTrue\n", ""))
 
     def test_starting_twice_changes_nothing(self):
         _tracemalloc.start(2, sample_interval=1000)
