@@ -202,6 +202,41 @@ module_stop(PyObject *self, PyObject *unused)
 }
 
 
+PyDoc_STRVAR(claim_doc,
+"_claim($module, nframe, /)\n--\n\n"
+"Start tracing if it is off; return an object as long as whose like are there\n"
+"it stays on, unless somebody else stops it.");
+
+static void
+claim_end(PyObject *Py_UNUSED(claim))
+{
+    _PyTraceMalloc_EndClaim();
+}
+
+
+static PyObject *
+module_claim(PyObject *self, PyObject *nframe)
+{
+    int limit = PyLong_AsInt(nframe);
+    if (limit == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    /* Before tracing starts: it is nothing of the program's. */
+    PyObject *claim = PyCapsule_New((void *)&claim_doc, NULL, NULL);
+    if (claim == NULL) {
+        return NULL;
+    }
+    if (_PyTraceMalloc_BeginClaim(limit) < 0) {
+        Py_DECREF(claim);
+        return NULL;
+    }
+    if (PyCapsule_SetDestructor(claim, claim_end) < 0) {
+        Py_UNREACHABLE();
+    }
+    return claim;
+}
+
+
 PyDoc_STRVAR(is_tracing_doc,
 "is_tracing($module, /)\n--\n\n"
 "Whether allocations are being traced.");
@@ -919,6 +954,7 @@ static PyMethodDef module_methods[] = {
     {"start", _PyCFunction_CAST(module_start), METH_FASTCALL | METH_KEYWORDS,
      start_doc},
     {"stop", module_stop, METH_NOARGS, stop_doc},
+    {"_claim", module_claim, METH_O, claim_doc},
     {"is_tracing", module_is_tracing, METH_NOARGS, is_tracing_doc},
     {"clear_traces", module_clear_traces, METH_NOARGS, clear_traces_doc},
     {"reset_peak", module_reset_peak, METH_NOARGS, reset_peak_doc},

@@ -255,55 +255,58 @@ _PyTraceMalloc_Start(int nframe)
 }
 
 
-int
-_PyTraceMalloc_StartSampling(int nframe, uint64_t interval)
+/* Whether tracing may start; if not, an exception is set. */
+static int
+start_is_possible(int nframe)
 {
     if (nframe < 1 || nframe > MAX_NFRAME) {
         PyErr_SetString(PyExc_ValueError, "the number of frames must be in "
                         "range [1; " Py_STRINGIFY(MAX_NFRAME) "]");
-        return -1;
+        return 0;
     }
     if (!_PyRuntime.tracemalloc.ready) {
         PyErr_SetString(PyExc_RuntimeError,
                         "tracemalloc cannot start: the runtime is finalized");
-        return -1;
+        return 0;
     }
+    return 1;
+}
 
-    int failed = 0;
-    uint64_t seed = interval != 0 ? sampling_seed() : 0;
-    PyMutex_Lock(&S->control_lock);
-    if (!tracer_is_tracing()) {
-        tracer_lock();
-        failed = store_init_lock_held() < 0;
-        if (!failed) {
-            _PyTraceMalloc_SetLimit_lock_held(nframe);
-            S->sessions++;
-            if (interval != 0) {
-                _PyTraceMalloc_InitSampler(&S->sampler, interval, seed);
-            }
-        }
-        tracer_unlock();
-        if (!failed) {
-            _PyTraceMalloc_InterruptGap();
-            _PyTraceMalloc_InstallHooks(interval != 0);
-            tracer_lock();
-            tracing_set_lock_held(1);
-            tracer_unlock();
+
+/* 0, or -1 without memory, with no exception set.  Needs the control lock.
+   The seed is drawn before that, which may give the GIL away. */
+static int
+tracing_start(int nframe, uint64_t interval, uint64_t seed)
+{
+    if (tracer_is_tracing()) {
+        return 0;
+    }
+    tracer_lock();
+    int failed = store_init_lock_held() < 0;
+    if (!failed) {
+        _PyTraceMalloc_SetLimit_lock_held(nframe);
+        S->sessions++;
+        if (interval != 0) {
+            _PyTraceMalloc_InitSampler(&S->sampler, interval, seed);
         }
     }
-    PyMutex_Unlock(&S->control_lock);
+    tracer_unlock();
     if (failed) {
-        PyErr_NoMemory();
         return -1;
     }
+    _PyTraceMalloc_InterruptGap();
+    _PyTraceMalloc_InstallHooks(interval != 0);
+    tracer_lock();
+    tracing_set_lock_held(1);
+    tracer_unlock();
     return 0;
 }
 
 
-void
-_PyTraceMalloc_Stop(void)
+/* Needs the control lock. */
+static void
+tracing_stop(void)
 {
-    PyMutex_Lock(&S->control_lock);
     if (tracer_is_tracing()) {
         tracer_lock();
         int sampling = tracer_is_sampling();
@@ -311,6 +314,69 @@ _PyTraceMalloc_Stop(void)
         store_fini_lock_held();
         tracer_unlock();
         _PyTraceMalloc_RemoveHooks(sampling);
+    }
+}
+
+
+int
+_PyTraceMalloc_StartSampling(int nframe, uint64_t interval)
+{
+    if (!start_is_possible(nframe)) {
+        return -1;
+    }
+    uint64_t seed = interval != 0 ? sampling_seed() : 0;
+    PyMutex_Lock(&S->control_lock);
+    int result = tracing_start(nframe, interval, seed);
+    PyMutex_Unlock(&S->control_lock);
+    if (result < 0) {
+        PyErr_NoMemory();
+    }
+    return result;
+}
+
+
+void
+_PyTraceMalloc_Stop(void)
+{
+    PyMutex_Lock(&S->control_lock);
+    tracing_stop();
+    PyMutex_Unlock(&S->control_lock);
+}
+
+
+int
+_PyTraceMalloc_BeginClaim(int nframe)
+{
+    if (!start_is_possible(nframe)) {
+        return -1;
+    }
+    uint64_t interval = S->option_interval;
+    uint64_t seed = interval != 0 ? sampling_seed() : 0;
+    PyMutex_Lock(&S->control_lock);
+    int was_tracing = tracer_is_tracing();
+    int result = tracing_start(nframe, interval, seed);
+    if (result == 0) {
+        S->claims++;
+        if (!was_tracing) {
+            S->claimed_session = S->sessions;
+        }
+    }
+    PyMutex_Unlock(&S->control_lock);
+    if (result < 0) {
+        PyErr_NoMemory();
+    }
+    return result;
+}
+
+
+void
+_PyTraceMalloc_EndClaim(void)
+{
+    PyMutex_Lock(&S->control_lock);
+    assert(S->claims > 0);
+    S->claims--;
+    if (S->claims == 0 && S->claimed_session == S->sessions) {
+        tracing_stop();
     }
     PyMutex_Unlock(&S->control_lock);
 }

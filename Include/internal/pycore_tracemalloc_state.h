@@ -132,6 +132,9 @@ struct tracer_state {
     struct filter_set filters;  /* written under the store lock; verdicts:
                                    access */
     size_t sessions;            /* how often tracing began; control_lock */
+    size_t claims;              /* which want tracing to be on; control_lock */
+    size_t claimed_session;     /* that the first of them began, or another
+                                   one; control_lock */
     int sole_gil;               /* changes only in a thread that holds it */
     struct sampler sampler;
     uint64_t option_interval;   /* what the options ask for at start-up, in
@@ -143,6 +146,12 @@ struct tracer_state {
 };
 
 extern struct tracer_state _PyTraceMalloc_State;
+
+/* Start tracing, if it is off, until as many claims have ended as began
+   (Python/tracemalloc_control.c).  0, or -1 with an exception set.  Tracing
+   that another has started is left on, after stopping this one too. */
+extern int _PyTraceMalloc_BeginClaim(int nframe);
+extern void _PyTraceMalloc_EndClaim(void);
 
 /* By site_at(); access.  Not part of the state: its address costs nothing
    then. */

@@ -2,11 +2,13 @@
 import _tracemalloc
 import contextlib
 import os
+import signal
 import sys
 import textwrap
 import threading
 import tracemalloc
 import unittest
+import warnings
 from test import support
 from test.support import threading_helper
 from test.support.script_helper import assert_python_ok
@@ -338,11 +340,21 @@ class RegionTests(unittest.TestCase):
         self.assertFalse(tracemalloc.is_tracing())
 
     @support.requires_fork()
-    def test_a_child_of_fork_can_have_regions_whoever_had_the_lock(self):
-        from tracemalloc import _region
+    @threading_helper.requires_working_threading()
+    def test_a_child_of_fork_can_have_regions_whatever_threads_did(self):
+        began, end = threading.Event(), threading.Event()
 
-        # As if another thread were about to begin one.
-        with _region._lock:
+        def work():
+            with tracemalloc.trace():
+                began.set()
+                end.wait()
+
+        with (threading_helper.start_threads(
+                  [threading.Thread(target=work)], unlock=end.set),
+              warnings.catch_warnings()):
+            began.wait()
+            # That the process has threads is what is tested.
+            warnings.simplefilter("ignore", DeprecationWarning)
             pid = os.fork()
             if pid == 0:
                 with contextlib.suppress(BaseException):
@@ -360,6 +372,132 @@ class RegionTests(unittest.TestCase):
             print('tracemalloc._region' in sys.modules)
             """)
         self.assertEqual(assert_python_ok("-c", code).out.split(), [b"False", b"True"])
+
+
+class InterruptionTests(unittest.TestCase):
+    """Handlers of signals and finalizers run between any two instructions."""
+
+    def setUp(self):
+        if tracemalloc.is_tracing():
+            self.skipTest("tracing is on already: the tests would end it")
+        self.addCleanup(tracemalloc.stop)
+        from tracemalloc import _region
+
+        self.region = _region
+
+    @contextlib.contextmanager
+    def interrupted(self, number, function):
+        """Call a function before instruction *number* of regions.
+
+        Yields a function that tells if there were so many instructions.
+        """
+        left = number
+
+        def trace(frame, event, arg):
+            nonlocal left
+            if frame.f_code.co_filename != self.region.__file__:
+                return None
+            frame.f_trace_opcodes = True
+            if event == "opcode" and left >= 0:
+                left -= 1
+                if left < 0:
+                    function()
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            yield lambda: left < 0
+        finally:
+            sys.settrace(before)
+
+    def everywhere(self, function, done=lambda: None):
+        """Have a function interrupt regions at each of their instructions."""
+        for number in range(10_000):
+            with (self.subTest(number=number),
+                  self.interrupted(number, function) as was_called):
+                with tracemalloc.trace() as outer:
+                    with tracemalloc.trace():
+                        pass
+                    self.assertTrue(tracemalloc.is_tracing())
+                self.assertEqual(outer._entered, False)
+                self.assertIsNotNone(outer.peak_size)
+                called = was_called()
+            done()
+            self.assertFalse(tracemalloc.is_tracing())
+            self.assertEqual(self.region._active, [])
+            if not called:
+                break
+        self.assertGreater(number, 100)
+
+    def test_a_whole_region_anywhere_in_another(self):
+        def use():
+            with tracemalloc.trace() as region:
+                self.assertTrue(tracemalloc.is_tracing())
+            self.assertEqual(region.allocated_size, 0)
+
+        self.everywhere(use)
+
+    def test_a_region_that_begins_anywhere_in_another_and_ends_later(self):
+        waiting = []
+
+        def begin():
+            region = tracemalloc.trace()
+            region.__enter__()
+            waiting.append(region)
+
+        def end():
+            for region in waiting:
+                self.assertTrue(tracemalloc.is_tracing())
+                region.__exit__(None, None, None)
+                region.peak_size
+            waiting.clear()
+
+        self.everywhere(begin, end)
+
+    def test_an_exception_anywhere_leaves_no_tracing_behind(self):
+        def fail():
+            raise KeyboardInterrupt
+
+        for number in range(10_000):
+            called = True
+            with (self.subTest(number=number),
+                  support.catch_unraisable_exception(),
+                  contextlib.suppress(KeyboardInterrupt),
+                  self.interrupted(number, fail) as was_called):
+                with tracemalloc.trace():
+                    pass
+                called = was_called()
+            self.assertFalse(tracemalloc.is_tracing())
+            if not called:
+                break
+        self.assertGreater(number, 100)
+        with tracemalloc.trace(), tracemalloc.trace():
+            pass
+        self.assertEqual(self.region._active, [])
+
+    @unittest.skipUnless(hasattr(signal, "SIGUSR1"), "needs SIGUSR1")
+    def test_handlers_of_signals_can_use_regions(self):
+        regions, signals = [], iter([signal.SIGUSR1])
+
+        def handle(number, frame):
+            with tracemalloc.trace() as region:
+                pass
+            regions.append(region)
+
+        def take(real=self.region._take_picture, **options):
+            for number in signals:
+                signal.raise_signal(number)
+            return real(**options)
+
+        before = signal.signal(signal.SIGUSR1, handle)
+        self.addCleanup(signal.signal, signal.SIGUSR1, before)
+        with (tracemalloc.trace(),
+              mock.patch.object(self.region, "_take_picture", take)):
+            # The first thing that this one does is to take a picture.
+            with tracemalloc.trace():
+                pass
+        self.assertEqual([region.size for region in regions], [0])
 
 
 if __name__ == "__main__":

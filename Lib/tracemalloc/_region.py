@@ -11,44 +11,91 @@ A region that begins asks for the peak of those that are under way, for each
 of them to remember if it is their highest so far, and resets it.  A region
 that ends takes the higher of what it remembers and what it sees.
 
+Regions begin and end in any thread, and also where the program is interrupted:
+in handlers of signals and in finalizers, which may run in the middle of what
+stands here.  So there is no lock that such code could wait for.  The C module
+counts the regions that want tracing to be on, and what remains are single
+operations on lists.  What a region holds ends with the region, so that one that
+an exception keeps from its end leaves nothing behind.
+
 Nothing is allocated between the first picture and the second other than by
 the program: pictures are not in traced memory, and all that they are put into
 exists before.
 """
 
-import os
-from _thread import allocate_lock
+from _weakref import ref
+from contextlib import suppress
 from time import time
 
 import tracemalloc
-from _tracemalloc import _take_picture
+from _tracemalloc import _claim, _take_picture
 from tracemalloc._columns import ROWS, Picture
 from tracemalloc._metadata import describe
 
-# Guards the list of regions under way, and whether the tracer was started for
-# them.
-_lock = allocate_lock()
-if hasattr(os, "register_at_fork"):
-    # The thread that has it may not exist in the child.
-    os.register_at_fork(after_in_child=_lock._at_fork_reinit)
+# References to the _Peaks of regions under way.
 _active = []
-_started = False
 
 
-class _KeptMethod:
-    """A method of a region whose bound object lives as long as the block.
+def _forget(reference):
+    with suppress(ValueError):
+        _active.remove(reference)
 
-    The with statement lets go of it just inside, where it would count.
+
+class _Peaks:
+    """Finds the picture of the highest peak among those that it is told of."""
+
+    __slots__ = ("_pictures", "__weakref__")
+
+    def __init__(self):
+        self._pictures = []
+
+    def note(self, picture):
+        self._pictures.append(picture)
+        # Only what one has seen to be lower than another goes away: others
+        # may do the same meanwhile.
+        seen = self._pictures[:]
+        highest = max(seen, key=_peak_of)
+        for each in seen:
+            if each is not highest:
+                with suppress(ValueError):
+                    self._pictures.remove(each)
+
+    def highest(self):
+        return max(self._pictures[:], key=_peak_of)
+
+
+def _peak_of(picture):
+    return picture.traced_memory[1]
+
+
+class _Entrance:
+    """A method of a region that is not made when it is looked up.
+
+    The with statement lets go of a bound method just inside, where that would
+    count.  This object exists before, and lives as long as the region.
     """
 
-    def __init__(self, function):
-        self._function = function
+    __slots__ = ("_region", "_held")
+
+    def __init__(self, region):
+        self._region = ref(region)
+        self._held = None
+
+    def __call__(self):
+        # Not held any longer than a bound method would: a region that nobody
+        # has is to go away.
+        region, self._held = self._held or self._region(), None
+        return region._enter()
+
+
+class _Enter:
+    """What gives a region's entrance."""
 
     def __get__(self, region, kind=None):
-        method = self._function.__get__(region, kind)
-        if region is not None:
-            region._kept = method
-        return method
+        if region is None:
+            return Region._enter
+        region._entrance._held = region
+        return region._entrance
 
 
 class Region:
@@ -68,76 +115,73 @@ class Region:
                                        inside when traced memory was highest
     """
 
-    __slots__ = ("_nframe", "_limit", "_first", "_last", "_peak", "_entered",
-                 "_snapshots", "_began", "_metadata", "_kept")
+    __slots__ = ("_nframe", "_limit", "_first", "_last", "_peaks", "_peak",
+                 "_entered", "_snapshots", "_began", "_metadata", "_entrance",
+                 "_claim", "__weakref__")
 
     def __init__(self, nframe):
         self._nframe = nframe
         self._entered = False
-        self._limit = self._last = None
+        self._limit = self._last = self._peaks = self._claim = None
+        self._entrance = _Entrance(self)
 
     # The block
 
-    @_KeptMethod
-    def __enter__(self):
-        with _lock:
-            self._begin()
+    __enter__ = _Enter()
+
+    def _enter(self):
+        if self._entered:
+            raise RuntimeError("this region has begun already: "
+                               "call tracemalloc.trace() again")
+        self._entered = True
         try:
+            self._begin()
             tracemalloc.reset_peak()
             self._first = _take_picture()
         except BaseException:
-            with _lock:
-                self._end()
+            self._limit = None
+            self._end()
             raise
         return self
 
     def __exit__(self, kind, error, traceback):
         last = None
-        if tracemalloc.is_tracing():
-            last = _take_picture()
-            self._metadata = describe(self._limit, last)
-        with _lock:
+        try:
+            if tracemalloc.is_tracing():
+                last = _take_picture()
+                self._metadata = describe(self._limit, last)
+                self._peaks.note(last)
+                # What is noted from now on is later.
+                self._peak = self._peaks.highest()
+        finally:
             self._end()
-        self._last, self._kept = last, None
-        if last is not None:
-            self._note_peak(last)
-        elif kind is None:
+        self._last = last
+        if last is None and kind is None:
             raise RuntimeError(self._why_not())
 
     def _begin(self):
-        global _started
-
-        if self._entered:
-            raise RuntimeError("this region has begun already: "
-                               "call tracemalloc.trace() again")
-        was_tracing = tracemalloc.is_tracing()
+        self._last = None
+        self._peaks, self._snapshots = _Peaks(), {}
         # Checks its argument also if there is nothing to start.
-        tracemalloc.start(self._nframe)
-        _started = _started or not was_tracing
+        self._claim = _claim(self._nframe)
+        self._limit = tracemalloc.get_traceback_limit()
+        self._began = time()
         if _active:
             picture = _take_picture(peak=True)
-            for region in _active:
-                region._note_peak(picture)
-        self._limit = tracemalloc.get_traceback_limit()
-        self._last = self._peak = None
-        self._snapshots = {}
-        self._began = time()
-        self._entered = True
-        _active.append(self)
+            for reference in _active[:]:
+                peaks = reference()
+                if peaks is None:
+                    _forget(reference)
+                else:
+                    peaks.note(picture)
+            peaks = None
+        _active.append(ref(self._peaks, _forget))
 
     def _end(self):
-        global _started
-
         self._entered = False
-        _active.remove(self)
-        if _started and not _active:
-            _started = False
-            tracemalloc.stop()
-
-    def _note_peak(self, picture):
-        if (self._peak is None
-                or picture.traced_memory[1] > self._peak.traced_memory[1]):
-            self._peak = picture
+        self._peaks = None
+        # Tracing stops if this was the last one, and a region has started it.
+        self._claim = None
 
     def _why_not(self):
         if self._entered:
@@ -171,7 +215,7 @@ class Region:
     @property
     def peak_size(self):
         first, _ = self._pictures()
-        return self._peak.traced_memory[1] - first.traced_memory[0]
+        return _peak_of(self._peak) - first.traced_memory[0]
 
     def _snapshot(self, name):
         self._pictures()
