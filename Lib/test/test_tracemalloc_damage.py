@@ -4,6 +4,7 @@ The fuzzing here is short and always the same; Tools/fuzz/snapshot_files.py goes
 with other seeds for as long as one likes.
 """
 import io
+import json
 import pickle
 import random
 import struct
@@ -16,6 +17,7 @@ from test.tracemalloc_files import (
     Files, build, made_by_hand, mutate, of_picture, parse, repair, seeds, try_file)
 from tracemalloc import SnapshotFormatError, _format
 from tracemalloc._columns import COLUMNS
+from tracemalloc._export import FORMATS
 from unittest import mock
 
 # Hostile pickles.  Whatever they hold is in the place of an attribute too, so
@@ -356,6 +358,66 @@ class DamagedCompactFileTests(Files):
             with self.subTest(attributes=attributes):
                 self.refused(self.replaced(attributes=(1, attributes)))
         self.assertEqual(ran, [])
+
+
+    def described(self, metadata, **changes):
+        about = {"traceback_limit": 1, "frame_limit": 1,
+                 "metadata": metadata} | changes
+        return self.replaced(snapshot=(1, json.dumps(about).encode()))
+
+    def test_metadata_that_make_no_sense(self):
+        deep = []
+        for _ in range(60):
+            deep = [deep]
+        for metadata in (
+                {"sample_interval": "x"}, {"sample_interval": 0},
+                {"sample_interval": True}, {"sample_interval": 1.5},
+                {"sample_interval": [1]}, {"sample_interval": 2 ** 41},
+                {"traced_memory_peak": "x"}, {"traced_memory": -1},
+                {"rss": 10 ** 400}, {"a": deep}, {"a": [{"b": 2 ** 64}]}):
+            with self.subTest(metadata=metadata):
+                self.refused(self.described(metadata), "metadata make no")
+        for metadata in {}, {"rss": "x", "pid": None, "a": [{"b": [1.5]}]}:
+            loaded = self.load(self.described(metadata))
+            self.assertEqual(loaded.metadata, metadata)
+        for limit in 2 ** 63, -2 ** 63:
+            self.refused(self.described({}, traceback_limit=limit), "limit")
+
+    def test_attributes_that_hide_those_of_snapshots(self):
+        for name in ("traces", "traceback_limit", "metadata", "statistics",
+                     "dump", "_group_by", "filter_traces", "__class__", 1,
+                     None, ("a", 1)):
+            with self.subTest(name=name):
+                self.refused(self.replaced(
+                    attributes=(1, pickle.dumps({name: 1}, 4))))
+        loaded = self.load(self.replaced(
+            attributes=(1, pickle.dumps({"mine": 1}, 4))))
+        self.assertEqual(loaded.mine, 1)
+        snapshot = made_by_hand()
+        vars(snapshot)["statistics"] = 3
+        self.refused(pickle.dumps(snapshot), "attribute 'statistics' would")
+
+    def test_metadata_of_pickles_that_are_none_of_ours(self):
+        for metadata in ({"sample_interval": "x"}, {"rss": 10 ** 400},
+                         {"a": {1}}, {1: 2}, {"b": b"x"}):
+            snapshot = made_by_hand()
+            snapshot.metadata = metadata
+            loaded = self.load(pickle.dumps(snapshot))
+            self.assertEqual(loaded.metadata, {"metadata": metadata})
+            loaded.statistics("lineno")
+            for export in FORMATS.values():
+                export(loaded, io.StringIO())
+
+    def test_sections_that_nobody_knows_are_not_free(self):
+        wanted = len(self.data) * 40 + 10_000
+        self.load(self.data, max_size=wanted)
+        sections = [(f"later{number}", b"?", b"\0", 0, b"")
+                    for number in range(10_000)]
+        self.load(build([*sections, *self.sections]))
+        self.refused(build([*sections, *self.sections]),
+                     f"more than the {wanted} bytes", max_size=wanted)
+        self.refused(build([("later", b"?", b"\0", 0, bytes(wanted)),
+                            *self.sections]), max_size=wanted)
 
 
 class FuzzTests(Files):

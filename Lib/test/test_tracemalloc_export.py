@@ -80,6 +80,20 @@ class CsvTests(unittest.TestCase):
         self.assertEqual(row["traceback"], 'a,"b"?,c.py:1')
 
 
+    def test_no_cell_is_a_formula(self):
+        for start in "=+-@\t\r":
+            name = f"{start}cmd|'/c calc'!A1"
+            columns = {"path_file": [0, 1, 1], "context_file": [1, 1, 1]}
+            picture = full_picture(**columns)
+            picture.names[1] = picture.names[4] = picture.names[7] = name
+            with self.subTest(start=start):
+                row, *_ = csv.DictReader(io.StringIO(exported(
+                    _export.export_csv, of_picture(picture)), newline=""))
+                for field in "filename", "function", "thread", "traceback":
+                    self.assertNotIn(row[field][:1], [*"=+-@\t\r"], field)
+                self.assertEqual(row["filename"], "'" + name)
+
+
 class StackTests(unittest.TestCase):
 
     def test_collapsed_stacks(self):

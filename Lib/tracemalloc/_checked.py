@@ -138,3 +138,57 @@ def check(picture):
             require(all(map(le, getattr(picture, f"context_freed_{unit}"),
                             getattr(picture, f"context_allocated_{unit}"))),
                     f"context_freed_{unit} is too large")
+
+
+# Metadata of files.  JSON that is deeper or has larger numbers is valid, but
+# not what a snapshot has, and ends what shows it: repr() and the encoder of
+# JSON recurse, and sizes are divided as floats.
+_MAX_DEPTH = 50
+_MAX_VALUES = 1 << 20
+_MAX_NUMBER = 1 << 64
+_MAX_INTERVAL = 1 << 40
+
+
+def is_json(value):
+    """Whether *value* can be written as JSON, and is no monster."""
+    waiting, left = [(value, 0)], _MAX_VALUES
+    while waiting:
+        each, depth = waiting.pop()
+        left -= 1
+        if left < 0 or depth > _MAX_DEPTH:
+            return False
+        if type(each) is int:
+            if abs(each) >= _MAX_NUMBER:
+                return False
+        elif type(each) is dict:
+            if not all(type(key) is str for key in each):
+                return False
+            waiting += [(item, depth + 1) for item in each.values()]
+        elif type(each) in (list, tuple):
+            waiting += [(item, depth + 1) for item in each]
+        elif type(each) not in (str, float, bool, type(None)):
+            return False
+    return True
+
+
+def is_metadata(value):
+    """Whether *value* is a dict that can be the metadata of a snapshot.
+
+    What is only shown may be anything.
+    """
+    if type(value) is not dict or not is_json(value):
+        return False
+    interval = value.get("sample_interval")
+    if interval is not None and (
+            type(interval) is not int or not 0 < interval <= _MAX_INTERVAL):
+        return False
+    return all(
+        value.get(name) is None
+        or type(value[name]) is int and value[name] >= 0
+        for name in ("traced_memory", "traced_memory_peak"))
+
+
+def metadata_json(metadata):
+    """Return what of a snapshot's metadata can be written as JSON."""
+    return {name: value for name, value in metadata.items()
+            if type(name) is str and is_json(value)}

@@ -173,10 +173,12 @@ def export_json(snapshot, stream, *, progress=None):
     """Write all that the snapshot knows, as one JSON object."""
     import json
 
+    from tracemalloc._checked import metadata_json
+
     contexts = _Contexts(snapshot, progress)
     head = {
         "tracemalloc": 1,
-        "metadata": snapshot.metadata,
+        "metadata": metadata_json(snapshot.metadata),
         "traceback_limit": snapshot.traceback_limit,
         "total_size": sum(contexts.figure("size")),
         "total_count": sum(contexts.figure("count")),
@@ -196,6 +198,22 @@ def _cell(value):
     return text
 
 
+_FORMULAS = "=", "+", "-", "@", "\t", "\r"
+
+
+def _no_formula(text):
+    """Return a text of a table that spreadsheets show as it is.
+
+    They take what begins with some characters for a formula, and do what it
+    says, unless there is an apostrophe in front.
+    """
+    return f"'{text}" if text.startswith(_FORMULAS) else text
+
+
+def _text_cell(text):
+    return _cell(_no_formula(_printable(text)))
+
+
 def _csv_rows(contexts):
     """Yield the contexts as lines of CSV, without their ends."""
     # Not by module csv, which looks at every character of every call path.
@@ -207,17 +225,17 @@ def _csv_rows(contexts):
     quoted = {place for place, label in enumerate(labels)
               if _cell(label) != label}
     labels = [label.replace('"', '""') for label in labels]
-    newest = [(_cell(_printable(filename)), line, _cell(_printable(function)))
+    newest = [(_text_cell(filename), line, _text_cell(function))
               for filename, line, function in contexts.frames]
     for context, node in contexts.in_order():
         filename, line, function = newest[contexts.newest[node]]
         stack = contexts.stack(node)
-        text = ";".join(map(labels.__getitem__, stack))
+        text = _no_formula(";".join(map(labels.__getitem__, stack)))
         if not quoted.isdisjoint(stack):
             text = f'"{text}"'
         numbers = ",".join([str(column[context]) for column in figures])
         place = ",".join(map(_cell, contexts.place(context)))
-        thread = _cell(_printable(contexts.thread(context) or ""))
+        thread = _text_cell(contexts.thread(context) or "")
         yield (f"{numbers},{picture.context_domain[context]},{thread},"
                f"{filename},{line},{place},{function},{text}")
 

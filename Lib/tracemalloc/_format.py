@@ -22,6 +22,7 @@ from binascii import crc32
 from operator import add
 from sys import byteorder
 
+from tracemalloc._checked import is_metadata
 from tracemalloc._columns import COLUMNS, MAX_DEPTH, Picture
 from tracemalloc._unpickle import (
     DraftMetric, DraftSnapshot, Reader, SnapshotFormatError, too_large,
@@ -79,6 +80,23 @@ def _attributes(snapshot):
     """Return what a program added to a snapshot: {name: value}."""
     return {name: value for name, value in vars(snapshot).items()
             if name not in ("traces", "traceback_limit", "metadata")}
+
+
+def _add_attributes(snapshot, attributes, limit):
+    """Set what a file has besides traces."""
+    for name in attributes:
+        if type(name) is not str or name != "metadata" and (
+                name in ("traces", "traceback_limit")
+                or hasattr(type(snapshot), name)):
+            raise SnapshotFormatError(
+                f"is no good snapshot: its attribute {ascii(name)[:40]} would "
+                "hide one that every snapshot has; load it with the program "
+                "that wrote it, and give it another name")
+    if abs(limit) >= 1 << 63:
+        raise SnapshotFormatError("is a damaged snapshot: its traceback limit "
+                                  "makes no sense; get the file again")
+    vars(snapshot).update(attributes)
+    snapshot.traceback_limit = limit
 
 
 # Writing pickles
@@ -408,10 +426,10 @@ def _reader(data, limit, spent):
     def build(snapshot, traces, traceback_limit, attributes):
         snapshot.__init__(traces, traceback_limit)
         metadata = attributes.get("metadata", {})
-        if type(metadata) is not dict:
+        if not is_metadata(metadata):
             # A program's own attribute, in a file of CPython's.
             attributes["metadata"] = {"metadata": metadata}
-        vars(snapshot).update(attributes)
+        _add_attributes(snapshot, attributes, traceback_limit)
 
     return Reader(data, limit, spent, classes, build)
 
@@ -486,14 +504,19 @@ class Draft:
             if not true:
                 raise ValueError
 
-        require(type(self.traceback_limit) is int)
-        require(self.pid is None or type(self.pid) is int)
+        require(type(self.traceback_limit) is int
+                and abs(self.traceback_limit) < 1 << 63)
+        require(self.pid is None or _is_number(self.pid, 64))
+        import datetime
+
+        require(isinstance(self.timestamp, (str, datetime.date, type(None))))
         require(self.stats is not None or self.traces is not None)
         self.metrics = {}
         for name, metric in metrics.items():
             require(type(metric) is DraftMetric and type(name) is str)
-            require(type(metric.value) in (int, float))
-            require(type(metric.format) is str)
+            require(type(metric.value) in (int, float)
+                    and abs(metric.value) < 1 << 64)
+            require(metric.format in ("int", "percent", "size"))
             self.metrics[name] = metric.value, metric.format
         for name, lines in (self.stats or {}).items():
             require(name is None or type(name) is str)
@@ -660,7 +683,8 @@ class _Compact:
         if name in COLUMNS:
             wanted = COLUMNS[name].encode()
         if wanted is None:
-            # Of a later minor version.
+            # Of a later minor version.  It takes time, and its name memory.
+            self._spend(stored + 200)
             self._copy(stored, lambda chunk: None)
             return None
         if kind != wanted:
@@ -787,9 +811,10 @@ class _Compact:
         limit, frame_limit, metadata = map(
             about.get, ("traceback_limit", "frame_limit", "metadata"))
         if (type(limit) is not int or type(frame_limit) is not int
-                or not 0 < frame_limit <= MAX_DEPTH
-                or type(metadata) is not dict):
+                or not 0 < frame_limit <= MAX_DEPTH):
             raise self._damaged("its description makes no sense")
+        if not is_metadata(metadata):
+            raise self._damaged("its metadata make no sense")
         columns = {name: column for name, column in self._found.items()
                    if name in COLUMNS}
         try:
@@ -805,6 +830,8 @@ class _Compact:
         from tracemalloc import Snapshot
 
         snapshot = Snapshot._of(picture, frame_limit, metadata)
-        vars(snapshot).update(self._found.get("attributes") or {})
-        snapshot.traceback_limit = limit
+        attributes = self._found.get("attributes") or {}
+        if "metadata" in attributes:
+            raise self._damaged("it has its metadata twice")
+        _add_attributes(snapshot, attributes, limit)
         return snapshot

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 
+from tracemalloc._checked import metadata_json
 from tracemalloc._cli import rows
 from tracemalloc._cli.files import load
 from tracemalloc._cli.options import Parser
@@ -85,8 +86,8 @@ def main(arguments):
     snapshot = load(options.file, options)
     found = figures(snapshot)
     if options.json:
-        json.dump({"file": options.file, **found,
-                   "metadata": snapshot.metadata}, sys.stdout, indent=1)
+        found["metadata"] = metadata_json(snapshot.metadata)
+        json.dump({"file": options.file, **found}, sys.stdout, indent=1)
         print()
         return 0
     screen = Screen(options.color)

@@ -3,6 +3,7 @@
 import json
 import sys
 
+from tracemalloc._checked import metadata_json
 from tracemalloc._cli import rows
 from tracemalloc._cli.files import load
 from tracemalloc._cli.options import Parser
@@ -56,7 +57,7 @@ class Top:
         size, count = self._figures
         found = {
             "group_by": self.group_by, "cumulative": self.cumulative,
-            "sort": self.sort, "metadata": self.snapshot.metadata,
+            "sort": self.sort, "metadata": metadata_json(self.snapshot.metadata),
             "total": dict(zip((size, count), self.total)),
             "groups": [self._group_json(stat) for stat in self.stats],
         }
