@@ -17,6 +17,18 @@ _GROUP_TEXTS = {
 }
 
 
+def _printable(text):
+    """Return *text* without characters that control terminals.
+
+    File names and times come from files of others, too.
+    """
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable()
+                   else character.encode("unicode_escape").decode()
+                   for character in text)
+
+
 def _colored(text, color, code):
     return f"\x1b[{code}m{text}\x1b[0m" if color else text
 
@@ -91,9 +103,15 @@ class DisplayTop:
                                file)
 
     def display_top_stats(self, top_stats, count=10, file=None):
-        """Show GroupedStats, compared to those shown before, if any."""
-        self.display_top_diff(top_stats.compare_to(self.previous_top_stats),
-                              count, file)
+        """Show GroupedStats, compared to those shown before, if any.
+
+        What was grouped otherwise cannot be compared.
+        """
+        previous = self.previous_top_stats
+        if previous is not None and not top_stats._is_like(previous):
+            # Nor later ones with the first, whatever is wanted.
+            previous = self.previous_top_stats = None
+        self.display_top_diff(top_stats.compare_to(previous), count, file)
 
     def display_top_diff(self, top_diff, count=10, file=None):
         """Show a StatsDiff, which gets sorted, and keep it for comparison."""
@@ -175,7 +193,7 @@ class DisplayTop:
         """Return the last parts of a file name, '???' if it is not known."""
         if not filename:
             return "???"
-        parts = filename.split(os.sep)
+        parts = _printable(filename).split(os.sep)
         if len(parts) > self.filename_parts:
             parts = ["...", *parts[len(parts) - max(self.filename_parts, 1):]]
         folder = os.sep.join(parts[:-1])
@@ -221,11 +239,11 @@ class DisplayTop:
                     _format_metric(value - before.value, format, True), color,
                     _YELLOW)
                 text += f" ({change})"
-            yield f"{name}: {text}"
+            yield f"{_printable(name)}: {text}"
 
 
 def _format_time(timestamp):
-    return str(timestamp).partition(".")[0]
+    return _printable(str(timestamp)).partition(".")[0]
 
 
 def _sums(rows):

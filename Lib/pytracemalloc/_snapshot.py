@@ -73,6 +73,11 @@ class GroupedStats:
             return key[0] or "", key[1] or 0
         return "" if key is None else key
 
+    def _is_like(self, other):
+        """Whether *other* has the same kind of groups."""
+        return (other.group_by == self.group_by
+                and bool(other.cumulative) == bool(self.cumulative))
+
     def compare_to(self, old_stats=None):
         """Return a StatsDiff, not sorted.
 
@@ -83,8 +88,7 @@ class GroupedStats:
             differences = [(0, size, 0, count, self._shown_key(key))
                            for key, (size, count) in self.stats.items()]
             return StatsDiff(differences, None, self)
-        if (old_stats.group_by, bool(old_stats.cumulative)) != (
-                self.group_by, bool(self.cumulative)):
+        if not self._is_like(old_stats):
             raise ValueError(
                 f"statistics by {self.group_by} cannot be compared to "
                 f"{'cumulative ' if old_stats.cumulative else ''}statistics "
@@ -338,14 +342,15 @@ class Snapshot:
         process are those of its metadata, if it has any, or None.
         """
         stats = {}
-        for trace in snapshot.traces:
-            frame = trace.traceback[-1]
+        # Not block by block, of which a small file can have any number.
+        for stat in snapshot.statistics("lineno"):
+            frame = stat.traceback[-1]
             filename = frame.filename
             if filename == "<unknown>" and frame.lineno == 0:
                 filename = None
             lines = stats.setdefault(filename, {})
             size, count = lines.get(frame.lineno or None, (0, 0))
-            lines[frame.lineno or None] = size + trace.size, count + 1
+            lines[frame.lineno or None] = size + stat.size, count + stat.count
         metadata = getattr(snapshot, "metadata", None) or {}
         return cls(metadata.get("time"), metadata.get("pid"), stats=stats,
                    traceback_limit=snapshot.traceback_limit)

@@ -834,13 +834,42 @@ class LiveDisplayTests(TracingTestCase):
             "#1: ???: size=4000 B, count=1\n"
             "3 more: size=460 B, count=7, average=65 B\n\n"))
 
-    def test_D25_another_grouping_needs_another_display(self):
+    def test_D25_another_grouping_is_shown_without_comparison(self):
+        for to_previous in True, False:
+            top = DisplayTop()
+            top.compare_to_previous = to_previous
+            snapshot = Snapshot(TIME, 1, TRACES)
+            compared = []
+            for group_by, cumulative in (
+                    ("line", True), ("line", False), ("line", False),
+                    ("filename", False), ("address", False),
+                    ("address", False)):
+                file = io.StringIO()
+                top.display_snapshot(snapshot, 3, group_by, cumulative, file)
+                compared.append("compared to" in file.getvalue())
+            self.assertEqual(compared,
+                             [False, False, True, False, False, True])
+
+    def test_D24_cumulative_and_not_one_after_the_other(self):
+        pytracemalloc.set_traceback_limit(2)
+        pytracemalloc.enable()
+        self.addCleanup(pytracemalloc.set_traceback_limit, 1)
         top = DisplayTop()
-        snapshot = Snapshot(TIME, 1, TRACES)
-        top.display_snapshot(snapshot, file=io.StringIO())
-        with self.assertRaisesRegex(ValueError, "cannot be compared"):
-            top.display_snapshot(snapshot, group_by="filename",
-                                 file=io.StringIO())
+        for cumulative in True, False, True:
+            file = io.StringIO()
+            top.display(3, cumulative=cumulative, file=file)
+            self.assertNotIn("compared to", file.getvalue())
+
+    def test_names_and_times_do_not_control_terminals(self):
+        snapshot = Snapshot("\033[2J2013", 1, {
+            1: (7, (("a\033[2J\nb.py", 1),))})
+        snapshot.add_metric("x\r\033", 1, "int")
+        file = io.StringIO()
+        DisplayTop().display_snapshot(snapshot, file=file)
+        text = file.getvalue()
+        self.assertTrue(text.replace("\n", "").isprintable(), text)
+        self.assertIn(r"\x1b[2J2013: Top 1", text)
+        self.assertIn(r"a\x1b[2J\nb.py:1", text)
 
 
 if __name__ == "__main__":

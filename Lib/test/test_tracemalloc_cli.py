@@ -758,6 +758,43 @@ class FileTests(CommandTests):
                 self.assertTrue(text.replace("\n", "").isprintable())
                 self.assertIn(r"a\x1b[2J\nb", text)
 
+    def test_file_names_that_control_terminals(self):
+        name = "a\033[2J\nb.tmz"
+        os.rename("full.tmz", name)
+        for command in (["top"], ["tree"], ["traceback"], ["stats"],
+                        ["check", "--max-held", "1GiB"],
+                        ["check", "--max-held", "1"], ["diff", "a.tmz"],
+                        ["show", "-n1"]):
+            with self.subTest(command):
+                status, text, errors = self.call(*command, name)
+                self.assertIn(status, (0, 1))
+                self.assertTrue(text.replace("\n", "").isprintable(), text)
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        with (mock.patch.object(files, "_MUCH", 0),
+              contextlib.redirect_stderr(Terminal()) as errors,
+              contextlib.redirect_stdout(io.StringIO())):
+            _cli._main(["top", name])
+        self.assertIn(r"reading a\x1b[2J\nb.tmz ...", errors.getvalue())
+
+    def test_exports_to_a_terminal_do_not_control_it(self):
+        snapshot_of((8, 1, ("a\033[2J\r\x9bb.py", 1))).dump("names.tmz")
+
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        for kind in "csv", "collapsed", "json", "speedscope":
+            with contextlib.redirect_stdout(Terminal()) as stream:
+                _cli._main(["export", "--format", kind, "names.tmz"])
+            text = stream.getvalue()
+            self.assertTrue(text.replace("\n", "").isprintable(), text)
+        # Elsewhere, names are as they are.
+        self.assertIn("a\033[2J\r\x9bb.py", self.output(
+            "export", "--format", "csv", "names.tmz"))
+
     @unittest.skipUnless(hasattr(os, "mkfifo"), "needs named pipes")
     def test_source_is_read_from_regular_files_only(self):
         # Opening such a pipe waits for ever.

@@ -2,15 +2,20 @@
 
 import json
 import os
+import pickle
 import pytracemalloc
 import re
+import subprocess
+import sys
 import unittest
 from datetime import datetime
+from test import support
 from test.tracemalloc_commands import CommandTests, snapshot_of
+from test.tracemalloc_files import Metric, draft_file
 
 
-class ShowTests(CommandTests):
-    """The command line of 2013."""
+class Old(CommandTests):
+    """Base: files of 2013."""
 
     def setUp(self):
         super().setUp()
@@ -31,6 +36,10 @@ class ShowTests(CommandTests):
         for metric, value in metrics.items():
             snapshot.add_metric(metric, *value)
         snapshot.write(name)
+
+
+class ShowTests(Old):
+    """The command line of 2013."""
 
     def test_C01_C04_one_file(self):
         expected = """\
@@ -271,6 +280,66 @@ class ShowTests(CommandTests):
             text = self.output(*option, "names.pickle")
             self.assertTrue(text.replace("\n", "").isprintable())
             self.assertIn(r"a\x1b[2J\nb.py", text)
+
+    def test_times_that_control_terminals(self):
+        for stamp in "\033[2J2013-10-03", "2013\n\033]0;x\a":
+            with open("time.pickle", "wb") as stream:
+                pickle.dump({"format_version": 1, "timestamp": stamp,
+                             "pid": 1, "stats": {"a.py": {1: (8, 1)}}},
+                            stream, 2)
+            for arguments in ["time.pickle"], ["time.pickle", "time.pickle"]:
+                text = self.output(*arguments)
+                self.assertTrue(text.replace("\n", "").isprintable(), text)
+                self.assertIn(r"\x1b", text)
+
+    def test_2013_values_that_make_no_sense_to_show(self):
+        for change in ({"timestamp": [1]}, {"timestamp": 5},
+                       {"pid": 2 ** 70}, {"traceback_limit": 2 ** 70}):
+            with open("odd.pickle", "wb") as stream:
+                pickle.dump({"format_version": 1, "timestamp": "2013",
+                             "pid": 1, "stats": {"a.py": {1: (8, 1)}}}
+                            | change, stream, 2)
+            with self.subTest(change=change):
+                self.assertIn("values make no sense", self.fails("odd.pickle"))
+        for value, format in ((float("nan"), "int"), (float("inf"), "size"),
+                              (2 ** 2000, "size"), (1, "x")):
+            with (self.subTest(value=value, format=format),
+                  open("odd.pickle", "wb") as stream):
+                stream.write(draft_file(
+                    metrics={"a": Metric("a", value, format)}))
+                stream.flush()
+                self.assertIn("values make no sense", self.fails("odd.pickle"))
+
+
+class AloneTests(Old):
+    """python -m pytracemalloc: what users of 2013 look for."""
+
+    def alone(self, *arguments, status=0):
+        process = subprocess.run(
+            [sys.executable, "-m", "pytracemalloc", *arguments],
+            capture_output=True, text=True, timeout=support.LONG_TIMEOUT)
+        self.assertEqual(process.returncode, status)
+        return process.stdout, process.stderr
+
+    def test_C01_files_are_shown(self):
+        for arguments in (["1.pickle"], ["-n1", "1.pickle", "2.pickle"],
+                          ["-t", "1.pickle"], ["a.tmz"]):
+            self.assertEqual(self.alone(*arguments),
+                             (self.output(*arguments), ""))
+
+    def test_C17_errors_and_help_have_its_name(self):
+        for arguments, text in (
+                (["none.pickle"], "none.pickle: No such file or directory\n"),
+                ([], "the following arguments are required: FILE "
+                     "(--help lists the options)\n")):
+            self.assertEqual(
+                self.alone(*arguments, status=2),
+                ("", "python -m pytracemalloc: " + text))
+        text, errors = self.alone("--help")
+        self.assertEqual(errors, "")
+        self.assertTrue(text.startswith("usage: python -m pytracemalloc ["))
+        self.assertIn("example: python -m pytracemalloc --file", text)
+        self.assertNotIn("may be left out", text)
 
 
 if __name__ == "__main__":

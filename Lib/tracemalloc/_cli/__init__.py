@@ -24,6 +24,8 @@ import os
 import sys
 
 PROGRAM = "python -m tracemalloc"
+# The command whose name is left out, if the program has no other.
+ONLY = None
 
 # Command -> (module, what it does).
 COMMANDS = {
@@ -94,6 +96,18 @@ def main(arguments=None):
     run.run(program, recorder)
 
 
+def main_of_2013(program):
+    """Run `show` as the only command of a program, and exit."""
+    global PROGRAM, ONLY
+    PROGRAM, ONLY = program, "show"
+    sys.exit(_main(["show", *sys.argv[1:]]))
+
+
+def name_of(command):
+    """Return how a command is called."""
+    return PROGRAM if command in ("", ONLY) else f"{PROGRAM} {command}"
+
+
 def _fail(command, error):
     _say(command, error)
     sys.exit(2)
@@ -105,9 +119,8 @@ def note(text):
 
 
 def _say(command, error):
-    name = f"{PROGRAM} {command}".rstrip()
     try:
-        print(f"{name}: {_one_line(error)}", file=sys.stderr)
+        print(f"{name_of(command)}: {_one_line(error)}", file=sys.stderr)
     except (OSError, ValueError, AttributeError):
         # Standard error is closed; there is nobody to tell.
         pass

@@ -8,6 +8,7 @@ from tracemalloc import _export
 from tracemalloc._cli import UsageError, rows
 from tracemalloc._cli.files import Progress, load
 from tracemalloc._cli.options import FIGURES, Parser
+from tracemalloc._cli.screen import is_terminal, printable
 from tracemalloc._writing import write_file
 
 _WITH_VALUE = "collapsed", "speedscope"
@@ -47,6 +48,16 @@ def _format_of(filename):
     return None
 
 
+class _Terminal:
+    """A stream to a terminal, which what is exported must not control."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def write(self, text):
+        self._stream.write("\n".join(map(printable, text.split("\n"))))
+
+
 def _write(options, snapshot, stream):
     arguments = []
     if options.format in _WITH_VALUE:
@@ -81,7 +92,9 @@ def main(arguments):
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(
                 encoding="utf-8", errors="backslashreplace", newline="\n")
-        _write(options, snapshot, sys.stdout)
+        stream = sys.stdout
+        _write(options, snapshot,
+               _Terminal(stream) if is_terminal(stream) else stream)
         return 0
 
     def write(stream):

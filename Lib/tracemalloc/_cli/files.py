@@ -8,7 +8,7 @@ from functools import partial
 
 import tracemalloc
 from tracemalloc._cli import UsageError, note
-from tracemalloc._cli.screen import is_terminal
+from tracemalloc._cli.screen import is_terminal, printable
 
 # Reading less does not take long enough to tell about.
 _MUCH = 1 << 22
@@ -18,7 +18,7 @@ class Progress:
     """A line on a terminal that says what takes so long, and goes away."""
 
     def __init__(self, text):
-        self._text = text
+        self._text = printable(text)
         self._shown = False
 
     def __enter__(self):

@@ -4,7 +4,7 @@ import argparse
 import re
 
 from tracemalloc import Filter
-from tracemalloc._cli import PROGRAM, UsageError
+from tracemalloc._cli import UsageError, name_of
 from tracemalloc._cli.units import number, size
 
 GROUPS = ("lineno", "filename", "function", "module", "traceback", "thread",
@@ -25,8 +25,10 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, command, description, example):
         super().__init__(
-            prog=f"{PROGRAM} {command}", description=description,
-            epilog=f"example: {PROGRAM} {example}", allow_abbrev=False,
+            prog=name_of(command), description=description,
+            epilog=f"example: {name_of(command)} "
+                   f"{example.removeprefix(command).lstrip()}",
+            allow_abbrev=False,
             # An example is a line that one can copy.
             formatter_class=argparse.RawDescriptionHelpFormatter)
         self.add_argument("--color", choices=WHEN, default="auto",

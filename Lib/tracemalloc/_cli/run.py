@@ -26,7 +26,7 @@ from importlib.util import MAGIC_NUMBER
 from io import open_code
 
 import tracemalloc
-from tracemalloc._cli import PROGRAM, UsageError, units
+from tracemalloc._cli import PROGRAM, UsageError, _one_line, units
 
 HELP = f"""\
 usage: {PROGRAM} run [options] SCRIPT [arguments ...]
@@ -321,7 +321,7 @@ class Recorder:
             function(*arguments)
         except Exception as error:
             reason = getattr(error, "strerror", None) or error
-            _say(f"{PROGRAM} run: {name}: {reason}")
+            _say(_one_line(f"{PROGRAM} run: {name}: {reason}"))
             return False
         finally:
             self._writing = False

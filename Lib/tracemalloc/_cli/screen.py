@@ -143,7 +143,8 @@ class Screen:
         self._file.write(self.paint(text.rstrip(), style) + "\n")
 
     def title(self, text):
-        self.write(cut(text, self.width), "title")
+        # Names of files, and not only those in snapshots.
+        self.write(cut(printable(text), self.width), "title")
 
     def table(self, head, rows):
         """Write rows of cells under their heads.

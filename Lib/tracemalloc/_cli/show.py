@@ -14,7 +14,7 @@ import pytracemalloc
 import tracemalloc
 from pytracemalloc._display import format_size
 from tracemalloc import _format
-from tracemalloc._cli import UsageError
+from tracemalloc._cli import ONLY, UsageError
 from tracemalloc._cli.files import filtered, reading, tell_unmatched
 from tracemalloc._cli.options import WHEN, Parser, checked, split_place
 from tracemalloc._cli.rows import without_launcher
@@ -52,7 +52,7 @@ class _AddFilter(Parser.Action):
 def _parser():
     parser = Parser(
         "show", "Show a snapshot, or several, each compared with the one "
-                "before.\n'show' may be left out.",
+                "before." + ("" if ONLY else "\n'show' may be left out."),
         "show --file --number 5 snapshot.pickle")
     parser.add_argument("files", nargs="+", metavar="FILE",
                         help="snapshot file")
@@ -312,8 +312,10 @@ def _printable_top(top):
         stats[shown(key)] = known[0] + size, known[1] + count
     metrics = {printable(name): metric
                for name, metric in top.metrics.items()}
-    return pytracemalloc.GroupedStats(top.timestamp, stats, top.group_by,
-                                      top.cumulative, metrics)
+    # The time may be text of the file's.
+    return pytracemalloc.GroupedStats(
+        printable(str(top.timestamp)), stats, top.group_by, top.cumulative,
+        metrics)
 
 
 def _show_tops(files, options):

@@ -7,7 +7,7 @@ import shutil
 import sys
 
 from tracemalloc._cli import rows
-from tracemalloc._cli.screen import Screen
+from tracemalloc._cli.screen import Screen, printable
 from tracemalloc._cli.top import Top
 
 
@@ -37,7 +37,8 @@ def summarize(snapshot, sizes, files, options, stream):
     before = files.get("before")
     if before:
         names = " to ".join(map(_short, before[:1] + before[1:][-1:]))
-        screen.write(f"{rows.plural(len(before), 'snapshot')} before: {names}")
+        screen.write(f"{rows.plural(len(before), 'snapshot')} before: "
+                     + printable(names))
     for what, text in ("exit", "exit"), ("peak", "the peak"):
         if files.get(what) is not None:
             name = _typed(_short(files[what]), stream)
