@@ -225,7 +225,7 @@ def seeds_of(options):
     first = options.seed
     if first is None:
         first = CHECKED if options.check else int(time.time()) * 1000
-    return first, iter(range(first, first + (options.count or 1 << 62)))
+    return first, iter(range(first, first + (1 << 62 if options.count is None else options.count)))
 
 
 def run_seeds(findings, options, sums):
@@ -277,6 +277,8 @@ def main(arguments=None):
     if options.show is not None:
         sys.stdout.write(Program(options.show).render())
         return 0
+    # A shell starts what runs in the background with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # What goes wrong in programs is seen here; nobody reads their core files.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

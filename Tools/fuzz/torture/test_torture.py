@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import command
@@ -96,10 +97,19 @@ class PlantedTests(unittest.TestCase):
         started = [int(found) for found in re.findall(r"started (\d+)", outcome.said)]
         self.assertEqual(len(started), 2)
         for process in started:
-            state = pathlib.Path(f"/proc/{process}/stat")
-            # Gone, or dead and not yet waited for by who inherits it.
-            if state.exists():
-                self.assertEqual(state.read_text().rpartition(") ")[2][0], "Z")
+            # They were sent a signal that ends them; it comes when it comes.
+            until = time.monotonic() + LIMIT
+            while self.is_running(process) and time.monotonic() < until:
+                time.sleep(0.01)
+            self.assertFalse(self.is_running(process))
+
+    def is_running(self, process):
+        try:
+            text = pathlib.Path(f"/proc/{process}/stat").read_text()
+        except OSError:
+            return False
+        # Whoever inherits it may never ask how it ended.
+        return text.rpartition(") ")[2][0] != "Z"
 
     def test_a_broken_program_is_found(self):
         self.assertEqual(self.outcome("raise KeyError").kind, execute.BROKEN)

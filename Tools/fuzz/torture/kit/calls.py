@@ -1,5 +1,6 @@
 """Ways into a function from C: callbacks, special methods, hooks."""
 import functools
+import itertools
 import operator
 import sys
 
@@ -13,6 +14,8 @@ try:
     import _testinternalcapi
 except ImportError:
     _testinternalcapi = None
+
+_numbers = itertools.count(1)           # threads get different ones
 
 
 def by_call(f):
@@ -345,10 +348,8 @@ def _audit(event, args):
 
 
 def by_import(f):
-    global _fresh
-    _fresh += 1
     # Threads that look for one module wait for each other.
-    wanted = f"torture_missing{_fresh}"
+    wanted = f"torture_missing{next(_numbers)}"
 
     class Finder:
         @staticmethod
@@ -374,31 +375,24 @@ def by_eval(f):
 
 def by_fresh_code(f):
     """Code that nobody has seen before, and that is gone afterwards."""
-    global _fresh
-    _fresh += 1
-    names = {"f": f, "keep": keep}
-    text = "\n" * (_fresh % 9) + "def fresh(n):\n  keep(bytearray(n))\n  return f(n)\n"
-    exec(compile(text, f"fresh{_fresh % 20}", "exec"), names)
-    return names["fresh"](_fresh)
-
-
-_fresh = 0
+    number, names = next(_numbers), {"f": f, "keep": keep}
+    text = "\n" * (number % 9) + "def fresh(n):\n  keep(bytearray(n))\n  return f(n)\n"
+    exec(compile(text, f"fresh{number % 20}", "exec"), names)
+    return names["fresh"](number)
 
 
 def by_odd_code(f):
     """The same function with other names, lines and tables of lines."""
-    global _fresh
-    _fresh += 1
-
     def odd(number):
         keep(bytearray(3))
         return f(number)
 
-    changes = [{"co_filename": f"odd{_fresh % 3}"}, {"co_firstlineno": 1 << 30},
+    number = next(_numbers)
+    changes = [{"co_filename": f"odd{number % 3}"}, {"co_firstlineno": 1 << 30},
                {"co_linetable": b""}, {"co_qualname": "\udc80.odd"},
                {"co_firstlineno": 70000, "co_filename": "\U0001f40d" * 40},
                {"co_linetable": odd.__code__.co_linetable[:-3]}]
-    odd.__code__ = odd.__code__.replace(**changes[_fresh % len(changes)])
+    odd.__code__ = odd.__code__.replace(**changes[number % len(changes)])
     return odd(1)
 
 

@@ -13,8 +13,8 @@ from functools import partial
 
 from kit.state import Oops
 
-__all__ = ["Managed", "calls_of", "drive", "drive_from_c", "limited", "park", "pause",
-           "pooled", "resume", "resume_from_c", "unpark"]
+__all__ = ["Managed", "calls_of", "delegating", "drive", "drive_from_c", "limited", "park",
+           "pause", "pooled", "resume", "resume_from_c", "unpark"]
 
 POOL = 8
 _pool = [None] * POOL
@@ -38,6 +38,14 @@ def unpark(number):
 def pause():
     """Suspend whoever awaits this."""
     return (yield 1)
+
+
+def delegating(thing, depth=3):
+    """A few generators around another one."""
+    if depth:
+        yield from delegating(thing, depth - 1)
+    else:
+        yield from thing
 
 
 def limited(things, most=4):
