@@ -24,7 +24,9 @@
    first, then the peak is set, then comes the rest.
 
    Numbers may pass below 0, since a list can free what others allocated: they
-   count modulo 2**64.
+   count modulo 2**64.  Epochs begin anew when the list is taken over; 2**32 of
+   them in one list would each be a maximum, a byte higher than the last, while
+   no holder of the GIL allocates anything.
 
    Invariants: `bytes` is the sum over all entries; `peak` is the sum of what
    entries keep of the maximum, and not below 0. */
