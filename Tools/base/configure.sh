@@ -7,14 +7,13 @@
 # is the object folder below BUILD, SOURCE the sources relative to it; verify is
 # the fork as --enable-tracemalloc-verify makes it, torture what that,
 # --with-pydebug and --enable-tracemalloc-stress make together.  BUILD/arguments
-# holds what our
-# configure was given, and BUILD/fork-flags what the compiler gets for the fork
-# alone; "pgo-" adds the options of optimised builds, and PROFILE_TASK of the
-# environment if there is one; "sanitize-" those of the sanitizers for addresses
-# and undefined behaviour, with assertions.  Runs again only when these (but PROFILE_TASK,
-# so that what was built with one can be used without), the base, CPython's
-# configure or the place changed, and then in an empty folder: make does not see
-# that objects depend on them.
+# holds what our configure was given, and BUILD/fork-flags what the compiler gets
+# for the fork alone; "pgo-" adds the options of optimised builds, and
+# PROFILE_TASK of the environment if there is one; "sanitize-" adds assertions,
+# and the sanitizers for addresses and undefined behaviour.  Runs again only when
+# these (but PROFILE_TASK, so that what was built with one can be used without),
+# the base, CPython's configure or the place changed, and then in an empty folder:
+# make does not see that objects depend on them.
 
 # shellcheck source=lib.sh
 . "${0%/*}/lib.sh"
@@ -51,17 +50,18 @@ case $name in
         more="'--with-pydebug' '--disable-optimizations' '--without-lto'"
         ;;
 esac
+# For sanitizers not --with-address-sanitizer, which takes pymalloc away: the
+# tracer's cells lie in its pools.  The runner tests without it, too.
+sanitizers=
 case $name in
     pgo-*) more="'--enable-optimizations' '--with-lto'" ;;
+    sanitize-*)
+        more="'--with-assertions' '--disable-optimizations' '--without-lto'"
+        sanitizers="-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer"
+        reports=${here%/base}/test/sanitizer_reports.c
+        sanitizer_options
+        ;;
 esac
-# Not --with-address-sanitizer, which takes pymalloc away: the tracer's cells
-# lie in its pools.  The runner tests without it, too (PYTHONMALLOC=malloc).
-sanitizers=
-if [ "${name#sanitize-}" != "$name" ]; then
-    sanitizers="-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer"
-    reports=${here%/base}/test/sanitizer_reports.c
-    sanitizer_options
-fi
 want=$(
     cat "$build/arguments" "$build/stamp/base"
     sha256_of "$build/${source#../}/configure"
@@ -94,7 +94,7 @@ if [ -n "$sanitizers" ]; then
     # shellcheck disable=SC2086
     ${compiler:-cc} -g -O1 $sanitizers -c "$reports" -o sanitizer_reports.o ||
         die "$reports cannot be compiled"
-    set -- "$@" --with-assertions "OPT=-g -O1 -Wall" "BASECFLAGS=$sanitizers" \
+    set -- "$@" "OPT=-g -O1 -Wall" "BASECFLAGS=$sanitizers" \
         "LDFLAGS=$given_flags $sanitizers" \
         "LIBS=$given_libraries $objects/sanitizer_reports.o"
 fi
