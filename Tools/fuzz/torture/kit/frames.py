@@ -9,6 +9,8 @@ __all__ = ["clear_frame", "hold_frames", "monitored", "profiled", "read_frames",
 
 HELD = 8
 EVENTS = 60                 # that a tracing function sees before it goes
+# CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
+GENERATORS = 0x20 | 0x80 | 0x200
 TOOL = 3                    # our number for sys.monitoring
 
 _held = [None] * HELD
@@ -48,15 +50,19 @@ def _jump(frame, line):
 
     Only the frame whose line event it is: the interpreter lets a debugger move
     one that has called others as well, but goes on in the middle of an
-    instruction then, tracing or not.
+    instruction then, tracing or not.  Nor back to the first line of a generator,
+    where the interpreter makes the generator once more, of itself, and breaks
+    the assertion frame->frame_obj == NULL.
     """
     code = frame.f_code
     if code.co_filename == state.program and code.co_name != "<module>":
-        lines = sorted({row[2] for row in code.co_lines() if row[2]})
+        lines = {row[2] for row in code.co_lines() if row[2]}
+        if code.co_flags & GENERATORS:
+            lines.discard(code.co_firstlineno)
         try:
-            frame.f_lineno = lines[line % len(lines)]
-        except ValueError:
-            pass                        # not from here to there
+            frame.f_lineno = sorted(lines)[line % len(lines)]
+        except (ValueError, ZeroDivisionError):
+            pass                        # not from here to there, or nowhere to go
 
 
 def traced(f, g, every, line=None):
@@ -69,6 +75,7 @@ def traced(f, g, every, line=None):
         if left < 0:
             sys.settrace(None)
             return None
+        frame.f_trace_opcodes = every % 3 == 0
         if left % every == 0:
             if line is not None and event == "line":
                 _jump(frame, line + left)
@@ -130,16 +137,11 @@ def monitored(f, g, every):
 
 
 def _register(callback, every):
-    """Report three kinds of events of four; return which.
-
-    No single instructions, here and in traced(): who looks at the frame of a
-    generator before its first instruction has made it breaks an assertion of
-    the untouched CPython (frame->frame_obj == NULL in RETURN_GENERATOR).
-    """
+    """Report three kinds of events of four; return which."""
     monitoring, chosen = sys.monitoring, 0
     for name in ("PY_START", "PY_RESUME", "PY_YIELD", "PY_RETURN", "PY_THROW", "PY_UNWIND",
-                 "RAISE", "CALL", "LINE", "BRANCH", "JUMP", "STOP_ITERATION", "RERAISE",
-                 "EXCEPTION_HANDLED"):
+                 "RAISE", "CALL", "LINE", "INSTRUCTION", "BRANCH", "JUMP", "STOP_ITERATION",
+                 "RERAISE", "EXCEPTION_HANDLED"):
         if len(name) % 4 != every % 4:
             event = getattr(monitoring.events, name)
             monitoring.register_callback(TOOL, event, callback)
