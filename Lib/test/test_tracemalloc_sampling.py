@@ -1,12 +1,13 @@
 """Sampling: the options that ask for it, and estimates against what is known.
 
 No test may fail by chance.  Seeds are fixed, and all that a script allocates
-with one thread is the same in each process that finds its modules compiled, so a
-run is like every other (see test_another_process_repeats_the_samples).  What an estimate may be off is told
-in standard errors, eight of them.  How many of n blocks are noted has the
-binomial distribution; whatever the seed, the figures of a script that notes
-600 blocks or more, with the error that they themselves tell, are further off
-with a probability below 1e-12, by the sum of that distribution's ends:
+with one thread is the same in each process that finds its modules compiled, so
+a run is like every other (see test_another_process_repeats_the_samples).  What
+an estimate may be off is told in standard errors, eight of them.  How many of n
+blocks are noted has the binomial distribution; whatever the seed, the figures
+of a script that notes 600 blocks or more, with the error that they themselves
+tell, are further off with a probability below 1e-12, by the sum of that
+distribution's ends:
 
     n = 20000, p = 1 - exp(-100/3000): 3.0e-13
     n = 20000, p = 1 - exp(-133/4096): 3.4e-13
