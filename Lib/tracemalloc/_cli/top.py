@@ -4,7 +4,7 @@ import json
 import sys
 
 from tracemalloc._checked import metadata_json
-from tracemalloc._cli import rows
+from tracemalloc._cli import UsageError, rows
 from tracemalloc._cli.files import load
 from tracemalloc._cli.options import Parser
 from tracemalloc._cli.screen import Screen
@@ -53,7 +53,19 @@ class Top:
         """Return the bytes and blocks that the ranking is about."""
         return tuple(getattr(stat, name) for name in self._figures)
 
+    def _afford_json(self):
+        """Refuse what frames of a hostile file take as objects of JSON."""
+        picture = self.snapshot.traces._picture
+        if self.group_by == "traceback" and picture is not None:
+            try:
+                # Some 40 times the place in a tuple that each takes.
+                picture.afford(40 * sum(len(stat.traceback)
+                                        for stat in self.stats))
+            except ValueError as error:
+                raise UsageError(f"{error}, or show fewer: --limit") from None
+
     def to_json(self):
+        self._afford_json()
         size, count = self._figures
         found = {
             "group_by": self.group_by, "cumulative": self.cumulative,
