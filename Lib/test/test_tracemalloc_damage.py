@@ -14,7 +14,7 @@ import unittest
 import zlib
 from collections import Counter
 from test.tracemalloc_files import (
-    Files, build, made_by_hand, mutate, of_picture, parse, repair, seeds, try_file)
+    Files, build, change, made_by_hand, mutate, of_picture, parse, repair, seeds, try_file)
 from tracemalloc import SnapshotFormatError, _format
 from tracemalloc._columns import COLUMNS
 from tracemalloc._export import FORMATS
@@ -455,6 +455,9 @@ class FuzzTests(Files):
                     damaged = repair(damaged)
                 with self.subTest(name=name, number=number):
                     taken[try_file(damaged)] += 1
+                if "compact" in name:
+                    with self.subTest(name=name, changed=number):
+                        try_file(change(data, rng))
         # Both happen: the damage goes deeper than the first bytes.
         self.assertGreater(taken[True], 50)
         self.assertGreater(taken[False], 500)

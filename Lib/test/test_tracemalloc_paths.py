@@ -12,6 +12,7 @@ from array import array
 from test import support
 from test.tracemalloc_files import Files
 from tracemalloc import SnapshotFormatError
+from tracemalloc import _cli
 from tracemalloc._cli import tracebacks
 from tracemalloc._columns import COLUMNS, Picture
 
@@ -108,6 +109,39 @@ class EqualTests(unittest.TestCase):
                 value.missing
             with self.assertRaises(AttributeError):
                 type(value).__new__(type(value))._frames
+
+
+class HugeTests(Files):
+    """Sizes that no memory has, but a file or a program may tell."""
+
+    def test_sums_beyond_64_bits_are_right(self):
+        frames = ("a.py", 1), ("b.py", 2)
+        other = ("a.py", 3), ("b.py", 2)
+        sizes = [2 ** 64 - 1, 2 ** 63 + 5, 2 ** 64 - 3, 7]
+        by_hand = tracemalloc.Snapshot(
+            [(0, size, frames, 2) for size in sizes]
+            + [(0, size, other, 2) for size in sizes[:3]], 2)
+        by_hand.dump(self.filename, format="compact")
+        whole, part = sum(sizes), sum(sizes[:3])
+        for snapshot in by_hand, tracemalloc.Snapshot.load(self.filename):
+            for key, cumulative, wanted in (
+                    ("lineno", False, [whole, part]),
+                    ("traceback", False, [whole, part]),
+                    ("function", False, [whole + part]),
+                    ("lineno", True, [whole + part, whole, part]),
+                    ("function", True, [whole + part, whole + part])):
+                with self.subTest(key=key, cumulative=cumulative):
+                    self.assertEqual(
+                        [stat.size for stat in
+                         snapshot.statistics(key, cumulative)], wanted)
+        for command in ["tree"], ["top"], ["stats"], ["traceback"], [
+                "export", "--format", "collapsed"]:
+            with (self.subTest(command=command),
+                  support.captured_stdout() as stream):
+                self.assertEqual(_cli._main([*command, self.filename]), 0)
+        self.assertEqual(
+            stream.getvalue(),
+            f"b.py:2;a.py:1 {whole}\nb.py:2;a.py:3 {part}\n")
 
 
 class BombTests(Files):

@@ -1,6 +1,7 @@
 """What the tests of snapshot files share: snapshots, files, and ways to damage them."""
 import datetime
 import io
+import json
 import os
 import pickle
 import struct
@@ -245,6 +246,45 @@ def mutate(data, rng):
         if not data:
             data = bytearray(b"\x80")
     return bytes(data)
+
+
+ODD_VALUES = [
+    None, True, 0, -1, 1.5, 2 ** 31, 2 ** 63, 2 ** 64, 10 ** 300, "", "x",
+    "\x1b[2J\n", "\udc80", [], {}, [[[]]], {"a": {"b": 1}}, float("inf"), 1e300]
+
+
+def change(data, rng):
+    """Return a compact file in which a value is odd and all else is right."""
+    version, sections = parse(data)
+    sections = {name: rest for name, *rest in sections[:-1]}
+    name = rng.choice([*sections, "snapshot", "snapshot", "attributes"])
+    kind, encoding, count, content = sections[name]
+    if kind == b"J":
+        found = json.loads(content)
+        metadata = found.setdefault("metadata", {})
+        if type(metadata) is not dict:
+            return data
+        key = rng.choice([
+            *metadata, "sample_interval", "time", "pid", "command", "rss",
+            "traced_memory", "traced_memory_peak", "path", "sizes", "python",
+            "dropped", "traceback_limit", "frame_limit", "metadata"])
+        inside = metadata if rng.random() < 0.8 else found
+        inside[key] = rng.choice(ODD_VALUES)
+        content = json.dumps(found).encode()
+    elif kind == b"P":
+        names = ["traces", "metadata", "statistics", "traceback_limit", "note",
+                 "__class__", "_group_by", "x\x1b"]
+        content = pickle.dumps({rng.choice(names): rng.choice(ODD_VALUES)}, 4)
+    elif kind in (b"I", b"i", b"Q") and count:
+        form = f"<{count}{kind.decode()}"
+        numbers = list(struct.unpack(form, content))
+        odd = [0, 1, 2, rng.choice(numbers), 65535, 2 ** 31 - 1]
+        odd += {b"I": [2 ** 32 - 1], b"i": [-1, -2 ** 31],
+                b"Q": [2 ** 47, 2 ** 63, 2 ** 64 - 1]}[kind]
+        numbers[rng.randrange(count)] = rng.choice(odd)
+        content = struct.pack(form, *numbers)
+    sections[name] = kind, encoding, count, content
+    return build([(name, *rest) for name, rest in sections.items()], version)
 
 
 def repair(data):

@@ -78,6 +78,20 @@ NAMED = ("path_file", "path_function", "context_file", "context_function",
          "context_thread")
 
 
+def summed(add_up, values):
+    """Return add_up(values), a function of the C module that adds up numbers.
+
+    Those have 64 bits there, which is enough for all memory that there is,
+    but not for what a file or a program can claim.
+    """
+    try:
+        return add_up(values)
+    except OverflowError:
+        low = add_up([value & (1 << 63) - 1 for value in values])
+        high = add_up([value >> 63 for value in values])
+        return [more + (most << 63) for more, most in zip(low, high)]
+
+
 def as_buffer(code, column):
     """Return a column as one that functions of the C module take."""
     if hasattr(column, "itemsize"):

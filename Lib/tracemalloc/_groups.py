@@ -27,7 +27,7 @@ from operator import and_, itemgetter, or_, sub
 
 import _tracemalloc
 
-from tracemalloc._columns import as_buffer
+from tracemalloc._columns import as_buffer, summed
 
 KEY_TYPES = ("traceback", "lineno", "filename",
              "function", "module", "thread", "domain")
@@ -288,16 +288,17 @@ class Groups:
         """
         values, number = list(self._column(column)), len(self.names)
         if not self._cumulative:
-            return _tracemalloc._sum_rows(as_buffer("I", self._groups_of),
-                                          number, values)
+            groups = as_buffer("I", self._groups_of)
+            return summed(lambda values: _tracemalloc._sum_rows(
+                groups, number, values), values)
         # Lines and files count once per frame, as they always did; of a
         # function or module one wants to know its share.
         weight = _ONCE
         if self._key_type in ("lineno", "filename"):
             weight = _EACH_TIME if power == 1 else _SQUARED
-        return _tracemalloc._sum_callers(
+        return summed(lambda values: _tracemalloc._sum_callers(
             self._stacks.parents, self._group_of_node, number,
-            self._stacks.nodes, values, weight)
+            self._stacks.nodes, values, weight), values)
 
     # Frames
 

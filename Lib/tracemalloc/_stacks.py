@@ -25,7 +25,7 @@ from itertools import compress, islice
 
 import _tracemalloc
 
-from tracemalloc._columns import MAX_DEPTH, Picture, as_buffer
+from tracemalloc._columns import MAX_DEPTH, Picture, as_buffer, summed
 from tracemalloc._paths import Recent
 
 
@@ -189,17 +189,18 @@ class Stacks:
 
     def own(self, column):
         """Return the list of the sums of a column by node."""
-        return _tracemalloc._sum_rows(self.nodes, len(self),
-                                      self.values(column))
+        return summed(lambda values: _tracemalloc._sum_rows(
+            self.nodes, len(self), values), self.values(column))
 
     def with_callees(self, column, parents=None):
         """Return the sums by node, what is below it included.
 
         *parents* may name other callers of the nodes than there are.
         """
-        return _tracemalloc._sum_paths(
-            self.parents if parents is None else parents, self.nodes,
-            self.values(column))
+        if parents is None:
+            parents = self.parents
+        return summed(lambda values: _tracemalloc._sum_paths(
+            parents, self.nodes, values), self.values(column))
 
 
 class CallPaths:

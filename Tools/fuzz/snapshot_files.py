@@ -5,7 +5,7 @@ usage: build/fork/python Tools/fuzz/snapshot_files.py [--seconds N] [--seed N] [
 
 Damages files of every kind that tracemalloc.Snapshot.load() knows, compact files
 with checksums made right again, and loads them.  A file must give a snapshot that
-is good for statistics, or SnapshotFormatError; within the memory that it may take.
+is good for statistics, exports and the command line, or SnapshotFormatError; within the memory that it may take.
 Anything else is printed with the number that makes it again, and the file is kept
 in FOLDER.  Exit status: 0, or 1 if there was such a file.
 
@@ -22,8 +22,11 @@ import time
 import traceback
 import tracemalloc
 from collections import Counter
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 
-from test.tracemalloc_files import mutate, repair, seeds, try_file
+from test.tracemalloc_files import change, mutate, repair, seeds, try_file
+from tracemalloc import _cli
 
 MAX_SIZE = 1 << 22
 # What loading may take beyond max_size, and what statistics of that take.
@@ -35,11 +38,42 @@ def one(files, number):
     rng = random.Random(number)
     name = rng.choice(sorted(files))
     data = files[name]
+    if "compact" in name and rng.random() < 0.5:
+        for _ in range(rng.choice((1, 1, 2, 5))):
+            data = change(data, rng)
+        return name, data
     for _ in range(rng.choice((1, 1, 2, 3))):
         data = mutate(data, rng)
     if "compact" in name and rng.random() < 0.9:
         data = repair(data)
     return name, data
+
+
+COMMANDS = [
+    ["top"], ["top", "--json"], ["top", "-c"], ["top", "-g", "module"],
+    ["top", "--at-peak"], ["top", "--sort", "temporary"], ["tree"],
+    ["tree", "--json"], ["stats"], ["stats", "--json"], ["traceback"],
+    ["traceback", "--json"], ["check", "--max-peak", "1"], ["show"],
+    ["show", "-t"], ["show", "-c"], ["show", "--json"], ["export", "--json"],
+    ["export", "--format", "csv"],
+]
+
+
+def try_command(filename, number):
+    """Have one of the commands read a file.
+
+    Raises AssertionError if what it prints could control a terminal, and
+    whatever else comes out of it.
+    """
+    command = COMMANDS[number % len(COMMANDS)]
+    with redirect_stdout(StringIO()) as out, redirect_stderr(out):
+        try:
+            _cli._main([*command, "--max-size", str(MAX_SIZE), filename])
+        except SystemExit:
+            pass
+    text = out.getvalue().replace("\n", "")
+    if command[0] != "export" and not text.isprintable():
+        raise AssertionError(f"{command} prints {ascii(text)[:500]}")
 
 
 def main():
@@ -67,7 +101,10 @@ def main():
         tracemalloc.reset_peak()
         before = tracemalloc.get_traced_memory()[0]
         try:
-            taken[name, try_file(data, MAX_SIZE)] += 1
+            loaded = try_file(data, MAX_SIZE)
+            taken[name, loaded] += 1
+            if loaded:
+                try_command(current, number)
             peak = tracemalloc.get_traced_memory()[1] - before
             if peak > MAX_PEAK:
                 raise MemoryError(f"loading took {peak} bytes")
