@@ -733,6 +733,14 @@ def _named(groups, number):
     return Traceback._of(groups.call_paths, name)
 
 
+def _statistic(groups, size, count, number):
+    """Return a row of _groups.ranking() as an object."""
+    stat = Statistic(_named(groups, number), size, count)
+    if groups.tells_more:
+        stat._origin = stat.traceback._origin = groups, number
+    return stat
+
+
 class Snapshot:
     """The blocks that were alive, and traced, at one moment.
 
@@ -852,13 +860,7 @@ class Snapshot:
         """
         groups, rows = _groups.ranking(
             self._group_by(key_type, cumulative), sort_by)
-        result = []
-        for size, count, number in rows:
-            stat = Statistic(_named(groups, number), size, count)
-            if groups.tells_more:
-                stat._origin = stat.traceback._origin = groups, number
-            result.append(stat)
-        return result
+        return [_statistic(groups, *row) for row in rows]
 
     def compare_to(self, old_snapshot, key_type, cumulative=False, *,
                    sort_by="size"):

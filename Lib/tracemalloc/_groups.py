@@ -477,25 +477,41 @@ def figure_columns(picture, figures, sort_by):
             for name in figures]
 
 
-def ranking(groups, sort_by):
+def rankable(groups, sort_by):
+    """Return (groups, the figure to sort by, which of them are listed).
+
+    The groups are the ones to look into for more; None lists all of them.
+    """
+    figure = _figure_named(sort_by)
+    if is_live_figure(sort_by):
+        return groups, groups.figure(figure), None
+    # What was freed again can be much, where nothing is live.
+    groups = groups.whole()
+    found = _known(groups.figure(figure), sort_by, LIVE_ONLY)
+    return groups, found, list(map(or_, map(bool, found),
+                                   map(bool, groups.figure("count"))))
+
+
+def ranking(groups, sort_by, first=None, selectors=None):
     """Return groups in the order of Snapshot.statistics().
 
     That is (groups, rows), the groups to look into for more, and rows of
-    (size, count, number of the group).
+    (size, count, number of the group); of the *first* ones only, if told, and
+    of those whose selector is true.
     """
-    figure = _figure_named(sort_by)
-    listed = None
-    if not is_live_figure(sort_by):
-        # What was freed again can be much, where nothing is live.
-        groups = groups.whole()
-        listed = _known(groups.figure(figure), sort_by, LIVE_ONLY)
-    size, number = groups.figure("size"), groups.figure("count")
-    rows = zip(groups.figure(figure), size, number,
+    groups, figure, listed = rankable(groups, sort_by)
+    rows = zip(figure, groups.figure("size"), groups.figure("count"),
                _sort_keys(groups.names, groups.call_paths), count())
-    if listed is not None:
-        rows = [row for row in rows if row[0] or row[2]]
-    return groups, [(size, number, at) for _, size, number, _, at
-                    in sorted(rows, reverse=True)]
+    for each in listed, selectors:
+        if each is not None:
+            rows = compress(rows, each)
+    if first is None:
+        rows = sorted(rows, reverse=True)
+    else:
+        from heapq import nlargest
+
+        rows = nlargest(first, rows)
+    return groups, [(size, number, at) for _, size, number, _, at in rows]
 
 
 class Changes:

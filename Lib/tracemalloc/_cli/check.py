@@ -52,11 +52,10 @@ def _parser():
 
 def _peak(snapshot):
     """Return bytes held at the peak, or None if that is not known."""
-    stats = rows.statistics(snapshot, "filename")
-    if not stats:
+    if not rows.total(snapshot)[1]:
         # Nothing is live, which does not say that nothing was.
         return snapshot.metadata.get("traced_memory_peak")
-    if stats[0].peak_size is None:
+    if not rows.is_known(snapshot, "peak_size"):
         return None
     return rows.total(snapshot, "peak_size")[0]
 

@@ -1,11 +1,13 @@
 """Groups of a snapshot as rows of tables, and as JSON."""
 
 from functools import cache
+from itertools import compress
+from operator import and_
 
-from tracemalloc import _format_size
+from tracemalloc import _format_size, _groups, _statistic
 from tracemalloc._cli import UsageError
 from tracemalloc._cli.screen import printable, source
-from tracemalloc._groups import LIVE_ONLY, figure_columns
+from tracemalloc._stacks import picture_of
 
 # Figures of bytes and of blocks that belong together, and their heads.
 FAMILIES = {
@@ -189,7 +191,7 @@ def statistics(snapshot, group_by, cumulative=False, sort="size"):
 
 def _not_known(error, sort):
     """Return why there is no such figure, in the words of the commands."""
-    if LIVE_ONLY in str(error):
+    if _groups.LIVE_ONLY in str(error):
         return (f"the file tells what is live only, and not "
                 f"{sort.replace('_', ' ')}: write one whose name ends in .tmz")
     return error
@@ -201,17 +203,73 @@ def columns(picture, sort, *figures):
     What is not known is a UsageError that names *sort*.
     """
     try:
-        return figure_columns(picture, figures, sort)
+        return _groups.figure_columns(picture, figures, sort)
     except ValueError as error:
         raise UsageError(_not_known(error, sort)) from None
 
 
+class Ranking:
+    """The groups of a snapshot: how many, their sums, and the first ones.
+
+    Groups whose *figures* are all 0 are left out, and so are, among callers,
+    the frames that are of `run`.
+    """
+
+    def __init__(self, snapshot, group_by, cumulative, sort, figures):
+        self._sort = sort
+        try:
+            groups = snapshot._group_by(group_by, cumulative)
+            self._groups, _, listed = _groups.rankable(groups, sort)
+        except ValueError as error:
+            if cumulative and "cumulative" in str(error):
+                raise UsageError("--cumulative makes no sense with "
+                                 f"--group-by {group_by}") from None
+            raise UsageError(_not_known(error, sort)) from None
+        self._listed = listed or [True] * len(self._groups.names)
+        if cumulative:
+            self._leave_out_launcher()
+        # Of all, and not only of those where the figures tell something.
+        self.live = self.sum("size")
+        columns = map(self._groups.figure, figures)
+        self._listed = list(map(and_, self._listed,
+                                map(any, zip(*columns))))
+
+    def _leave_out_launcher(self):
+        files = [frames[-1][0] for frames in self._groups.names]
+        if any(map(is_launcher, files)):
+            self._listed = [
+                listed and not (is_launcher(file) or file == _RUNPY)
+                for listed, file in zip(self._listed, files)]
+
+    def __len__(self):
+        return sum(self._listed)
+
+    def sum(self, figure):
+        return sum(compress(self._groups.figure(figure), self._listed))
+
+    def first(self, number):
+        """Return the first ones as Statistic, the biggest first."""
+        groups, found = _groups.ranking(self._groups, self._sort, number,
+                                        self._listed)
+        return [_statistic(groups, *row) for row in found]
+
+
+def number_of_groups(snapshot, group_by):
+    """Return how many groups have live blocks."""
+    return len(snapshot._group_by(group_by, False).names)
+
+
+def is_known(snapshot, figure):
+    """Whether a snapshot tells a figure that is not one of live blocks."""
+    picture, _ = picture_of(snapshot)
+    return getattr(picture, _groups.TOTALS[figure]) is not None
+
+
 def total(snapshot, sort="size"):
-    """Return (bytes, blocks) of all groups of a snapshot."""
-    size, count, *_ = FAMILIES[family_of(sort)]
-    stats = statistics(snapshot, "filename", False, sort)
-    return (sum(getattr(stat, size) for stat in stats),
-            sum(getattr(stat, count) for stat in stats))
+    """Return (bytes, blocks) of all that is in a snapshot."""
+    figures = FAMILIES[family_of(sort)][:2]
+    picture, _ = picture_of(snapshot)
+    return tuple(map(sum, columns(picture, sort, *figures)))
 
 
 def estimate_text(snapshot):

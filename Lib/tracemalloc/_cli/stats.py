@@ -24,16 +24,15 @@ def _parser():
 
 def figures(snapshot):
     """Return what a snapshot adds up to, as JSON; None is not known."""
-    stats = rows.statistics(snapshot, "lineno")
-    found = {"size": sum(stat.size for stat in stats),
-             "count": sum(stat.count for stat in stats)}
+    found = dict(zip(("size", "count"), rows.total(snapshot)))
     for family in "peak", "allocated", "freed":
         names = rows.FAMILIES[family][:2]
-        known = stats and getattr(stats[0], names[0]) is not None
+        # A snapshot in which nothing is live may be one that tells nothing.
+        known = found["count"] and rows.is_known(snapshot, names[0])
         sums = rows.total(snapshot, names[0]) if known else (None, None)
         found |= zip(names, sums)
     for group in "lineno", "filename", "traceback":
-        found[f"{group}s"] = len(rows.statistics(snapshot, group))
+        found[f"{group}s"] = rows.number_of_groups(snapshot, group)
     found["domains"] = {
         stat.traceback[-1].filename: {"size": stat.size, "count": stat.count}
         for stat in rows.statistics(snapshot, "domain")}

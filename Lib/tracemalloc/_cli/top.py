@@ -32,22 +32,26 @@ class Top:
         self.sort = sort
         self.family = rows.family_of(sort)
         self._figures = rows.FAMILIES[self.family][:2]
-        stats = rows.statistics(snapshot, group_by, cumulative, sort)
-        if cumulative:
-            stats = rows.without_launcher(stats)
-        self._live = sum(stat.size for stat in stats)
-        if self.family != "live":
-            stats = [stat for stat in stats if any(self.figures_of(stat))]
-        self.stats, self.others = stats[:limit], stats[limit:]
+        ranking = rows.Ranking(snapshot, group_by, cumulative, sort,
+                               self._figures)
+        self.stats = ranking.first(limit)
+        self.number = len(ranking)
+        self._live = ranking.live
+        sums = tuple(map(ranking.sum, self._figures))
+        self._others = tuple(
+            whole - sum(getattr(stat, name) for stat in self.stats)
+            for name, whole in zip(self._figures, sums))
+        self._others_live = ranking.sum("size") - sum(
+            stat.size for stat in self.stats)
         # The errors that are known are those of live memory.
         self._is_estimate = self.family == "live" and any(
             stat.size_error is not None for stat in self.stats)
-        self.total = (rows.total(snapshot, sort) if cumulative
-                      else self._sums(stats))
+        self.total = rows.total(snapshot, sort) if cumulative else sums
 
-    def _sums(self, stats):
-        return tuple(sum(getattr(stat, name) for stat in stats)
-                     for name in self._figures)
+    @property
+    def others(self):
+        """How many groups are left."""
+        return self.number - len(self.stats)
 
     def figures_of(self, stat):
         """Return the bytes and blocks that the ranking is about."""
@@ -73,9 +77,9 @@ class Top:
             "total": dict(zip((size, count), self.total)),
             "groups": [self._group_json(stat) for stat in self.stats],
         }
-        more = {"groups": len(self.others)}
+        more = {"groups": self.others}
         if not self.cumulative:
-            more |= zip((size, count), self._sums(self.others))
+            more |= zip((size, count), self._others)
         return found | {"more": more}
 
     def _group_json(self, stat):
@@ -96,9 +100,9 @@ class Top:
         table = [self._row(stat) for stat in self.stats]
         if self.others and not self.cumulative:
             table.append(self._sum_row(
-                self._sums(self.others),
-                sum(stat.size for stat in self.others),
-                f"{len(self.others):,} more"))
+                self._others,
+                self._others_live,
+                f"{self.others:,} more"))
         if not self.cumulative:
             table.append(self._sum_row(self.total, self._live, "total"))
         screen.table(head, table)
@@ -135,7 +139,7 @@ class Top:
     def title(self):
         """Return what the table shows."""
         groups = rows.GROUP_TEXTS[self.group_by]
-        number = len(self.stats) + len(self.others)
+        number = self.number
         if not number:
             return "no blocks"
         if number == 1:
