@@ -947,6 +947,19 @@ PyDoc_STRVAR(ascends_doc,
 "_ascends($module, column, /)\n--\n\n"
 "Whether no number of a column is less than the one before.");
 
+PyDoc_STRVAR(read_tuples_doc,
+"_read_tuples($module, data, pos, stack, marks, memo, nesting, nothing,\n"
+"             cache, left, /)\n--\n\n"
+"Carry out instructions of a pickle that make tuples, and note them.\n\n"
+"Returns where reading stopped, the stack, and what is left to be spent.");
+
+PyDoc_STRVAR(sum_traces_doc,
+"_sum_traces($module, traces, /)\n--\n\n"
+"Add raw traces up by the identity of their frames.\n\n"
+"Returns lists of frames, sizes and numbers of blocks, and whether all traces\n"
+"are whole and their frames as they should be; None if there are traces of\n"
+"another form.");
+
 #define STACKS(name, function, doc) \
     {name, _PyCFunction_CAST(function), METH_FASTCALL, doc}
 
@@ -985,6 +998,8 @@ static PyMethodDef module_methods[] = {
     STACKS("_sum_rows", _PyTraceMalloc_SumRows, sum_rows_doc),
     STACKS("_sum_paths", _PyTraceMalloc_SumPaths, sum_paths_doc),
     STACKS("_sum_callers", _PyTraceMalloc_SumCallers, sum_callers_doc),
+    {"_read_tuples", _PyTraceMalloc_ReadTuples, METH_VARARGS, read_tuples_doc},
+    {"_sum_traces", _PyTraceMalloc_SumTraces, METH_O, sum_traces_doc},
     {"_highest", _PyTraceMalloc_Highest, METH_O, highest_doc},
     {"_ascends", _PyTraceMalloc_Ascends, METH_O, ascends_doc},
 #ifdef Py_TRACEMALLOC_VERIFY

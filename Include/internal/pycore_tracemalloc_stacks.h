@@ -1,4 +1,5 @@
-/* Functions of the module _tracemalloc: see Python/tracemalloc_stacks.c. */
+/* Functions of the module _tracemalloc for snapshots: see
+   Python/tracemalloc_stacks.c and Python/tracemalloc_unpickle.c. */
 
 #ifndef Py_BUILD_CORE
 #  error "pycore_tracemalloc_stacks.h is internal"
@@ -21,5 +22,7 @@ extern PyObject *_PyTraceMalloc_SumCallers(PyObject *, PyObject *const *,
                                            Py_ssize_t);
 extern PyObject *_PyTraceMalloc_Highest(PyObject *, PyObject *);
 extern PyObject *_PyTraceMalloc_Ascends(PyObject *, PyObject *);
+extern PyObject *_PyTraceMalloc_ReadTuples(PyObject *, PyObject *);
+extern PyObject *_PyTraceMalloc_SumTraces(PyObject *, PyObject *);
 
 #endif  /* !Py_INTERNAL_TRACEMALLOC_STACKS_H */

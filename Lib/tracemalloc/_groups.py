@@ -21,7 +21,6 @@ All work is per context or per path, and most of it is done by functions that
 loop in C.
 """
 
-from collections import _count_elements
 from itertools import chain, compress, count, islice
 from operator import and_, itemgetter, or_, sub
 
@@ -401,29 +400,27 @@ class RawGroups:
         """Names are raw frames already."""
 
 
+def _sum_any(raw_traces):
+    """Return [frames, size, blocks] for each, whatever the numbers are."""
+    sums = {}
+    for trace in raw_traces:
+        entry = sums.setdefault(id(trace[2]), [trace[2], 0, 0])
+        entry[1] += trace[1]
+        entry[2] += 1
+    return sums.values()
+
+
 def _add_up(raw_traces, name_group, cumulative):
     """Return {group name: [size, count]} for *raw_traces*.
 
-    Snapshots share one frames tuple among the blocks of a call path, and few
-    sizes occur there, so blocks are first counted by the identity of that
-    tuple and by size, in C; what is left to do is O(distinct pairs).
+    Snapshots share one frames tuple among the blocks of a call path, so blocks
+    are first added up by the identity of that tuple, in C; what is left to do
+    is O(call paths).
     """
-    def frames():
-        return map(itemgetter(2), raw_traces)
-
-    by_id = dict(zip(map(id, frames()), frames()))
-    blocks = {}
-    _count_elements(blocks, zip(map(id, frames()),
-                                map(itemgetter(1), raw_traces)))
-
-    sums = dict.fromkeys(by_id, (0, 0))
-    for (path_id, size), number in blocks.items():
-        path_size, path_count = sums[path_id]
-        sums[path_id] = path_size + size * number, path_count + number
-
+    found = _tracemalloc._sum_traces(raw_traces)
+    found = zip(*found[:3]) if found else _sum_any(raw_traces)
     groups = {}
-    for path_id, (size, number) in sums.items():
-        path = by_id[path_id]
+    for path, size, number in found:
         # Each frame of a call path counts as a call path of its own.
         parts = zip(path) if cumulative else (path,)
         for name in map(name_group, parts):

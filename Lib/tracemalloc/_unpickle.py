@@ -9,10 +9,9 @@ than allowed.
 
     bytes ──▶ Reader.load() ──▶ a plain value, or a snapshot's object
 
-A stock snapshot has one instruction sequence per block.  The reader takes such
-sequences by the thousand with regular expressions: per block they cost less
-than the C unpickler does, and blocks alike in size and call path share one
-raw trace.
+A stock snapshot has one instruction sequence per block.  The instructions that
+make tuples are carried out in C, and blocks alike in size and call path share
+one raw trace.
 
 Always true:
 
@@ -30,6 +29,8 @@ import re
 import struct
 from itertools import repeat
 from operator import is_
+
+import _tracemalloc
 
 _MAX_NESTING = 50
 _MAX_KEY_ITEMS = 16
@@ -83,34 +84,13 @@ class DraftSnapshot:
                  "metrics")
 
 
-# What pickles of a block and of a frame look like: numbers, what is in the
-# memo already, TUPLE, and then a place in the memo.  Protocol 4 and later have
-# no number of that place.
-_INT = rb"(?:K.|M..|J....)"
-_GET = rb"(?:h.|j....)"
-_TRACE = rb"\(%b%b%b%bt" % (_INT, _INT, _GET, _INT)
-_FRAME = rb"%b%b\x86" % (_GET, _INT)
-_PUT = rb"(?:q.|r....)"
+# Bytes of the cache of _tracemalloc._read_tuples(), at most, as a power of 2.
+_CACHE_BITS = 22
 
-
-class _Pattern:
-    """Regular expressions for runs of one kind of tuple."""
-
-    def __init__(self, item):
-        self.run = re.compile(rb"(?:%b\x94)++" % item, re.DOTALL)
-        self.items = re.compile(rb"(%b)\x94" % item, re.DOTALL)
-        self.old_run = re.compile(rb"(?:%b%b)++" % (item, _PUT), re.DOTALL)
-        self.old_items = re.compile(rb"(%b)(%b)" % (item, _PUT), re.DOTALL)
-
-
-_TRACES = _Pattern(_TRACE)
-_FRAMES = _Pattern(_FRAME)
 _GET_AGAIN = {
     2: re.compile(rb"(h.)\1*+", re.DOTALL),
     5: re.compile(rb"(j....)\1*+", re.DOTALL),
 }
-
-_PART = 1 << 20
 
 _DOUBLE = struct.Struct(">d")
 
@@ -252,7 +232,8 @@ class Reader:
     def load(self):
         """Return the next pickle's value, and go to its end."""
         self._memo = []
-        self._by_key = {}       # instructions -> tuple, for this memo
+        self._cache = bytearray(
+            1 << min(_CACHE_BITS, len(self.data).bit_length()))
         self._marks = []
         self._stack = []
         self._spent = self._spent_before
@@ -377,7 +358,8 @@ class Reader:
             memo.append(value)
         elif place < len(memo):
             memo[place] = value
-            self._by_key.clear()
+            # What was made of what stood there, is not what is made of this.
+            self._cache = bytearray()
         elif place < len(memo) + _MAX_MEMO_GAP:
             memo.extend(repeat(_NO_VALUE, place - len(memo)))
             memo.append(value)
@@ -387,69 +369,15 @@ class Reader:
     # Containers
 
     def _mark(self):
-        self._spend(56)
-        if not self._take_run(_TRACES):
-            self._marks.append(self._stack)
-            self._stack = []
-
-    def _get_short(self):
-        # A run of frames begins like this, too.
-        if not (self.data[self.pos + 1:self.pos + 2] in (b"K", b"M", b"J")
-                and self._take_run(_FRAMES)):
-            self._get(self._number(1), 2)
-
-    def _get_long(self):
-        if not (self.data[self.pos + 4:self.pos + 5] in (b"K", b"M", b"J")
-                and self._take_run(_FRAMES)):
-            self._get(self._number(4), 5)
-
-    def _take_run(self, pattern):
-        """Carry out a run of like tuples from the last instruction on."""
-        # A part of the file at a time, to need little memory for what is
-        # found there.
-        data, start = self.data, self.pos - 1
-        run = pattern.run.match(data, start, start + _PART)
-        if run is not None:
-            keys = pattern.items.findall(data, start, run.end())
-            items = self._tuples(keys)
-            self._memo += items
-        else:
-            run = pattern.old_run.match(data, start, start + _PART)
-            if run is None:
-                return False
-            found = pattern.old_items.findall(data, start, run.end())
-            items = self._tuples([key for key, put in found])
-            for item, (key, put) in zip(items, found):
-                self._put_value(int.from_bytes(put[1:], "little"), item)
-        self._spend(16 * len(items))
-        self._stack += items
-        self.pos = run.end()
-        return True
-
-    def _tuples(self, keys):
-        known = self._by_key
-        try:
-            return list(map(known.__getitem__, keys))
-        except KeyError:
-            for key in set(keys).difference(known):
-                known[key] = self._tuple(key)
-            return list(map(known.__getitem__, keys))
-
-    def _tuple(self, key):
-        """Return the tuple that the instructions in *key* make."""
-        self._spend(300)
-        items = []
-        at = 1 if key[0] == 0x28 else 0
-        while at < len(key) - 1:
-            op = key[at]
-            end = at + (2 if op in b"Kh" else 3 if op == 0x4d else 5)
-            number = int.from_bytes(key[at + 1:end], "little",
-                                    signed=op == 0x4a)
-            items.append(self._in_memo(number) if op in b"hj" else number)
-            at = end
-        made = tuple(items)
-        self._note_nesting(made)
-        return made
+        # Tuples are what most of a snapshot is made of.
+        self.pos -= 1
+        before = self.pos
+        self.pos, self._stack, left = _tracemalloc._read_tuples(
+            self.data, self.pos, self._stack, self._marks, self._memo,
+            self._nesting, _NO_VALUE, self._cache, self._limit - self._spent)
+        self._spent = self._limit - left
+        if self.pos == before:
+            raise too_large(self._limit)
 
     def _pop_mark(self):
         items = self._stack
@@ -461,12 +389,18 @@ class Reader:
         self._note_nesting(items)
         self._stack.append(items)
 
+    def _nesting_of(self, item):
+        if type(item) is not tuple:
+            return 0
+        known = self._nesting.get(id(item))
+        if known is not None:
+            return known[1]
+        # Of tuples that are read in C, raw traces are not noted.
+        is_trace = len(item) <= 4 and any(type(each) is tuple for each in item)
+        return 3 if is_trace else 1
+
     def _note_nesting(self, items):
-        nesting = 0
-        for item in items:
-            if type(item) is tuple:
-                below = self._nesting.get(id(item))
-                nesting = max(nesting, below[1] if below else 1)
+        nesting = max(map(self._nesting_of, items), default=0)
         if nesting:
             if nesting >= _MAX_NESTING:
                 raise SnapshotFormatError(
@@ -622,6 +556,11 @@ class Reader:
             raise self._damaged()
         return trace
 
+    def _are_plain(self, traces):
+        """Whether all traces are of today's form; else look at each."""
+        found = _tracemalloc._sum_traces(traces)
+        return found is not None and found[3]
+
     def _fill_traces(self, made, attributes):
         traces = attributes.pop("_traces")
         # A snapshot that was made by hand may have a tuple.
@@ -629,6 +568,9 @@ class Reader:
             raise self._damaged()
         self._part_of[id(traces)] = traces
         self._spend(8 * len(traces))
+        if self._are_plain(traces):
+            made.__init__(traces)
+            return
         by_id = dict(zip(map(id, traces), traces))
         checked = list(map(self._check_trace, by_id.values()))
         if not all(map(is_, checked, by_id.values())):
@@ -835,8 +777,8 @@ _HANDLERS = {
     ord("r"): lambda r: r._put(r._number(4)),
     0x94: lambda r: r._put(len(r._memo)),
     ord("g"): lambda r: r._stack.append(r._in_memo(r._place_in_line())),
-    ord("h"): Reader._get_short,
-    ord("j"): Reader._get_long,
+    ord("h"): lambda r: r._get(r._number(1), 2),
+    ord("j"): lambda r: r._get(r._number(4), 5),
     # Names and objects
     ord("c"): lambda r: r._push_name(_text(r._line()), _text(r._line())),
     0x93: _stack_global,
