@@ -285,7 +285,8 @@ class Picture:
         Call paths that are cut have no callers in common.
         """
         depths = self.path_depths()
-        cut = sum(depths[path] >= limit for path in {*self.context_path})
+        cut = sum(map(limit.__le__, map(depths.__getitem__,
+                                        {*self.context_path})))
         self.afford(cut * (limit - 1))
 
     def frames(self, context, limit):
@@ -316,6 +317,19 @@ class Picture:
         above = self._walked.get(self.context_path[context], self.ancestors)
         function = self.path_function[above[place - 1]]
         return names[function] or None, None, None, None
+
+    def details_in_common(self, contexts):
+        """Return frame_details() of contexts' own frames, as far as equal."""
+        names = self.names
+        found = {names[number] for number in
+                 {*map(self.context_function.__getitem__, contexts)}}
+        details = [found.pop() or None if len(found) == 1 else None]
+        for name in "end_line", "column", "end_column":
+            column = getattr(self, f"context_{name}")
+            found = {*map(column.__getitem__, contexts)}
+            number = found.pop() if len(found) == 1 else -1
+            details.append(None if number < 0 else number)
+        return tuple(details)
 
     def keep(self, selectors):
         """Return a picture of those contexts whose selector is true.

@@ -323,8 +323,7 @@ class Groups:
             return _NO_DETAILS
         if self._cumulative:
             return self._function_at(self.names[group][0]), None, None, None
-        return _in_common([self._picture.frame_details(context, 0)
-                           for context in self._contexts_of(group)])
+        return self._picture.details_in_common(self._contexts_of(group))
 
     def _contexts_of(self, group, of_callers=False):
         """Return the contexts of a group; one per path if *of_callers*."""

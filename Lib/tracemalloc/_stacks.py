@@ -164,13 +164,7 @@ class Stacks:
                 self._contexts_of.setdefault(node, []).append(context)
         contexts = [context for node in nodes
                     for context in self._contexts_of.get(node, ())]
-        found = []
-        for name in "end_line", "column", "end_column":
-            column = getattr(self.picture, f"context_{name}")
-            numbers = {column[context] for context in contexts}
-            number = numbers.pop() if len(numbers) == 1 else -1
-            found.append(None if number < 0 else number)
-        return found
+        return self.picture.details_in_common(contexts)[1:]
 
     def ranks(self, keys):
         """Return the place of each node when stacks are sorted.

@@ -3,7 +3,7 @@
 import json
 import sys
 from array import array
-from operator import or_
+from operator import itemgetter, or_
 
 import _tracemalloc
 
@@ -106,8 +106,8 @@ class Node:
         if self._below is None:
             self._below = [
                 Node(self._source, self, key,
-                     sum(entry[1] for entry in entries),
-                     sum(entry[2] for entry in entries), entries)
+                     sum(map(itemgetter(1), entries)),
+                     sum(map(itemgetter(2), entries)), entries)
                 for key, entries in self._source.below(self).items()]
         return self._below
 
