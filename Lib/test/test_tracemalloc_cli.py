@@ -7,6 +7,7 @@ See test_tracemalloc_run and test_tracemalloc_show for the two others.
 import contextlib
 import csv
 import io
+import itertools
 import json
 import os
 import pickle
@@ -917,6 +918,38 @@ class ScreenTests(CommandTests):
               mock.patch.object(sys, "stderr", io.StringIO()) as stream):
             self.output("top", "a.tmz")
             self.assertEqual(stream.getvalue(), "")
+
+    def test_progress_says_how_far_it_is_after_two_seconds(self):
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        # Each look at the clock finds it 0.3 seconds later.
+        seconds = map(0.3.__mul__, itertools.count())
+        for stream in Terminal(), io.StringIO():
+            with mock.patch.object(sys, "stderr", stream):
+                with files.Progress("writing x", lambda: next(seconds)) as line:
+                    for done in range(10):
+                        line.step(done, 10)
+            texts = stream.getvalue().split("\r\033[K")
+            self.assertEqual(texts, [
+                "", "writing x ...", *(f"writing x ... {percent}%"
+                                       for percent in (60, 70, 80, 90)), ""]
+                if stream.isatty() else [""])
+
+    def test_exports_tell_how_far_they_are(self):
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        for output in [], ["-o", "out.json"]:
+            with (mock.patch.object(files, "_PATIENCE", -1),
+                  contextlib.redirect_stdout(io.StringIO()),
+                  mock.patch.object(sys, "stderr", Terminal()) as stream):
+                self.assertEqual(
+                    _cli._main(["export", "--json", "a.tmz", *output]), 0)
+            self.assertIn("0%", stream.getvalue())
+            self.assertTrue(stream.getvalue().endswith("\r\033[K"))
 
     @unittest.skipUnless(hasattr(os, "mkfifo"), "needs named pipes")
     def test_interrupted(self):

@@ -58,7 +58,7 @@ class _Terminal:
         self._stream.write("\n".join(map(printable, text.split("\n"))))
 
 
-def _write(options, snapshot, stream):
+def _write(options, snapshot, stream, progress=None):
     arguments = []
     if options.format in _WITH_VALUE:
         arguments.append(rows.figure_of(options.sort))
@@ -66,7 +66,8 @@ def _write(options, snapshot, stream):
         raise UsageError(f"--format {options.format} has all figures: leave "
                          "out --sort, --at-peak and --allocated")
     try:
-        _export.FORMATS[options.format](snapshot, stream, *arguments)
+        _export.FORMATS[options.format](snapshot, stream, *arguments,
+                                         progress=progress)
     except BrokenPipeError:
         raise
     except ValueError as error:
@@ -93,16 +94,20 @@ def main(arguments):
             sys.stdout.reconfigure(
                 encoding="utf-8", errors="backslashreplace", newline="\n")
         stream = sys.stdout
-        _write(options, snapshot,
-               _Terminal(stream) if is_terminal(stream) else stream)
+        if is_terminal(stream):
+            # What is written shows how far it is.
+            _write(options, snapshot, _Terminal(stream))
+            return 0
+        with Progress(f"exporting {options.file}") as progress:
+            _write(options, snapshot, stream, progress.step)
         return 0
 
     def write(stream):
         text = io.TextIOWrapper(stream, encoding="utf-8", newline="\n",
                                 errors="backslashreplace")
-        with Progress(f"writing {options.output}"):
-            _write(options, snapshot, text)
-        text.flush()
+        with Progress(f"writing {options.output}") as progress:
+            _write(options, snapshot, text, progress.step)
+            text.flush()
         text.detach()
 
     try:

@@ -4,6 +4,7 @@ import os
 import shlex
 import stat
 import sys
+import time
 from functools import partial
 
 import tracemalloc
@@ -14,12 +15,28 @@ from tracemalloc._cli.screen import is_terminal, printable
 _MUCH = 1 << 22
 
 
-class Progress:
-    """A line on a terminal that says what takes so long, and goes away."""
+# Seconds until it is told how far something is, and from one time to the next.
+_PATIENCE, _PAUSE = 2.0, 0.2
 
-    def __init__(self, text):
+
+class Progress:
+    """A line on a terminal that says what takes so long, and goes away.
+
+    What takes more than two seconds, and calls step(), says how far it is.
+    """
+
+    def __init__(self, text, clock=time.monotonic):
         self._text = printable(text)
         self._shown = False
+        self._clock = clock
+        self._next = clock() + _PATIENCE
+
+    def step(self, done, total):
+        """Tell that so many of all parts are done."""
+        now = self._clock()
+        if self._shown and now >= self._next:
+            self._next = now + _PAUSE
+            self._write(f"\r\033[K{self._text} ... {done / total:.0%}")
 
     def __enter__(self):
         if is_terminal(sys.stderr):
