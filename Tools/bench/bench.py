@@ -8,7 +8,7 @@ import figures
 import options
 import pages
 import tables
-from configurations import CONFIGURATIONS, EVERY_FRAME
+from configurations import CONFIGURATIONS, EVERY_FRAME, REPORTED
 from measure import BenchError, Job, run_job
 
 # A quick run leaves the rest of two minutes to preparing and drawing.  When this
@@ -100,6 +100,8 @@ class Session:
         if case.live:
             endless = case.deep and configuration.name == EVERY_FRAME
             questions.append("bounded" if endless else "snapshot")
+        if case.reports and configuration.name == REPORTED:
+            questions.append("reports")
         if "sample" not in (configuration.tracing or "") and (case.live or not self.given.quick):
             questions.append("blocks")
         return Job(self.builds[configuration.build], configuration, case,

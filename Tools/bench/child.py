@@ -7,6 +7,7 @@ all.  QUESTIONS is a list of words with commas between:
 
     blocks    how many live blocks the tracer knows at the end
     snapshot  how long a snapshot and its statistics take, and how much memory
+    reports   how long each command takes that reads a file of the snapshot
     bounded   the same, if this build can take one without a tuple for each
               traceback: for stacks so deep that these would fill the memory
 
@@ -89,6 +90,31 @@ def timed(function, *arguments):
     return result, took, rise
 
 
+REPORTS = ("top", "top -g traceback", "top --cumulative", "traceback", "tree", "tree --inverted",
+           "stats", "check --max-held 1TiB", "show", "export --format json",
+           "export --format csv", "export --format collapsed", "export --format speedscope")
+
+
+def time_reports(snapshot):
+    """{command: CPU time of its process}, for a file of the snapshot."""
+    import subprocess
+    import tempfile
+
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        name = os.path.join(folder, "case.tmz")
+        snapshot.dump(name)
+        for words in [*map(str.split, REPORTS), ["diff", name]]:
+            before = os.times()
+            subprocess.run([sys.executable, "-m", "tracemalloc", *words, name],
+                           stdout=subprocess.DEVNULL, check=True)
+            after = os.times()
+            found[" ".join(words).replace(name, "").strip()] = (
+                after.children_user + after.children_system
+                - before.children_user - before.children_system)
+    return found
+
+
 def ask_tracer(questions):
     """What the tracer says about itself."""
     import _tracemalloc
@@ -111,6 +137,8 @@ def ask_tracer(questions):
         found["snapshot_rss"] = rise
         found["statistics_rss"] = later
         found["statistics_rows"] = len(rows)
+        if "reports" in questions:
+            found["reports"] = time_reports(snapshot)
         if "blocks" in questions:
             found.setdefault("blocks", len(snapshot.traces))
     elif "blocks" in questions and "blocks" not in found:

@@ -3,6 +3,7 @@ import collections
 
 BASE = "stock-off"                      # what every ratio refers to
 EVERY_FRAME = "fork-all"
+REPORTED = "fork-25"                    # whose snapshots the commands are timed with
 
 # The largest number that -X tracemalloc takes.
 ALL_FRAMES = 65535

@@ -3,7 +3,9 @@
 The functions `..._table` return rows of strings, the first of them the
 heading; `aligned` and `simple_table` render any of them.
 """
-from configurations import BASE
+import statistics
+
+from configurations import BASE, REPORTED
 from figures import reach, reached
 
 NONE = "–"
@@ -111,6 +113,18 @@ def live_table(results):
                          show_mebibytes(median("snapshot_rss")),
                          show_seconds(median("statistics_cpu")),
                          show_mebibytes(median("statistics_rss"))])
+    return rows
+
+
+def reports_table(results):
+    """What the commands take for a file of a snapshot, start of the process included."""
+    rows = [["case", "command", "s"]]
+    for case in results.cases:
+        times = [run["reports"] for run in results.runs[case, REPORTED].values()
+                 if "reports" in run]
+        for command in times[0] if times else ():
+            rows.append([case, command, show_seconds(
+                statistics.median(found[command] for found in times))])
     return rows
 
 
@@ -236,6 +250,9 @@ def print_report(results, callgrind=None, pyperformance=None, *, file):
     live = live_table(results)
     if len(live) > 1:
         section("Live blocks and snapshots", aligned(live))
+    reports = reports_table(results)
+    if len(reports) > 1:
+        section("Reports of snapshot files, CPU time", aligned(reports))
     if callgrind:
         section("Instructions", aligned(counts_table(callgrind)))
     if pyperformance:
@@ -267,6 +284,10 @@ def rst_of_results(results, picture, callgrind=None, pyperformance=None):
     live = live_table(results)
     if len(live) > 1:
         parts += [heading("Live blocks and snapshots", "-"), simple_table(live) + "\n"]
+    reports = reports_table(results)
+    if len(reports) > 1:
+        parts += [heading("Reports of snapshot files, CPU time", "-"),
+                  simple_table(reports) + "\n"]
     parts += [heading("What the cases do", "-"),
               "\n".join(f"``{row['name']}``\n    {row['text']}\n" for row in results.data["cases"])]
     return "\n".join(parts)

@@ -24,9 +24,9 @@ class Case:
     """One workload: how to prepare it, how big it is, what it is for."""
 
     __slots__ = ("group", "name", "text", "prepare", "size", "loops", "live", "recursion",
-                 "deep")
+                 "deep", "reports")
 
-    def __init__(self, prepare, size, loops, live, recursion, deep):
+    def __init__(self, prepare, size, loops, live, recursion, deep, reports):
         self.group = prepare.__module__.rpartition(".")[2]
         self.name = prepare.__name__
         self.text = prepare.__doc__.partition("\n")[0]
@@ -36,18 +36,21 @@ class Case:
         self.live = live
         self.recursion = recursion
         self.deep = deep
+        self.reports = reports
 
 
-def case(*, size, loops, live=False, recursion=False, deep=False):
+def case(*, size, loops, live=False, recursion=False, deep=False,
+         reports=False):
     """Make a function a case.
 
     `live` asks for a snapshot and its statistics at the end, timed; `recursion`
     marks the cases that have live blocks on recursive paths.  `deep` says that
     there are as many tracebacks as frames in one of them: with every frame
     kept, a snapshot is asked for only if it is smaller than the square of that.
+    `reports` has the commands timed that read a file of the snapshot.
     """
     def decorate(prepare):
-        return Case(prepare, size, loops, live, recursion, deep)
+        return Case(prepare, size, loops, live, recursion, deep, reports)
     return decorate
 
 
