@@ -218,6 +218,24 @@ class RunTests(CommandTests):
         found = self.json("top", "out.tmz", "-n", "1")
         self.assertEqual(found["groups"][0]["lineno"], 4)
 
+    def test_the_summary_adds_up_and_has_no_row_of_the_runner(self):
+        self.write("program.py", "kept = [str(n) * 50 for n in range(40)]\n")
+        for program in ["program.py"], ["-m", "program"]:
+            process = self.run_program("--no-file", "--json", "-n", "1000",
+                                       *program)
+            found = json.loads(process.stderr)
+            self.assertEqual(found["traced_memory"], found["total"]["size"])
+            self.assertEqual(
+                sum(group["size"] for group in found["groups"]),
+                found["traced_memory"])
+            self.assertNotIn("_cli", process.stderr)
+        # The code itself is that of a module.
+        found = json.loads(self.run_program("--no-file", "--json",
+                                            "program.py").stderr)
+        self.assertLessEqual(
+            {group["filename"] for group in found["groups"]},
+            {f"{self.folder}/program.py", "<frozen importlib._bootstrap>"})
+
     def test_summary_as_json(self):
         process = self.run_program("--no-file", "--json", "-n1", "-g",
                                    "function", "-c", "kept = 'x' * 10_000_000")

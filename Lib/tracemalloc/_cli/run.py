@@ -352,7 +352,7 @@ class Recorder:
                 _say(f"{PROGRAM} run: the last snapshot could not be "
                      f"written: {self._watch.error}")
         options = self._options
-        sizes, snapshot, peak = self._taken or self._take()
+        snapshot, peak = self._taken or self._take()
         # What follows is not the program's.
         tracemalloc.stop()
         files = {}
@@ -365,17 +365,16 @@ class Recorder:
             files["peak"] = self._write(peak)
         if not options.quiet:
             try:
-                self._summarize(snapshot, sizes, files)
+                self._summarize(snapshot, files)
             except Exception as error:
                 _say(f"{PROGRAM} run: there is no summary: {error!r}")
 
     def _take(self):
         """Return what is written and shown at exit."""
-        sizes = tracemalloc.get_traced_memory()
         snapshot = tracemalloc.take_snapshot()
         peak = (tracemalloc.take_peak_snapshot() if self._options.at_peak
                 else None)
-        return sizes, snapshot, peak
+        return snapshot, peak
 
     def take_before_report(self):
         """Take now what is written at exit.
@@ -394,7 +393,7 @@ class Recorder:
                 # Showing what happened comes first; it is tried again then.
                 pass
 
-    def _summarize(self, snapshot, sizes, files):
+    def _summarize(self, snapshot, files):
         from tracemalloc._cli.summary import summarize
 
         stream = sys.stderr
@@ -403,7 +402,7 @@ class Recorder:
         if not getattr(sys.stdout, "closed", sys.stdout is None):
             # The program's last words come first.
             sys.stdout.flush()
-        summarize(snapshot, sizes, files, self._options, stream)
+        summarize(snapshot, files, self._options, stream)
 
 
 def _say(text):
@@ -420,6 +419,7 @@ def _say(text):
 def run(program, recorder):
     """Run a Program; return when it ends, or raise what ends the process.
 
+    What was prepared for the program is forgotten when its code comes next.
     The recorder forgets it if it cannot even begin.
     """
     sys.argv[:] = program.argv
@@ -465,6 +465,7 @@ def _run_script(name, namespace):
     filename = os.getcwd() if name == "." else os.path.join(os.getcwd(), name)
     if _importer_of(filename) is not None:
         sys.path.insert(0, filename)
+        tracemalloc.clear_traces()
         # What the interpreter itself calls, here and for -m.
         runpy._run_module_as_main("__main__", False)
         return
@@ -473,18 +474,22 @@ def _run_script(name, namespace):
     namespace.update(__file__=filename, __cached__=None)
     with open_code(name) as stream:
         text = stream.read()
-    if name.endswith(".pyc") or text.startswith(MAGIC_NUMBER):
-        loader = SourcelessFileLoader("__main__", filename)
+    compiled = name.endswith(".pyc") or text.startswith(MAGIC_NUMBER)
+    loader = (SourcelessFileLoader if compiled else SourceFileLoader)(
+        "__main__", filename)
+    namespace["__loader__"] = loader
+    tracemalloc.clear_traces()
+    if compiled:
         code = loader.get_code("__main__")
     else:
-        loader = SourceFileLoader("__main__", filename)
-        code = compile(text, filename, "exec", dont_inherit=True)
-    namespace["__loader__"] = loader
-    del stream, text, loader
+        # As a module's: the program's code is no memory of ours.
+        code = loader.source_to_code(text, filename)
+    del stream, text, loader, compiled
     exec(code, namespace)
 
 
 def _run_module(name, namespace):
+    tracemalloc.clear_traces()
     runpy._run_module_as_main(name)
 
 
@@ -492,6 +497,7 @@ def _run_code(text, namespace):
     if not sys.flags.safe_path:
         sys.path[0] = ""
     namespace["__loader__"] = BuiltinImporter
+    tracemalloc.clear_traces()
     code = compile(text, "<string>", "exec", dont_inherit=True)
     # For tracebacks.
     linecache._register_code(code, text, "<string>")
@@ -505,6 +511,8 @@ _RUNNERS = {"script": _run_script, "-m": _run_module, "-c": _run_code}
 _BEFORE = (__file__, "<frozen runpy>", "<frozen zipimport>",
            "<frozen importlib._bootstrap>",
            "<frozen importlib._bootstrap_external>")
+# Those that tell nobody why the program cannot be compiled.
+_OWN_FILES = (__file__, *_BEFORE[3:])
 
 
 def _has_begun(error):
@@ -525,7 +533,7 @@ def _without_own_frames(error):
     """Cut the traceback of an exception to the program's; return it."""
     traceback = error.__traceback__
     while (traceback is not None
-           and traceback.tb_frame.f_code.co_filename == __file__):
+           and traceback.tb_frame.f_code.co_filename in _OWN_FILES):
         traceback = traceback.tb_next
     error.__traceback__ = traceback
     return traceback

@@ -11,15 +11,16 @@ from tracemalloc._cli.screen import Screen, printable
 from tracemalloc._cli.top import Top
 
 
-def summarize(snapshot, sizes, files, options, stream):
+def summarize(snapshot, files, options, stream):
     """Write the summary.
 
-    sizes -- traced memory: (at exit, at the peak)
     files -- {'exit' and 'peak': name of the file, None if it could not be
              written; 'before': list of names}
     """
     top = Top(snapshot, options.group_by, False, options.limit, "size")
-    current, peak = sizes
+    # Of the same moment as the table: what is asked later is something else.
+    current, peak = (snapshot.metadata[name] for name in (
+        "traced_memory", "traced_memory_peak"))
     if options.json:
         found = {"traced_memory": current, "traced_memory_peak": peak,
                  "files": files, **top.to_json()}
