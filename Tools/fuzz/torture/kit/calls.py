@@ -348,7 +348,12 @@ def _audit(event, args):
 
 
 def by_import(f):
-    # Threads that look for one module wait for each other.
+    """Through a finder.
+
+    No import statement: one may run destructors with the lock of all imports
+    held, and who waits for another thread there waits for ever.
+    """
+    import importlib.util
     wanted = f"torture_missing{next(_numbers)}"
 
     class Finder:
@@ -359,7 +364,7 @@ def by_import(f):
 
     sys.meta_path.insert(0, Finder)
     try:
-        __import__(wanted)
+        importlib.util.find_spec(wanted)
     finally:
         sys.meta_path.remove(Finder)
 
@@ -546,10 +551,10 @@ def by_asyncio(f):
 MODULES = {
     "by_asyncio": "asyncio", "by_atexit": "atexit", "by_c_library": "ctypes",
     "by_codec": "codecs", "by_context": "contextvars", "by_ctypes": "ctypes",
-    "by_expat": "xml.parsers.expat", "by_json": "json",
+    "by_expat": "xml.parsers.expat", "by_import": "importlib.util", "by_json": "json",
     "by_regular_expression": "re", "by_signal": "signal", "by_sqlite": "sqlite3",
     "by_timer": "signal", "by_weakref": "weakref", "trace_filters": "pytracemalloc",
-    "trace_picture": "tracemalloc", "trace_region": "tracemalloc",
+    "trace_picture": "tracemalloc", "trace_region": "tracemalloc._region",
     "trace_report": "tracemalloc", "trace_task": "pytracemalloc", "work": "zlib",
 }
 
