@@ -2,6 +2,7 @@
 import sys
 
 from kit import state
+from kit.generators import look_at_frame
 from kit.state import calmly, spent
 
 __all__ = ["clear_frame", "hold_frames", "monitored", "profiled", "read_frames",
@@ -40,9 +41,8 @@ def read_frames():
     the frames of other interpreters, which these then free in their own heaps.
     """
     for frame in _held:
-        while frame is not None:
-            frame.f_lineno, frame.f_lasti, len(frame.f_locals), frame.f_trace
-            frame = frame.f_back
+        if frame is not None:
+            look_at_frame(frame)
 
 
 def _jump(frame, line):

@@ -11,6 +11,7 @@ import operator
 import types
 from functools import partial
 
+from kit import state
 from kit.state import Oops
 
 __all__ = ["Managed", "calls_of", "delegating", "drive", "drive_from_c", "limited", "park",
@@ -86,11 +87,15 @@ def frame_of(thing):
     return None
 
 
-def look_at_frame(thing):
-    frame = frame_of(thing)
+def look_at_frame(frame):
+    """Ask a frame and its callers for everything.
+
+    No callers once there are greenlets: between those of one that is put aside lie
+    frames of the C stack, which others use meanwhile, with and without a tracer.
+    """
     while frame is not None:
-        frame.f_lineno, frame.f_locals
-        frame = frame.f_back
+        frame.f_lineno, frame.f_lasti, len(frame.f_locals), frame.f_trace
+        frame = None if state.switches_stacks else frame.f_back
 
 
 def call_of(thing, letter):
@@ -98,7 +103,7 @@ def call_of(thing, letter):
     if letter == "f":
         return getattr(frame_of(thing), "clear", int)
     if letter == "r":
-        return partial(look_at_frame, thing)
+        return partial(look_at_frame, frame_of(thing))
     if hasattr(thing, "__anext__") and not hasattr(thing, "send"):
         makers = {"n": thing.__anext__, "s": partial(thing.asend, None), "c": thing.aclose,
                   "t": partial(thing.athrow, Oops), "k": partial(thing.athrow, KeyError),

@@ -2,6 +2,7 @@
 
 Without the package greenlet these functions do nothing.
 """
+from kit import state
 from kit.state import Oops, spent
 
 try:
@@ -19,6 +20,7 @@ _pool = [None] * POOL
 def greenlet_new(number, f):
     """Run f in a greenlet of its own until it goes away or ends."""
     if greenlet is not None and not spent():
+        state.switches_stacks = True
         one = _pool[number % POOL] = greenlet.greenlet(f)
         one.switch(1)
 

@@ -20,8 +20,10 @@ class Oops(Exception):
     """What programs raise on purpose."""
 
 
-# The program's file, and the names of its functions.
+# The program's file.
 program = None
+# Whether there ever was a greenlet.
+switches_stacks = False
 _fuel = 0
 _kept = [None] * KEPT
 _cursor = 0
