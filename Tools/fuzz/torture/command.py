@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """Run hostile programs until something else than their end comes of them.
 
-usage: Tools/fuzz/torture --python PYTHON [--seconds N] [--seed N] [--jobs N] ...
+usage: python3 Tools/fuzz/torture --python PYTHON [--seconds N] [--seed N] [--jobs N] ...
 
 Each seed makes one program (generate.py), which runs in a process of its own.
 It must come to its end in time, and find the tracer in order then (kit).  What

@@ -180,6 +180,22 @@ class ReduceTests(unittest.TestCase):
         self.assertEqual(len(left), 1)
         self.assertIn(line, program.render(without))
 
+    def test_a_seed_is_reduced_by_running_it(self):
+        with tempfile.TemporaryDirectory(prefix="torture-test-") as name:
+            # An interpreter that cannot stand one word.
+            folder = pathlib.Path(name)
+            crashing = folder / "python"
+            crashing.write_text("#!/bin/sh\nfor program; do :; done\n"
+                                "grep -q 'look(' \"$program\" && kill -SEGV $$\necho finished\n")
+            crashing.chmod(0o755)
+            findings = command.Findings((execute.Setup(crashing, LIMIT), []), folder / "found",
+                                        io.StringIO())
+            self.assertEqual(command.make_smaller(findings, 5), 1)
+            self.assertIn("seed 5: crash: SIGSEGV", findings.stream.getvalue())
+            text = (folder / "found/5-reduced.py").read_text()
+            self.assertEqual(text.count("look("), 1)
+            self.assertLess(len(text), len(Program(5).render()) / 3)
+
 
 if __name__ == "__main__":
     unittest.main()
