@@ -667,6 +667,24 @@ object_forget(uintptr_t address, enum access access)
 }
 
 
+/* Let a block that has no cell belong to the calling line. */
+static void
+object_move(uintptr_t address, struct block *block, enum access access)
+{
+    const struct place *place = capture_any(access);
+    if (place == NULL) {
+        /* Who had it before has let go of it. */
+        object_forget(address, access);
+        counted_drop(access);
+        return;
+    }
+    context_make_room(&S->contexts, place->context, block->size);
+    count_move(&S->bytes, context_at(&S->contexts, block->context),
+               place->context, block->size);
+    block->context = place->context_id;
+}
+
+
 /* An object in memory that was not just allocated: it comes from a free list,
    and now belongs to who takes it.  Unknown blocks stay unknown. */
 void
@@ -691,15 +709,8 @@ _PyTraceMalloc_MoveObject(PyObject *op)
         if (block == NULL && S->foreign) {
             block = _PyTraceMalloc_FindBlock(&S->raw, DEFAULT_DOMAIN, address);
         }
-        const struct place *place = NULL;
         if (block != NULL) {
-            place = capture_any(access);
-        }
-        if (place != NULL) {
-            context_make_room(&S->contexts, place->context, block->size);
-            count_move(&S->bytes, context_at(&S->contexts, block->context),
-                       place->context, block->size);
-            block->context = place->context_id;
+            object_move(address, block, access);
         }
     }
     tracer_end(access);

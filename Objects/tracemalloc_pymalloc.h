@@ -728,15 +728,21 @@ cell_move(uint32_t *cell, size_t class_size, const struct place *place)
 }
 
 
-/* The same for any place, or none when memory was short. */
+/* The same for any place.  Without one, when memory or numbers were short, the
+   trace is dropped: who had the block before has let go of it. */
 static Py_NO_INLINE void
-cell_move_to(uint32_t *cell, size_t class_size, const struct place *place)
+cell_move_to(uint32_t *cell, size_t class_size, const struct place *place,
+             enum access access)
 {
+    size_t size = class_size - CELL_SLACK(*cell);
     if (place != NULL) {
-        context_make_room(&S->contexts, place->context,
-                          class_size - CELL_SLACK(*cell));
+        context_make_room(&S->contexts, place->context, size);
         cell_move(cell, class_size, place);
+        return;
     }
+    count_free(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(*cell)), size);
+    *cell = 0;
+    small_drop(access);
 }
 
 
@@ -757,7 +763,7 @@ _PyTraceMalloc_MoveCell(uintptr_t address, enum access access)
         return 0;
     }
     cell_move_to(cell, INDEX2SIZE(pool->szidx),
-                 capture(_PyThreadState_GET(), access));
+                 capture(_PyThreadState_GET(), access), access);
     return 1;
 }
 
@@ -783,7 +789,7 @@ static Py_NO_INLINE void
 cell_move_slow(uint32_t *cell, size_t class_size)
 {
     cell_move_to(cell, class_size,
-                 capture_new(_PyThreadState_GET(), ACCESS_GIL));
+                 capture_new(_PyThreadState_GET(), ACCESS_GIL), ACCESS_GIL);
 }
 
 
@@ -817,7 +823,7 @@ _PyTraceMalloc_NewReference(PyObject *op)
         cell_move(cell, class_size, place);
     }
     else {
-        cell_move_to(cell, class_size, place);
+        cell_move_to(cell, class_size, place, ACCESS_GIL);
     }
 }
 

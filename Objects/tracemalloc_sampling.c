@@ -258,11 +258,11 @@ object_move_lock_held(PyObject *op)
     if (block == NULL) {
         return;
     }
+    struct block removed;
     const struct place *place = capture(_PyThreadState_GET(), ACCESS_SAMPLING);
     if (tracer_is_watched()
         && !_PyTraceMalloc_IsAdmitted(place, ACCESS_SAMPLING))
     {
-        struct block removed;
         (void)sample_forget_lock_held(table, DEFAULT_DOMAIN, address,
                                       &removed);
     }
@@ -271,6 +271,12 @@ object_move_lock_held(PyObject *op)
                                           block->size) == 0)
     {
         block->context = place->context_id;
+    }
+    else {
+        /* Who had it before has let go of it. */
+        (void)sample_forget_lock_held(table, DEFAULT_DOMAIN, address,
+                                      &removed);
+        S->dropped++;
     }
 }
 

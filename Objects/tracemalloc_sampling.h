@@ -591,6 +591,11 @@ _PyTraceMalloc_MoveSampledCell(uintptr_t address)
     {
         *cell = CELL(place->context_id, CELL_SLACK(*cell));
     }
+    else {
+        /* Who had it before has let go of it. */
+        (void)sampled_cell_take_lock_held(pool, (void *)address);
+        S->dropped++;
+    }
     return 1;
 }
 

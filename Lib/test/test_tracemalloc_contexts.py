@@ -236,6 +236,29 @@ class ExhaustionTests(ChildTests):
                 recovers()
             """))
 
+    def test_objects_of_free_lists_do_not_keep_their_last_owner(self):
+        self.child(textwrap.dedent(self.EXHAUST) + textwrap.dedent("""
+            def make():
+                return [1]
+            for interval in None, 1:
+                tracemalloc.stop()
+                tracemalloc.start(sample_interval=interval)
+                given_back = [[number] for number in range(50)]
+                kept = []
+                before = dropped()
+                while dropped() == before:
+                    allocate(1000, kept)
+                before = dropped()
+                # None of these lines has a number yet.
+                del given_back[:]
+                taken = [make() for _ in range(40)]
+                for one in taken:
+                    found = tracemalloc.get_object_traceback(one)
+                    assert found is None, found
+                assert dropped() >= before + 40
+                check()
+            """))
+
     def test_domains_ask_for_reclaims_as_well(self):
         self.child(textwrap.dedent(self.EXHAUST) + textwrap.dedent("""
             for domain in range(1, 100_000):

@@ -42,9 +42,7 @@ def look(block):
     a part of it.
     """
     traceback = tracer._get_object_traceback(block)
-    # What comes from a free list keeps the traceback that it had when its own
-    # has to be dropped: that is not right, but known.
-    if traceback is not None and (type(block) is bytearray or not tracer._get_dropped()):
+    if traceback is not None:
         seen = _stack_of(sys._getframe(1))
         if list(traceback) != seen[:len(traceback)]:
             wrong(f"traceback of {type(block).__name__}\n  traced {traceback}\n  seen   {seen}\n"
