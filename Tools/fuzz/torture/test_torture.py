@@ -197,5 +197,15 @@ class ReduceTests(unittest.TestCase):
             self.assertLess(len(text), len(Program(5).render()) / 3)
 
 
+class TinyTablesTests(unittest.TestCase):
+    def test_numbers_that_run_out(self):
+        # Tests of the fork that only an interpreter with tiny tables can run.
+        name = "test.test_tracemalloc_contexts.ExhaustionTests"
+        said = subprocess.run([python, "-m", "unittest", name], capture_output=True, text=True)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertRegex(said.stderr, r"Ran [1-9]\d* tests?")
+        self.assertNotIn("skipped", said.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()
