@@ -18,6 +18,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import tracemalloc
 import unittest
 from importlib import import_module
 from test.tracemalloc_commands import (
@@ -127,6 +128,36 @@ class TopTests(CommandTests):
                5064 B   14.4%       6    844 B  2064 B  2 more
              34.2 KiB  100.0%      16   2192 B  2064 B  total
             """)
+
+    def test_no_row_is_lost_behind_those_that_are_left_out(self):
+        full_snapshot(
+            (1, "gone", (0, 0), (9, 900), (0, 0)),
+            (2, "load", (1, 64), (1, 64), (0, 0)),
+            (3, "empty", (0, 0), (7, 0), (0, 0)),
+            (4, "read", (0, 0), (2, 5000), (2, 5000)),
+            (5, "split", (1, 10), (3, 30), (3, 30)),
+        ).dump("more.tmz")
+        picture = tracemalloc.Snapshot.load("more.tmz").traces._picture
+        for figure in ("size", "count", "peak_size", "peak_count",
+                       "allocated_size", "allocated_count", "freed_size",
+                       "freed_count"):
+            family = figure.partition("_")[0]
+            if family in ("size", "count"):
+                sizes, counts = picture.live()
+                size, count = "size", "count"
+            else:
+                size, count = f"{family}_size", f"{family}_count"
+                sizes = getattr(picture, f"context_{family}_bytes")
+                counts = getattr(picture, f"context_{family}_blocks")
+            expected = {line: pair for line, *pair in zip(
+                picture.context_line, sizes, counts) if any(pair)}
+            with self.subTest(figure=figure):
+                found = self.json("top", "--sort", figure, "more.tmz")
+                self.assertEqual({row["lineno"]: [row[size], row[count]]
+                                  for row in found["groups"]}, expected)
+                self.assertEqual(
+                    [found["total"][size], found["total"][count]],
+                    [sum(sizes), sum(counts)])
 
     def test_temporary(self):
         found = self.json("top", "--sort", "temporary", "full.tmz")

@@ -492,15 +492,17 @@ def ranking(groups, sort_by, first=None, selectors=None):
     """Return groups in the order of Snapshot.statistics().
 
     That is (groups, rows), the groups to look into for more, and rows of
-    (size, count, number of the group); of the *first* ones only, if told, and
-    of those whose selector is true.
+    (size, count, number of the group); of the *first* ones only, if told.
+    *selectors*, if any, say which groups are listed, in place of what
+    statistics() would list.
     """
     groups, figure, listed = rankable(groups, sort_by)
     rows = zip(figure, groups.figure("size"), groups.figure("count"),
                _sort_keys(groups.names, groups.call_paths), count())
-    for each in listed, selectors:
-        if each is not None:
-            rows = compress(rows, each)
+    if selectors is None:
+        selectors = listed
+    if selectors is not None:
+        rows = compress(rows, selectors)
     if first is None:
         rows = sorted(rows, reverse=True)
     else:

@@ -219,13 +219,13 @@ class Ranking:
         self._sort = sort
         try:
             groups = snapshot._group_by(group_by, cumulative)
-            self._groups, _, listed = _groups.rankable(groups, sort)
+            self._groups, *_ = _groups.rankable(groups, sort)
         except ValueError as error:
             if cumulative and "cumulative" in str(error):
                 raise UsageError("--cumulative makes no sense with "
                                  f"--group-by {group_by}") from None
             raise UsageError(_not_known(error, sort)) from None
-        self._listed = listed or [True] * len(self._groups.names)
+        self._listed = [True] * len(self._groups.names)
         if cumulative:
             self._leave_out_launcher()
         # Of all, and not only of those where the figures tell something.
