@@ -5,6 +5,7 @@ import io
 import os
 import pytracemalloc
 import stat
+import struct
 import sys
 import threading
 import tracemalloc
@@ -232,6 +233,88 @@ class WritingTests(CommandTests):
                 unpicklable.dump("here/old")
             self.assertEqual(content("here/old"), b"good")
 
+    def test_what_is_mounted_is_copied_over(self):
+        # As rename() says where a container has a single file mounted.
+        busy = OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        with mock.patch.object(os, "replace", side_effect=busy):
+            for writer in WRITERS:
+                with self.fresh(writer):
+                    self.write("here/old", "good" * 10_000)
+                    before = os.stat("here/old").st_ino
+                    writer("here/old")
+                    self.assertEqual(os.stat("here/old").st_ino, before)
+                    self.assertLess(os.path.getsize("here/old"), 40_000)
+                    self.assertEqual(os.listdir("here"), ["old"])
+
+    @unittest.skipUnless(hasattr(os, "posix_fallocate"), "needs os.posix_fallocate()")
+    def test_nothing_is_copied_over_where_there_is_no_room(self):
+        def grow(descriptor, offset, length):
+            os.ftruncate(descriptor, offset + length - 1)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        self.write("here/old", "good")
+        with (mock.patch.object(_writing, "_open_beside", return_value=None),
+              mock.patch.object(os, "posix_fallocate", grow)):
+            for writer in WRITERS[:3]:
+                with self.subTest(writer=writer.__name__), self.assertRaises(OSError):
+                    writer("here/old")
+                self.assertEqual(content("here/old"), b"good")
+        cannot = mock.patch.object(os, "posix_fallocate",
+                                   side_effect=OSError(errno.EOPNOTSUPP, "cannot tell"))
+        with mock.patch.object(_writing, "_open_beside", return_value=None), cannot:
+            dump("here/old")
+        tracemalloc.Snapshot.load("here/old")
+
+    @unittest.skipUnless(hasattr(os, "fsync"), "needs os.fsync()")
+    def test_the_old_file_stays_when_the_disk_fails(self):
+        for writer in WRITERS[:3]:
+            with self.fresh(writer):
+                self.write("here/old", "good")
+                failing = OSError(errno.EIO, os.strerror(errno.EIO))
+                with (mock.patch.object(os, "fsync", side_effect=failing),
+                      self.assertRaises(OSError)):
+                    writer("here/old")
+                self.assertEqual(content("here/old"), b"good")
+                self.assertEqual(os.listdir("here"), ["old"])
+
+    def test_an_error_names_the_file_that_was_asked_for(self):
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "another")
+        for writer in WRITERS[:3]:
+            with (self.fresh(writer), mock.patch.object(os, "open", side_effect=full),
+                  self.assertRaises(OSError) as caught):
+                writer("here/new")
+            self.assertEqual(caught.exception.filename, "here/new")
+
+    @unittest.skipUnless(os.path.exists("/proc/self/cwd"), "needs /proc")
+    def test_names_through_what_a_process_has_open(self):
+        descriptor = os.open("here", os.O_RDONLY)
+        self.addCleanup(os.close, descriptor)
+        for writer in WRITERS:
+            for start in ("/proc/self/cwd/here", f"/proc/self/fd/{descriptor}",
+                          f"/proc/self/fd/{descriptor}/../here",
+                          f"/proc/self/root{os.getcwd()}/here"):
+                with self.fresh(writer):
+                    writer(f"{start}/new")
+                    self.assertEqual(os.listdir("here"), ["new"])
+                    writer(f"{start}/new")
+                    self.assertEqual(os.listdir("here"), ["new"])
+
+    @unittest.skipUnless(os.name == "posix", "lengths of names as in POSIX")
+    def test_a_folder_whose_whole_name_cannot_be_used(self):
+        name = "d" * 200
+        for _ in range(25):
+            os.mkdir(name)
+            os.chdir(name)
+        try:
+            for writer in WRITERS[:3]:
+                for target in "new", "./new", "../new", f"../{name}/new":
+                    with self.subTest(writer=writer.__name__, target=target):
+                        writer(target)
+                        self.assertGreater(os.path.getsize(target), 0)
+        finally:
+            for _ in range(25):
+                os.chdir("..")
+
     def test_names_that_are_none(self):
         for name in "", "here", "here/", "a.tmz/x", "here/no/x", "x/", "here/..", ".":
             with self.subTest(name=name), self.assertRaises(OSError):
@@ -239,6 +322,78 @@ class WritingTests(CommandTests):
         with self.assertRaises(ValueError):
             dump("a\0b")
         self.assertIn("null", self.fails("export", "--json", "-o", "a\0b", "a.tmz"))
+
+
+@unittest.skipUnless(hasattr(os, "geteuid") and os.geteuid() == 0, "only root can give files")
+class RightsTests(CommandTests):
+    """Nobody may read the new file who could not read the old one."""
+
+    def test_a_group_that_cannot_be_given(self):
+        def refuse(*arguments):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+        for mode, expected in (0o640, 0o600), (0o664, 0o644), (0o6751, 0o711), (0o600, 0o600):
+            for writer in WRITERS:
+                with self.subTest(mode=oct(mode), writer=writer.__name__):
+                    os_helper.create_empty_file("old")
+                    os.chown("old", 12345, 54321)
+                    os.chmod("old", mode)
+                    with mock.patch.object(os, "fchown", refuse):
+                        writer("old")
+                    self.assertEqual(oct(stat.S_IMODE(os.stat("old").st_mode)), oct(expected))
+                os.unlink("old")
+
+    def test_a_group_that_can_be_given_without_the_owner(self):
+        real = os.fchown
+
+        def refuse(descriptor, owner, group):
+            if owner != -1:
+                raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+            real(descriptor, owner, group)
+
+        os_helper.create_empty_file("old")
+        os.chown("old", 12345, 54321)
+        os.chmod("old", 0o6750)
+        with mock.patch.object(os, "fchown", refuse):
+            dump("old")
+        status = os.stat("old")
+        self.assertEqual((status.st_uid, status.st_gid, oct(stat.S_IMODE(status.st_mode))),
+                         (0, 54321, oct(0o2750)))
+
+    @unittest.skipUnless(hasattr(os, "setxattr"), "needs os.setxattr()")
+    def test_lists_of_who_may_what(self):
+        def entries(*found):
+            # As <linux/posix_acl_xattr.h> has it: tag, rights, user.
+            return struct.pack("<I", 2) + b"".join(
+                struct.pack("<HHI", tag, rights, user) for tag, rights, user in found)
+
+        nobody = 0xFFFFFFFF
+        # The group has no rights; its bits of the mode are those of user 777.
+        rights = entries((1, 6, nobody), (2, 4, 777), (4, 0, nobody), (16, 4, nobody),
+                         (32, 0, nobody))
+        for writer in WRITERS:
+            with self.subTest(writer=writer.__name__):
+                os_helper.create_empty_file("old")
+                try:
+                    os.setxattr("old", "system.posix_acl_access", rights)
+                except OSError:
+                    self.skipTest("the file system has none")
+                writer("old")
+                self.assertEqual(os.getxattr("old", "system.posix_acl_access"), rights)
+                # Where the list cannot be kept, the group gets nothing.
+                with mock.patch.object(os, "setxattr", side_effect=OSError(errno.EPERM, "no")):
+                    writer("old")
+                self.assertEqual(stat.S_IMODE(os.stat("old").st_mode), 0o600)
+            os.unlink("old")
+        # What new files get by themselves is not for those that replace one.
+        os.mkdir("folder")
+        self.write("folder/old", "")
+        os.chmod("folder/old", 0o640)
+        os.setxattr("folder", "system.posix_acl_default", rights)
+        dump("folder/old")
+        dump("folder/new")
+        self.assertIn("system.posix_acl_access", os.listxattr("folder/new"))
+        self.assertNotIn("system.posix_acl_access", os.listxattr("folder/old"))
 
 
 class UmaskTests(unittest.TestCase):

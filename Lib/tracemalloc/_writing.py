@@ -5,8 +5,9 @@ and interface, exports, and so what `run` and watch() write.
 
     regular file, or none   a file beside, readable by its owner only, which
                             gets its mode and then the name when it is whole
-    the same, in a folder   a file without a name first, then copied over;
-    where none can be made  the old one stays until there is all of the new
+    the same, where none    a file without a name first, then copied over;
+    can be made, or take    the old one stays until there is all of the new,
+    its place (a mount)     and room for it
     pipe, device, ...       written to as it is
     link                    what it points to, by these rules; the link stays
 
@@ -25,6 +26,10 @@ from contextlib import suppress
 # As many as Linux follows.
 _MAX_LINKS = 40
 _CHUNK = 1 << 18
+_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+# What tells that data have no place; others tell what cannot be done here.
+_NO_PLACE = (errno.ENOSPC, errno.EFBIG, errno.EIO,
+             getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def write_file(filename, write):
@@ -47,15 +52,20 @@ def write_file(filename, write):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), target)
     beside = _open_beside(target, may_fail=status is not None)
     if beside is None:
-        _copy_over(target, write)
+        with _unnamed() as whole:
+            write(whole)
+            whole.flush()
+            _copy_over(target, whole)
         return
     descriptor, name = beside
     try:
         with open(descriptor, "wb") as stream:
             write(stream)
             stream.flush()
-            _take_over(descriptor, status)
-        os.replace(name, target)
+            if status is not None:
+                _secure(descriptor)
+            _take_over(descriptor, target, status)
+        _put_in_place(name, target)
     except BaseException:
         with suppress(OSError):
             os.unlink(name)
@@ -69,7 +79,7 @@ def check_place(filename):
     except FileNotFoundError as error:
         raise FileNotFoundError(errno.ENOENT, "there is no such folder",
                                 error.filename) from None
-    folder = os.path.dirname(target)
+    folder = os.path.dirname(target) or "."
     if status is not None and stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR),
                                 target)
@@ -84,8 +94,7 @@ def _open_beside(target, may_fail):
 
     If *may_fail*, None where no file can be made.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
     folder = os.path.dirname(target)
     while True:
         name = f".tracemalloc-{os.getpid()}-{os.urandom(4).hex()}.tmp"
@@ -94,28 +103,95 @@ def _open_beside(target, may_fail):
             return os.open(name, flags, 0o600), name
         except FileExistsError:
             continue
-        except PermissionError:
-            if not may_fail:
-                raise
-            return None
+        except OSError as error:
+            if may_fail and isinstance(error, PermissionError):
+                return None
+            # Of the other name nobody has heard.
+            error.filename = target
+            raise
 
 
-def _take_over(descriptor, status):
-    """Give a file owner and mode of the one that it is to replace, if any."""
+def _unnamed():
+    """Return a new file that goes away when it is closed."""
+    from tempfile import TemporaryFile
+
+    return TemporaryFile()
+
+
+def _secure(descriptor):
+    """Have a file on its disk before it takes the place of another one."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno in _NO_PLACE:
+            raise
+
+
+def _put_in_place(name, target):
+    """Give a complete file its name."""
+    try:
+        os.replace(name, target)
+    except OSError as error:
+        # What is mounted there, as containers do with single files, cannot
+        # be replaced.
+        if error.errno != errno.EBUSY:
+            raise
+        with open(name, "rb") as whole:
+            _copy_over(target, whole)
+        os.unlink(name)
+
+
+def _take_over(descriptor, target, status):
+    """Give a file owner and rights of the one that it is to replace, if any.
+
+    There are file systems without rights, and owners that only the superuser
+    can give a file to.  Nobody may read the new one who could not read the
+    old one.
+    """
     if not hasattr(os, "fchmod"):
         return
     mode = 0o666 & ~_umask()
-    # There are file systems without permissions, and owners that only the
-    # superuser can give a file to.
     if status is not None:
         mode = stat.S_IMODE(status.st_mode)
         mine = os.fstat(descriptor)
-        owner = status.st_uid, status.st_gid
-        if owner != (mine.st_uid, mine.st_gid):
+        if status.st_uid != mine.st_uid:
             with suppress(OSError):
-                os.fchown(descriptor, *owner)
+                os.fchown(descriptor, status.st_uid, -1)
+        if status.st_gid != mine.st_gid:
+            with suppress(OSError):
+                os.fchown(descriptor, -1, status.st_gid)
+        mine = os.fstat(descriptor)
+        if mine.st_uid != status.st_uid:
+            mode &= ~stat.S_ISUID
+        if (mine.st_gid != status.st_gid
+                or not _copy_access_list(descriptor, target)):
+            # Another group has the rights of those who are in none.
+            mode &= ~(stat.S_ISGID | stat.S_IRWXG)
+            mode |= (mode & stat.S_IRWXO) << 3
     with suppress(OSError):
         os.fchmod(descriptor, mode)
+
+
+_ACCESS_LIST = "system.posix_acl_access"
+
+
+def _copy_access_list(descriptor, target):
+    """Copy who may do what beyond the mode; return whether that is equal."""
+    if not hasattr(os, "getxattr"):
+        return True
+    try:
+        rights = os.getxattr(target, _ACCESS_LIST)
+    except OSError:
+        # There is no such list, or none on this file system.  Folders may
+        # give one to new files.
+        with suppress(OSError):
+            os.removexattr(descriptor, _ACCESS_LIST)
+        return True
+    try:
+        os.setxattr(descriptor, _ACCESS_LIST, rights)
+    except OSError:
+        return False
+    return True
 
 
 def _umask():
@@ -133,18 +209,29 @@ def _umask():
     return mask
 
 
-def _copy_over(target, write):
-    """Write into a file that no other can take the place of."""
-    import tempfile
+def _copy_over(target, whole):
+    """Copy into a file that no other can take the place of."""
+    size = whole.seek(0, os.SEEK_END)
+    whole.seek(0)
+    descriptor = os.open(target, os.O_WRONLY | _FLAGS)
+    with open(descriptor, "wb") as stream:
+        _make_room(stream, size)
+        while chunk := whole.read(_CHUNK):
+            stream.write(chunk)
+        stream.truncate()
 
-    with tempfile.TemporaryFile() as whole:
-        write(whole)
-        whole.flush()
-        whole.seek(0)
-        with open(target, "r+b") as stream:
-            while chunk := whole.read(_CHUNK):
-                stream.write(chunk)
-            stream.truncate()
+
+def _make_room(stream, size):
+    """Raise OSError, and leave a file as it is, if it cannot get as large."""
+    old = os.fstat(stream.fileno()).st_size
+    if size <= old or not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(stream.fileno(), old, size - old)
+    except OSError as error:
+        stream.truncate(old)
+        if error.errno in _NO_PLACE:
+            raise
 
 
 # Whose place it is
@@ -165,15 +252,15 @@ def _find(filename):
             return target, None, bool(filename)
         return target, status, stat.S_ISREG(status.st_mode)
     waiting = _parts(filename)
-    if not filename.startswith("/"):
-        waiting += _parts(os.getcwd())
-    folder, links = "/", 0
+    # The folder that we are in may have no name that can be used: it may be
+    # too deep, or below one that we may not look into.
+    folder, links = "/" if filename.startswith("/") else "", 0
     while waiting:
         part = waiting.pop()
-        if part == "..":
-            folder = os.path.dirname(folder)
-            continue
         path = os.path.join(folder, part)
+        if part == "..":
+            folder = _above(folder)
+            continue
         try:
             status = os.lstat(path)
         except FileNotFoundError:
@@ -185,9 +272,12 @@ def _find(filename):
             if links > _MAX_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), filename)
             check_owner(path, status)
-            if path.startswith("/proc/"):
+            if _is_of_process(path, status):
                 # As /dev/stdout: what it tells is no name of what is open.
-                return filename, os.stat(filename), False
+                if not waiting:
+                    return filename, os.stat(filename), False
+                folder = path
+                continue
             to = os.readlink(path)
             waiting += _parts(to)
             if to.startswith("/"):
@@ -199,7 +289,26 @@ def _find(filename):
                 check_owner(path, status)
             return path, status, stat.S_ISREG(status.st_mode)
     # A name that ends in '..', or '/'.
-    return folder, os.stat(folder), False
+    return folder or ".", os.stat(folder or "."), False
+
+
+def _above(folder):
+    """Return the folder above one that _find() has come to."""
+    # A link that is left is one of /proc.
+    if (folder in ("", "..") or folder.endswith("/..")
+            or os.path.islink(folder)):
+        return os.path.join(folder, "..")
+    return os.path.dirname(folder)
+
+
+def _is_of_process(path, status):
+    """Whether a link stands for what a process has open, as /proc has them."""
+    if path.startswith("/proc/"):
+        return True
+    try:
+        return status.st_dev == os.lstat("/proc/self").st_dev
+    except OSError:
+        return False
 
 
 def _parts(path):
@@ -213,7 +322,7 @@ def _parts(path):
 
 def check_owner(path, status):
     """Raise PermissionError if *path* may be a trap; see the module's head."""
-    folder = os.stat(os.path.dirname(path))
+    folder = os.stat(os.path.dirname(path) or ".")
     everybodys = stat.S_ISVTX | stat.S_IWOTH
     if (folder.st_mode & everybodys == everybodys
             and status.st_uid not in (os.geteuid(), folder.st_uid)):
