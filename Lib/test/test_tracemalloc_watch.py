@@ -13,7 +13,7 @@ import tracemalloc
 import unittest
 import warnings
 from test import support
-from test.support import threading_helper
+from test.support import os_helper, threading_helper
 from test.support.script_helper import assert_python_ok
 from tracemalloc import Snapshot, _watch
 from unittest import mock
@@ -200,6 +200,25 @@ class WatchTests(unittest.TestCase):
         with mock.patch.object(tempfile, "tempdir", folder):
             with tracemalloc.watch(interval=10 ** 6) as watch:
                 self.assertTrue(watch.write().startswith(folder))
+
+    def test_the_name_of_the_current_folder_is_no_template(self):
+        folder = os.path.join(self.folder, "a$b")
+        os.mkdir(folder)
+        with os_helper.change_cwd(folder), self.steps(1):
+            watch = tracemalloc.watch("$counter.tmz", interval=1e-6)
+            os.chdir(self.folder)
+        self.assertEqual(watch.filenames, [os.path.join(folder, "0001.tmz")])
+
+    def test_a_name_in_bytes(self):
+        with tracemalloc.watch(os.fsencode(self.template), interval=10 ** 6) as watch:
+            self.assertEqual(watch.write(), os.path.join(self.folder, "s-0001.pickle"))
+
+    def test_no_interval_is_too_long(self):
+        for interval in (1e10, 1e300, float("inf"), 10 ** 400):
+            with tracemalloc.watch(self.template, interval=interval) as watch:
+                self.assertLess(watch._pause(), threading.TIMEOUT_MAX)
+                self.assertTrue(watch.is_running())
+            self.assertIsNone(watch.error)
 
     def test_a_folder_that_there_is_not_is_an_error_at_once(self):
         before = threading.active_count()
@@ -400,6 +419,73 @@ class WatchTests(unittest.TestCase):
             for name in self.files():
                 self.assertTrue(re.fullmatch(r"s-\d{4,}\.pickle", name), name)
                 Snapshot.load(os.path.join(self.folder, name))
+
+    @unittest.skipUnless(hasattr(signal, "SIGUSR1"), "needs signals")
+    def test_a_handler_of_a_signal_may_write_while_its_thread_does(self):
+        def interrupted(snapshot, filename):
+            if not inside:
+                inside.append(filename)
+                signal.raise_signal(signal.SIGUSR1)
+            dump(snapshot, filename)
+
+        inside = []
+        dump = Snapshot.dump
+        with tracemalloc.watch(self.template, interval=10 ** 6) as watch:
+            self.addCleanup(signal.signal, signal.SIGUSR1, signal.signal(
+                signal.SIGUSR1, lambda number, frame: watch.write()))
+            with mock.patch.object(Snapshot, "dump", interrupted):
+                self.assertEqual(watch.write(), inside[0])
+        self.assertEqual(self.files(), ["s-0001.pickle", "s-0002.pickle"])
+        self.assertEqual(list(map(os.path.basename, watch.filenames)), self.files()[::-1])
+
+    def run_in_child(self, function):
+        """Have a child of fork call a function, and then end as programs do."""
+        with warnings.catch_warnings():
+            # That the process has threads is what is tested.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if pid == 0:
+            with contextlib.suppress(BaseException):
+                function()
+                os._exit(0)
+            os._exit(1)
+        support.wait_process(pid, exitcode=0)
+
+    @support.requires_fork()
+    def test_a_child_of_fork_leaves_the_default_folder(self):
+        with mock.patch.object(tempfile, "tempdir", self.folder):
+            with tracemalloc.watch(interval=10 ** 6) as watch:
+                # What is called at exit.
+                self.run_in_child(watch.stop)
+                self.assertEqual(len(self.files()), 1)
+                watch.write()
+
+    @support.requires_fork()
+    def test_a_child_of_fork_does_not_wait_for_a_thread_to_write(self):
+        def waiting(snapshot, filename):
+            if os.getpid() == parent:
+                started.set()
+                go_on.wait(TIMEOUT)
+            dump(snapshot, filename)
+
+        def write():
+            signal.alarm(60)
+            watch.write()
+
+        parent = os.getpid()
+        dump, started, go_on = Snapshot.dump, threading.Event(), threading.Event()
+        template = os.path.join(self.folder, "$pid-$counter.tmz")
+        with (tracemalloc.watch(template, interval=10 ** 6) as watch,
+              mock.patch.object(Snapshot, "dump", waiting)):
+            thread = threading.Thread(target=watch.write)
+            thread.start()
+            try:
+                self.assertTrue(started.wait(TIMEOUT))
+                self.run_in_child(write)
+            finally:
+                go_on.set()
+                thread.join()
+        self.assertEqual(len(self.files()), 2)
 
     @support.requires_fork()
     def test_a_child_of_fork_has_no_thread(self):

@@ -15,6 +15,9 @@ from tracemalloc._writing import check_place
 
 # How often traced memory is looked at, in seconds, if a threshold is set.
 _POLL = 1.0
+# There is an end to how long a thread can wait at once, and to numbers.
+_LONGEST = 1e6
+_FOREVER = 1e12
 
 _VARIABLES = ("pid", "timestamp", "counter")
 
@@ -63,8 +66,14 @@ class Watch:
     def __init__(self, filename, *, interval, threshold, collect):
         self._folder = None
         if filename is not None:
-            self.filename = os.path.abspath(filename)
-            check_template(self.filename)
+            filename = os.fsdecode(filename)
+            check_template(filename)
+            if not os.path.isabs(filename):
+                # The program may go elsewhere.  What is there already is no
+                # template.
+                filename = os.path.join(os.getcwd().replace("$", "$$"),
+                                        filename)
+            self.filename = filename
         if interval is None and threshold is None:
             interval = 60.0
         for name, value in ("interval", interval), ("threshold", threshold):
@@ -84,7 +93,10 @@ class Watch:
             check_place(expand_template(self.filename, 1))
         self._collect = collect
         self._counter = 0
-        self._writing = threading.Lock()
+        self._pid = os.getpid()
+        # By process: one that begins by os.fork() while a thread is writing
+        # would wait for it for ever.
+        self._writing = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name="tracemalloc.watch", daemon=True)
@@ -116,7 +128,9 @@ class Watch:
         atexit.unregister(self.stop)
         if self._thread is not threading.current_thread():
             self._thread.join()
-        if self._folder is not None and not self.filenames:
+        # A child of os.fork() leaves the folder to its parent.
+        if (self._folder is not None and not self.filenames
+                and self._pid == os.getpid()):
             with suppress(OSError):
                 os.rmdir(self._folder)
 
@@ -126,12 +140,20 @@ class Watch:
         May be called from any thread.  Raises what take_snapshot() and dump()
         raise.
         """
-        with self._writing:
+        # A handler of a signal may write while the same thread is writing.
+        with self._writing.setdefault(os.getpid(), threading.RLock()):
             if self._collect:
                 gc.collect()
-            filename = expand_template(self.filename, self._counter + 1)
-            tracemalloc.take_snapshot().dump(filename)
             self._counter += 1
+            number = self._counter
+            try:
+                filename = expand_template(self.filename, number)
+                tracemalloc.take_snapshot().dump(filename)
+            except BaseException:
+                # Unless a handler of a signal has taken the next meanwhile.
+                if self._counter == number:
+                    self._counter -= 1
+                raise
             self.filenames.append(filename)
         return filename
 
@@ -157,8 +179,9 @@ class Watch:
         """Return how many seconds nothing can become due."""
         if self.interval is None:
             return _POLL
-        left = max(0.0, self._since + self.interval - time.monotonic())
-        return left if self.threshold is None else min(left, _POLL)
+        end = self._since + min(self.interval, _FOREVER)
+        left = max(0.0, end - time.monotonic())
+        return min(left, _LONGEST if self.threshold is None else _POLL)
 
     def _is_due(self):
         if self.interval is not None:
