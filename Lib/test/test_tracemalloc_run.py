@@ -304,7 +304,7 @@ class RunTests(CommandTests):
         self.assertEqual(
             {*process.stdout.split()} - {*direct.stdout.split()},
             {"atexit", "tracemalloc._cli", "tracemalloc._cli.run",
-             "tracemalloc._cli.units"})
+             "tracemalloc._cli.units", "tracemalloc._writing"})
 
     @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
     def test_fork(self):
@@ -374,6 +374,17 @@ class RunTests(CommandTests):
         self.assertEqual(process.stderr,
                          f"python -m tracemalloc run: {self.folder}/gone/"
                          "x.tmz: No such file or directory\n")
+
+    def test_what_can_be_no_file_is_said_before_the_program_runs(self):
+        os.mkdir("folder")
+        for name, what in (("folder", "Is a directory"), ("x" * 300, "File name too long"),
+                           (__file__ + "/x", "Not a directory")):
+            process = self.run_program("-o", name, "-q", "-c", "print(1)", status=2)
+            self.assertEqual(process.stdout, "")
+            self.assertEqual(len(process.stderr.splitlines()), 1)
+            self.assertIn(f": {what}\n", process.stderr)
+            # Nothing is to be written there.
+            self.run_program("-o", name, "-q", "--no-file", "-c", "print(1)")
 
     def test_snapshots_before_the_end_cannot_be_written(self):
         os.mkdir("0001.tmz")

@@ -21,7 +21,6 @@ trusted.
 import errno
 import os
 import stat
-from contextlib import suppress
 
 # As many as Linux follows.
 _MAX_LINKS = 40
@@ -67,8 +66,7 @@ def write_file(filename, write):
             _take_over(descriptor, target, status)
         _put_in_place(name, target)
     except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
+        _attempt(os.unlink, name)
         raise
 
 
@@ -155,11 +153,9 @@ def _take_over(descriptor, target, status):
         mode = stat.S_IMODE(status.st_mode)
         mine = os.fstat(descriptor)
         if status.st_uid != mine.st_uid:
-            with suppress(OSError):
-                os.fchown(descriptor, status.st_uid, -1)
+            _attempt(os.fchown, descriptor, status.st_uid, -1)
         if status.st_gid != mine.st_gid:
-            with suppress(OSError):
-                os.fchown(descriptor, -1, status.st_gid)
+            _attempt(os.fchown, descriptor, -1, status.st_gid)
         mine = os.fstat(descriptor)
         if mine.st_uid != status.st_uid:
             mode &= ~stat.S_ISUID
@@ -168,8 +164,7 @@ def _take_over(descriptor, target, status):
             # Another group has the rights of those who are in none.
             mode &= ~(stat.S_ISGID | stat.S_IRWXG)
             mode |= (mode & stat.S_IRWXO) << 3
-    with suppress(OSError):
-        os.fchmod(descriptor, mode)
+    _attempt(os.fchmod, descriptor, mode)
 
 
 _ACCESS_LIST = "system.posix_acl_access"
@@ -184,11 +179,15 @@ def _copy_access_list(descriptor, target):
     except OSError:
         # There is no such list, or none on this file system.  Folders may
         # give one to new files.
-        with suppress(OSError):
-            os.removexattr(descriptor, _ACCESS_LIST)
+        _attempt(os.removexattr, descriptor, _ACCESS_LIST)
         return True
+    return _attempt(os.setxattr, descriptor, _ACCESS_LIST, rights)
+
+
+def _attempt(function, *arguments):
+    """Call a function of the system; return whether it could do it."""
     try:
-        os.setxattr(descriptor, _ACCESS_LIST, rights)
+        function(*arguments)
     except OSError:
         return False
     return True

@@ -27,6 +27,7 @@ from io import open_code
 
 import tracemalloc
 from tracemalloc._cli import PROGRAM, UsageError, _one_line, units
+from tracemalloc._writing import check_place
 
 HELP = f"""\
 usage: {PROGRAM} run [options] SCRIPT [arguments ...]
@@ -238,12 +239,6 @@ class Recorder:
         options, template = self._options, self._template
         if not options.output and options.output is not None:
             raise UsageError("--output needs a file name")
-        folder = os.path.dirname(expand(template, 1))
-        if not os.path.isdir(folder):
-            raise UsageError(f"{folder}: there is no such folder")
-        if not os.access(folder, os.W_OK):
-            raise UsageError(f"{folder}: the folder is not writable: give "
-                             "--output a name in another one")
         if options.on_signal:
             import signal
 
@@ -251,6 +246,8 @@ class Recorder:
                 raise UsageError("there is no SIGUSR2 on this system")
         several = (options.every or options.threshold or options.on_signal
                    or (options.at_peak and not options.no_file))
+        if several or not options.no_file:
+            self._check_place()
         if several and "counter" not in self._variables:
             raise UsageError("there will be several files: put $counter into "
                              "--output")
@@ -258,6 +255,16 @@ class Recorder:
                 and not template.lower().endswith(".tmz")):
             raise UsageError("snapshots of the peak can only be written to "
                              "files whose names end in .tmz")
+
+    def _check_place(self):
+        """UsageError if no file can be written: at exit it is too late."""
+        try:
+            check_place(expand(self._template, 1))
+        except OSError as error:
+            reason = error.strerror
+            if reason.endswith("folder is not writable"):
+                reason += ": give --output a name in another one"
+            raise UsageError(f"{error.filename}: {reason}") from None
 
     def start(self):
         """Begin to trace; the program has to follow.
