@@ -226,15 +226,15 @@ class Snapshot:
             self.stats = self._filtered_stats(verdict)
             return
         known = {}
-        kept = {}
-        for address, trace in self.traces.items():
-            frames = tuple(map(tuple, trace[1] or ()))
+        admitted = {}
+        for traceback, _, _ in _trace.by_traceback(self.traces):
+            frames = tuple(map(tuple, traceback or ()))
             if frames not in known:
                 known[frames] = verdict.admits(frames)
-            if known[frames]:
-                kept[address] = trace
-        self.traces = kept
-        self.stats = _trace.stats_of_traces(kept)
+            admitted[id(traceback)] = known[frames]
+        self.traces = {address: trace for address, trace
+                       in self.traces.items() if admitted[id(trace[1])]}
+        self.stats = _trace.stats_of_traces(self.traces)
 
     def _filtered_stats(self, verdict):
         stats = {}
@@ -276,11 +276,11 @@ class Snapshot:
 
     def _cumulative(self, group_by):
         stats = {}
-        for size, traceback in self.traces.values():
+        for traceback, size, number in _trace.by_traceback(self.traces):
             for frame in traceback or ((None, None),):
                 key = frame[0] if group_by == "filename" else tuple(frame)
                 total, count = stats.get(key, (0, 0))
-                stats[key] = total + size, count + 1
+                stats[key] = total + size, count + number
         return stats
 
     # Files
@@ -367,10 +367,12 @@ class Snapshot:
         from tracemalloc import Snapshot as StdlibSnapshot
 
         known = {}
-        raw = []
-        for size, traceback in self.traces.values():
-            frames = tuple((filename or "<unknown>", lineno or 0)
-                           for filename, lineno in
-                           traceback or ((None, None),))
-            raw.append((0, size, known.setdefault(frames, frames), None))
+        frames = {}
+        for traceback, _, _ in _trace.by_traceback(self.traces):
+            found = tuple((filename or "<unknown>", lineno or 0)
+                          for filename, lineno in
+                          traceback or ((None, None),))
+            frames[id(traceback)] = known.setdefault(found, found)
+        raw = [(0, size, frames[id(traceback)], None)
+               for size, traceback in self.traces.values()]
         return StdlibSnapshot(raw, self.traceback_limit)

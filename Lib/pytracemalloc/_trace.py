@@ -114,6 +114,19 @@ def stats_of_traces(traces):
     return stats
 
 
+def by_traceback(traces):
+    """Return [(traceback, size, number)] of what get_traces() returned.
+
+    A traceback comes once for all blocks that share the object.
+    """
+    found = {}
+    for size, traceback in traces.values():
+        sums = found.setdefault(id(traceback), [traceback, 0, 0])
+        sums[1] += size
+        sums[2] += 1
+    return list(found.values())
+
+
 def _is_own():
     return _own_session != 0 and _own_session == _tracemalloc._get_session()
 

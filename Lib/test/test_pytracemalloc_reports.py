@@ -352,6 +352,26 @@ class FileTests(TracingTestCase):
         self.assertEqual(
             Snapshot.load("snapshot.pickle", max_size=10 ** 6).traces, TRACES)
 
+    def test_a_traceback_that_blocks_share_is_gone_through_once(self):
+        class Frames(list):
+            seen = 0
+
+            def __iter__(self):
+                Frames.seen += 1
+                return super().__iter__()
+
+        frames = Frames([("a.py", 1), ("b.py", 2)])
+        snapshot = Snapshot(TIME, 123, {number: (number, frames) for number in range(100)})
+        Frames.seen = 0
+        self.assertEqual(snapshot.top_by("filename", cumulative=True).stats,
+                         {"a.py": (4950, 100), "b.py": (4950, 100)})
+        self.assertEqual(Frames.seen, 1)
+        self.assertEqual(len(snapshot.to_stdlib().traces), 100)
+        self.assertEqual(Frames.seen, 2)
+        snapshot.apply_filters([Filter(False, "c.py", traceback=True)])
+        self.assertEqual(len(snapshot.traces), 100)
+        self.assertEqual(Frames.seen, 3)
+
     def test_D49_files_of_the_releases(self):
         with open("old.pickle", "wb") as file:
             pickle.dump({"format_version": 1, "timestamp":

@@ -16,7 +16,7 @@ from collections import Counter
 from test.tracemalloc_files import (
     Files, build, change, made_by_hand, mutate, of_picture, parse, repair, seeds, try_file)
 from tracemalloc import SnapshotFormatError, _format
-from tracemalloc._columns import COLUMNS
+from tracemalloc._columns import COLUMNS, Blocks, Picture
 from tracemalloc._export import FORMATS
 from unittest import mock
 
@@ -29,6 +29,48 @@ ran = []
 def canary(*args):
     ran.append(args)
     return "ran"
+
+
+class Frames(tuple):
+    """Frames that count what it takes to go through all of them."""
+
+    seen = 0
+
+    def __hash__(self):
+        Frames.seen += 1
+        return super().__hash__()
+
+    def __getitem__(self, index):
+        Frames.seen += isinstance(index, slice)
+        return super().__getitem__(index)
+
+
+class SharedFramesTests(Files):
+    """Many traces with the same long frames: a file of these is small."""
+
+    def test_they_are_gone_through_once(self):
+        frames = Frames((("a.py", 1), ("b.py", 2)))
+        raw = [(number % 7, number, frames, number % 5 + 2) for number in range(500)]
+        Frames.seen = 0
+        picture = Picture.from_raw(raw)
+        self.assertEqual(len(picture), 35)
+        self.assertEqual(list(Blocks(picture, 9)).count((3, 3, frames, 5)), 1)
+        self.assertLess(Frames.seen, 5)
+
+    def test_contexts_that_repeat_them_are_bounded(self):
+        frames = (("a.py", 1),) * 20_000
+        for raw, number in (([(0, size, frames, 9) for size in range(300)], 1),
+                            ([(domain, 5, frames, 9) for domain in range(300)], 300),
+                            ([(0, 5, frames, total) for total in range(300)], 300)):
+            data = pickle.dumps(tracemalloc.Snapshot(raw, 1), 4)
+            self.write(data)
+            # 48 MB of frames, if each context has its own.
+            snapshot = tracemalloc.Snapshot.load(self.filename)
+            self.assertEqual(len(Picture.from_raw(snapshot.traces._traces)), number)
+            if number > 1:
+                self.refused(data, "larger max_size", max_size=20_000_000)
+            else:
+                tracemalloc.Snapshot.load(self.filename, max_size=20_000_000)
 
 
 class Runs:

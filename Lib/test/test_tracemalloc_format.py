@@ -570,6 +570,13 @@ class DraftFileTests(Files):
         made_by_hand().dump(self.filename)
         self.assertIs(type(_format.read(self.filename)), tracemalloc.Snapshot)
 
+    def test_frames_that_blocks_share_are_looked_at_once(self):
+        frames = (("a.py", 1),) * 3
+        data = draft_file({number: (number, frames) for number in range(100)})
+        with mock.patch.object(_format, "_raw_frames", wraps=_format._raw_frames) as raw:
+            self.assertEqual(len(self.load(data).traces), 100)
+        self.assertEqual(raw.call_count, 1)
+
     def test_2013_files_that_make_no_sense_are_refused(self):
         for change in (
                 {"stats": {"a": 1}}, {"stats": {"a": {1: (1,)}}}, {"stats": {"a": {1: (1, -1)}}},
@@ -577,7 +584,12 @@ class DraftFileTests(Files):
                 {"metrics": {"x": 1}}, {"metrics": 5}, {"stats": {"a": {2**31: (1, 1)}}}):
             with self.subTest(change=change):
                 self.refused(draft_file(None, **change), "2013")
-        for traces in ({"x": (1, ())}, {1: 2}, {1: (1, 5)}, {1: (1, ((1, 2),))}, [1]):
+        for change in {"stats": {"a": {1: {5: 0, 6: 0}}}}, {"stats": {"a": {1: {5, 6}}}}:
+            with self.subTest(change=change):
+                self.refused(draft_file(None, **change), "2013")
+        for traces in ({"x": (1, ())}, {1: 2}, {1: (1, 5)}, {1: (1, ((1, 2),))}, [1],
+                       {1: (1, {("a", 1)})}, {1: (1, {("a", 1): 0})}, {1: {5: 0, None: 0}},
+                       {1: (1, [{"a": 0, 1: 0}])}, {1: (1, "")}, {1: (1, 0)}):
             with self.subTest(traces=traces):
                 self.refused(draft_file(traces), "2013")
         for time in None, "no time", datetime.date(1, 1, 1), datetime.datetime(1, 1, 1):

@@ -22,6 +22,9 @@ class Builder:
                         (PATHS | CONTEXTS | ROWS).items()}
         self._numbers = {"": 0}
         self._paths = {}
+        self._known = {}        # id of frames -> their place in _stacks
+        self._places = {}       # frames -> the same
+        self._stacks = []       # (path of the callers, file, line)
         for name in PATHS:
             self._tables[name].append(0)
         try:
@@ -42,7 +45,8 @@ class Builder:
             depth, = total or (None,)
             if type(size) is not int or size < 0:
                 raise ValueError(f"the size is {size!r}")
-            sizes = contexts.setdefault((domain, frames, depth), {})
+            key = domain, self._stack(frames), depth
+            sizes = contexts.setdefault(key, {})
             sizes[size] = sizes.get(size, 0) + number
 
         rows = self._tables
@@ -52,15 +56,30 @@ class Builder:
             rows["row_size"].extend(sorted(sizes))
             rows["row_count"].extend(map(sizes.get, sorted(sizes)))
 
-    def _add_context(self, domain, frames, depth):
-        path = 0
-        for filename, line in reversed(frames[1:]):
-            path = self._path(path, self._name(filename), line)
-        filename, line = frames[0]
+    def _stack(self, frames):
+        """Return the place of frames; these are walked and hashed once.
+
+        A file of some kilobytes can have very long ones in many contexts.
+        """
+        place = self._known.get(id(frames))
+        if place is None:
+            place = self._places.setdefault(frames, len(self._stacks))
+            # Whoever has the raw traces keeps the frames alive.
+            self._known[id(frames)] = place
+            if place == len(self._stacks):
+                path = 0
+                for filename, line in reversed(frames[1:]):
+                    path = self._path(path, self._name(filename), line)
+                filename, line = frames[0]
+                self._stacks.append((path, self._name(filename), line))
+        return place
+
+    def _add_context(self, domain, stack, depth):
+        path, file, line = self._stacks[stack]
         self._append(
-            "context", path=path, file=self._name(filename), function=0,
-            line=line, end_line=-1, column=-1, end_column=-1, domain=domain,
-            thread=0, depth=0 if depth is None else depth)
+            "context", path=path, file=file, function=0, line=line,
+            end_line=-1, column=-1, end_column=-1, domain=domain, thread=0,
+            depth=0 if depth is None else depth)
 
     def _name(self, name):
         if type(name) is not str:

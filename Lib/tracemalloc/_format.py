@@ -520,15 +520,22 @@ class Draft:
             self.metrics[name] = metric.value, metric.format
         for name, lines in (self.stats or {}).items():
             require(name is None or type(name) is str)
-            for line, (size, count) in lines.items():
+            for line, sums in lines.items():
                 require(line is None or _is_number(line, 31))
+                require(type(sums) in (tuple, list))
+                size, count = sums
                 require(_is_number(size, 64) and _is_number(count, 48))
         checked = {}
-        for address, (size, frames) in (self.traces or {}).items():
+        for address, trace in (self.traces or {}).items():
+            require(type(trace) in (tuple, list))
+            size, frames = trace
             require(type(address) is int and _is_number(size, 64))
             if id(frames) not in checked:
                 checked[id(frames)] = frames
-                for name, line in frames or ():
+                require(type(frames) in (tuple, list, type(None)))
+                for frame in frames or ():
+                    require(type(frame) in (tuple, list))
+                    name, line = frame
                     require(name is None or type(name) is str)
                     require(line is None or _is_number(line, 31))
 
@@ -542,12 +549,14 @@ class Draft:
 
         limit = max(self.traceback_limit, 1)
         if self.traces is not None:
-            known = {}
+            known, by_id = {}, {}
             traces = []
             for size, frames in self.traces.values():
-                frames = _raw_frames(frames)
-                traces.append((0, size, known.setdefault(frames, frames),
-                               None))
+                # Each is looked at once, however many blocks share it.
+                if id(frames) not in by_id:
+                    raw = _raw_frames(frames)
+                    by_id[id(frames)] = known.setdefault(raw, raw)
+                traces.append((0, size, by_id[id(frames)], None))
             snapshot = Snapshot(traces, limit)
         else:
             snapshot = Snapshot._of(self._average_picture(), MAX_DEPTH, {})

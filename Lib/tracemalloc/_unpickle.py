@@ -573,6 +573,12 @@ class Reader:
             return
         by_id = dict(zip(map(id, traces), traces))
         checked = list(map(self._check_trace, by_id.values()))
+        # Whatever shows contexts one by one repeats the frames that they
+        # share.
+        contexts = {(trace[0], id(trace[2]), trace[3:]): len(trace[2])
+                    for trace in checked}
+        shared = {id(trace[2]): len(trace[2]) for trace in checked}
+        self._spend(8 * (sum(contexts.values()) - sum(shared.values())))
         if not all(map(is_, checked, by_id.values())):
             checked = dict(zip(by_id, checked))
             traces = [checked[id(trace)] for trace in traces]

@@ -128,8 +128,11 @@ class _Old:
             return any(one.match(name, line)
                        for name, lines in self._snapshot.stats.items()
                        for line in lines)
+        # Many blocks may share one long traceback.
+        distinct = {id(frames): frames for _, frames
+                    in self._snapshot.traces.values()}
         return any(one.match_traceback(frames or ())
-                   for _, frames in self._snapshot.traces.values())
+                   for frames in distinct.values())
 
     def top(self, group_by, cumulative):
         return self._snapshot.top_by(
