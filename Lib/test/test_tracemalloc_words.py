@@ -92,6 +92,16 @@ class PatternTests(CommandTests):
                         self.notes(*command, *arguments, "a.tmz"),
                         f"{note}{text}\n")
 
+    def test_frames_that_blocks_share_are_asked_about_once(self):
+        frames = ("a.py", 1), ("b.py", 2)
+        tracemalloc.Snapshot([(0, size, frames, 2) for size in range(100)], 9).dump("many.pickle")
+        real = tracemalloc.Filter._match
+        with mock.patch.object(tracemalloc.Filter, "_match", autospec=True,
+                               side_effect=real) as match:
+            self.assertIn("matches nothing", self.notes(
+                "top", "--exclude-traceback", "c.py", "many.pickle"))
+        self.assertLess(match.call_count, 10)
+
     def test_what_matches_something(self):
         for arguments in (["--include", "*pp.py"], ["--exclude", "app.py:5"],
                           ["--include-traceback", "*:2"]):

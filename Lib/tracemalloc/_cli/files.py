@@ -10,6 +10,7 @@ from functools import partial
 import tracemalloc
 from tracemalloc._cli import UsageError, note
 from tracemalloc._cli.screen import is_terminal, printable
+from tracemalloc._groups import Sieve
 
 # Reading less does not take long enough to tell about.
 _MUCH = 1 << 22
@@ -74,7 +75,8 @@ def _matches(snapshot, pattern, lineno, all_frames):
     one = tracemalloc.Filter(True, pattern, lineno, all_frames)
     traces = snapshot.traces
     if traces._picture is None:
-        return any(map(one._match, traces._raw()))
+        # Asks once for the frames that blocks share.
+        return any(map(Sieve((one,)).keeps, traces._raw()))
     return any(one._match_contexts(traces._picture, traces._limit))
 
 
