@@ -333,10 +333,19 @@ class TreeTests(CommandTests):
             full.tmz: calls that lead to memory, by size
               size   share  blocks  call
             2064 B  100.0%       3  total
-            2064 B  100.0%       3  <module> app.py
-            2000 B   96.9%       2  |- read app.py
-              64 B    3.1%       1  `- load app.py
+            2064 B  100.0%       3  app.py:<module>
+            2000 B   96.9%       2  |- app.py:read
+              64 B    3.1%       1  `- app.py:load
             """)
+
+    def test_functions_are_told_where_there_is_little_room(self):
+        os.environ["COLUMNS"] = "60"
+        folder = "/" + "folder/" * 12
+        full_snapshot((5, "Reader.read", (2, 2000), (2, 2000), (2, 2000)),
+                      filename=folder + "file.py").dump("wide.tmz")
+        text = self.output("tree", "-g", "function", "wide.tmz")
+        self.assertIn("  .../folder/file.py:Reader.read\n", text)
+        self.assertTrue(all(len(line) <= 60 for line in text.splitlines()))
 
     def test_at_peak(self):
         text = self.output("tree", "--at-peak", "full.tmz")
@@ -471,6 +480,17 @@ class DiffTests(CommandTests):
 
 
 class StatsTests(CommandTests):
+    def test_long_values_are_shown_whole(self):
+        os.environ["COLUMNS"] = "60"
+        snapshot = full_snapshot((1, "f", (1, 1), (1, 1), (1, 1)), metadata={
+            "command": ["python", "-m", "tracemalloc", "run", "service.py",
+                        "--port", "8080"]})
+        snapshot.dump("long.tmz")
+        self.assertIn("""
+  command                 python -m tracemalloc run
+                          service.py --port 8080
+""", self.output("stats", "long.tmz"))
+
     def test_stats(self):
         with mock.patch.dict(os.environ, TZ="UTC"), \
                 mock.patch("time.localtime", time.gmtime):
@@ -864,6 +884,7 @@ class ScreenTests(CommandTests):
         self.assertEqual(screen.cut("abcdef", 5), "ab...")
         self.assertEqual(screen.cut("abcde", 5), "abcde")
         self.assertEqual(screen.cut("\u4e2d\u6587\u4e2d", 5), "\u4e2d...")
+        self.assertEqual(screen.cut("a" * 10000000, 5), "aa...")
         self.assertEqual(screen.cut_place("/a/bc/d.py:1", 11),
                          ".../d.py:1")
         for text, width, expected in (
@@ -875,11 +896,46 @@ class ScreenTests(CommandTests):
                 ("x y z.py:3", 9, "...z.py:3"),
                 ("<frozen codecs>:325 Decoder.decode()", 30,
                  "<frozen codecs>:325 Decoder..."),
-                ("<frozen codecs>:325 decode()", 12, "...decs>:325")):
+                ("<frozen codecs>:325 decode()", 21, "<frozen codecs>:325"),
+                ("<frozen codecs>:325 decode()", 19, "<frozen codecs>:325"),
+                ("<frozen codecs>:325 decode()", 12, "...decs>:325"),
+                ("/a/b.py:1 function()", 10, ".../b.py:1"),
+                ("/a/bc/d.py:f", 10, ".../d.py:f"),
+                ("/a/\u4e2d" * 9 + "/d.py:1", 15,
+                 ".../a/\u4e2d/d.py:1"),
+                ("/a/\u4e2d" * 9 + "/d.py:1", 14, ".../\u4e2d/d.py:1"),
+                ("/a" * 1000000 + "/d.py:1", 15, ".../a/a/d.py:1"),
+                ("a" * 1000000, 9, "...aaaaaa"),
+                ("a" * 1000000 + ":1 function()", 9, "...aaaa:1")):
             with self.subTest(text, width=width):
                 found = screen.cut_place(text, width)
                 self.assertEqual(found, expected)
                 self.assertLessEqual(len(found), width)
+
+    def test_wrapped(self):
+        for text, width, expected in (
+                ("", 8, [""]), ("a b", 3, ["a b"]), ("a b", None, ["a b"]),
+                ("ab cd efg hi", 6, ["ab cd", "efg hi"]),
+                ("ab cd  efg", 5, ["ab cd", "efg"]),
+                ("ab cdefghijk l", 5, ["ab", "cdefg", "hijk", "l"]),
+                ("\u4e2d\u6587 \u4e2d", 5, ["\u4e2d\u6587", "\u4e2d"]),
+                ("\u4e2d\u6587\u4e2d", 5, ["\u4e2d\u6587", "\u4e2d"])):
+            with self.subTest(text, width=width):
+                self.assertEqual(screen.wrapped(text, width), expected)
+        lines = screen.wrapped("a" * 10000000, 40)
+        self.assertEqual(lines, ["a" * 40] * 7 + ["a" * 37 + "..."])
+
+    def test_titles_are_shown_whole(self):
+        os.environ["COLUMNS"] = "40"
+        snapshot_of((8, 1, 5)).dump("one-of-a-long-name.tmz")
+        snapshot_of((9, 2, 5)).dump("another-of-a-long-name.tmz")
+        text = self.output("diff", "one-of-a-long-name.tmz",
+                           "another-of-a-long-name.tmz", "-c")
+        self.assertEqual(text.partition("change ")[0], textwrap.dedent("""\
+            one-of-a-long-name.tmz ->
+            another-of-a-long-name.tmz: 1 line
+            changed, by size, callers included
+            """))
 
     def test_colors(self):
         plain = self.output("top", "a.tmz")

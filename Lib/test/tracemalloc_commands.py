@@ -38,13 +38,13 @@ def snapshot_of(*traces, limit=5):
     return tracemalloc.Snapshot(raw, limit)
 
 
-def full_snapshot(*contexts, metadata=None):
+def full_snapshot(*contexts, metadata=None, filename="app.py"):
     """Return a Snapshot with functions, totals and the peak.
 
     A context is (line, function, live, allocated, peak), where the last three
     are (blocks, bytes); all are in app.py and called from line 6.
     """
-    names = ["", "app.py", "<module>", "MainThread"]
+    names = ["", filename, "<module>", "MainThread"]
     columns = {name: [] for name in COLUMNS}
 
     def add(**numbers):

@@ -47,6 +47,8 @@ def cut(text, width):
     """Return *text*, its end cut off if it is wider than *width*."""
     if width is None or cells(text) <= width:
         return text
+    # No character takes less than a column; names and lines can be very long.
+    text = text[:width]
     while text and cells(text) > width - 3:
         text = text[:-1]
     return text + "..."
@@ -60,18 +62,45 @@ def cut_place(text, width):
     if width is None or cells(text) <= width:
         return text
     rest = text
-    while "/" in rest:
-        rest = rest.partition("/")[2]
+    place = text.find("/", max(0, len(text) - width))
+    while place >= 0:
+        rest = text[place + 1:]
         if cells(rest) + 4 <= width:
             return ".../" + rest
+        place = text.find("/", place + 1)
+    rest = text.rpartition("/")[2]
+    folders = ".../" * (rest != text)
     found = _IN_FUNCTION.fullmatch(rest)
     if found:
-        if cells(found[1]) + 8 <= width:
-            return cut(".../" * ("/" in text) + rest, width)
         rest = found[1]
+        if cells(rest) + 8 <= width:
+            return cut(folders + found[0], width)
+        if cells(folders + rest) <= width:
+            return folders + rest
+    rest = rest[-width:]
     while rest and cells(rest) > width - 3:
         rest = rest[1:]
     return "..." + rest
+
+
+def wrapped(text, width):
+    """Return *text* as lines that are not too wide, parted at spaces.
+
+    What would fill a screen is cut.
+    """
+    if width is None:
+        return [text]
+    lines = []
+    text = cut(text, 8 * width)
+    while cells(text) > width:
+        line = text[:width]
+        while cells(line) > width:
+            line = line[:-1]
+        if text[len(line)] != " " and " " in line.strip():
+            line = line[:line.rindex(" ")]
+        lines.append(line.rstrip())
+        text = text[len(line):].lstrip()
+    return [*lines, text]
 
 
 def source(frame):
@@ -144,7 +173,8 @@ class Screen:
 
     def title(self, text):
         # Names of files, and not only those in snapshots.
-        self.write(cut(printable(text), self.width), "title")
+        for line in wrapped(printable(text), self.width):
+            self.write(line, "title")
 
     def table(self, head, rows):
         """Write rows of cells under their heads.

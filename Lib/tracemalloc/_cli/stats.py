@@ -8,7 +8,7 @@ from tracemalloc._checked import metadata_json
 from tracemalloc._cli import rows
 from tracemalloc._cli.files import load
 from tracemalloc._cli.options import Parser
-from tracemalloc._cli.screen import Screen, cut, printable
+from tracemalloc._cli.screen import Screen, printable, wrapped
 
 _LEFT = 26
 
@@ -93,8 +93,9 @@ def main(arguments):
     width = None if screen.width is None else screen.width - _LEFT
 
     def line(name, text):
-        screen.write(f"  {name:{_LEFT - 2}}"
-                     + cut(printable(text), width))
+        for part in wrapped(printable(text), width):
+            screen.write(f"  {name:{_LEFT - 2}}{part}")
+            name = ""
 
     def pair(name, size, count):
         if size is not None:

@@ -370,7 +370,7 @@ def _label(node, group_by):
     if group_by == "function":
         name = node.frame.function
         text = printable(node.frame.filename)
-        return f"{printable(name)} {text}" if name else text
+        return f"{text}:{printable(name)}" if name else text
     return rows.frame_text(node.frame)
 
 
