@@ -237,8 +237,22 @@ class TopTests(CommandTests):
 
     def test_unknown_figures(self):
         self.assertRegex(self.fails("top", "--at-peak", "a.tmz"),
-                         "^top: the file tells what is live only, and not "
+                         "^top: the file tells what is live only, and no "
                          "peak size: write one whose name ends in .tmz")
+        self.assertRegex(self.fails("top", "--sort=temporary", "a.tmz"),
+                         "and no temporary blocks: write")
+
+    def test_figures_that_contradict_each_other(self):
+        for command in "top", "tree", "traceback", "export":
+            with self.subTest(command):
+                self.assertRegex(
+                    self.fails(command, "--at-peak", "--sort", "count",
+                               "full.tmz"),
+                    "--sort: not allowed with argument --at-peak")
+                self.assertRegex(
+                    self.fails(command, "--allocated", "--at-peak",
+                               "full.tmz"),
+                    "--at-peak: not allowed with argument --allocated")
 
     def test_cumulative_nonsense(self):
         self.assertEqual(self.fails("top", "-c", "-g", "thread", "a.tmz"),
@@ -480,6 +494,12 @@ class DiffTests(CommandTests):
 
 
 class StatsTests(CommandTests):
+    def test_what_was_traced_when_it_was_taken(self):
+        full_snapshot((1, "f", (1, 1), (1, 1), (1, 1)),
+                      metadata={"traced_memory": 10}).dump("peak.tmz")
+        self.assertIn("  traced when taken       10 B\n",
+                      self.output("stats", "peak.tmz"))
+
     def test_long_values_are_shown_whole(self):
         os.environ["COLUMNS"] = "60"
         snapshot = full_snapshot((1, "f", (1, 1), (1, 1), (1, 1)), metadata={

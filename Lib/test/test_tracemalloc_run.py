@@ -409,6 +409,39 @@ class RunTests(CommandTests):
         self.assertLess(sizes[1], 1_000_000)
         self.assertFalse(os.path.exists("s-0003.tmz"))
 
+    @unittest.skipUnless(hasattr(signal, "SIGUSR2")
+                         and hasattr(os, "fork"), "needs SIGUSR2 and fork")
+    def test_children_write_over_no_file_when_a_signal_comes(self):
+        code = textwrap.dedent("""\
+            import os, signal, sys
+            os.kill(os.getpid(), signal.SIGUSR2)
+            child = os.fork()
+            if not child:
+                kept = bytearray(1_000_000)
+                os.kill(os.getpid(), signal.SIGUSR2)
+                os._exit(0)
+            os.waitpid(child, 0)
+            print(os.getpid(), child)
+            """)
+        process = self.run_program("-q", "--on-signal", "-o", "c-$counter.tmz",
+                                   "-c", code)
+        self.assertEqual(process.stderr,
+                         "python -m tracemalloc run: a child of the program "
+                         "writes snapshots only if $pid is part of "
+                         "--output\n")
+        self.assertEqual([str(self.json("stats", name)["metadata"]["pid"])
+                          for name in ("c-0001.tmz", "c-0002.tmz")],
+                         process.stdout.split()[:1] * 2)
+        process = self.run_program("-q", "--on-signal", "-o",
+                                   "p-$pid-$counter.tmz", "-c", code)
+        self.assertEqual(process.stderr, "")
+        parent, child = process.stdout.split()
+        self.assertEqual(sorted(name for name in os.listdir()
+                                if name.startswith("p-")),
+                         sorted([f"p-{parent}-0001.tmz",
+                                 f"p-{parent}-0002.tmz",
+                                 f"p-{child}-0002.tmz"]))
+
     def test_every(self):
         # The program goes on until there are two files.
         process = self.run_program(

@@ -76,15 +76,17 @@ class Parser(argparse.ArgumentParser):
 
     def add_figure(self):
         self.set_defaults(sort="size")
-        self.add_argument("--at-peak", dest="sort", action="store_const",
-                          const="peak_size",
-                          help="what was held when most memory was")
-        self.add_argument("--allocated", dest="sort", action="store_const",
-                          const="allocated_size",
-                          help="all that was allocated, freed or not")
-        self.add_argument("--sort", dest="sort", choices=FIGURES,
-                          metavar="FIGURE",
-                          help=", ".join(FIGURES) + " (default: size)")
+        # A table is about one of them.
+        group = self.add_mutually_exclusive_group()
+        group.add_argument("--at-peak", dest="sort", action="store_const",
+                           const="peak_size",
+                           help="what was held when most memory was")
+        group.add_argument("--allocated", dest="sort", action="store_const",
+                           const="allocated_size",
+                           help="all that was allocated, freed or not")
+        group.add_argument("--sort", dest="sort", choices=FIGURES,
+                           metavar="FIGURE",
+                           help=", ".join(FIGURES) + " (default: size)")
 
 
 class _AddFilter(argparse.Action):

@@ -192,8 +192,10 @@ def statistics(snapshot, group_by, cumulative=False, sort="size"):
 def _not_known(error, sort):
     """Return why there is no such figure, in the words of the commands."""
     if _groups.LIVE_ONLY in str(error):
-        return (f"the file tells what is live only, and not "
-                f"{sort.replace('_', ' ')}: write one whose name ends in .tmz")
+        what = ("temporary blocks" if sort == "temporary"
+                else sort.replace("_", " "))
+        return (f"the file tells what is live only, and no {what}: write one "
+                "whose name ends in .tmz")
     return error
 
 

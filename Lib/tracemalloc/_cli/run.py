@@ -35,8 +35,9 @@ usage: {PROGRAM} run [options] SCRIPT [arguments ...]
        {PROGRAM} run [options] -c CODE [arguments ...]
 
 Run a program as if it had been started directly, and trace its memory.  When
-it ends, write a snapshot file, and a summary to standard error.  Options of
-the interpreter go before -m tracemalloc.
+it ends, write a snapshot file, and a summary to standard error; but not when a
+signal such as SIGTERM ends it that it does not handle: see --on-signal and
+--every.  Options of the interpreter go before -m tracemalloc.
 
 options:
   --frames N              frames to keep of each call path (default: 25)
@@ -334,9 +335,17 @@ class Recorder:
             self._writing = False
         return True
 
+    def _is_of_parent(self):
+        """Whether this is a child that would write over its parent's files."""
+        return os.getpid() != self._pid and "pid" not in self._variables
+
     def _on_signal(self, number, frame):
         # The signal may come while this same thread is writing a file.
         if self._writing:
+            return
+        if self._is_of_parent():
+            _say(f"{PROGRAM} run: a child of the program writes snapshots "
+                 "only if $pid is part of --output")
             return
         if not tracemalloc.is_tracing():
             _say(f"{PROGRAM} run: the program has stopped tracing")
@@ -346,8 +355,7 @@ class Recorder:
             self._write(tracemalloc.take_snapshot())
 
     def _at_exit(self):
-        if os.getpid() != self._pid and "pid" not in self._variables:
-            # A child must not write over its parent's file.
+        if self._is_of_parent():
             return
         if not tracemalloc.is_tracing():
             _say(f"{PROGRAM} run: the program has stopped tracing: there is "

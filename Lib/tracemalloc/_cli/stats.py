@@ -70,7 +70,7 @@ _METADATA = {
     "fork": ("version of the fork", str),
     "rss": ("resident memory", _as_size),
     "vms": ("virtual memory", _as_size),
-    "traced_memory": ("traced memory", _as_size),
+    "traced_memory": ("traced when taken", _as_size),
     "traced_memory_peak": ("traced memory, peak", _as_size),
     "tracer_memory": ("memory of the tracer", _as_size),
     "dropped": ("blocks not traced", str),
