@@ -468,7 +468,7 @@ class DiffTests(CommandTests):
             (4, "read", (0, 0), (14, 42000), (1, 3000))).dump("later.tmz")
         self.check_output(["diff", "--sort", "temporary", "full.tmz",
                            "later.tmz"], """\
-            full.tmz -> later.tmz: 1 line changed, by temporary
+            full.tmz -> later.tmz: 1 line changed, by temporary blocks
             change    size  change  blocks     freed  blocks  line
                0 B     0 B       0       0  11.7 KiB       4  app.py:4 read()
                                                                 data = open(path).read()
@@ -491,6 +491,26 @@ class DiffTests(CommandTests):
         self.assertRegex(
             self.fails("diff", "--sort", "temporary", "a.tmz", "b.tmz"),
             "^diff: cannot sort by 'temporary'")
+
+
+    def test_estimates_are_said_to_be(self):
+        for name, blocks in ("old", 1), ("new", 2):
+            full_snapshot((1, "f", (blocks, 5000 * blocks), (2, 10000),
+                           (2, 10000)), metadata={"sample_interval": 4096}
+                          ).dump(f"{name}.tmz")
+        snapshot_of((100, 1, 5)).dump("exact.tmz")
+        told = "\nestimated from samples, one per 4096 B\n"
+        for arguments in (("old.tmz", "new.tmz"), ("exact.tmz", "new.tmz"),
+                          ("old.tmz", "exact.tmz")):
+            with self.subTest(arguments):
+                text = self.output("diff", *arguments)
+                self.assertEqual(text.count(told), 1)
+                text = self.output("check", "--max-growth=1000GiB",
+                                   "--baseline", *arguments)
+                self.assertEqual(text.count(told), 1)
+        text = self.output("check", "--max-held=1", "new.tmz", status=1)
+        self.assertEqual(text.count(told), 1)
+        self.assertNotIn("estimated", self.output("diff", "a.tmz", "b.tmz"))
 
 
 class StatsTests(CommandTests):

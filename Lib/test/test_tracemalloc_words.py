@@ -189,7 +189,7 @@ class TableTests(CommandTests):
     def test_shares_of_temporary_blocks(self):
         # 3 of 13 and 10 of 13 blocks were freed again.
         self.check_output(["top", "--sort", "temporary", "full.tmz"], """\
-            full.tmz: 2 lines by temporary
+            full.tmz: 2 lines by temporary blocks
             blocks   share     freed  average     now  line
                 10   76.9%  29.3 KiB   3000 B     0 B  app.py:4 read()
                                                          data = open(path).read()
@@ -221,11 +221,12 @@ class TableTests(CommandTests):
         text = self.output("stats", "now.tmz")
         values = re.findall(r"(?m)^  \S.*?  +(\d\S* [KM]?i?B)\b", text)
         self.assertEqual(len(values), len(set(values)), text)
-        self.assertNotIn("traced memory", text)
+        self.assertNotIn("\n  traced ", text)
         # Of a part of the blocks, it is something else.
         status, text, _ = self.call("stats", "--exclude", "<string>",
                                     "now.tmz")
-        self.assertEqual(len(re.findall("traced memory", text)), 2)
+        self.assertEqual(re.findall("  traced .*?  ", text), [
+            "  traced when taken  ", "  traced at the peak  "])
 
     def test_verdicts(self):
         for limits, verdict in (

@@ -136,7 +136,8 @@ def main(arguments):
                   sys.stdout, indent=1)
         print()
     else:
-        _write(Screen(options.color), options, found, broken, cause)
+        estimate = rows.estimate_text(*filter(None, (baseline, snapshot)))
+        _write(Screen(options.color), options, found, broken, estimate, cause)
     return 1 if broken else 0
 
 
@@ -161,9 +162,11 @@ def _verdict(found, broken):
             f"{'is' if len(broken) == 1 else 'are'} broken")
 
 
-def _write(screen, options, found, broken, cause):
+def _write(screen, options, found, broken, estimate, cause):
     against = f" against {options.baseline}" if options.baseline else ""
     screen.title(f"{options.file}{against}: {_verdict(found, broken)}")
+    if estimate:
+        screen.write(estimate, "more")
     screen.table(
         ["value", "limit", "baseline", "over", "limit of"],
         [(limit.texts(),

@@ -84,7 +84,7 @@ class Diff:
         text = f"{number:,} {groups} changed"
         if self.others:
             text += f", {len(self.stats):,} shown"
-        text += f", by {self.sort.replace('_', ' ')}"
+        text += f", by {rows.figure_text(self.sort)}"
         return text + (", callers included" if self.cumulative else "")
 
     def write(self, screen):
@@ -133,5 +133,8 @@ def main(arguments):
         return 0
     screen = Screen(options.color)
     screen.title(f"{options.old} -> {options.new}: {diff.title()}")
+    estimate = rows.estimate_text(old, new)
+    if estimate:
+        screen.write(estimate, "more")
     diff.write(screen)
     return 0

@@ -42,6 +42,12 @@ def figure_of(figure):
     return "freed_count" if figure == "temporary" else figure
 
 
+def figure_text(figure):
+    """Return what a figure to sort by is called."""
+    return ("temporary blocks" if figure == "temporary"
+            else figure.replace("_", " "))
+
+
 def bytes_text(size, sign=False):
     if size is None:
         return "?"
@@ -192,10 +198,8 @@ def statistics(snapshot, group_by, cumulative=False, sort="size"):
 def _not_known(error, sort):
     """Return why there is no such figure, in the words of the commands."""
     if _groups.LIVE_ONLY in str(error):
-        what = ("temporary blocks" if sort == "temporary"
-                else sort.replace("_", " "))
-        return (f"the file tells what is live only, and no {what}: write one "
-                "whose name ends in .tmz")
+        return (f"the file tells what is live only, and no "
+                f"{figure_text(sort)}: write one whose name ends in .tmz")
     return error
 
 
@@ -274,8 +278,12 @@ def total(snapshot, sort="size"):
     return tuple(map(sum, columns(picture, sort, *figures)))
 
 
-def estimate_text(snapshot):
-    """Return how exact the figures are, '' if they are exact."""
+def estimate_text(*snapshots):
+    """Return how exact figures of snapshots are, '' if they are exact."""
+    return "; ".join(filter(None, dict.fromkeys(map(_estimate, snapshots))))
+
+
+def _estimate(snapshot):
     interval = snapshot.metadata.get("sample_interval")
     if interval:
         return f"estimated from samples, one per {bytes_text(interval)}"

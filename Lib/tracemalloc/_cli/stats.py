@@ -71,7 +71,7 @@ _METADATA = {
     "rss": ("resident memory", _as_size),
     "vms": ("virtual memory", _as_size),
     "traced_memory": ("traced when taken", _as_size),
-    "traced_memory_peak": ("traced memory, peak", _as_size),
+    "traced_memory_peak": ("traced at the peak", _as_size),
     "tracer_memory": ("memory of the tracer", _as_size),
     "dropped": ("blocks not traced", str),
 }

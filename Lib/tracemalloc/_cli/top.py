@@ -147,8 +147,7 @@ class Top:
         what = f"{number:,} {groups}"
         if self.others:
             what = f"{len(self.stats):,} of {what}"
-        sort = self.sort.replace("_", " ")
-        what += f" by {sort}"
+        what += f" by {rows.figure_text(self.sort)}"
         if self.cumulative:
             what += ", callers included"
         return what

@@ -401,7 +401,7 @@ def main(arguments):
     screen.title(f"{options.file}: "
                  + ("callers of the lines that allocate" if options.inverted
                     else "calls that lead to memory")
-                 + f", by {options.sort.replace('_', ' ')}")
+                 + f", by {rows.figure_text(options.sort)}")
     estimate = rows.estimate_text(snapshot)
     if estimate:
         screen.write(estimate, "more")
