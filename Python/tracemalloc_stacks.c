@@ -14,8 +14,10 @@
                `-- a -- e                             `-- e
 
    Columns come from files, too.  Nothing here relies on a number in them that
-   was not compared with the length of the column that it is a place of.  All
-   memory is malloc()'s: a report is not to show up in what it reports. */
+   was not compared with the length of the column that it is a place of; and
+   that is done when all arguments are there, because getting a buffer may run
+   Python code, which can change the numbers of another one.  All memory is
+   malloc()'s: a report is not to show up in what it reports. */
 
 #include "Python.h"
 #include "pycore_pyhash.h"        // _Py_HashSecret
@@ -143,7 +145,8 @@ parents_are_sound(const struct column *parents)
 static void *
 zeroed(size_t n, size_t size)
 {
-    void *found = calloc(n + 1, size);
+    /* One more, since none at all may be NULL. */
+    void *found = n < SIZE_MAX ? calloc(n + 1, size) : NULL;
     if (found == NULL) {
         PyErr_NoMemory();
     }
@@ -317,18 +320,24 @@ rows_init(struct rows *rows, const struct column *columns, Py_ssize_t n,
 }
 
 
+static inline uint64_t
+hash_mix(uint64_t hash, uint32_t number)
+{
+    hash = (hash ^ number) * UINT64_C(0xd6e8feb86659fd93);
+    return hash ^ (hash >> 32);
+}
+
+
 static size_t
 rows_hash(const struct rows *rows, uint32_t parent, size_t place)
 {
-    /* With a secret, as files could be made to have all in one slot. */
-    uint64_t hash = (uint64_t)_Py_HashSecret.siphash.k0 ^ parent;
+    /* With a secret, as files could be made to have all in one slot; mixed
+       after each number, lest one should undo what another does. */
+    uint64_t hash = hash_mix((uint64_t)_Py_HashSecret.siphash.k0, parent);
     for (Py_ssize_t i = 0; i < rows->ncolumns; i++) {
-        hash = (hash ^ rows->columns[i].numbers[place])
-               * UINT64_C(0xd6e8feb86659fd93);
-        hash ^= hash >> 32;
+        hash = hash_mix(hash, rows->columns[i].numbers[place]);
     }
-    hash *= UINT64_C(0xd6e8feb86659fd93);
-    return (size_t)(hash ^ (hash >> 32));
+    return (size_t)hash_mix(hash, 0);
 }
 
 
@@ -598,8 +607,8 @@ _PyTraceMalloc_FoldPaths(PyObject *self, PyObject *const *args,
     if (PyErr_Occurred() || column_get(args[0], &columns[0]) < 0) {
         return NULL;
     }
-    if (!parents_are_sound(&columns[0])
-        || columns_get(args + 3, nargs - 3, columns + 1) < 0)
+    if (columns_get(args + 3, nargs - 3, columns + 1) < 0
+        || !parents_are_sound(&columns[0]))
     {
         goto done;
     }
