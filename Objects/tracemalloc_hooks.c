@@ -38,9 +38,10 @@
 
 #define S (&_PyTraceMalloc_State)
 
-/* Those that note every block, and those that take samples: each kind is
-   passive while the other one is at work. */
-static struct hook hooks[2][3] = {
+/* Each kind is passive while the other one is at work. */
+#define hooks _PyTraceMalloc_Hooks
+
+struct hook hooks[2][3] = {
     {
         {.domain = PYMEM_DOMAIN_RAW},
         {.domain = PYMEM_DOMAIN_MEM},
@@ -470,10 +471,9 @@ hook_is_quiet(struct hook *hook)
 }
 
 
-static void *
-hook_malloc(void *ctx, size_t size)
+static Py_ALWAYS_INLINE inline void *
+hook_malloc(struct hook *hook, size_t size)
 {
-    struct hook *hook = ctx;
     PyMemAllocatorEx *below = &hook->below;
     if (hook_is_quiet(hook)) {
         return below->malloc(below->ctx, size);
@@ -488,10 +488,9 @@ hook_malloc(void *ctx, size_t size)
 }
 
 
-static void *
-hook_calloc(void *ctx, size_t count, size_t size)
+static Py_ALWAYS_INLINE inline void *
+hook_calloc(struct hook *hook, size_t count, size_t size)
 {
-    struct hook *hook = ctx;
     PyMemAllocatorEx *below = &hook->below;
     if (hook_is_quiet(hook)) {
         return below->calloc(below->ctx, count, size);
@@ -507,10 +506,9 @@ hook_calloc(void *ctx, size_t count, size_t size)
 }
 
 
-static void *
-hook_realloc(void *ctx, void *ptr, size_t size)
+static Py_ALWAYS_INLINE inline void *
+hook_realloc(struct hook *hook, void *ptr, size_t size)
 {
-    struct hook *hook = ctx;
     PyMemAllocatorEx *below = &hook->below;
     enum busy was_busy = _PyTraceMalloc_Busy;
     if (was_busy == BUSY_BELOW) {
@@ -533,10 +531,9 @@ hook_realloc(void *ctx, void *ptr, size_t size)
 }
 
 
-static void
-hook_free(void *ctx, void *ptr)
+static Py_ALWAYS_INLINE inline void
+hook_free(struct hook *hook, void *ptr)
 {
-    struct hook *hook = ctx;
     struct lifted lifted;
     if (_PyTraceMalloc_Busy != BUSY_BELOW) {
         block_lift(hook_table(hook), ptr, &lifted);
@@ -544,6 +541,11 @@ hook_free(void *ctx, void *ptr)
     hook->below.free(hook->below.ctx, ptr);
     lifted_now = NULL;
 }
+
+
+HOOK_ALLOCATOR(raw_allocator, hook, &hooks[0][PYMEM_DOMAIN_RAW]);
+HOOK_ALLOCATOR(mem_allocator, hook, &hooks[0][PYMEM_DOMAIN_MEM]);
+HOOK_ALLOCATOR(obj_allocator, hook, &hooks[0][PYMEM_DOMAIN_OBJ]);
 
 
 /* --- installing ---------------------------------------------------------- */
@@ -602,15 +604,10 @@ hook_install(struct hook *hook)
         return;
     }
     PyMem_GetAllocator(hook->domain, &hook->below);
-    int sampling = hook >= hooks[1];
-    PyMemAllocatorEx ours = {
-        .ctx = hook,
-        .malloc = hook_malloc,
-        .calloc = hook_calloc,
-        .realloc = hook_realloc,
-        .free = hook_free,
-    };
-    if (sampling) {
+    PyMemAllocatorEx ours = hook->domain == PYMEM_DOMAIN_RAW ? raw_allocator
+                            : hook->domain == PYMEM_DOMAIN_MEM ? mem_allocator
+                            : obj_allocator;
+    if (hook >= hooks[1]) {
         _PyTraceMalloc_UseSampling(hook, &ours);
     }
     else {
@@ -667,29 +664,53 @@ object_forget(uintptr_t address, enum access access)
 }
 
 
-/* Let a block that has no cell belong to the calling line. */
-static void
-object_move(uintptr_t address, struct block *block, enum access access)
+/* Let a block belong to the calling line: 1, or 0 if the table does not know
+   it. */
+static int
+block_move(struct block_table *table, uintptr_t address, enum access access)
 {
+    int locked = table_lock(table, access);
+    struct block *block = _PyTraceMalloc_FindBlock(table, DEFAULT_DOMAIN,
+                                                   address);
+    table_unlock(locked);
+    if (block == NULL) {
+        return 0;
+    }
     const struct place *place = capture_any(access);
     if (place == NULL) {
         /* Who had it before has let go of it. */
         object_forget(address, access);
         counted_drop(access);
-        return;
+        return 1;
     }
-    context_make_room(&S->contexts, place->context, block->size);
-    count_move(&S->bytes, context_at(&S->contexts, block->context),
-               place->context, block->size);
-    block->context = place->context_id;
+    locked = table_lock(table, access);
+    if (locked) {
+        /* Detached threads may have changed the table meanwhile. */
+        block = _PyTraceMalloc_FindBlock(table, DEFAULT_DOMAIN, address);
+    }
+    if (block != NULL) {
+        context_make_room(&S->contexts, place->context, block->size);
+        count_move(&S->bytes, context_at(&S->contexts, block->context),
+                   place->context, block->size);
+        block->context = place->context_id;
+    }
+    table_unlock(locked);
+    return 1;
 }
 
 
 /* An object in memory that was not just allocated: it comes from a free list,
-   and now belongs to who takes it.  Unknown blocks stay unknown. */
+   and now belongs to who takes it.  Unknown blocks stay unknown, and so does
+   who has no GIL: no free list is his. */
 void
 _PyTraceMalloc_MoveObject(PyObject *op)
 {
+    if (_PyThreadState_GET() == NULL
+        || (tracer_is_fast()
+            && _PyTraceMalloc_IsFresh(tracer_fresh(ACCESS_GIL), op)))
+    {
+        return;
+    }
     enum access access = tracer_begin();
     if (access == ACCESS_NONE) {
         return;
@@ -703,15 +724,10 @@ _PyTraceMalloc_MoveObject(PyObject *op)
     {
         object_forget(address, access);
     }
-    else if (!_PyTraceMalloc_MoveCell(address, access)) {
-        struct block *block = _PyTraceMalloc_FindBlock(
-            &S->large, DEFAULT_DOMAIN, address);
-        if (block == NULL && S->foreign) {
-            block = _PyTraceMalloc_FindBlock(&S->raw, DEFAULT_DOMAIN, address);
-        }
-        if (block != NULL) {
-            object_move(address, block, access);
-        }
+    else if (!_PyTraceMalloc_MoveCell(address, access)
+             && !block_move(&S->large, address, access) && S->foreign)
+    {
+        (void)block_move(&S->raw, address, access);
     }
     tracer_end(access);
 }

@@ -793,12 +793,13 @@ cell_move_slow(uint32_t *cell, size_t class_size)
 }
 
 
+/* Only if objects that pymalloc holds have cells. */
 void
 _PyTraceMalloc_NewReference(PyObject *op)
 {
     if (UNLIKELY(!tracer_is_fast())
-        || UNLIKELY(!pool_is_near(get_state(), op))
-        || UNLIKELY(!S->objects_have_cells))
+        || UNLIKELY(_PyThreadState_GET() == NULL)
+        || UNLIKELY(!pool_is_near(get_state(), op)))
     {
         _PyTraceMalloc_MoveObject(op);
         return;

@@ -142,10 +142,9 @@ raw_calloc_sample(const struct hook *hook, size_t count, size_t size)
 }
 
 
-static void *
-sampled_raw_malloc(void *ctx, size_t size)
+static Py_ALWAYS_INLINE inline void *
+sampled_raw_malloc(struct hook *hook, size_t size)
 {
-    const struct hook *hook = ctx;
     if (UNLIKELY(!gap_has_room(size + (size == 0)))) {
         return raw_malloc_sample(hook, size);
     }
@@ -153,10 +152,9 @@ sampled_raw_malloc(void *ctx, size_t size)
 }
 
 
-static void *
-sampled_raw_calloc(void *ctx, size_t count, size_t size)
+static Py_ALWAYS_INLINE inline void *
+sampled_raw_calloc(struct hook *hook, size_t count, size_t size)
 {
-    const struct hook *hook = ctx;
     size_t bytes = count * size;
     if (UNLIKELY(!gap_has_room(bytes + (bytes == 0)))) {
         return raw_calloc_sample(hook, count, size);
@@ -179,10 +177,9 @@ raw_realloc_sample(const struct hook *hook, void *ptr, size_t size)
 }
 
 
-static void *
-sampled_raw_realloc(void *ctx, void *ptr, size_t size)
+static Py_ALWAYS_INLINE inline void *
+sampled_raw_realloc(struct hook *hook, void *ptr, size_t size)
 {
-    const struct hook *hook = ctx;
     void *moved;
     if (LIKELY(!sampler_may_have(&S->sampler, (uintptr_t)ptr))) {
         moved = hook->below.realloc(hook->below.ctx, ptr, size);
@@ -207,16 +204,19 @@ raw_free_sample(const struct hook *hook, void *ptr)
 }
 
 
-static void
-sampled_raw_free(void *ctx, void *ptr)
+static Py_ALWAYS_INLINE inline void
+sampled_raw_free(struct hook *hook, void *ptr)
 {
-    const struct hook *hook = ctx;
     if (LIKELY(!sampler_may_have(&S->sampler, (uintptr_t)ptr))) {
         hook->below.free(hook->below.ctx, ptr);
         return;
     }
     raw_free_sample(hook, ptr);
 }
+
+
+HOOK_ALLOCATOR(raw_sampler, sampled_raw,
+               &_PyTraceMalloc_Hooks[1][PYMEM_DOMAIN_RAW]);
 
 
 /* --- blocks of allocators that are not pymalloc -------------------------- */
@@ -248,10 +248,9 @@ other_ended(const struct hook *hook, void *ptr, size_t size)
 }
 
 
-static void *
-sampled_other_malloc(void *ctx, size_t size)
+static Py_ALWAYS_INLINE inline void *
+sampled_other_malloc(struct hook *hook, size_t size)
 {
-    const struct hook *hook = ctx;
     void *ptr;
     WHILE_BUSY(ptr = hook->below.malloc(hook->below.ctx, size));
     other_ended(hook, ptr, size);
@@ -259,10 +258,9 @@ sampled_other_malloc(void *ctx, size_t size)
 }
 
 
-static void *
-sampled_other_calloc(void *ctx, size_t count, size_t size)
+static Py_ALWAYS_INLINE inline void *
+sampled_other_calloc(struct hook *hook, size_t count, size_t size)
 {
-    const struct hook *hook = ctx;
     void *ptr;
     WHILE_BUSY(ptr = hook->below.calloc(hook->below.ctx, count, size));
     other_ended(hook, ptr, count * size);
@@ -270,10 +268,9 @@ sampled_other_calloc(void *ctx, size_t count, size_t size)
 }
 
 
-static void *
-sampled_other_realloc(void *ctx, void *ptr, size_t size)
+static Py_ALWAYS_INLINE inline void *
+sampled_other_realloc(struct hook *hook, void *ptr, size_t size)
 {
-    const struct hook *hook = ctx;
     struct lifted lifted;
     void *moved;
     _PyTraceMalloc_LiftSample(&S->large, (uintptr_t)ptr, &lifted);
@@ -287,15 +284,20 @@ sampled_other_realloc(void *ctx, void *ptr, size_t size)
 }
 
 
-static void
-sampled_other_free(void *ctx, void *ptr)
+static Py_ALWAYS_INLINE inline void
+sampled_other_free(struct hook *hook, void *ptr)
 {
-    const struct hook *hook = ctx;
     struct lifted lifted;
     _PyTraceMalloc_LiftSample(&S->large, (uintptr_t)ptr, &lifted);
     WHILE_BUSY(hook->below.free(hook->below.ctx, ptr));
     _PyTraceMalloc_ShowLifted(NULL);
 }
+
+
+HOOK_ALLOCATOR(mem_sampler, sampled_other,
+               &_PyTraceMalloc_Hooks[1][PYMEM_DOMAIN_MEM]);
+HOOK_ALLOCATOR(obj_sampler, sampled_other,
+               &_PyTraceMalloc_Hooks[1][PYMEM_DOMAIN_OBJ]);
 
 
 /* --- pymalloc ------------------------------------------------------------ */
@@ -688,16 +690,10 @@ void
 _PyTraceMalloc_UseSampling(const struct hook *hook, PyMemAllocatorEx *sampled)
 {
     if (hook->domain == PYMEM_DOMAIN_RAW) {
-        sampled->malloc = sampled_raw_malloc;
-        sampled->calloc = sampled_raw_calloc;
-        sampled->realloc = sampled_raw_realloc;
-        sampled->free = sampled_raw_free;
+        *sampled = raw_sampler;
         return;
     }
-    sampled->malloc = sampled_other_malloc;
-    sampled->calloc = sampled_other_calloc;
-    sampled->realloc = sampled_other_realloc;
-    sampled->free = sampled_other_free;
+    *sampled = hook->domain == PYMEM_DOMAIN_MEM ? mem_sampler : obj_sampler;
 #ifdef WITH_PYMALLOC
     const PyMemAllocatorEx *below = &hook->below;
     if (below->malloc == _PyObject_Malloc

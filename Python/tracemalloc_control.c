@@ -467,7 +467,8 @@ _PyTraceMalloc_GetCreateHook(void)
 {
     return !tracer_is_tracing() ? NULL
            : tracer_is_sampling() ? _PyTraceMalloc_SampledReference
-           : _PyTraceMalloc_NewReference;
+           : S->objects_have_cells ? _PyTraceMalloc_NewReference
+           : _PyTraceMalloc_MoveObject;
 }
 
 

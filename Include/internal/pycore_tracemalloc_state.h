@@ -340,6 +340,37 @@ struct hook {
                                        hook_is_reached() */
 };
 
+/* By domain: those that note every block, and those that take samples. */
+extern struct hook _PyTraceMalloc_Hooks[2][3];
+
+/* Functions of one hook.  They do not look at their context: a thread that has
+   no GIL, or another one, may call a function that was just put in place with
+   the context of the one before. */
+#define HOOK_ALLOCATOR(name, calls, hook)                                     \
+    static void *                                                             \
+    name##_malloc(void *Py_UNUSED(ctx), size_t size)                          \
+    {                                                                         \
+        return calls##_malloc(hook, size);                                    \
+    }                                                                         \
+    static void *                                                             \
+    name##_calloc(void *Py_UNUSED(ctx), size_t count, size_t size)            \
+    {                                                                         \
+        return calls##_calloc(hook, count, size);                             \
+    }                                                                         \
+    static void *                                                             \
+    name##_realloc(void *Py_UNUSED(ctx), void *ptr, size_t size)              \
+    {                                                                         \
+        return calls##_realloc(hook, ptr, size);                              \
+    }                                                                         \
+    static void                                                               \
+    name##_free(void *Py_UNUSED(ctx), void *ptr)                              \
+    {                                                                         \
+        calls##_free(hook, ptr);                                              \
+    }                                                                         \
+    static const PyMemAllocatorEx name = {                                    \
+        hook, name##_malloc, name##_calloc, name##_realloc, name##_free,      \
+    }
+
 /* Put the hooks of all domains in place, or take them out where nobody else's
    allocator depends on them: those that note every block, or samples.  Need
    control_lock. */

@@ -54,15 +54,15 @@ class MisuseTests(unittest.TestCase):
         if os.environ.get("PYTHONMALLOC") not in (None, "", "pymalloc"):
             self.skipTest("only pymalloc has pools")
 
-    def both(self, code):
+    def both(self, code, **variables):
         for interval in None, 1:
-            with self.subTest(sample_interval=interval):
+            with self.subTest(sample_interval=interval, **variables):
                 self.child(f"tracemalloc.start(sample_interval={interval})\n"
-                           + textwrap.dedent(code))
+                           + textwrap.dedent(code), **variables)
 
-    def child(self, code):
+    def child(self, code, **variables):
         env = {name: value for name, value in os.environ.items()
-               if name not in ("PYTHONTRACEMALLOC", "PYTHONMALLOC")}
+               if name not in ("PYTHONTRACEMALLOC", "PYTHONMALLOC")} | variables
         with support.SuppressCrashReport():
             process = subprocess.run(
                 [sys.executable, "-c", PRELUDE + code + "\ncheck()\nprint('done')\n"],
@@ -233,6 +233,47 @@ class MisuseTests(unittest.TestCase):
             kept.clear()
             check()
             assert reported() == 0
+            """)
+
+    def test_functions_that_are_called_with_the_context_of_those_before(self):
+        # As by a thread without the GIL, or with another one, while tracing
+        # begins or ends: function and context are read one after the other.
+        for allocator in "pymalloc", "malloc":
+            self.both("""
+                class Allocator(ctypes.Structure):
+                    _fields_ = [(name, pointer) for name in
+                                ("ctx", "malloc", "calloc", "realloc", "free")]
+
+                def function(address, *types):
+                    return ctypes.PYFUNCTYPE(*types)(address)
+
+                for domain in range(3):
+                    it = Allocator()
+                    api.PyMem_GetAllocator(domain, ctypes.byref(it))
+                    malloc = function(it.malloc, pointer, pointer, size_t)
+                    calloc = function(it.calloc, pointer, pointer, size_t, size_t)
+                    realloc = function(it.realloc, pointer, pointer, pointer, size_t)
+                    free = function(it.free, None, pointer, pointer)
+                    for n in 200, SIZE:
+                        blocks = malloc(None, n), calloc(None, 1, n)
+                        assert all(map(lines, blocks)), (domain, n)
+                        blocks = [realloc(None, block, 2 * n) for block in blocks]
+                        assert all(map(lines, blocks)), (domain, n)
+                        for block in blocks:
+                            free(None, block)
+                        assert not any(map(lines, blocks)), (domain, n)
+                """, PYTHONMALLOC=allocator)
+
+    def test_an_object_that_is_made_without_the_gil(self):
+        self.both("""
+            without = ctypes.CDLL(None)
+            without._Py_NewReference.argtypes = [pointer]
+            for wanted in range(2, 1000):
+                kept = bytes(wanted)
+                made = lines(id(kept))
+                without._Py_NewReference(id(kept))
+                assert lines(id(kept)) == made
+                del kept
             """)
 
 
