@@ -37,6 +37,23 @@ static int several_gils = 0;
 #endif
 
 
+/* Waiting does not give the GIL away: who forks may hold it, and must not wait
+   for one who has been given the lock but not the GIL.  Nobody waits for a GIL
+   while holding the lock. */
+static void
+control_lock(void)
+{
+    PyMutex_LockFlags(&S->control_lock, _Py_LOCK_DONT_DETACH);
+}
+
+
+static void
+control_unlock(void)
+{
+    PyMutex_Unlock(&S->control_lock);
+}
+
+
 /* --- fork ---------------------------------------------------------------- */
 
 #if defined(HAVE_PTHREAD_H) && defined(HAVE_FORK)
@@ -46,8 +63,7 @@ static int several_gils = 0;
 static void
 atfork_prepare(void)
 {
-    PyMutex_LockFlags(&S->control_lock,
-                      _Py_LOCK_DONT_DETACH);
+    control_lock();
     tracer_lock();
 }
 
@@ -56,7 +72,7 @@ static void
 atfork_parent(void)
 {
     tracer_unlock();
-    PyMutex_Unlock(&S->control_lock);
+    control_unlock();
 }
 
 
@@ -325,9 +341,9 @@ _PyTraceMalloc_StartSampling(int nframe, uint64_t interval)
         return -1;
     }
     uint64_t seed = interval != 0 ? sampling_seed() : 0;
-    PyMutex_Lock(&S->control_lock);
+    control_lock();
     int result = tracing_start(nframe, interval, seed);
-    PyMutex_Unlock(&S->control_lock);
+    control_unlock();
     if (result < 0) {
         PyErr_NoMemory();
     }
@@ -338,9 +354,9 @@ _PyTraceMalloc_StartSampling(int nframe, uint64_t interval)
 void
 _PyTraceMalloc_Stop(void)
 {
-    PyMutex_Lock(&S->control_lock);
+    control_lock();
     tracing_stop();
-    PyMutex_Unlock(&S->control_lock);
+    control_unlock();
 }
 
 
@@ -352,7 +368,7 @@ _PyTraceMalloc_BeginClaim(int nframe)
     }
     uint64_t interval = S->option_interval;
     uint64_t seed = interval != 0 ? sampling_seed() : 0;
-    PyMutex_Lock(&S->control_lock);
+    control_lock();
     int was_tracing = tracer_is_tracing();
     int result = tracing_start(nframe, interval, seed);
     if (result == 0) {
@@ -361,7 +377,7 @@ _PyTraceMalloc_BeginClaim(int nframe)
             S->claimed_session = S->sessions;
         }
     }
-    PyMutex_Unlock(&S->control_lock);
+    control_unlock();
     if (result < 0) {
         PyErr_NoMemory();
     }
@@ -372,13 +388,13 @@ _PyTraceMalloc_BeginClaim(int nframe)
 void
 _PyTraceMalloc_EndClaim(void)
 {
-    PyMutex_Lock(&S->control_lock);
-    assert(S->claims > 0);
-    S->claims--;
+    control_lock();
+    /* It may be of a runtime that has ended. */
+    S->claims -= S->claims != 0;
     if (S->claims == 0 && S->claimed_session == S->sessions) {
         tracing_stop();
     }
-    PyMutex_Unlock(&S->control_lock);
+    control_unlock();
 }
 
 
@@ -420,6 +436,7 @@ _PyTraceMalloc_Fini(void)
     S->option_interval = 0;
     /* Another runtime in this process is to begin as the first one did. */
     S->alarm = (struct alarm){.set = 0};
+    S->claims = 0;
     _PyTraceMalloc_SetFilters(NULL, 0);
     _PyRuntime.tracemalloc.ready = 0;
 }

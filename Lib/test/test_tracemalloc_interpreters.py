@@ -161,6 +161,44 @@ class NewGilTests(unittest.TestCase):
             """), library)
 
 
+class ControlTests(unittest.TestCase):
+
+    @support.requires_fork()
+    def test_forks_while_interpreters_start_and_stop(self):
+        # One interpreter keeps the lock for milliseconds; a thread of another
+        # one waits, and is given it, while a third one holds the GIL and forks.
+        script_helper.assert_python_ok("-c", textwrap.dedent("""\
+            import _interpreters, _tracemalloc, subprocess, sys, threading
+            subprocess._USE_VFORK = subprocess._USE_POSIX_SPAWN = False
+            isolated = _interpreters.create("isolated")
+            faults = []
+            def control():
+                faults.append(_interpreters.exec(isolated, '''if 1:
+                    import _tracemalloc
+                    for _ in range(150):
+                        _tracemalloc.start(1)
+                        kept = [(number,) for number in range(20_000)]
+                        _tracemalloc.stop()
+                    '''))
+            def control_too():
+                while not faults:
+                    _tracemalloc.start(1)
+                    _tracemalloc.stop()
+            def fork():
+                while not faults:
+                    subprocess.run([sys.executable, "--no-such-option"],
+                                   stderr=subprocess.DEVNULL)
+            threads = [threading.Thread(target=target)
+                       for target in (control, control_too, fork)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert faults == [None], faults
+            _interpreters.destroy(isolated)
+            """))
+
+
 class RestartTests(unittest.TestCase):
 
     def embedded(self, *scripts):
@@ -195,6 +233,24 @@ class RestartTests(unittest.TestCase):
             assert _tracemalloc.get_traced_memory()[0] > 500000
             assert all(map(_tracemalloc._get_object_traceback, kept[2:]))
             _tracemalloc._check()
+            print("done", flush=True)
+            """
+        self.embedded(first, second, first, second)
+
+    def test_regions_end_with_their_runtime(self):
+        first = """
+            import ctypes, tracemalloc
+            region = tracemalloc.trace()
+            region.__enter__()
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(region))
+            assert tracemalloc.is_tracing()
+            print("done", flush=True)
+            """
+        second = """
+            import tracemalloc
+            with tracemalloc.trace():
+                assert tracemalloc.is_tracing()
+            assert not tracemalloc.is_tracing()
             print("done", flush=True)
             """
         self.embedded(first, second, first, second)
