@@ -78,6 +78,13 @@ class TopTests(CommandTests):
         self.assertEqual(self.output("tree", "none.pickle"),
                          "none.pickle: no blocks\n")
 
+    def test_callers_of_nothing(self):
+        for kind in "lineno", "filename", "function", "module":
+            with self.subTest(kind):
+                status, out, _ = self.call("top", "-c", "-g", kind,
+                                           "--include", "nothing", "full.tmz")
+                self.assertEqual((status, out), (0, "full.tmz: no blocks\n"))
+
     def test_function(self):
         self.check_output(["top", "-g", "function", "full.tmz"], """\
             full.tmz: 2 functions by size

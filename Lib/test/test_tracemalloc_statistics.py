@@ -156,6 +156,23 @@ class SameAsRawTests(unittest.TestCase):
                         self.assertEqual(raw.compare_to(old, key), expected)
             older = raw, columns
 
+    def test_S51_S54_S55_of_nothing(self):
+        raw = random_raw(self.random, 20)
+        columns = columnar(raw)
+        none = [tracemalloc.Filter(True, "no such file")]
+        for kept in columnar([]), columns.filter_traces(none):
+            for key in _groups.KEY_TYPES:
+                for cumulative in {False, key in _groups.CUMULATIVE}:
+                    with self.subTest(key, cumulative=cumulative):
+                        self.assertEqual(kept.statistics(key, cumulative), [])
+                        self.assertEqual(
+                            kept.compare_to(kept, key, cumulative), [])
+                        self.assertEqual(
+                            [(row.traceback, row.size_diff) for row
+                             in columns.compare_to(kept, key, cumulative)],
+                            [(row.traceback, row.size) for row
+                             in columns.statistics(key, cumulative)])
+
     def some_filter(self):
         choice = self.random
         if choice.random() < 0.2:

@@ -290,6 +290,9 @@ class Groups:
             groups = as_buffer("I", self._groups_of)
             return summed(lambda values: _tracemalloc._sum_rows(
                 groups, number, values), values)
+        if not number:
+            # The root has a number of a group even where there is none.
+            return []
         # Lines and files count once per frame, as they always did; of a
         # function or module one wants to know its share.
         weight = _ONCE
