@@ -127,13 +127,19 @@ _PyTraceMalloc_DecodeTraceback(struct decoder *decoder, context_id id)
     if (*traceback == NULL) {
         PyObject *frames = decode_frames(decoder,
                                          &decoder->frozen->contexts[id]);
-        if (frames != NULL) {
-            /* Different contexts may look alike: cut at the limit, or two
-               instructions of one line. */
-            (void)PyDict_SetDefaultRef(decoder->interned, frames, frames,
-                                       traceback);
-            Py_DECREF(frames);
+        if (frames == NULL) {
+            return NULL;
         }
+        /* Different contexts may look alike: cut at the limit, or two
+           instructions of one line.  In two steps, since CPython 3.13.5 breaks
+           the dict if PyDict_SetDefaultRef() finds no memory. */
+        int found = PyDict_GetItemRef(decoder->interned, frames, traceback);
+        if (found == 0
+            && PyDict_SetItem(decoder->interned, frames, frames) == 0)
+        {
+            *traceback = Py_NewRef(frames);
+        }
+        Py_DECREF(frames);
     }
     return *traceback;
 }

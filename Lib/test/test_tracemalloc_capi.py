@@ -485,6 +485,34 @@ class AllocatorTests(ChildTests):
             check_sum()
             """)
 
+    def test_S98_running_out_of_memory_while_asking(self):
+        self.child("""
+            import _tracemalloc as T
+            asked = (T._get_traces, T._get_contexts, T._take_picture,
+                     T._get_estimates, T._get_counts, T.get_traced_memory,
+                     lambda: T._get_object_traceback(kept),
+                     lambda: T._get_object_details(kept))
+            for interval in None, 1:
+                tracemalloc.start(5, sample_interval=interval)
+                kept = [eval(compile("\\n" * n + "bytes(500)", "<eval>", "eval"))
+                        for n in range(60)]
+                for ask in asked:
+                    number = failures = 0
+                    while True:
+                        try:
+                            _testcapi.set_nomemory(number, number + 1)
+                            ask()
+                            break
+                        except MemoryError:
+                            failures += 1
+                        finally:
+                            _testcapi.remove_mem_hooks()
+                        number += 1
+                    assert failures == number
+                    T._check()
+                tracemalloc.stop()
+            """)
+
     def test_S98_running_out_of_memory_while_growing_keeps_the_old_trace(self):
         self.child("""
             tracemalloc.start()
