@@ -546,6 +546,23 @@ test_configure_refuses_what_it_cannot_use() {
     cd "$T/with space"
     refuses "$R/configure"
     says "a space in its name"
+    # What is in no name for make, or for the shells that it starts.
+    for name in 'a;b' 'a*' "it's" 'a$b' 'a#b' 'a&b' 'a\b' 'a(b' 'a:b' 'a~'; do
+        mkdir "$T/$name"
+        cd "$T/$name"
+        refuses "$R/configure"
+        says "in its name: move the clone or the build folder"
+        cd "$R"
+        case $name in
+            *[\;\&\*\(:~]*) ;;
+            *)
+                refuses ./configure "--with-cpython-source=$T/$name"
+                says "make cannot be told of a path"
+                refuses ./configure "--with-security-fixes=$T/$name"
+                says "make cannot be told of a path"
+                ;;
+        esac
+    done
 }
 
 test_configure_help_tells_of_its_own_options_and_cpythons() {
