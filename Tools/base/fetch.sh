@@ -39,7 +39,14 @@ if [ -n "$source" ] && [ -d "$source" ]; then
     say base "CPython $release from the tree $source (its bytes are not compared with the pin)"
 else
     tarball=$("$here/tarball.sh" "$root" "$build/download" "$source") || exit 1
-    unpack "$tarball" "$build/base.new" || die "$tarball cannot be unpacked into $build"
+    # What is unpacked is a copy, which nobody who may write to the cache or to
+    # SOURCE can change once it is verified.
+    copy=$build/base.new/$file
+    cp "$tarball" "$copy" || die "$tarball cannot be copied to $build (is the disk full?)"
+    sum=$(sha256_of "$copy") || exit 1
+    [ "$sum" = "$sha256" ] || die "$tarball was changed while it was read: sha256 $sum, the pin says $sha256"
+    unpack "$copy" "$build/base.new" || die "$tarball cannot be unpacked into $build"
+    rm -f "$copy"
     found=$(release_of "$build/base.new/$folder")
     [ "$found" = "$release" ] ||
         die "$tarball holds CPython ${found:-of no known release} instead of $release: Tools/base/pin contradicts itself"

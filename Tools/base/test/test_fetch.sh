@@ -31,6 +31,23 @@ test_fetch_refuses_a_given_tarball_with_both_sums() {
     absent "$B/base"
 }
 
+test_fetch_unpacks_what_was_verified() {
+    make_fork
+    only_programs
+    mkdir -p "$T/evil/Python-3.13.5/Include"
+    echo '#define PY_VERSION "3.13.5"' >"$T/evil/Python-3.13.5/Include/patchlevel.h"
+    (cd "$T/evil" && tar -cf - Python-3.13.5 | xz -0 >"$T/evil.tar.xz")
+    # Somebody else puts another file into the cache as soon as it was looked at.
+    real=$(command -v sha256sum)
+    program sha256sum <<END
+$real
+cp $T/evil.tar.xz $T/cache/tracemalloc-cpython/Python-3.13.5.tar.xz
+END
+    refuses fetch
+    says "was changed while it was read"
+    absent "$B/base"
+}
+
 test_fetch_copies_a_given_tree() {
     make_fork
     runs fetch "$scratch/release/Python-3.13.5"
