@@ -14,8 +14,7 @@ import unittest
 import zlib
 from collections import Counter
 from test.tracemalloc_files import (
-    Files, build, change, draft_file, made_by_hand, mutate, of_picture, parse, repair, seeds,
-    try_file)
+    Files, build, change, made_by_hand, mutate, of_picture, parse, repair, seeds, try_file)
 from tracemalloc import SnapshotFormatError, _format
 from tracemalloc._columns import COLUMNS, Blocks, Picture
 from tracemalloc._export import FORMATS
@@ -366,30 +365,6 @@ class DamagedCompactFileTests(Files):
     def replaced(self, **contents):
         return build([(name, kind, encoding, *contents.get(name, (count, content)))
                       for name, kind, encoding, count, content in self.sections])
-
-    def test_blocks_larger_than_memory_can_be(self):
-        frames = ("a.py", 1),
-        for size, number in (2**63, 1), (2**63, 2), (2**64 - 1, 3), (2**20, 2**44):
-            picture = Picture.from_raw([(0, size, frames, 1)])
-            picture.row_count[0] = number
-            tracemalloc.Snapshot._of(picture, 1, {}).dump(self.filename, format="compact")
-            with open(self.filename, "rb") as stream:
-                files = [stream.read()]
-            if number < 9:
-                raw = [(0, size, (*frames,), 1) for _ in range(number)]
-                files += [pickle.dumps(tracemalloc.Snapshot(raw, 1), 4),
-                          draft_file({place: (size, None) for place in range(number)})]
-            if number == 2:
-                # No name and '<unknown>' are one.
-                files += [draft_file(None, stats={None: {0: (size, 1)},
-                                                  "<unknown>": {0: (size, 1)}})]
-            for data in files:
-                with self.subTest(size=size, number=number):
-                    if size * number >= 2**64:
-                        self.refused(data, "larger than memory can be")
-                    else:
-                        stat, = self.load(data).statistics("module")
-                        self.assertEqual((stat.size, stat.count), (size * number, number))
 
     def column(self, name, *numbers):
         code = COLUMNS[name]

@@ -211,7 +211,7 @@ def seeds():
         result[f"protocol {protocol}"] = pickle.dumps(small, protocol)
     result["2013"] = draft_file()
     result["0.9.1"] = OLD_FILE
-    result["long"] = pickle.dumps(tracemalloc.Snapshot(RAW + RAW[:5] * 2, 3), 4)
+    result["long"] = pickle.dumps(tracemalloc.Snapshot(RAW * 3, 3), 4)
     return result
 
 

@@ -19,7 +19,7 @@ import stat
 import struct
 from array import array
 from binascii import crc32
-from operator import add, itemgetter
+from operator import add
 from sys import byteorder
 
 from tracemalloc._checked import is_metadata
@@ -55,7 +55,6 @@ _ITEM_SIZES = {"I": 4, "i": 4, "Q": 8}
 
 # No address space holds more blocks than this.
 _MAX_BLOCKS = 1 << 48
-_MAX_SUM = 1 << 64
 
 
 # Writing
@@ -414,24 +413,6 @@ def _recognize(data):
             "Snapshot.dump() wrote can be loaded")
 
 
-def _check_sums(picture):
-    """Raise SnapshotFormatError if a context has more bytes than there are.
-
-    What adds up contexts takes numbers of 64 bits.  Totals are such numbers.
-    """
-    if (picture.context_allocated_bytes is None
-            and max(picture.live()[0], default=0) >= _MAX_SUM):
-        raise SnapshotFormatError(
-            "is a damaged snapshot: its blocks are larger than memory can be; "
-            "get the file again")
-
-
-def _check_traces(traces):
-    """Do the same for raw traces."""
-    if sum(map(itemgetter(1), traces)) >= _MAX_SUM:
-        _check_sums(Picture.from_raw(traces))
-
-
 # Reading pickles
 
 
@@ -443,7 +424,6 @@ def _reader(data, limit, spent):
         "Traceback", "_Traces")}
 
     def build(snapshot, traces, traceback_limit, attributes):
-        _check_traces(traces)
         snapshot.__init__(traces, traceback_limit)
         metadata = attributes.get("metadata", {})
         if not is_metadata(metadata):
@@ -577,7 +557,6 @@ class Draft:
                     raw = _raw_frames(frames)
                     by_id[id(frames)] = known.setdefault(raw, raw)
                 traces.append((0, size, by_id[id(frames)], None))
-            _check_traces(traces)
             snapshot = Snapshot(traces, limit)
         else:
             snapshot = Snapshot._of(self._average_picture(), MAX_DEPTH, {})
@@ -609,7 +588,6 @@ class Draft:
                     counts.append(number)
         picture = Picture.from_raw(traces)
         picture.row_count = counts
-        _check_sums(picture)
         return picture
 
 
@@ -858,7 +836,6 @@ class _Compact:
         if picture.row_count is not None and (
                 sum(picture.row_count) > _MAX_BLOCKS):
             raise self._damaged("it has more blocks than memory has bytes")
-        _check_sums(picture)
         from tracemalloc import Snapshot
 
         snapshot = Snapshot._of(picture, frame_limit, metadata)
