@@ -28,7 +28,7 @@ import pickle
 import re
 import struct
 from itertools import repeat
-from operator import is_
+from operator import is_, itemgetter
 
 import _tracemalloc
 
@@ -561,6 +561,19 @@ class Reader:
         found = _tracemalloc._sum_traces(traces)
         return found is not None and found[3]
 
+    def _spend_contexts(self, traces):
+        """Count the frames that contexts share with others.
+
+        Whatever shows contexts one by one takes all frames of each.
+        """
+        longest = max(map(len, map(itemgetter(2), traces)), default=0)
+        if 8 * longest * len(traces) <= self._limit - self._spent:
+            return
+        contexts = {(trace[0], id(trace[2]), trace[3:]): len(trace[2])
+                    for trace in traces}
+        shared = {id(trace[2]): len(trace[2]) for trace in traces}
+        self._spend(8 * (sum(contexts.values()) - sum(shared.values())))
+
     def _fill_traces(self, made, attributes):
         traces = attributes.pop("_traces")
         # A snapshot that was made by hand may have a tuple.
@@ -569,16 +582,12 @@ class Reader:
         self._part_of[id(traces)] = traces
         self._spend(8 * len(traces))
         if self._are_plain(traces):
+            self._spend_contexts(traces)
             made.__init__(traces)
             return
         by_id = dict(zip(map(id, traces), traces))
         checked = list(map(self._check_trace, by_id.values()))
-        # Whatever shows contexts one by one repeats the frames that they
-        # share.
-        contexts = {(trace[0], id(trace[2]), trace[3:]): len(trace[2])
-                    for trace in checked}
-        shared = {id(trace[2]): len(trace[2]) for trace in checked}
-        self._spend(8 * (sum(contexts.values()) - sum(shared.values())))
+        self._spend_contexts(checked)
         if not all(map(is_, checked, by_id.values())):
             checked = dict(zip(by_id, checked))
             traces = [checked[id(trace)] for trace in traces]
