@@ -37,7 +37,7 @@ install:
 	@printf '%s\\n' '#!/bin/sh' 'echo "demo runs \$\$*"' >build/prefix/bin/python3.13
 	@chmod +x build/prefix/bin/python3.13
 	@echo '$R/build/prefix' >build/stamp/install
-fork stock:
+fork stock torture-built:
 	@echo "make \$@" >>$T/calls
 MAKE
 END
