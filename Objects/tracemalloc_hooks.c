@@ -555,7 +555,7 @@ hook_is_top(struct hook *hook)
 {
     PyMemAllocatorEx top;
     PyMem_GetAllocator(hook->domain, &top);
-    return top.ctx == hook;
+    return top.ctx == hook->own.ctx && top.malloc == hook->own.malloc;
 }
 
 
@@ -607,16 +607,18 @@ hook_install(struct hook *hook)
     PyMemAllocatorEx ours = hook->domain == PYMEM_DOMAIN_RAW ? raw_allocator
                             : hook->domain == PYMEM_DOMAIN_MEM ? mem_allocator
                             : obj_allocator;
+    ours.ctx = hook->below.ctx;
     if (hook >= hooks[1]) {
         _PyTraceMalloc_UseSampling(hook, &ours);
     }
     else {
         int pymalloc = hook->domain != PYMEM_DOMAIN_RAW
-                       && _PyTraceMalloc_UsePymalloc(&hook->below, &ours);
+                       && _PyTraceMalloc_UsePymalloc(hook, &ours);
         if (hook->domain == PYMEM_DOMAIN_OBJ) {
             S->objects_have_cells = pymalloc;
         }
     }
+    hook->own = ours;
     PyMem_SetAllocator(hook->domain, &ours);
     hook->in_chain = 1;
 }

@@ -622,9 +622,9 @@ traced_realloc(void *ctx, void *p, size_t size)
 
 
 int
-_PyTraceMalloc_UsePymalloc(const PyMemAllocatorEx *below,
-                           PyMemAllocatorEx *traced)
+_PyTraceMalloc_UsePymalloc(struct hook *hook, PyMemAllocatorEx *traced)
 {
+    const PyMemAllocatorEx *below = &hook->below;
     if (below->malloc != _PyObject_Malloc
         || below->calloc != _PyObject_Calloc
         || below->realloc != _PyObject_Realloc
@@ -632,6 +632,8 @@ _PyTraceMalloc_UsePymalloc(const PyMemAllocatorEx *below,
     {
         return 0;
     }
+    /* Those below do not look at their context. */
+    traced->ctx = hook;
     traced->malloc = traced_malloc;
     traced->calloc = traced_calloc;
     traced->realloc = traced_realloc;
@@ -977,8 +979,7 @@ _PyTraceMalloc_CheckCells(struct live_sums *live)
 #include "pycore_tracemalloc_state.h"
 
 int
-_PyTraceMalloc_UsePymalloc(const PyMemAllocatorEx *below,
-                           PyMemAllocatorEx *traced)
+_PyTraceMalloc_UsePymalloc(struct hook *hook, PyMemAllocatorEx *traced)
 {
     return 0;
 }

@@ -687,13 +687,11 @@ _PyTraceMalloc_SampledReference(PyObject *op)
 /* --- installing ---------------------------------------------------------- */
 
 void
-_PyTraceMalloc_UseSampling(const struct hook *hook, PyMemAllocatorEx *sampled)
+_PyTraceMalloc_UseSampling(struct hook *hook, PyMemAllocatorEx *sampled)
 {
-    if (hook->domain == PYMEM_DOMAIN_RAW) {
-        *sampled = raw_sampler;
-        return;
-    }
-    *sampled = hook->domain == PYMEM_DOMAIN_MEM ? mem_sampler : obj_sampler;
+    *sampled = hook->domain == PYMEM_DOMAIN_RAW ? raw_sampler
+               : hook->domain == PYMEM_DOMAIN_MEM ? mem_sampler : obj_sampler;
+    sampled->ctx = hook->below.ctx;
 #ifdef WITH_PYMALLOC
     const PyMemAllocatorEx *below = &hook->below;
     if (below->malloc == _PyObject_Malloc
@@ -701,6 +699,7 @@ _PyTraceMalloc_UseSampling(const struct hook *hook, PyMemAllocatorEx *sampled)
         && below->realloc == _PyObject_Realloc
         && below->free == _PyObject_Free)
     {
+        sampled->ctx = hook;
         sampled->malloc = sampled_malloc;
         sampled->calloc = sampled_calloc;
         sampled->realloc = sampled_realloc;

@@ -336,6 +336,7 @@ extern int _PyTraceMalloc_Clear(void);
 struct hook {
     PyMemAllocatorDomain domain;    /* fixed after init */
     PyMemAllocatorEx below;         /* control_lock; readers see old or new */
+    PyMemAllocatorEx own;           /* put above it; control_lock */
     int in_chain;                   /* control_lock; may be stale, see
                                        hook_is_reached() */
 };
@@ -343,9 +344,10 @@ struct hook {
 /* By domain: those that note every block, and those that take samples. */
 extern struct hook _PyTraceMalloc_Hooks[2][3];
 
-/* Functions of one hook.  They do not look at their context: a thread that has
-   no GIL, or another one, may call a function that was just put in place with
-   the context of the one before. */
+/* Functions of one hook, or what is to be above an allocator.  A thread that
+   has no GIL, or another one, may call a function that was just put in place
+   with the context of the one before, or the other way round.  So these do not
+   look at their context, which is that of the allocator below. */
 #define HOOK_ALLOCATOR(name, calls, hook)                                     \
     static void *                                                             \
     name##_malloc(void *Py_UNUSED(ctx), size_t size)                          \
@@ -368,7 +370,7 @@ extern struct hook _PyTraceMalloc_Hooks[2][3];
         calls##_free(hook, ptr);                                              \
     }                                                                         \
     static const PyMemAllocatorEx name = {                                    \
-        hook, name##_malloc, name##_calloc, name##_realloc, name##_free,      \
+        NULL, name##_malloc, name##_calloc, name##_realloc, name##_free,      \
     }
 
 /* Put the hooks of all domains in place, or take them out where nobody else's
@@ -514,7 +516,7 @@ extern const char *_PyTraceMalloc_CheckSamples(const struct block *samples,
 /* --- Objects/tracemalloc_sampling.h (part of obmalloc.c) ----------------- */
 
 /* Put the functions that take samples into `sampled`. */
-extern void _PyTraceMalloc_UseSampling(const struct hook *,
+extern void _PyTraceMalloc_UseSampling(struct hook *,
                                        PyMemAllocatorEx *sampled);
 
 /* Let the calling thread's next allocation look at its state. */
@@ -540,9 +542,9 @@ extern const char *_PyTraceMalloc_CheckSampledRows(void);
 
 /* --- Objects/tracemalloc_pymalloc.h (part of obmalloc.c) ----------------- */
 
-/* Put pymalloc with cells into `traced`, if `below` is pymalloc: 1, or 0. */
-extern int _PyTraceMalloc_UsePymalloc(const PyMemAllocatorEx *below,
-                                       PyMemAllocatorEx *traced);
+/* Put pymalloc with cells into `traced`, if the hook is above pymalloc: 1, or
+   0. */
+extern int _PyTraceMalloc_UsePymalloc(struct hook *, PyMemAllocatorEx *traced);
 
 /* The block at an address, if a pool with cells holds it: 1, or 0.  Needs
    access, like all that follow. */

@@ -264,6 +264,21 @@ class MisuseTests(unittest.TestCase):
                         assert not any(map(lines, blocks)), (domain, n)
                 """, PYTHONMALLOC=allocator)
 
+    def test_functions_before_get_the_context_that_they_need(self):
+        # The other way round: the debug hooks look at their context.
+        for allocator in "debug", "malloc", "malloc_debug":
+            self.both("""
+                def contexts():
+                    for domain in range(3):
+                        found = (pointer * 5)()
+                        api.PyMem_GetAllocator(domain, found)
+                        yield found[0]
+
+                traced = list(contexts())
+                tracemalloc.stop()
+                assert list(contexts()) == traced
+                """, PYTHONMALLOC=allocator)
+
     def test_an_object_that_is_made_without_the_gil(self):
         self.both("""
             without = ctypes.CDLL(None)
