@@ -73,7 +73,8 @@ traceback_of(unsigned int domain, uintptr_t address, int details)
     struct frozen_traces frozen;
     struct location where = {-1, -1, -1};
     int failed = 0;
-    int found = _PyTraceMalloc_LookUp(domain, address, &block);
+    int found = _PyTraceMalloc_LookUp(domain, address, &block)
+                && block.context != CONTEXT_OWN;
     if (found) {
         failed = _PyTraceMalloc_FreezeBlock(&frozen, &S->sources, &S->contexts,
                                             &block);
@@ -276,6 +277,28 @@ module_get_traceback_limit(PyObject *self, PyObject *unused)
 }
 
 
+PyDoc_STRVAR(quietly_doc,
+"_quietly($module, function, /, *args)\n--\n\n"
+"Call a function; what the thread allocates meanwhile is not the program's.\n\n"
+"It is in no snapshot and no figure.  What it leaves in free lists is the\n"
+"program's as soon as that takes it from there, and so is all that handlers of\n"
+"signals, finalizers, audit hooks and trace functions allocate.");
+
+static PyObject *
+module_quietly(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (!_PyArg_CheckPositional("_quietly", nargs, 1, PY_SSIZE_T_MAX)) {
+        return NULL;
+    }
+    PyThreadState *tstate = _PyThreadState_GET();
+    int was_quiet = _PyTraceMalloc_SetQuiet(tstate, 1);
+    PyObject *result = PyObject_Vectorcall(args[0], args + 1,
+                                           (size_t)nargs - 1, NULL);
+    _PyTraceMalloc_SetQuiet(tstate, was_quiet);
+    return result;
+}
+
+
 PyDoc_STRVAR(get_traced_memory_doc,
 "get_traced_memory($module, /)\n--\n\n"
 "Bytes of all traced blocks as a tuple (now, highest).\n\n"
@@ -286,8 +309,7 @@ module_get_traced_memory(PyObject *self, PyObject *unused)
 {
     size_t current = 0, peak = 0;
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        current = (size_t)sampled_bytes(&S->sampler, S->bytes.current);
-        peak = (size_t)sampled_bytes(&S->sampler, S->bytes.peak);
+        _PyTraceMalloc_ProgramBytes(&current, &peak);
         tracer_end_locked();
     }
     return Py_BuildValue("(nn)", (Py_ssize_t)current, (Py_ssize_t)peak);
@@ -358,7 +380,7 @@ totals_copy_lock_held(const struct context_tree *tree)
     {
         const struct context *context = context_at(tree, id);
         struct context_totals *totals = &all[id];
-        if (context->path == PATH_NONE) {
+        if (context->path == PATH_NONE || id == CONTEXT_OWN) {
             continue;
         }
         totals->domain = context_domain(tree, id);
@@ -495,6 +517,19 @@ _PyTraceMalloc_FreezeAll_lock_held(struct frozen_traces *frozen)
 }
 
 
+void
+_PyTraceMalloc_HideOwn(struct frozen_traces *frozen)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < frozen->nblocks; i++) {
+        if (frozen->blocks[i].context != CONTEXT_OWN) {
+            frozen->blocks[n++] = frozen->blocks[i];
+        }
+    }
+    frozen->nblocks = n;
+}
+
+
 PyDoc_STRVAR(get_traces_doc,
 "_get_traces($module, /)\n--\n\n"
 "A list of (domain, size, traceback, total_nframe), one for each block.\n\n"
@@ -511,6 +546,9 @@ module_get_traces(PyObject *self, PyObject *unused)
     }
     struct frozen_traces frozen;
     int failed = _PyTraceMalloc_FreezeAll_lock_held(&frozen);
+    if (!failed) {
+        _PyTraceMalloc_HideOwn(&frozen);
+    }
     if (!failed && tracer_is_sampling()) {
         frozen.nblocks = _PyTraceMalloc_GroupSamples(frozen.blocks,
                                                      frozen.nblocks);
@@ -780,12 +818,16 @@ module_get_counts(PyObject *self, PyObject *unused)
     const struct context_tree *tree = &S->contexts;
     size_t codes, names;
     _PyTraceMalloc_CountSources(&S->sources, &codes, &names);
-    unsigned long long contexts = tree->contexts.live;
+    /* Our own is none of the program's. */
+    unsigned long long contexts = tree->contexts.live - 1;
     unsigned long long paths = tree->paths.live;
     unsigned long long contexts_made = contexts + tree->reclaimed_contexts;
     unsigned long long paths_made = paths + tree->reclaimed_paths;
     unsigned long long blocks = 0, blocks_made = tree->reclaimed_blocks;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
+        if (id == CONTEXT_OWN) {
+            continue;
+        }
         blocks += context_live_blocks(context_at(tree, id));
         blocks_made += context_counters(
             context_at(tree, id)).allocated_blocks;
@@ -968,6 +1010,8 @@ static PyMethodDef module_methods[] = {
      start_doc},
     {"stop", module_stop, METH_NOARGS, stop_doc},
     {"_claim", module_claim, METH_O, claim_doc},
+    {"_quietly", _PyCFunction_CAST(module_quietly), METH_FASTCALL,
+     quietly_doc},
     {"is_tracing", module_is_tracing, METH_NOARGS, is_tracing_doc},
     {"clear_traces", module_clear_traces, METH_NOARGS, clear_traces_doc},
     {"reset_peak", module_reset_peak, METH_NOARGS, reset_peak_doc},

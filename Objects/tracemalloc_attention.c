@@ -118,7 +118,8 @@ _PyTraceMalloc_WatchAlarm(enum access access)
         return;
     }
     PyThreadState *tstate = _PyThreadState_GET();
-    size_t current = (size_t)sampled_bytes(&S->sampler, S->bytes.current);
+    size_t current, peak;
+    _PyTraceMalloc_ProgramBytes(&current, &peak);
     if (tstate == NULL || tstate->interp != alarm->interp
         || (alarm->low <= current && current <= alarm->high
             && (alarm->deadline == 0 || clock_now() < alarm->deadline)))
@@ -215,7 +216,9 @@ _PyTraceMalloc_RunAlarm(PyThreadState *tstate)
         && PyDict_GetItemStringRef(dict, CALLBACK_KEY, &callback) > 0
         && callback != Py_None)
     {
+        int was_quiet = _PyTraceMalloc_BeginProgram(tstate);
         result = PyObject_CallOneArg(callback, memory);
+        _PyTraceMalloc_EndProgram(tstate, was_quiet);
     }
     if (PyErr_Occurred()) {
         PyErr_WriteUnraisable(callback);

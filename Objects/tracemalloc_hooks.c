@@ -218,6 +218,7 @@ _PyTraceMalloc_ReclaimNow(enum access access)
     long taken = -1;
     if (roots.contexts != NULL && roots.paths != NULL) {
         _PyTraceMalloc_MarkCaches(&roots);
+        roots.contexts[CONTEXT_OWN] = 1;
         _PyTraceMalloc_ForgetSites();
         taken = _PyTraceMalloc_Reclaim(
             tree, &S->sources, &S->bytes, &roots,
@@ -308,6 +309,55 @@ table_unlock(int locked)
 }
 
 
+/* Note a block of the library's own: 0, 1 if it is left out, since no object can
+   come from it, or -1 when the trace had to be dropped. */
+static Py_NO_INLINE int
+own_note(struct block_table *table, uint32_t domain, uintptr_t address,
+         size_t size, enum access access)
+{
+    struct block stale;
+    struct block block = {
+        .address = address,
+        .size = size,
+        .context = CONTEXT_OWN,
+        .domain = domain,
+    };
+    if (table == &S->raw) {
+        (void)_PyTraceMalloc_ForgetBlock(table, domain, address, &stale,
+                                         access);
+        return 1;
+    }
+    int put = _PyTraceMalloc_PutBlock(table, &block, &stale);
+    if (put < 0) {
+        counted_drop(access);
+        return -1;
+    }
+    if (put > 0) {
+        counted_free(stale.context, stale.size, access);
+    }
+    if (access != ACCESS_SAMPLING) {
+        _PyTraceMalloc_CountOwn(size);
+    }
+    else if (_PyTraceMalloc_CountSample(CONTEXT_OWN, size) < 0) {
+        (void)_PyTraceMalloc_RemoveBlock(table, domain, address, &stale);
+        counted_drop(access);
+        return -1;
+    }
+    return 0;
+}
+
+
+static inline int
+thread_is_quiet(enum access access)
+{
+    PyThreadState *tstate = _PyThreadState_GET();
+    if (tstate == NULL && access == ACCESS_DETACHED) {
+        tstate = _PyTraceMalloc_DetachedThread();
+    }
+    return tracer_is_quiet(tstate);
+}
+
+
 int
 _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
                          uintptr_t address, size_t size, enum access access)
@@ -328,7 +378,12 @@ _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
         _PyTraceMalloc_WatchAlarm(access);
         ignored = !_PyTraceMalloc_IsAdmitted(place, access);
     }
-    if (place != NULL && !ignored) {
+    if (place == NULL) {
+        if (thread_is_quiet(access)) {
+            return own_note(table, domain, address, size, access);
+        }
+    }
+    else if (!ignored) {
         block.context = context_in_domain(place, domain, access);
     }
     int put = -1, noted = 0;
@@ -680,9 +735,11 @@ block_move(struct block_table *table, uintptr_t address, enum access access)
     }
     const struct place *place = capture_any(access);
     if (place == NULL) {
-        /* Who had it before has let go of it. */
-        object_forget(address, access);
-        counted_drop(access);
+        if (!thread_is_quiet(access)) {
+            /* Who had it before has let go of it. */
+            object_forget(address, access);
+            counted_drop(access);
+        }
         return 1;
     }
     locked = table_lock(table, access);

@@ -156,14 +156,34 @@ small_note_at(const struct place *place, poolp pool, void *p, size_t size,
 }
 
 
-/* The same for any pool, and without a place when memory was short. */
+/* Without a place: memory was short, or the block is the library's own. */
+static Py_NO_INLINE void
+small_note_own(void *p, size_t size, enum access access)
+{
+    poolp pool = POOL_ADDR(p);
+    if (!tracer_is_quiet(_PyThreadState_GET())
+        || (pool->ref.cells == 0 && pool_attach_cells(pool, access) < 0))
+    {
+        small_drop(access);
+        return;
+    }
+    *cell_of(pool, p) = CELL(CONTEXT_OWN, INDEX2SIZE(pool->szidx) - size);
+    _PyTraceMalloc_CountOwn(size);
+    tracer_set_fresh(access, p, size);
+}
+
+
+/* The same for any pool, and without a place when there is none. */
 static inline void
 small_note(const struct place *place, void *p, size_t size, enum access access)
 {
     poolp pool = POOL_ADDR(p);
-    if (UNLIKELY(place == NULL)
-        || (UNLIKELY(pool->ref.cells == 0)
-            && pool_attach_cells(pool, access) < 0))
+    if (UNLIKELY(place == NULL)) {
+        small_note_own(p, size, access);
+        return;
+    }
+    if (UNLIKELY(pool->ref.cells == 0)
+        && pool_attach_cells(pool, access) < 0)
     {
         small_drop(access);
         return;
@@ -730,8 +750,9 @@ cell_move(uint32_t *cell, size_t class_size, const struct place *place)
 }
 
 
-/* The same for any place.  Without one, when memory or numbers were short, the
-   trace is dropped: who had the block before has let go of it. */
+/* The same for any place.  What the library takes stays whose it was.  Others
+   without a place were short of memory or numbers: then the trace is dropped,
+   since who had the block before has let go of it. */
 static Py_NO_INLINE void
 cell_move_to(uint32_t *cell, size_t class_size, const struct place *place,
              enum access access)
@@ -740,6 +761,9 @@ cell_move_to(uint32_t *cell, size_t class_size, const struct place *place,
     if (place != NULL) {
         context_make_room(&S->contexts, place->context, size);
         cell_move(cell, class_size, place);
+        return;
+    }
+    if (tracer_is_quiet(_PyThreadState_GET())) {
         return;
     }
     count_free(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(*cell)), size);

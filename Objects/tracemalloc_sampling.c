@@ -45,8 +45,13 @@ _PyTraceMalloc_CountSample(context_id id, size_t size)
     struct sample_spread spread = _PyTraceMalloc_SpreadSample(sampler, size);
     sampler->spreads[id].blocks += spread.blocks;
     sampler->spreads[id].bytes += spread.bytes;
-    count_sample_alloc(&S->bytes, context,
-                       _PyTraceMalloc_WeighSample(sampler, size));
+    struct sample_weight weight = _PyTraceMalloc_WeighSample(sampler, size);
+    if (id == CONTEXT_OWN) {
+        count_own_alloc(&S->bytes, context, weight);
+    }
+    else {
+        count_sample_alloc(&S->bytes, context, weight);
+    }
     return 0;
 }
 
@@ -272,7 +277,7 @@ object_move_lock_held(PyObject *op)
     {
         block->context = place->context_id;
     }
-    else {
+    else if (!tracer_is_quiet(_PyThreadState_GET())) {
         /* Who had it before has let go of it. */
         (void)sample_forget_lock_held(table, DEFAULT_DOMAIN, address,
                                       &removed);

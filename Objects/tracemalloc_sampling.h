@@ -357,11 +357,15 @@ small_ended(void *ctx, void *p, size_t size)
             return;
         }
     }
-    struct cell_row *row = place != NULL ? sampled_row_lock_held(pool) : NULL;
+    context_id id = place != NULL ? place->context_id
+                    : tracer_is_quiet(_PyThreadState_GET()) ? CONTEXT_OWN
+                    : CONTEXT_NONE;
+    struct cell_row *row = id != CONTEXT_NONE ? sampled_row_lock_held(pool)
+                                              : NULL;
     if (row != NULL) {
         row->used++;
-        if (_PyTraceMalloc_CountSample(place->context_id, size) == 0) {
-            *cell_of(pool, p) = CELL(place->context_id,
+        if (_PyTraceMalloc_CountSample(id, size) == 0) {
+            *cell_of(pool, p) = CELL(id,
                                      INDEX2SIZE(pool->szidx) - size);
             tracer_set_fresh(access, p, size);
             if (watched) {
@@ -593,7 +597,7 @@ _PyTraceMalloc_MoveSampledCell(uintptr_t address)
     {
         *cell = CELL(place->context_id, CELL_SLACK(*cell));
     }
-    else {
+    else if (!tracer_is_quiet(_PyThreadState_GET())) {
         /* Who had it before has let go of it. */
         (void)sampled_cell_take_lock_held(pool, (void *)address);
         S->dropped++;

@@ -744,11 +744,15 @@ capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
 }
 
 
-/* The same for who has no thread state, or none that captured before, and when
-   contexts are to be reclaimed. */
+/* The same for who has no thread state, or none that captured before, when
+   contexts are to be reclaimed, and where nothing is to be found: a quiet
+   thread's cache is put aside. */
 static Py_NO_INLINE const struct place *
 capture_first(PyThreadState *tstate, enum access access)
 {
+    if (tracer_is_quiet(tstate)) {
+        return NULL;
+    }
     if (tstate == NULL || _PyThreadState_GetFrame(tstate) == NULL) {
         return &S->unknown.place;
     }

@@ -6,8 +6,8 @@
                  +-- names, made when asked for
 
    All data stays where the picture has it, outside of Python's heap.  What is
-   made here, a few small objects and the names, is not traced: a snapshot does
-   not show itself.  A column keeps its picture alive. */
+   made here, a few small objects and the names, is the library's own: a snapshot
+   does not show itself.  A column keeps its picture alive. */
 
 #include "Python.h"
 #include "pycore_critical_section.h"
@@ -55,15 +55,18 @@ typedef struct {
 } ColumnObject;
 
 
-/* Leave what the calling thread allocates unnoted from here on. */
-static enum busy
-busy_begin(void)
+/* What the calling thread allocates is our own from here on, up to end(). */
+static int
+quiet_begin(void)
 {
-    enum busy was_busy = _PyTraceMalloc_Busy;
-    if (was_busy == NOT_BUSY) {
-        _PyTraceMalloc_Busy = BUSY;
-    }
-    return was_busy;
+    return _PyTraceMalloc_SetQuiet(_PyThreadState_GET(), 1);
+}
+
+
+static void
+quiet_end(int was_quiet)
+{
+    (void)_PyTraceMalloc_SetQuiet(_PyThreadState_GET(), was_quiet);
 }
 
 
@@ -175,9 +178,9 @@ picture_get_column(PictureObject *self, void *closure)
     if (*(void **)((char *)&self->picture + column->data) == NULL) {
         Py_RETURN_NONE;
     }
-    enum busy was_busy = busy_begin();
+    int was_quiet = quiet_begin();
     PyObject *view = column_new(self, column);
-    _PyTraceMalloc_Busy = was_busy;
+    quiet_end(was_quiet);
     return view;
 }
 
@@ -260,14 +263,14 @@ static PyObject *
 picture_get_names(PictureObject *self, void *Py_UNUSED(closure))
 {
     PyObject *names;
-    enum busy was_busy = busy_begin();
+    int was_quiet = quiet_begin();
     Py_BEGIN_CRITICAL_SECTION(self);
     if (self->names == NULL) {
         self->names = names_make(self);
     }
     names = Py_XNewRef(self->names);
     Py_END_CRITICAL_SECTION();
-    _PyTraceMalloc_Busy = was_busy;
+    quiet_end(was_quiet);
     return names;
 }
 
@@ -360,6 +363,11 @@ picture_dealloc(PictureObject *self)
     Py_XDECREF(self->column_type);
     type->tp_free(self);
     Py_DECREF(type);
+    /* A snapshot goes, most of which lay in memory of our own. */
+    if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
+        _PyTraceMalloc_SettleOwn();
+        tracer_end_locked();
+    }
 }
 
 
@@ -518,15 +526,16 @@ picture_take(PictureObject *self, int peak)
         .cells = &S->cells,
         .cell_unit = ALIGNMENT,
         .tables = {&S->large, &S->raw},
+        .hidden = CONTEXT_OWN,
     };
     if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
         return 0;
     }
     from.sampler = tracer_is_sampling() ? &S->sampler : NULL;
+    _PyTraceMalloc_SettleOwn();
     int failed = _PyTraceMalloc_TakePicture(&self->picture, &from) < 0
                  || threads_copy_lock_held(self) < 0;
-    self->current = (size_t)sampled_bytes(&S->sampler, S->bytes.current);
-    self->peak = (size_t)sampled_bytes(&S->sampler, S->bytes.peak);
+    _PyTraceMalloc_ProgramBytes(&self->current, &self->peak);
     self->sample_interval = S->sampler.interval;
     self->dropped = S->dropped;
     self->reclaimed_blocks = sampled_blocks(&S->sampler,
@@ -576,8 +585,8 @@ PyObject *
 _PyTraceMalloc_NewPicture(const struct picture_types *types, int peak,
                           PyObject *thread_names)
 {
-    enum busy was_busy = busy_begin();
+    int was_quiet = quiet_begin();
     PyObject *picture = picture_new(types, peak, thread_names);
-    _PyTraceMalloc_Busy = was_busy;
+    quiet_end(was_quiet);
     return picture;
 }

@@ -146,6 +146,27 @@ fresh_forget(void)
 }
 
 
+/* Contexts, none of them but those that are always there: 0, or -1 when out of
+   memory. */
+static int
+contexts_init_lock_held(void)
+{
+    struct context_tree *tree = &S->contexts;
+    if (_PyTraceMalloc_InitContexts(tree) < 0) {
+        return -1;
+    }
+    /* Another instruction than the unknown one's. */
+    if (_PyTraceMalloc_AddContext(tree, PATH_ROOT, CODE_NONE, 1, 0)
+        != CONTEXT_OWN)
+    {
+        _PyTraceMalloc_FiniContexts(tree);
+        return -1;
+    }
+    _PyTraceMalloc_GiveCounters(tree, context_at(tree, CONTEXT_OWN));
+    return 0;
+}
+
+
 /* A store with no traces, as it is at first and after clear_traces(). */
 static void
 store_reset_lock_held(void)
@@ -171,7 +192,7 @@ store_init_lock_held(void)
 {
     _PyTraceMalloc_InitCells(&S->cells);
     if (_PyTraceMalloc_InitSources(&S->sources) < 0
-        || _PyTraceMalloc_InitContexts(&S->contexts) < 0
+        || contexts_init_lock_held() < 0
         || _PyTraceMalloc_InitBlocks(&S->large) < 0
         || _PyTraceMalloc_InitBlocks(&S->raw) < 0)
     {
@@ -415,7 +436,7 @@ _PyTraceMalloc_Clear(void)
     _PyTraceMalloc_ClearBlocks(&S->large);
     _PyTraceMalloc_ClearBlocks(&S->raw);
     _PyTraceMalloc_FiniContexts(&S->contexts);
-    int failed = _PyTraceMalloc_InitContexts(&S->contexts);
+    int failed = contexts_init_lock_held();
     if (!failed) {
         _PyTraceMalloc_RecycleCodes(&S->sources, NULL);
         store_reset_lock_held();
@@ -469,6 +490,9 @@ _PyTraceMalloc_ForgetThread(PyThreadState *tstate)
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
         struct _PyTraceMalloc_ThreadCache *cache =
             ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
+        if (cache == NULL) {
+            cache = ((_PyThreadStateImpl *)tstate)->tracemalloc_kept;
+        }
         if (cache != NULL) {
             _PyTraceMalloc_FreeCache(cache);
         }
@@ -476,6 +500,65 @@ _PyTraceMalloc_ForgetThread(PyThreadState *tstate)
         _PyTraceMalloc_KeepAlarm_lock_held(tstate);
         tracer_end_locked();
     }
+}
+
+
+/* --- the library's own --------------------------------------------------- */
+
+/* The cache is put aside where the common capture does not find it, so that
+   this takes nothing from others.  It is right when it is put back: frames
+   that called have not moved, and those that have come since bear no mark. */
+int
+_PyTraceMalloc_SetQuiet(PyThreadState *tstate, int quiet)
+{
+    _PyThreadStateImpl *state = (_PyThreadStateImpl *)tstate;
+    int was_quiet = state->tracemalloc_quiet;
+    if (was_quiet == quiet) {
+        return was_quiet;
+    }
+    tracer_lock();
+    struct _PyTraceMalloc_ThreadCache
+        **from = quiet ? &state->tracemalloc_cache : &state->tracemalloc_kept,
+        **to = quiet ? &state->tracemalloc_kept : &state->tracemalloc_cache;
+    *to = *from;
+    *from = NULL;
+    if (*to != NULL) {
+        (*to)->owner = to;
+    }
+    state->tracemalloc_quiet = quiet;
+    if (tracer_is_tracing()) {
+        _PyTraceMalloc_SettleOwn();
+    }
+    tracer_unlock();
+    return was_quiet;
+}
+
+
+void
+_PyTraceMalloc_CountOwn(size_t size)
+{
+    struct sample_weight one = {.blocks = 1, .bytes = size};
+    count_own_alloc(&S->bytes, context_at(&S->contexts, CONTEXT_OWN), one);
+}
+
+
+void
+_PyTraceMalloc_SettleOwn(void)
+{
+    count_own_settled(&S->bytes, context_at(&S->contexts, CONTEXT_OWN));
+}
+
+
+void
+_PyTraceMalloc_ProgramBytes(size_t *current, size_t *peak)
+{
+    struct context *own = context_at(&S->contexts, CONTEXT_OWN);
+    count_own_settled(&S->bytes, own);
+    uint64_t blocks, bytes;
+    context_peak(own, &S->bytes, &blocks, &bytes);
+    *current = (size_t)sampled_bytes(
+        &S->sampler, S->bytes.current - (size_t)context_live_bytes(own));
+    *peak = (size_t)sampled_bytes(&S->sampler, S->bytes.peak - (size_t)bytes);
 }
 
 

@@ -230,7 +230,7 @@ nodes_number(struct picture *picture)
     picture->npaths = 1;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = context_at(tree, id);
-        if (context->path != PATH_NONE
+        if (context->path != PATH_NONE && id != draft->from->hidden
             && context_counters(context).allocated_blocks != 0)
         {
             draft->contexts[picture->ncontexts++] = id;
@@ -651,7 +651,7 @@ cells_count(struct picture_draft *draft)
             if (next == cell) {
                 continue;
             }
-            if (cell != 0
+            if (cell != 0 && CELL_CONTEXT(cell) != draft->from->hidden
                 && cell_count(draft, recent, cell, row->size_class,
                               at - begin) < 0)
             {
@@ -671,6 +671,7 @@ table_count(struct picture_draft *draft, const struct block_table *table)
     for (size_t i = 0; i <= table->mask; i++) {
         const struct block *block = &table->slots[i];
         if (block->context != CONTEXT_NONE
+            && block->context != draft->from->hidden
             && row_count(draft, block->context, block->size, 1) < 0)
         {
             return -1;

@@ -167,6 +167,7 @@ get_address_traces(PyObject *self, PyObject *unused)
         Py_DECREF(dict);
         return PyErr_NoMemory();
     }
+    _PyTraceMalloc_HideOwn(&frozen);
     _PyTraceMalloc_Busy = BUSY;
     if (dict_add_traces(dict, &frozen) < 0) {
         Py_CLEAR(dict);
@@ -186,7 +187,8 @@ trace_at(uintptr_t address)
     struct block block;
     struct frozen_traces frozen;
     int failed = 0;
-    int found = _PyTraceMalloc_LookUp(DEFAULT_DOMAIN, address, &block);
+    int found = _PyTraceMalloc_LookUp(DEFAULT_DOMAIN, address, &block)
+                && block.context != CONTEXT_OWN;
     if (found) {
         failed = _PyTraceMalloc_FreezeBlock(&frozen, &S->sources, &S->contexts,
                                             &block) < 0;

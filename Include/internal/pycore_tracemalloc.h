@@ -75,6 +75,25 @@ extern void _PyTraceMalloc_ForgetThread(PyThreadState *tstate);
    the one at which it called. */
 extern void _PyTraceMalloc_FrameMoved(struct _PyInterpreterFrame *frame);
 
+/* What the thread allocates from now on is the tracer's own, or, with 0, the
+   program's again: what it was before.  The calling thread's state, whose
+   GIL is held. */
+extern int _PyTraceMalloc_SetQuiet(PyThreadState *tstate, int quiet);
+
+/* Code of the program is called where the tracer's library may be at work, and
+   has returned; give back what the first call returned. */
+static inline int
+_PyTraceMalloc_BeginProgram(PyThreadState *tstate)
+{
+    return _PyTraceMalloc_SetQuiet(tstate, 0);
+}
+
+static inline void
+_PyTraceMalloc_EndProgram(PyThreadState *tstate, int was_quiet)
+{
+    (void)_PyTraceMalloc_SetQuiet(tstate, was_quiet);
+}
+
 /* An interpreter with a GIL of its own is about to begin.  Without a current
    thread state, this waits for the GIL.  0, or -1 when out of memory. */
 extern int _PyTraceMalloc_AddGil(void);

@@ -21,8 +21,8 @@ struct _PyTraceMalloc_ThreadCache {
 };
 
 /* Where the calling thread allocates; it has a context, and is right until
-   the next capture.  NULL when out of memory.  tstate may be NULL: then
-   nothing is known. */
+   the next capture.  NULL when out of memory, and in a thread that is quiet.
+   tstate may be NULL: then nothing is known. */
 extern const struct place *_PyTraceMalloc_CaptureSlow(PyThreadState *tstate,
                                                       enum access access);
 

@@ -222,6 +222,40 @@ uncount_free(struct traced_bytes *bytes, struct context *context, size_t size)
 extern void _PyTraceMalloc_CountLost(struct traced_bytes *, struct context *,
                                      size_t size);
 
+/* The tracer's own blocks are no part of what a program holds, and make no
+   maximum: the peak is told without those in it, so both rise and fall alike.
+   Their context has counters.
+
+   They fall late, when this is called: whoever frees a block does not know
+   whose it is.  Until then, what the program gains is compared with a peak that
+   is too high by what was freed. */
+static inline void
+count_own_settled(struct traced_bytes *bytes, struct context *own)
+{
+    struct counters *all = own->counters;
+    context_touch(own, bytes);
+    uint64_t live = all->allocated_bytes - all->freed_bytes;
+    bytes->peak += (size_t)(live - all->peak_bytes);
+    all->peak_bytes = live;
+    all->peak_blocks = all->allocated_blocks - all->freed_blocks;
+    if (bytes->current > bytes->peak) {
+        bytes->peak = bytes->current;
+        bytes->epoch = bytes->saved + 1;
+    }
+}
+
+/* Some new ones: one, or what a sample stands for. */
+static inline void
+count_own_alloc(struct traced_bytes *bytes, struct context *own,
+                struct sample_weight weight)
+{
+    context_touch(own, bytes);
+    bytes->current += (size_t)weight.bytes;
+    own->counters->allocated_blocks += weight.blocks;
+    own->counters->allocated_bytes += weight.bytes;
+    count_own_settled(bytes, own);
+}
+
 /* Live blocks and bytes at the peak. */
 static inline void
 context_peak(const struct context *context, const struct traced_bytes *bytes,

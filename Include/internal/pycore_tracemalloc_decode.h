@@ -47,6 +47,9 @@ extern PyObject *_PyTraceMalloc_DecodeBlock(struct decoder *,
    out of memory. */
 extern int _PyTraceMalloc_FreezeAll_lock_held(struct frozen_traces *);
 
+/* Leave out the library's own blocks. */
+extern void _PyTraceMalloc_HideOwn(struct frozen_traces *);
+
 /* Bytes of all the tracer's data. */
 extern size_t _PyTraceMalloc_SizeOfStore_lock_held(void);
 

@@ -79,6 +79,7 @@ struct picture_source {
     const struct context_tree *tree;
     const struct traced_bytes *bytes;
     const struct sampler *sampler;      /* NULL: every block is noted */
+    context_id hidden;          /* left out, with its blocks; or CONTEXT_NONE */
     int rows;                   /* whether there shall be rows */
     const struct cell_store *cells;
     size_t cell_unit;           /* blocks of size class n take n + 1 of them */

@@ -41,6 +41,11 @@ enum access {
     ACCESS_SAMPLING,
 };
 
+/* What the library allocates for itself, in which no frame is told: all that it
+   does to take, compare and write snapshots.  Noted, so that what later comes
+   to the program from a free list is the program's, and shown to nobody. */
+enum {CONTEXT_OWN = CONTEXT_UNKNOWN + 1};
+
 /* What is known of an instruction under a caller. */
 struct place {
     struct context *context;    /* of an allocation there; NULL: not known */
@@ -324,6 +329,23 @@ extern void _PyTraceMalloc_KeepAlarm_lock_held(PyThreadState *);
 
 
 /* --- Python/tracemalloc_control.c ---------------------------------------- */
+
+/* Whether what the thread allocates is the library's own, NULL being a thread
+   that is unknown.  Where it is, a capture finds no place. */
+static inline int
+tracer_is_quiet(PyThreadState *tstate)
+{
+    return tstate != NULL
+           && ((_PyThreadStateImpl *)tstate)->tracemalloc_quiet;
+}
+
+/* Count one of these, and let those that were freed count no longer.  Need
+   access. */
+extern void _PyTraceMalloc_CountOwn(size_t size);
+extern void _PyTraceMalloc_SettleOwn(void);
+
+/* Traced bytes without them, now and at the peak.  Needs access. */
+extern void _PyTraceMalloc_ProgramBytes(size_t *current, size_t *peak);
 
 /* Forget all traces and go on tracing: 0, or -1 when out of memory; then
    tracing has stopped. */

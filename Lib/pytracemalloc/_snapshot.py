@@ -150,6 +150,13 @@ class Snapshot:
         if not _trace.is_enabled():
             raise RuntimeError("tracing must be on to take a snapshot: call "
                                "enable() first")
+        if cls is Snapshot:
+            # What it takes is not the program's.
+            return _tracemalloc._quietly(cls._create, traces, metrics)
+        return cls._create(traces, metrics)
+
+    @classmethod
+    def _create(cls, traces, metrics):
         limit = _tracemalloc.get_traceback_limit()
         if traces:
             traces = _trace.get_traces()
@@ -308,7 +315,12 @@ class Snapshot:
             # By itself, so that it need not be read.
             pickle.dump(self.traces, file, 4)
 
-        write_file(filename, write)
+        if any(type(metric.value) not in (int, float, str)
+               for metric in self.metrics.values()):
+            # The program's own code may be asked what is in them.
+            write_file(filename, write)
+        else:
+            _tracemalloc._quietly(write_file, filename, write)
 
     @classmethod
     def load(cls, filename, traces=True, *, max_size=None):

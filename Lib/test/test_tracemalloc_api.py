@@ -635,10 +635,12 @@ class SnapshotTakenTests(Tracing):
 
     def test_S28_the_module_itself_is_traced_and_can_be_left_out(self):
         first = tracemalloc.take_snapshot()
+        stats = first.statistics("lineno")
         second = tracemalloc.take_snapshot()
         def own(snapshot):
             return [trace for trace in snapshot.traces
                     if trace.traceback[-1].filename == tracemalloc.__file__]
+        self.assertTrue(stats)
         self.assertTrue(own(second))
         self.assertFalse(own(second.filter_traces(
             [tracemalloc.Filter(False, tracemalloc.__file__)])))

@@ -254,12 +254,17 @@ class WatchTests(unittest.TestCase):
         steps = iter([0, 300_000, 300_000, -700_000, 0])
         sizes = []
 
-        def step_aside(watch):
-            change = next(steps, 0)
+        def allocate(change):
             if change > 0:
                 kept.append(bytes(change))
             elif change < 0:
                 kept.clear()
+
+        def step_aside(watch):
+            # In the watch's own thread it would be none of the program's.
+            other = threading.Thread(target=allocate, args=(next(steps, 0),))
+            other.start()
+            other.join()
             return pause(watch) and 0
 
         def counted(watch):

@@ -33,6 +33,10 @@ built.
 # Classes pickle raw tuples as their only state, under fixed attribute names:
 # snapshots pickled by CPython 3.13 and by this module are interchangeable.
 # What a snapshot knows beyond that, it knows from its picture: see _columns.
+#
+# What takes, compares and writes snapshots is called by _quietly(), so that its
+# memory is not the program's.  What the program gets, other than snapshots, is
+# made outside of that; so are calls of code that may be the program's.
 
 # Imported here and not on first use: an import that happens while tracing
 # would show up in the program's own statistics.
@@ -46,8 +50,8 @@ from operator import eq as _eq
 
 import _tracemalloc
 from _tracemalloc import (
-    _get_object_details, _get_object_traceback, _get_traces, clear_traces,
-    get_sample_interval, get_traceback_limit, get_traced_memory,
+    _get_object_details, _get_object_traceback, _get_traces, _quietly,
+    clear_traces, get_sample_interval, get_traceback_limit, get_traced_memory,
     get_tracemalloc_memory, is_tracing, reset_peak, start, stop)
 
 # Under names that completion does not offer, like all that is not public and
@@ -475,7 +479,7 @@ class _Figures(_Value):
         if origin is None:
             return None
         groups, number = origin
-        figures = groups.figure(name)
+        figures = _quietly(groups.figure, name)
         return None if figures is None else figures[number]
 
     def _about(self):
@@ -858,9 +862,11 @@ class Snapshot:
         cumulative ones that make no sense, and for figures that the snapshot
         does not tell.
         """
-        groups, rows = _groups.ranking(
-            self._group_by(key_type, cumulative), sort_by)
+        groups, rows = _quietly(self._rank, key_type, cumulative, sort_by)
         return [_statistic(groups, *row) for row in rows]
+
+    def _rank(self, key_type, cumulative, sort_by):
+        return _groups.ranking(self._group_by(key_type, cumulative), sort_by)
 
     def compare_to(self, old_snapshot, key_type, cumulative=False, *,
                    sort_by="size"):
@@ -887,17 +893,23 @@ class Snapshot:
 
     def _differences(self, old_snapshot, key_type, cumulative, sort_by,
                      everything):
-        groups = self._group_by(key_type, cumulative)
-        changes = _groups.Changes(
-            groups, old_snapshot._group_by(key_type, cumulative, groups),
-            everything)
+        changes, rows = _quietly(self._rank_changes, old_snapshot, key_type,
+                                 cumulative, sort_by, everything)
         result = []
-        for *figures, number in changes.ranking(sort_by):
+        for *figures, number in rows:
             diff = StatisticDiff(_named(changes, number), *figures)
             if changes.tells_more:
                 diff._origin = diff.traceback._origin = changes, number
             result.append(diff)
         return result
+
+    def _rank_changes(self, old_snapshot, key_type, cumulative, sort_by,
+                      everything):
+        groups = self._group_by(key_type, cumulative)
+        changes = _groups.Changes(
+            groups, old_snapshot._group_by(key_type, cumulative, groups),
+            everything)
+        return changes, changes.ranking(sort_by)
 
     def dump(self, filename, *, format=None):
         """Write the snapshot to a file, which appears only when complete.
@@ -912,9 +924,13 @@ class Snapshot:
         ValueError for other formats, and TypeError or what pickle raises for
         attributes that cannot be kept.
         """
-        from tracemalloc import _format
-
-        _format.dump(self, filename, format)
+        if not isinstance(filename, int):
+            filename = os.fspath(filename)
+        if _quietly(_is_plain, self):
+            _quietly(_dump, self, filename, format)
+        else:
+            # The program's own code may have to be asked for what it added.
+            _dump(self, filename, format)
 
     @staticmethod
     def load(filename, *, max_size=None):
@@ -931,6 +947,21 @@ class Snapshot:
         from tracemalloc import _format
 
         return _format.load(filename, max_size)
+
+
+_OWN_ATTRIBUTES = {"traces", "traceback_limit", "metadata"}
+
+
+def _is_plain(snapshot):
+    """Return whether a program has added nothing to a snapshot."""
+    return (type(snapshot) is Snapshot
+            and vars(snapshot).keys() <= _OWN_ATTRIBUTES)
+
+
+def _dump(snapshot, filename, format):
+    from tracemalloc import _format
+
+    _format.dump(snapshot, filename, format)
 
 
 def get_object_traceback(obj):
@@ -962,15 +993,16 @@ def take_snapshot():
     """Return a Snapshot of all blocks allocated since start() and still alive.
 
     Time: O(contexts + blocks), in C, so that millions of blocks take
-    milliseconds; the memory, which is not part of traced memory, depends on
-    the number of different sizes and call paths.  Other threads wait for a
+    milliseconds; the memory, which depends on the number of different sizes
+    and call paths, is no part of traced memory, and in no other snapshot: two
+    that are taken one after the other are equal.  Other threads wait for a
     part of that time.  Raises RuntimeError if tracing is off.
     """
     _require_tracing()
     if _get_traces is not _tracemalloc._get_traces:
         # Somebody supplies the traces, as tests do.
         return Snapshot(_get_traces(), get_traceback_limit())
-    return _snapshot(peak=False)
+    return _quietly(_snapshot, False)
 
 
 def take_peak_snapshot():
@@ -984,7 +1016,7 @@ def take_peak_snapshot():
     Time: O(contexts).  Raises RuntimeError if tracing is off.
     """
     _require_tracing()
-    return _snapshot(peak=True)
+    return _quietly(_snapshot, True)
 
 
 def _require_tracing():

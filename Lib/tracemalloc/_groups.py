@@ -286,6 +286,8 @@ class Groups:
         What counts n times in a group counts n ** power times.
         """
         values, number = list(self._column(column)), len(self.names)
+        if number == 0:
+            return []
         if not self._cumulative:
             groups = as_buffer("I", self._groups_of)
             return summed(lambda values: _tracemalloc._sum_rows(

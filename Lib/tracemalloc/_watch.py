@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 
 import tracemalloc
+from _tracemalloc import _quietly
 from tracemalloc._writing import check_place
 
 # How often traced memory is looked at, in seconds, if a threshold is set.
@@ -99,7 +100,8 @@ class Watch:
         self._writing = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(
-            target=self._run, name="tracemalloc.watch", daemon=True)
+            target=_quietly, args=(self._run,), name="tracemalloc.watch",
+            daemon=True)
 
     def __repr__(self):
         state = "running" if self.is_running() else "stopped"
@@ -140,6 +142,9 @@ class Watch:
         May be called from any thread.  Raises what take_snapshot() and dump()
         raise.
         """
+        return _quietly(self._write)
+
+    def _write(self):
         # A handler of a signal may write while the same thread is writing.
         with self._writing.setdefault(os.getpid(), threading.RLock()):
             if self._collect:
