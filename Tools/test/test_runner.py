@@ -484,6 +484,17 @@ class RunTests(unittest.TestCase):
         status, lines, _ = self.main()
         self.assertIn("FAILED unmodified: test_y.test_part [files]", lines)
 
+    def test_modules_that_need_localhost_are_left_out_where_it_is_unknown(self):
+        base = self.folder / "base-tests"
+        base.mkdir()
+        for name, text in (("test_a", "import os\n"), ("test_b", "HOST = 'localhost'\n"),
+                           ("test_c", "from test.support import socket_helper\n")):
+            (base / f"{name}.py").write_text(text)
+        rows = [runner.Row(f"test_{letter}", None, False) for letter in "abc"]
+        self.assertEqual(runner.without_localhost(rows, base), (rows[:1], ["test_b", "test_c"]))
+        with mock.patch("socket.getaddrinfo", side_effect=OSError):
+            self.assertFalse(runner.knows_localhost())
+
     def test_what_no_fix_touches_is_as_it_was_released(self):
         tests = self.add_fixes()
         for folder in (tests, self.folder / "fork/Lib/test"):
