@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154
 
-get_fixes() { "$R/Tools/base/fixes.sh" "$R" "$T/work" "$@"; }
+get_fixes() { "$R/Tools/base/fixes.sh" "$R" "$T/got" "$@"; }
 
 # A source package of revision $1 in $T/apt-gives: what is in the folder
 # $T/package/debian/patches.
@@ -48,7 +48,7 @@ test_fixes_come_from_the_debian_source_package() {
     grep -q 'http://archive.invalid/debian trixie main' "$T/apt-sources"
     grep -q -- "--diff-only" "$T/apt-calls"
     same "$(ls -A "$F" | tr '\n' ' ')" "CVE-2031-1.patch weak-eight.patch "
-    same "$(ls -A "$T/work/fixes" | tr '\n' ' ')" "CVE-2031-1.patch weak-eight.patch "
+    same "$(ls -A "$T/got/fixes" | tr '\n' ' ')" "CVE-2031-1.patch weak-eight.patch "
     : >"$T/apt-breaks"
     runs get_fixes
     says "the cache "
@@ -63,7 +63,7 @@ test_fixes_are_known_by_their_sums_in_a_later_revision() {
     pack 2+deb13u9
     runs get_fixes
     says "not laid, because Tools/base/fixes does not know it: CVE-2032-7.patch (sha256 $(sum_of "$patches_/CVE-2032-7.patch"))"
-    same "$(ls -A "$T/work/fixes" | tr '\n' ' ')" "CVE-2031-1.patch weak-eight.patch "
+    same "$(ls -A "$T/got/fixes" | tr '\n' ' ')" "CVE-2031-1.patch weak-eight.patch "
     runs fetch "$scratch/release/Python-3.13.5.tar.xz"
     runs fixed
     grep -q core_two "$B/fixed/Python-3.13.5/Python/weak.c"
@@ -87,7 +87,7 @@ test_fixes_that_are_missing_are_named_with_what_to_do() {
     says "python3.13_3.13.5-2+deb13u5.debian.tar.xz or a later revision"
     says "--with-security-fixes="
     says "--without-security-fixes"
-    absent "$T/work"
+    absent "$T/got"
     runs fetch "$scratch/release/Python-3.13.5.tar.xz"
     refuses fixed
     absent "$B/fixed"
@@ -118,7 +118,7 @@ esac
 END
     runs get_fixes
     says "(trixie-security)"
-    same "$(ls -A "$T/work/fixes" | tr '\n' ' ')" "CVE-2031-1.patch weak-eight.patch "
+    same "$(ls -A "$T/got/fixes" | tr '\n' ' ')" "CVE-2031-1.patch weak-eight.patch "
 }
 
 test_fixes_that_were_revised_are_named_and_not_laid() {
@@ -137,10 +137,10 @@ test_fixes_come_from_a_given_folder_or_package() {
     package
     : >"$T/apt-breaks"
     for given in "$T/package" "$T/package/debian/patches" "$T/apt-gives"; do
-        rm -rf "$T/work"
+        rm -rf "$T/got"
         runs get_fixes "$given"
         says "$given"
-        same "$(ls -A "$T/work/fixes" | tr '\n' ' ')" "CVE-2031-1.patch weak-eight.patch "
+        same "$(ls -A "$T/got/fixes" | tr '\n' ' ')" "CVE-2031-1.patch weak-eight.patch "
         absent "$F/CVE-2031-1.patch"
     done
     mkdir "$T/folder"
