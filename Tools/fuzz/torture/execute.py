@@ -30,6 +30,8 @@ BASE_FAULTS = {
 IDLE = 0.02
 PATIENCE = 5                            # times its limit, on a busy machine
 
+ANSWER_LIMIT = 10.0                     # seconds for a process to say where it is
+ANSWER_PAUSE = 0.5                      # seconds in which who has more to say writes it
 GDB_LIMIT = 120.0                       # seconds for a debugger to look
 OUTPUT_SHOWN = 20000                    # characters of what a program said
 
@@ -95,7 +97,7 @@ def run(setup, program, looks=True):
             try:
                 status = wait(process, setup.limit)
                 if status is None:
-                    hung = stacks_of_session(process.pid) if looks else ""
+                    hung = stacks_of_session(process.pid, stream) if looks else ""
             finally:
                 live.discard(process)
                 end_session(process)
@@ -196,23 +198,40 @@ def processes_of_session(session):
     return sorted(found)
 
 
-def stacks_of_session(session):
+def stacks_of_session(session, output):
     """What every thread of a hanging program is doing.
 
     The signal makes faulthandler say that of Python, in the program's output.
     """
     processes = processes_of_session(session)
     for process in processes:
+        before = written(output)
         try:
             os.kill(process, ASK)
         except ProcessLookupError:
-            pass                        # it has ended
-    time.sleep(1.0)
+            continue                    # it has ended
+        await_answer(output, before)
     if debugger() is None:
         return ""
     return "".join(
         f"\n--- process {process}\n" + ask_debugger("-p", str(process))
         for process in processes)
+
+
+def written(output):
+    return os.fstat(output.fileno()).st_size
+
+
+def await_answer(output, before):
+    """Until a process has said what it was asked; the next would write between its lines."""
+    until = time.monotonic() + ANSWER_LIMIT
+    last = before
+    while time.monotonic() < until:
+        time.sleep(ANSWER_PAUSE)
+        now = written(output)
+        if now == last != before:
+            break
+        last = now
 
 
 def ask_debugger(*arguments, environment=None, cwd=None):

@@ -93,7 +93,9 @@ class PlantedTests(unittest.TestCase):
                                "print('started', os.getpid(), flush=True)\n"
                                "def hanging():\n  while True: time.sleep(1)\nhanging()", limit=5.0)
         self.assertEqual(outcome.kind, execute.HANG)
-        self.assertIn("in hanging", outcome.said)
+        # Each of the two says its own whole, whatever the other writes.
+        self.assertEqual(len(re.findall(r'(?m)^  File ".*", line \d+ in hanging$', outcome.said)), 2,
+                         outcome.said)
         started = [int(found) for found in re.findall(r"started (\d+)", outcome.said)]
         self.assertEqual(len(started), 2)
         for process in started:
