@@ -18,11 +18,18 @@
 #include "pycore_runtime.h"       // _PyRuntime
 #include "pycore_tstate.h"        // _PyThreadStateImpl
 #include "pycore_tracemalloc.h"
-#include "pycore_tracemalloc_columns.h"
-#include "pycore_tracemalloc_sampling.h"
-#include "pycore_tracemalloc_decode.h"
-#include "pycore_tracemalloc_stacks.h"
-#include "pycore_tracemalloc_capture.h"
+#include "../Python/tracemalloc/access.h"
+#include "../Python/tracemalloc/capture/capture.h"
+#include "../Python/tracemalloc/control.h"
+#include "../Python/tracemalloc/hooks/blocks.h"
+#include "../Python/tracemalloc/hooks/guard.h"
+#include "../Python/tracemalloc/hooks/pymalloc.h"
+#include "../Python/tracemalloc/own.h"
+#include "../Python/tracemalloc/sampling/allocators.h"
+#include "../Python/tracemalloc/sampling/samples.h"
+#include "../Python/tracemalloc/snapshot/columns.h"
+#include "../Python/tracemalloc/snapshot/decode.h"
+#include "../Python/tracemalloc/snapshot/stacks.h"
 
 #define S (&_PyTraceMalloc_State)
 
@@ -463,7 +470,7 @@ rows_append(PyObject *list, struct frozen_traces *frozen,
             const struct context_errors *errors)
 {
     /* What is made here is not part of the program's memory. */
-    _PyTraceMalloc_Busy = BUSY;
+    enum reentrancy before = guard_enter(REENTRANT);
     struct decoder decoder;
     int failed = _PyTraceMalloc_InitDecoder(&decoder, frozen,
                                             _PyRuntime.tracemalloc.nframe);
@@ -484,7 +491,7 @@ rows_append(PyObject *list, struct frozen_traces *frozen,
         }
         _PyTraceMalloc_FiniDecoder(&decoder);
     }
-    _PyTraceMalloc_Busy = NOT_BUSY;
+    guard_leave(before);
     frozen_free(frozen);
     if (failed) {
         Py_CLEAR(list);

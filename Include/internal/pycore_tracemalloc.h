@@ -25,18 +25,21 @@ struct _PyTraceMalloc_Fresh {
    What comes behind it there has to be where it is in CPython: modules that
    were compiled with the internal headers, as CPython's own _datetime is,
    know these offsets.  So there is room for what CPython keeps here, on
-   64-bit Unix, less the pointer that the state of the PyRefTracer gained. */
+   64-bit Unix. */
 struct _tracemalloc_runtime_state {
     union {
         struct {
             /* While there is one GIL; later empty, and each interpreter has
-               its own: see tracer_fresh() in pycore_tracemalloc_state.h. */
+               its own: see tracer_fresh() in
+               Python/tracemalloc/state.h. */
             struct _PyTraceMalloc_Fresh fresh;
+            /* What is called for each new object, or NULL; GIL */
+            void (*on_create)(PyObject *);
             int ready;      /* between Init() and Fini(); GIL */
             int tracing;    /* written under the store lock; atomic, may lag */
             int nframe;     /* limit given to start(); GIL */
         };
-        char room[224];
+        char room[232];
     };
 };
 
@@ -50,6 +53,16 @@ extern PyStatus _PyTraceMalloc_Init(void);
 /* Start tracing with at most nframe frames per traceback.  0, or -1 with a
    ValueError or MemoryError set.  Does nothing if already tracing. */
 extern int _PyTraceMalloc_Start(int nframe);
+
+/* _PyTraceMalloc_Start() with another interval than the options': bytes, or 0
+   to trace every block. */
+extern int _PyTraceMalloc_StartSampling(int nframe, uint64_t interval);
+
+/* Read PYTHONTRACEMALLOC and -X tracemalloc=... (either may be NULL) as far as
+   they are our own invention, and let them end behind the number of frames.
+   NULL, or what is wrong: a text that need not be freed. */
+extern const char *_PyTraceMalloc_ReadOptions(const char **variable,
+                                              const wchar_t **option);
 
 /* Stop tracing and forget all traces.  Needs the GIL. */
 extern void _PyTraceMalloc_Stop(void);
@@ -105,6 +118,13 @@ extern int _PyTraceMalloc_AddGil(void);
    Objects/object.c): one that comes from a free list now belongs to the line
    that takes it. */
 extern void _PyTraceMalloc_NewReference(PyObject *op);
+
+/* _PyTraceMalloc_NewReference() when sampling. */
+extern void _PyTraceMalloc_SampledReference(PyObject *op);
+
+/* Which of the two is to be called for each new object; NULL for none. */
+typedef void (*_PyTraceMalloc_CreateHook)(PyObject *);
+extern _PyTraceMalloc_CreateHook _PyTraceMalloc_GetCreateHook(void);
 
 /* Whether the object lies in the block that was noted last, so that nothing
    needs to be done.  Yes only once: next time it comes from a free list. */

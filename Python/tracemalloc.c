@@ -1,0 +1,59 @@
+/* The tracer, one unit of many parts.
+
+   The parts lie in Python/tracemalloc, by stage; a block passes through them
+   from top to bottom:
+
+       hooks/       what allocates and frees: allocator hooks, pymalloc with
+                    cells, filters and the alarm
+       sampling/    the same, for one block every so many bytes
+       capture/     the frames of the calling thread -> its context
+       store/       contexts with their counters, blocks, names: plain C
+       snapshot/    copies of the store, for Python and for reports
+
+   Beside them: core.h, with the glossary; state.h, all that lasts; access.h,
+   who may touch what; and who begins, ends and asks.
+
+   Three more units use them: Objects/obmalloc.c, which ends with the parts named
+   *.c.h, since only there a block's pool is known; Modules/_tracemalloc.c, the
+   face that Python sees; and Tools/core, which tests the plain parts. */
+
+#include "Python.h"
+
+#include "tracemalloc/store/sources.c"
+#include "tracemalloc/store/cells.c"
+#include "tracemalloc/store/contexts.c"
+#include "tracemalloc/store/block_table.c"
+#include "tracemalloc/store/detached.c"
+#include "tracemalloc/store/reclaim.c"
+#include "tracemalloc/store/filters.c"
+
+#include "tracemalloc/access.c"
+#include "tracemalloc/own.c"
+
+#include "tracemalloc/capture/threads.c"
+#include "tracemalloc/capture/growth.c"
+#include "tracemalloc/capture/cache.c"
+#include "tracemalloc/capture/code_objects.c"
+#include "tracemalloc/capture/capture.c"
+#include "tracemalloc/capture/verify.c"
+
+#include "tracemalloc/sampling/sampler.c"
+#include "tracemalloc/sampling/samples.c"
+
+#include "tracemalloc/hooks/admission.c"
+#include "tracemalloc/hooks/alarm.c"
+#include "tracemalloc/hooks/count_block.c"
+#include "tracemalloc/hooks/blocks.c"
+#include "tracemalloc/hooks/hooks.c"
+
+#include "tracemalloc/snapshot/frozen.c"
+#include "tracemalloc/snapshot/picture.c"
+#include "tracemalloc/snapshot/columns.c"
+#include "tracemalloc/snapshot/decode.c"
+#include "tracemalloc/snapshot/stacks.c"
+#include "tracemalloc/snapshot/unpickle.c"
+
+#include "tracemalloc/control.c"
+#include "tracemalloc/options.c"
+#include "tracemalloc/capi.c"
+#include "tracemalloc/pytracemalloc.c"

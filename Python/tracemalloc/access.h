@@ -1,0 +1,162 @@
+/* Access: who may touch what of the store, and the tracer's locks.
+
+   While all interpreters share one GIL, whoever holds it may change
+   everything marked "access" below without a lock.  Threads that allocate
+   without the GIL then are *detached*: they take the store lock, leave what is
+   marked "access" alone, and put what they have to count into `detached`, from
+   where the next holder of the GIL takes it.  With more than one GIL, or none,
+   everybody takes the store lock, and that is access.
+
+       ACCESS_GIL        one GIL, and this thread holds it
+       ACCESS_LOCK       several GILs or none; this thread holds the store lock
+       ACCESS_DETACHED   one GIL, which this thread does not hold; holds the
+                         store lock
+       ACCESS_SAMPLING   samples are taken, and this thread holds the store
+                         lock, which is access then: samples are so few that
+                         the lock does not matter
+
+   Locks, in the order they may be taken:
+
+       control_lock   start() and stop() as a whole; the GIL may be held
+       store_lock     a leaf, held for short; waiting never gives the GIL away,
+                      since a thread may wait inside malloc() */
+
+#ifndef TRACEMALLOC_ACCESS_H
+#define TRACEMALLOC_ACCESS_H
+
+#include "pycore_pystate.h"       // _PyThreadState_GET()
+
+#include "state.h"
+
+static inline int
+tracer_is_tracing(void)
+{
+    return _Py_atomic_load_int_relaxed(&_PyRuntime.tracemalloc.tracing);
+}
+
+
+static inline void
+tracer_lock(void)
+{
+    PyMutex_LockFlags(&_PyTraceMalloc_State.store_lock, _Py_LOCK_DONT_DETACH);
+}
+
+
+static inline void
+tracer_unlock(void)
+{
+    PyMutex_Unlock(&_PyTraceMalloc_State.store_lock);
+}
+
+
+/* The same for who has access, and so holds the lock already unless a GIL is
+   what gives access. */
+static inline void
+access_lock(enum access access)
+{
+    if (access == ACCESS_GIL) {
+        tracer_lock();
+    }
+}
+
+
+static inline void
+access_unlock(enum access access)
+{
+    if (access == ACCESS_GIL) {
+        tracer_unlock();
+    }
+}
+
+
+/* Take over what detached threads counted.  Needs access and the lock. */
+extern void _PyTraceMalloc_DrainDetached_lock_held(void);
+
+
+/* Whether the fast path may be taken: by a thread that holds the GIL. */
+static inline int
+tracer_is_fast(void)
+{
+    return _Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.attention) == 0;
+}
+
+
+/* The same for giving blocks back, which filters and alarms do not concern. */
+static inline int
+tracer_is_free(void)
+{
+    return (_Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.attention)
+            & ATTENTION_ACCESS) == 0;
+}
+
+
+/* Needs the store lock. */
+static inline void
+attention_change(int bit, int on)
+{
+    int *attention = &_PyTraceMalloc_State.attention;
+    int bits = _Py_atomic_load_int_relaxed(attention);
+    _Py_atomic_store_int_relaxed(attention, on ? bits | bit : bits & ~bit);
+}
+
+
+/* Filters or the alarm have changed.  Needs the store lock. */
+static inline void
+attention_update_lock_held(void)
+{
+    attention_change(ATTENTION_NOTE, _PyTraceMalloc_State.filters.n != 0
+                                     || _PyTraceMalloc_State.alarm.set);
+}
+
+
+static inline int
+tracer_is_sampling(void)
+{
+    return __atomic_load_n(&_PyTraceMalloc_State.sampler.interval,
+                           __ATOMIC_RELAXED) != 0;
+}
+
+
+/* Begin to use the store for every block: ACCESS_NONE when sampling.  Follow
+   with tracer_end(), unless ACCESS_NONE. */
+extern enum access _PyTraceMalloc_Begin(void);
+
+static inline enum access
+tracer_begin(void)
+{
+    if (tracer_is_free() && _PyThreadState_GET() != NULL) {
+        return ACCESS_GIL;
+    }
+    return tracer_is_tracing() ? _PyTraceMalloc_Begin() : ACCESS_NONE;
+}
+
+
+static inline void
+tracer_end(enum access access)
+{
+    if (access != ACCESS_GIL) {
+        tracer_unlock();
+    }
+}
+
+
+/* The same, with the store lock in any case: for what needs all of the store.
+   Never ACCESS_DETACHED for a thread that holds a GIL. */
+extern enum access _PyTraceMalloc_BeginLocked(void);
+
+static inline void
+tracer_end_locked(void)
+{
+    tracer_unlock();
+}
+
+
+/* Whether there are filters or an alarm. */
+static inline int
+tracer_is_watched(void)
+{
+    return (_Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.attention)
+            & ATTENTION_NOTE) != 0;
+}
+
+#endif  /* !TRACEMALLOC_ACCESS_H */

@@ -1,0 +1,163 @@
+/* Thread caches: memory for what each thread captured last.
+
+   Called by capture.c, and by control.c when threads or tracing end; calls
+   threads, for the root of a thread's paths.  All that is here needs the store
+   lock. */
+
+#include "Python.h"
+#include "../access.h"
+#include "capture.h"
+#include "growth.h"
+
+#include <stdlib.h>               // calloc()
+
+#define S (&_PyTraceMalloc_State)
+
+#ifdef Py_TRACEMALLOC_STRESS
+#  define FIRST_ENTRIES 2
+#else
+#  define FIRST_ENTRIES 64
+#endif
+
+
+/* Room for `depth` frames above entry 0. */
+static int
+cache_reserve(struct _PyTraceMalloc_ThreadCache *cache, size_t depth)
+{
+    if (depth < cache->allocated) {
+        return 0;
+    }
+    size_t allocated = cache->allocated ? cache->allocated : FIRST_ENTRIES;
+    while (allocated <= depth) {
+        allocated *= 2;
+    }
+    struct path_entry *base = cache->path ? cache->path - 1 : NULL;
+    size_t top = cache->top - cache->path;
+    struct path_entry *path = realloc(base,
+                                      (allocated + 1) * sizeof(path[0]));
+    if (path == NULL) {
+        return -1;
+    }
+    path++;
+    S->cache_bytes += (allocated - cache->allocated) * sizeof(path[0]);
+    cache->path = path;
+    cache->top = path + top;
+    cache->allocated = allocated;
+    return 0;
+}
+
+
+static int
+cache_reserve_frames(struct _PyTraceMalloc_ThreadCache *cache, size_t n)
+{
+    if (n <= cache->frames_allocated) {
+        return 0;
+    }
+    size_t allocated = Py_MAX(2 * n, FIRST_ENTRIES);
+    _PyInterpreterFrame **frames = realloc(cache->frames,
+                                           allocated * sizeof(frames[0]));
+    if (frames == NULL) {
+        return -1;
+    }
+    S->cache_bytes +=
+        (allocated - cache->frames_allocated) * sizeof(frames[0]);
+    cache->frames = frames;
+    cache->frames_allocated = allocated;
+    return 0;
+}
+
+
+static struct _PyTraceMalloc_ThreadCache *
+cache_new(PyThreadState *tstate, struct _PyTraceMalloc_ThreadCache **owner,
+          enum access access)
+{
+    path_id root = _PyTraceMalloc_ThreadRoot(tstate);
+    _PyTraceMalloc_WatchGrowth_lock_held(root, access);
+    if (root == PATH_NONE) {
+        return NULL;
+    }
+    struct _PyTraceMalloc_ThreadCache *cache = calloc(1, sizeof(*cache));
+    if (cache == NULL) {
+        return NULL;
+    }
+    if (cache_reserve(cache, 1) < 0) {
+        free(cache);
+        return NULL;
+    }
+    cache->known = 1;
+    cache->path[0] = S->unknown;
+    cache->path[0].path = root;
+    /* No frame has this address, so these are never taken for one. */
+    cache->path[0].frame = (_PyInterpreterFrame *)cache;
+    cache->path[-1] = cache->path[0];
+    cache->owner = owner;
+    cache->next = S->caches;
+    if (cache->next != NULL) {
+        cache->next->previous = cache;
+    }
+    S->caches = cache;
+    S->cache_bytes += sizeof(*cache);
+    *owner = cache;
+    return cache;
+}
+
+
+void
+_PyTraceMalloc_FreeCache(struct _PyTraceMalloc_ThreadCache *cache)
+{
+    if (cache->previous != NULL) {
+        cache->previous->next = cache->next;
+    }
+    else {
+        S->caches = cache->next;
+    }
+    if (cache->next != NULL) {
+        cache->next->previous = cache->previous;
+    }
+    S->cache_bytes -= sizeof(*cache)
+                      + cache->allocated * sizeof(cache->path[0])
+                      + cache->frames_allocated * sizeof(cache->frames[0]);
+    *cache->owner = NULL;
+    free(cache->path - 1);
+    free(cache->frames);
+    free(cache);
+}
+
+
+void
+_PyTraceMalloc_FreeCaches(void)
+{
+    while (S->caches != NULL) {
+        _PyTraceMalloc_FreeCache(S->caches);
+    }
+}
+
+
+void
+_PyTraceMalloc_MarkCaches(struct reclaim_roots *roots)
+{
+    for (struct _PyTraceMalloc_ThreadCache *cache = S->caches; cache != NULL;
+         cache = cache->next)
+    {
+        struct path_entry *end = cache->path + cache->known;
+        roots->paths[cache->path[0].path] = 1;
+        for (struct path_entry *entry = cache->path + 1; entry < end;
+             entry++)
+        {
+            if (entry > cache->top) {
+                /* Right only as long as its numbers mean what they meant. */
+                memset(entry, 0, sizeof(*entry));
+                continue;
+            }
+            if (entry->path != PATH_NONE) {
+                roots->paths[entry->path] = 1;
+            }
+            if (entry->parent != PATH_NONE) {
+                roots->paths[entry->parent] = 1;
+            }
+            if (entry->place.context != NULL) {
+                roots->contexts[entry->place.context_id] = 1;
+            }
+        }
+    }
+}

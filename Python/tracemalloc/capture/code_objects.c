@@ -1,0 +1,120 @@
+/* Code objects: what is taken of one when it is first met.
+
+   Called by capture.c, with the store lock; calls sources. */
+
+#include "Python.h"
+#include "pycore_code.h"          // _PyCode_InitAddressRange()
+#include "../access.h"
+#include "capture.h"
+
+#include <stdlib.h>               // malloc()
+
+#define S (&_PyTraceMalloc_State)
+
+
+/* The line of each unit of a code object.  What its table does not know is
+   line 0, as tracebacks of traces have it. */
+static struct line_map *
+lines_make(PyCodeObject *co)
+{
+    PyCodeAddressRange range;
+    int lowest = Py_MAX(co->co_firstlineno, 0);
+    int highest = lowest;
+    _PyCode_InitAddressRange(co, &range);
+    while (_PyLineTable_NextAddressRange(&range)) {
+        if (range.ar_line >= 0) {
+            lowest = Py_MIN(lowest, range.ar_line);
+            highest = Py_MAX(highest, range.ar_line);
+        }
+    }
+
+    Py_ssize_t nunits = Py_SIZE(co);
+    int wide = highest - lowest >= NO_LINE;
+    size_t unit_size = wide ? sizeof(int32_t) : sizeof(uint16_t);
+    struct line_map *map = malloc(sizeof(*map) + (nunits + 1) * unit_size);
+    if (map == NULL) {
+        return NULL;
+    }
+    map->nunits = (uint32_t)nunits;
+    map->first = lowest;
+    map->wide = wide;
+    int32_t *wide_units = (int32_t *)(void *)map->units;
+
+    for (Py_ssize_t unit = 0; unit < nunits; unit++) {
+        if (wide) {
+            wide_units[unit] = 0;
+        }
+        else {
+            map->units[unit] = NO_LINE;
+        }
+    }
+    _PyCode_InitAddressRange(co, &range);
+    while (_PyLineTable_NextAddressRange(&range)) {
+        Py_ssize_t unit = range.ar_start / (int)sizeof(_Py_CODEUNIT);
+        Py_ssize_t end = range.ar_end / (int)sizeof(_Py_CODEUNIT);
+        for (; range.ar_line >= 0 && unit < Py_MIN(end, nunits); unit++) {
+            if (wide) {
+                wide_units[unit] = range.ar_line;
+            }
+            else {
+                map->units[unit] = (uint16_t)(range.ar_line - lowest);
+            }
+        }
+    }
+    int begin = Py_MAX(co->co_firstlineno, 0);
+    if (wide) {
+        wide_units[nunits] = begin;
+    }
+    else {
+        map->units[nunits] = (uint16_t)(begin - lowest);
+    }
+    return map;
+}
+
+
+static file_id
+name_number_lock_held(PyObject *name)
+{
+    return _PyTraceMalloc_AddName(&S->sources, PyUnicode_KIND(name),
+                                  PyUnicode_DATA(name),
+                                  PyUnicode_GET_LENGTH(name));
+}
+
+
+static code_id
+code_number_lock_held(PyCodeObject *co)
+{
+    if (co->_co_tracemalloc_id != CODE_NONE) {
+        return co->_co_tracemalloc_id;
+    }
+    struct code_source source = {
+        .file = name_number_lock_held(co->co_filename),
+        .function = name_number_lock_held(co->co_qualname),
+        .locations =
+            (const unsigned char *)PyBytes_AS_STRING(co->co_linetable),
+        .nlocations = (uint32_t)PyBytes_GET_SIZE(co->co_linetable),
+    };
+    if (source.file == FILE_NONE || source.function == FILE_NONE
+        || (source.lines = lines_make(co)) == NULL)
+    {
+        return CODE_NONE;
+    }
+    code_id code = _PyTraceMalloc_AddCode(&S->sources, co, &source);
+    if (code == CODE_NONE) {
+        free(source.lines);
+    }
+    _Py_atomic_store_uint32_release(&co->_co_tracemalloc_id, code);
+    return code;
+}
+
+
+void
+_PyTraceMalloc_ForgetCodeObjects(void)
+{
+    for (code_id id = 1; id < S->sources.used; id++) {
+        PyCodeObject *co = source_at(&S->sources, id)->owner;
+        if (co != NULL) {
+            co->_co_tracemalloc_id = CODE_NONE;
+        }
+    }
+}

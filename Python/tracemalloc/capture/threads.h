@@ -1,0 +1,44 @@
+/* Threads, and the roots of their paths: see threads.c. */
+
+#ifndef TRACEMALLOC_THREADS_H
+#define TRACEMALLOC_THREADS_H
+
+#include "pycore_pystate.h"       // PyThreadState
+
+#include "../store/contexts.h"
+
+/* What is known of the threads whose contexts hang under one root. */
+struct thread_slot {
+    const void *owner;          /* the thread state that has it, or NULL */
+    unsigned long ident;        /* of the last one, like the next three */
+    unsigned long native_id;
+    int64_t interpreter;
+    struct source_file *name;   /* as Python calls it; NULL: not told */
+    uint64_t threads;           /* that had it since traces were cleared */
+};
+
+#ifdef Py_TRACEMALLOC_STRESS
+#  define THREAD_SLOTS 4
+#else
+#  define THREAD_SLOTS 64
+#endif
+
+/* All that follow need the store lock. */
+
+/* The root of a thread's paths, or PATH_NONE when out of memory. */
+extern path_id _PyTraceMalloc_ThreadRoot(PyThreadState *tstate);
+
+/* The thread state goes away: another thread may have its slot. */
+extern void _PyTraceMalloc_ReleaseThread(PyThreadState *tstate);
+
+/* Forget the threads that have ended, or all. */
+extern void _PyTraceMalloc_ClearThreads(int all);
+
+/* Say what the thread is called that had a slot, by number, when it was copied
+   to `known`.  0, or -1 when out of memory. */
+extern int _PyTraceMalloc_NameThread(uint32_t number,
+                                     const struct thread_slot *known,
+                                     uint32_t kind, const void *text,
+                                     size_t length);
+
+#endif  /* !TRACEMALLOC_THREADS_H */

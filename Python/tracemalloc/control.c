@@ -1,0 +1,523 @@
+/* Control: tracing begins and ends here; forks; the C API.
+
+   Called by Python/pylifecycle.c, by whoever holds something that the tracer
+   knows and that goes away, and by Modules/_tracemalloc.c.  Owns the tracer's
+   state: makes the store when tracing begins, and frees it when it ends.
+
+       state       ready   tracing   left by
+       not ready   0       0         Init()
+       idle        1       0         Start(), Fini()
+       tracing     1       1         Stop(), Fini(), Clear() without memory
+
+   Who may touch the store, and its locks: Python/tracemalloc/access.h. */
+
+#include "Python.h"
+#include "pycore_initconfig.h"    // _PyStatus_NO_MEMORY()
+#include "pycore_pylifecycle.h"   // _PyOS_URandomNonblock()
+#include "pycore_runtime.h"       // _PyRuntime
+#include "pycore_tstate.h"        // _PyThreadStateImpl
+#include "pycore_tracemalloc.h"
+#include "access.h"
+#include "capture/capture.h"
+#include "control.h"
+#include "hooks/admission.h"
+#include "hooks/alarm.h"
+#include "hooks/blocks.h"
+#include "hooks/hooks.h"
+#include "hooks/pymalloc.h"
+#include "own.h"
+#include "sampling/allocators.h"
+#include "snapshot/decode.h"
+
+#ifdef HAVE_PTHREAD_H
+#  include <pthread.h>            // pthread_atfork()
+#endif
+
+#define S (&_PyTraceMalloc_State)
+
+struct tracer_state _PyTraceMalloc_State = {.attention = ATTENTION_ACCESS};
+
+/* The process has, or had once, more than one GIL, or has none; atomic. */
+#ifdef Py_GIL_DISABLED
+static int several_gils = 1;
+#else
+static int several_gils = 0;
+#endif
+
+
+/* Waiting does not give the GIL away: who forks may hold it, and must not wait
+   for one who has been given the lock but not the GIL.  Nobody waits for a GIL
+   while holding the lock. */
+static void
+control_lock(void)
+{
+    PyMutex_LockFlags(&S->control_lock, _Py_LOCK_DONT_DETACH);
+}
+
+
+static void
+control_unlock(void)
+{
+    PyMutex_Unlock(&S->control_lock);
+}
+
+
+/* --- fork ---------------------------------------------------------------- */
+
+#if defined(HAVE_PTHREAD_H) && defined(HAVE_FORK)
+
+/* No other thread may hold a lock, or have half changed the store, at the
+   moment the child's copy is made. */
+static void
+atfork_prepare(void)
+{
+    control_lock();
+    tracer_lock();
+}
+
+
+static void
+atfork_parent(void)
+{
+    tracer_unlock();
+    control_unlock();
+}
+
+
+static void
+atfork_child(void)
+{
+    /* Threads that waited for the locks do not exist here. */
+    _PyMutex_at_fork_reinit(&S->store_lock);
+    _PyMutex_at_fork_reinit(&S->control_lock);
+#ifdef Py_TRACEMALLOC_VERIFY
+    _PyTraceMalloc_ForkVerify();
+#endif
+    /* The child is to take other samples than its parent. */
+    S->sampler.random = _PyTraceMalloc_MixBits(S->sampler.random
+                                               + (uint64_t)getpid());
+}
+
+
+static int
+atfork_register(void)
+{
+    static int atfork_done = 0;
+    if (!atfork_done) {
+        if (pthread_atfork(atfork_prepare, atfork_parent, atfork_child) != 0) {
+            return -1;
+        }
+        atfork_done = 1;
+    }
+    return 0;
+}
+
+#else
+
+static int
+atfork_register(void)
+{
+    return 0;
+}
+
+#endif
+
+
+/* --- life cycle ---------------------------------------------------------- */
+
+static void
+store_fini_lock_held(void)
+{
+    _PyTraceMalloc_FreeCaches();
+    _PyTraceMalloc_ClearThreads(1);
+    _PyTraceMalloc_ForgetCodeObjects();
+    _PyTraceMalloc_FreeCells();
+    _PyTraceMalloc_FiniBlocks(&S->raw);
+    _PyTraceMalloc_FiniBlocks(&S->large);
+    _PyTraceMalloc_FiniContexts(&S->contexts);
+    _PyTraceMalloc_FiniSources(&S->sources);
+    _PyTraceMalloc_InitSampler(&S->sampler, 0, 0);
+    _PyTraceMalloc_FiniDetached(&S->detached);
+    _PyTraceMalloc_ForgetVerdicts(&S->filters);
+    _PyTraceMalloc_CancelAlarm_lock_held();
+}
+
+
+/* Not written once there are several GILs: then it is empty, and read without
+   a lock. */
+static void
+fresh_forget(void)
+{
+    if (_PyRuntime.tracemalloc.fresh.size != 0) {
+        tracer_set_fresh(ACCESS_GIL, NULL, 0);
+    }
+}
+
+
+/* Contexts, none of them but those that are always there: 0, or -1 when out of
+   memory. */
+static int
+contexts_init_lock_held(void)
+{
+    struct context_tree *tree = &S->contexts;
+    if (_PyTraceMalloc_InitContexts(tree) < 0) {
+        return -1;
+    }
+    /* Another instruction than the unknown one's. */
+    if (_PyTraceMalloc_AddContext(tree, PATH_ROOT, CODE_NONE, 1, 0)
+        != CONTEXT_OWN)
+    {
+        _PyTraceMalloc_FiniContexts(tree);
+        return -1;
+    }
+    _PyTraceMalloc_GiveCounters(tree, context_at(tree, CONTEXT_OWN));
+    return 0;
+}
+
+
+/* A store with no traces, as it is at first and after clear_traces(). */
+static void
+store_reset_lock_held(void)
+{
+    _PyTraceMalloc_ForgetSites();
+    _PyTraceMalloc_ClearThreads(0);
+    S->unknown = (struct path_entry){
+        .path = PATH_ROOT,
+        .place.context = context_at(&S->contexts, CONTEXT_UNKNOWN),
+        .place.context_id = CONTEXT_UNKNOWN,
+    };
+    S->bytes = (struct traced_bytes){.epoch = 1};
+    fresh_forget();
+    _PyTraceMalloc_ClearDetached(&S->detached);
+    reclaim_want(0);
+    S->foreign = 0;
+    _PyTraceMalloc_BeginPace(&S->pace);
+}
+
+
+static int
+store_init_lock_held(void)
+{
+    _PyTraceMalloc_InitCells(&S->cells);
+    if (_PyTraceMalloc_InitSources(&S->sources) < 0
+        || contexts_init_lock_held() < 0
+        || _PyTraceMalloc_InitBlocks(&S->large) < 0
+        || _PyTraceMalloc_InitBlocks(&S->raw) < 0)
+    {
+        store_fini_lock_held();
+        return -1;
+    }
+    S->dropped = 0;
+    store_reset_lock_held();
+    return 0;
+}
+
+
+static void
+tracing_set_lock_held(int tracing)
+{
+    _Py_atomic_store_int_relaxed(&_PyRuntime.tracemalloc.tracing, tracing);
+    S->sole_gil = !_Py_atomic_load_int_relaxed(&several_gils);
+    S->one_gil = S->sole_gil && !tracer_is_sampling();
+    attention_change(ATTENTION_ACCESS, !(tracing && S->one_gil));
+    _PyRefTracer_ChooseCreateHook();
+}
+
+
+/* Needs the only GIL, if there is one and tracing: whoever holds it may be in
+   the middle of something that its GIL alone protects. */
+static void
+gils_become_several(void)
+{
+    tracer_lock();
+    _Py_atomic_store_int_relaxed(&several_gils, 1);
+    S->one_gil = S->sole_gil = 0;
+    attention_change(ATTENTION_ACCESS, 1);
+    fresh_forget();
+    tracer_unlock();
+}
+
+
+int
+_PyTraceMalloc_AddGil(void)
+{
+    if (_Py_atomic_load_int_relaxed(&several_gils)) {
+        return 0;
+    }
+    PyThreadState *tstate = NULL;
+    if (_PyThreadState_GET() == NULL) {
+        tstate = PyThreadState_New(_PyInterpreterState_Main());
+        if (tstate == NULL) {
+            return -1;
+        }
+        PyEval_AcquireThread(tstate);
+    }
+    gils_become_several();
+    if (tstate != NULL) {
+        PyThreadState_Clear(tstate);
+        PyThreadState_DeleteCurrent();
+    }
+    return 0;
+}
+
+
+PyStatus
+_PyTraceMalloc_Init(void)
+{
+    assert(!tracer_is_tracing());
+    if (atfork_register() < 0) {
+        return _PyStatus_NO_MEMORY();
+    }
+#ifdef Py_TRACEMALLOC_VERIFY
+    _PyTraceMalloc_BeginVerify();
+#endif
+    _PyRuntime.tracemalloc.ready = 1;
+    return _PyStatus_OK();
+}
+
+
+/* A seed for samples: any will do that is not the last one's.  Asking the
+   system for it gives the GIL away, so no lock may be held. */
+static uint64_t
+sampling_seed(void)
+{
+    uint64_t seed;
+    if (_PyOS_URandomNonblock(&seed, sizeof(seed)) < 0) {
+        PyErr_Clear();
+        PyTime_t now;
+        (void)PyTime_TimeRaw(&now);
+        seed = (uint64_t)now ^ (uint64_t)getpid() << 48;
+    }
+    return seed;
+}
+
+
+int
+_PyTraceMalloc_Start(int nframe)
+{
+    return _PyTraceMalloc_StartSampling(
+        nframe, _PyTraceMalloc_State.option_interval);
+}
+
+
+/* Whether tracing may start; if not, an exception is set. */
+static int
+start_is_possible(int nframe)
+{
+    if (nframe < 1 || nframe > MAX_NFRAME) {
+        PyErr_SetString(PyExc_ValueError, "the number of frames must be in "
+                        "range [1; " Py_STRINGIFY(MAX_NFRAME) "]");
+        return 0;
+    }
+    if (!_PyRuntime.tracemalloc.ready) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "tracemalloc cannot start: the runtime is finalized");
+        return 0;
+    }
+    return 1;
+}
+
+
+/* 0, or -1 without memory, with no exception set.  Needs the control lock.
+   The seed is drawn before that, which may give the GIL away. */
+static int
+tracing_start(int nframe, uint64_t interval, uint64_t seed)
+{
+    if (tracer_is_tracing()) {
+        return 0;
+    }
+    tracer_lock();
+    int failed = store_init_lock_held() < 0;
+    if (!failed) {
+        _PyTraceMalloc_SetLimit_lock_held(nframe);
+        S->sessions++;
+        if (interval != 0) {
+            _PyTraceMalloc_InitSampler(&S->sampler, interval, seed);
+        }
+    }
+    tracer_unlock();
+    if (failed) {
+        return -1;
+    }
+    _PyTraceMalloc_InterruptGap();
+    _PyTraceMalloc_InstallHooks(interval != 0);
+    tracer_lock();
+    tracing_set_lock_held(1);
+    tracer_unlock();
+    return 0;
+}
+
+
+/* Needs the control lock. */
+static void
+tracing_stop(void)
+{
+    if (tracer_is_tracing()) {
+        tracer_lock();
+        int sampling = tracer_is_sampling();
+        tracing_set_lock_held(0);
+        store_fini_lock_held();
+        tracer_unlock();
+        _PyTraceMalloc_RemoveHooks(sampling);
+    }
+}
+
+
+int
+_PyTraceMalloc_StartSampling(int nframe, uint64_t interval)
+{
+    if (!start_is_possible(nframe)) {
+        return -1;
+    }
+    uint64_t seed = interval != 0 ? sampling_seed() : 0;
+    control_lock();
+    int result = tracing_start(nframe, interval, seed);
+    control_unlock();
+    if (result < 0) {
+        PyErr_NoMemory();
+    }
+    return result;
+}
+
+
+void
+_PyTraceMalloc_Stop(void)
+{
+    control_lock();
+    tracing_stop();
+    control_unlock();
+}
+
+
+int
+_PyTraceMalloc_BeginClaim(int nframe)
+{
+    if (!start_is_possible(nframe)) {
+        return -1;
+    }
+    uint64_t interval = S->option_interval;
+    uint64_t seed = interval != 0 ? sampling_seed() : 0;
+    control_lock();
+    int was_tracing = tracer_is_tracing();
+    int result = tracing_start(nframe, interval, seed);
+    if (result == 0) {
+        S->claims++;
+        if (!was_tracing) {
+            S->claimed_session = S->sessions;
+        }
+    }
+    control_unlock();
+    if (result < 0) {
+        PyErr_NoMemory();
+    }
+    return result;
+}
+
+
+void
+_PyTraceMalloc_EndClaim(void)
+{
+    control_lock();
+    /* It may be of a runtime that has ended. */
+    S->claims -= S->claims != 0;
+    if (S->claims == 0 && S->claimed_session == S->sessions) {
+        tracing_stop();
+    }
+    control_unlock();
+}
+
+
+int
+_PyTraceMalloc_Clear(void)
+{
+    if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
+        return 0;
+    }
+    _PyTraceMalloc_FreeCaches();
+    if (tracer_is_sampling()) {
+        _PyTraceMalloc_FreeSampledCells();
+        _PyTraceMalloc_ClearSampler(&S->sampler);
+    }
+    else {
+        _PyTraceMalloc_ClearCells();
+    }
+    _PyTraceMalloc_ClearBlocks(&S->large);
+    _PyTraceMalloc_ClearBlocks(&S->raw);
+    _PyTraceMalloc_FiniContexts(&S->contexts);
+    int failed = contexts_init_lock_held();
+    if (!failed) {
+        _PyTraceMalloc_RecycleCodes(&S->sources, NULL);
+        store_reset_lock_held();
+    }
+    else {
+        tracing_set_lock_held(0);
+        store_fini_lock_held();
+    }
+    tracer_end_locked();
+    return failed;
+}
+
+
+void
+_PyTraceMalloc_Fini(void)
+{
+    _PyTraceMalloc_Stop();
+    S->option_interval = 0;
+    /* Another runtime in this process is to begin as the first one did. */
+    S->alarm = (struct alarm){.set = 0};
+    S->claims = 0;
+    _PyTraceMalloc_SetFilters(NULL, 0);
+    _PyRuntime.tracemalloc.ready = 0;
+}
+
+
+void
+_PyTraceMalloc_RetireCodeObject(PyCodeObject *co)
+{
+    enum access access = _PyTraceMalloc_BeginLocked();
+    if (access != ACCESS_NONE) {
+        if (co->_co_tracemalloc_id != CODE_NONE) {
+            _PyTraceMalloc_RetireCode(&S->sources, co->_co_tracemalloc_id);
+            if (S->sources.retired_bytes >= S->pace.retired) {
+                reclaim_want(1);
+            }
+        }
+        if (Py_REFCNT(co) > 0) {
+            /* Renamed: a frame that runs it may be in a cache. */
+            _PyTraceMalloc_FreeCaches();
+        }
+        tracer_end_locked();
+    }
+    co->_co_tracemalloc_id = CODE_NONE;
+}
+
+
+void
+_PyTraceMalloc_ForgetThread(PyThreadState *tstate)
+{
+    if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
+        struct _PyTraceMalloc_ThreadCache *cache =
+            ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
+        if (cache == NULL) {
+            cache = ((_PyThreadStateImpl *)tstate)->tracemalloc_kept;
+        }
+        if (cache != NULL) {
+            _PyTraceMalloc_FreeCache(cache);
+        }
+        _PyTraceMalloc_ReleaseThread(tstate);
+        _PyTraceMalloc_KeepAlarm_lock_held(tstate);
+        tracer_end_locked();
+    }
+}
+
+
+/* --- the library's own --------------------------------------------------- */
+
+_PyTraceMalloc_CreateHook
+_PyTraceMalloc_GetCreateHook(void)
+{
+    return !tracer_is_tracing() ? NULL
+           : tracer_is_sampling() ? _PyTraceMalloc_SampledReference
+           : S->objects_have_cells ? _PyTraceMalloc_NewReference
+           : _PyTraceMalloc_MoveObject;
+}

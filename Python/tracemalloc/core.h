@@ -1,0 +1,92 @@
+/* The tracer's own data: sources, paths, contexts, blocks and cells.
+
+   Everything declared here is plain C.  No Python object, no interpreter
+   state and no lock lives in these structures, so their files compile without
+   Python.h and are tested, fuzzed and sanitized on their own.
+
+   Glossary
+
+       block     a live allocation: (domain, address) -> size and context
+       domain    the address space of a block: 0 for Python's own memory, any
+                 other number for what extensions report
+       path      a chain of call sites, from the outermost frame to a caller;
+                 a node of the path tree
+       context   where a block comes from: the path of the callers, and the
+                 instruction that allocates.  Has the counters
+       source    what must outlive a code object: its names, and where its
+                 instructions stand
+       cell      4 bytes beside each block of a pymalloc pool: its context
+       trace     a block as users see it: domain, size, decoded context
+       sample    a block that is noted for itself and for others that are not
+       weight    how many blocks and bytes a sample stands for
+
+   Flow: capture -> context -> cells and block tables -> frozen -> Python.
+
+   Access.  The counters of contexts, the cells and the table of large blocks
+   belong to whoever has the right to change them: the holder of the GIL while
+   the process has one GIL, the holder of the store lock otherwise (see
+   Python/tracemalloc/access.h).  All else needs the store lock, except that
+   paths and contexts may be looked up without it: nodes never move, are
+   complete before an index names them, and an index that was replaced is kept
+   until its readers are gone.
+
+   No function calls back, and all memory comes from the C library, so the
+   store lock is a leaf: nothing else is ever taken under it. */
+
+#ifndef TRACEMALLOC_CORE_H
+#define TRACEMALLOC_CORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint32_t code_id;
+typedef uint32_t file_id;
+typedef uint32_t path_id;
+typedef uint32_t context_id;
+
+/* How a thread may touch the store: see access.h. */
+enum access {
+    ACCESS_NONE,                /* not tracing */
+    ACCESS_GIL,
+    ACCESS_LOCK,
+    ACCESS_DETACHED,
+    ACCESS_SAMPLING,
+};
+
+enum {
+    CODE_NONE = 0,          /* a code object the tracer has not met */
+    FILE_NONE = 0,
+    PATH_NONE = 0,          /* not looked up, or out of memory */
+    PATH_ROOT = 1,          /* no caller */
+    CONTEXT_NONE = 0,       /* an empty cell or slot, or out of memory */
+    CONTEXT_UNKNOWN = 1,    /* no frame: shown as "<unknown>", line 0 */
+};
+
+#define DEFAULT_DOMAIN 0        /* Python's own memory */
+
+/* What the library allocates for itself, in which no frame is told: all that it
+   does to take, compare and write snapshots.  Noted, so that what later comes
+   to the program from a free list is the program's, and shown to nobody. */
+enum {CONTEXT_OWN = CONTEXT_UNKNOWN + 1};
+
+/* A cell has 25 bits for the context; the stress build has numbers so small
+   that they run out in any test. */
+#ifdef Py_TRACEMALLOC_STRESS
+#  define MAX_CONTEXTS ((size_t)1 << 14)
+#  define MAX_PATHS ((size_t)1 << 15)
+#  define CHUNK_SHIFT 4
+#else
+#  define MAX_CONTEXTS ((size_t)1 << 25)
+#  define MAX_PATHS ((size_t)1 << 27)
+#  define CHUNK_SHIFT 10
+#endif
+
+/* Bits of the numbers, whatever the build. */
+#define CONTEXT_BITS 25
+#define PATH_BITS 27
+
+#define COUNTERS_SHIFT (CHUNK_SHIFT + 4)
+#define CHUNK_SIZE ((size_t)1 << CHUNK_SHIFT)
+#define CHUNK_MASK (CHUNK_SIZE - 1)
+
+#endif  /* !TRACEMALLOC_CORE_H */

@@ -1,0 +1,20 @@
+/* The filters in force: see admission.c. */
+
+#ifndef TRACEMALLOC_ADMISSION_H
+#define TRACEMALLOC_ADMISSION_H
+
+#include "../capture/site_cache.h"
+#include "../store/filters.h"
+
+/* Whether the filters let a block that was captured be noted; they let what is
+   not known (NULL) pass. */
+extern int _PyTraceMalloc_IsAdmitted(const struct place *,
+                                     enum access access);
+
+/* Put other filters in force; takes them over. */
+extern void _PyTraceMalloc_SetFilters(struct trace_filter *, size_t n);
+
+/* Show at most `nframe` frames from now on. */
+extern void _PyTraceMalloc_SetLimit_lock_held(int nframe);
+
+#endif  /* !TRACEMALLOC_ADMISSION_H */

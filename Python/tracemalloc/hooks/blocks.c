@@ -1,0 +1,370 @@
+/* Blocks, wherever they are kept: note, forget, move, look up.
+
+   Called by the hooks and the C API; calls capture, the table of blocks, and
+   cells.  A block of pymalloc has a cell (pymalloc.c.h), any other an entry in
+   one of two tables: raw blocks and those of other domains in `raw`, which
+   threads without the GIL share, all others in `large`.
+
+   A block is forgotten before the allocator below can give its address to
+   another thread, and put back if that fails: it is *lifted* meanwhile. */
+
+#include "Python.h"
+#include "../access.h"
+#include "../capture/capture.h"
+#include "../capture/growth.h"
+#include "../own.h"
+#include "../sampling/samples.h"
+#include "admission.h"
+#include "alarm.h"
+#include "blocks.h"
+#include "count_block.h"
+#include "pymalloc.h"
+
+#define S (&_PyTraceMalloc_State)
+
+
+static const struct place *
+capture_any(enum access access)
+{
+    PyThreadState *tstate = _PyThreadState_GET();
+    if (tstate != NULL && access != ACCESS_DETACHED) {
+        return capture(tstate, access);
+    }
+    if (tstate == NULL) {
+        tstate = _PyTraceMalloc_DetachedThread();
+    }
+    return capture_verified(tstate,
+                            _PyTraceMalloc_CaptureSlow(tstate, access));
+}
+
+
+/* The context of a place in any domain. */
+static context_id
+context_in_domain(const struct place *place, uint32_t domain,
+                  enum access access)
+{
+    if (domain == DEFAULT_DOMAIN) {
+        return place->context_id;
+    }
+    access_lock(access);
+    context_id id = _PyTraceMalloc_AddContextOfDomain(
+        &S->contexts, place->context, domain);
+    _PyTraceMalloc_WatchGrowth_lock_held(id, access);
+    access_unlock(access);
+    return id;
+}
+
+
+/* The table of raw blocks is shared with detached threads. */
+static inline void
+table_lock(const struct block_table *table, enum access access)
+{
+    if (table == &S->raw) {
+        access_lock(access);
+    }
+}
+
+
+static inline void
+table_unlock(const struct block_table *table, enum access access)
+{
+    if (table == &S->raw) {
+        access_unlock(access);
+    }
+}
+
+
+/* Note a block of the library's own: 0, 1 if it is left out, since no object can
+   come from it, or -1 when the trace had to be dropped. */
+static Py_NO_INLINE int
+own_note(struct block_table *table, uint32_t domain, uintptr_t address,
+         size_t size, enum access access)
+{
+    struct block stale;
+    struct block block = {
+        .address = address,
+        .size = size,
+        .context = CONTEXT_OWN,
+        .domain = domain,
+    };
+    if (table == &S->raw) {
+        (void)_PyTraceMalloc_ForgetBlock(table, domain, address, &stale,
+                                         access);
+        return 1;
+    }
+    int put = _PyTraceMalloc_PutBlock(table, &block, &stale);
+    if (put < 0) {
+        counted_drop(access);
+        return -1;
+    }
+    if (put > 0) {
+        counted_free(stale.context, stale.size, access);
+    }
+    if (access != ACCESS_SAMPLING) {
+        _PyTraceMalloc_CountOwn(size);
+    }
+    else if (_PyTraceMalloc_CountSample(CONTEXT_OWN, size) < 0) {
+        (void)_PyTraceMalloc_RemoveBlock(table, domain, address, &stale);
+        counted_drop(access);
+        return -1;
+    }
+    return 0;
+}
+
+
+static inline int
+thread_is_quiet(enum access access)
+{
+    PyThreadState *tstate = _PyThreadState_GET();
+    if (tstate == NULL && access == ACCESS_DETACHED) {
+        tstate = _PyTraceMalloc_DetachedThread();
+    }
+    return tracer_is_quiet(tstate);
+}
+
+
+int
+_PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
+                         uintptr_t address, size_t size, enum access access)
+{
+    struct block block = {.address = address, .size = size, .domain = domain};
+    struct block stale;
+    if (domain != DEFAULT_DOMAIN && access != ACCESS_DETACHED
+        && reclaim_is_wanted())
+    {
+        /* A capture does not, at a place that was met before; but there is one
+           more context there for each domain. */
+        _PyTraceMalloc_ReclaimNow(access);
+    }
+    const struct place *place = capture_any(access);
+    int watched = tracer_is_watched();
+    int ignored = 0;
+    if (watched) {
+        _PyTraceMalloc_WatchAlarm(access);
+        ignored = !_PyTraceMalloc_IsAdmitted(place, access);
+    }
+    if (place == NULL) {
+        if (thread_is_quiet(access)) {
+            return own_note(table, domain, address, size, access);
+        }
+    }
+    else if (!ignored) {
+        block.context = context_in_domain(place, domain, access);
+    }
+    int put = -1, noted = 0;
+    table_lock(table, access);
+    if (block.context != CONTEXT_NONE) {
+        put = _PyTraceMalloc_PutBlock(table, &block, &stale);
+        if (put == 1) {
+            /* It was freed behind our back, or is reported again by its
+               extension. */
+            counted_free(stale.context, stale.size, access);
+        }
+        noted = put >= 0
+                && counted_alloc(block.context, size, access) == 0;
+    }
+    if (!noted && _PyTraceMalloc_RemoveBlock(table, domain, address, &stale)
+        && put < 0)
+    {
+        counted_free(stale.context, stale.size, access);
+    }
+    table_unlock(table, access);
+    if (watched) {
+        _PyTraceMalloc_WatchAlarm(access);
+    }
+    if (!noted && !ignored) {
+        counted_drop(access);
+        return -1;
+    }
+    return ignored;
+}
+
+
+int
+_PyTraceMalloc_ForgetBlock(struct block_table *table, uint32_t domain,
+                           uintptr_t address, struct block *removed,
+                           enum access access)
+{
+    table_lock(table, access);
+    int found = _PyTraceMalloc_RemoveBlock(table, domain, address, removed);
+    if (found) {
+        counted_free(removed->context, removed->size, access);
+    }
+    table_unlock(table, access);
+    if (!found && table == &S->large && S->foreign) {
+        return _PyTraceMalloc_ForgetBlock(&S->raw, domain, address, removed,
+                                          access);
+    }
+    return found;
+}
+
+
+/* What this thread has lifted, for the debug hooks: they may find it damaged,
+   and then ask where it was allocated. */
+static _Py_thread_local const struct lifted *lifted_now;
+
+
+static void
+block_lift(struct block_table *table, void *ptr, struct lifted *lifted)
+{
+    lifted->present = 0;
+    lifted_now = lifted;
+    if (ptr == NULL) {
+        return;
+    }
+    enum access access = tracer_begin();
+    if (access != ACCESS_NONE) {
+        lifted->present = _PyTraceMalloc_ForgetBlock(
+            table, DEFAULT_DOMAIN, (uintptr_t)ptr, &lifted->block, access);
+        lifted->generation = S->contexts.generation;
+        tracer_end(access);
+    }
+}
+
+
+/* The allocator below failed: the block is still there, as it was. */
+static void
+block_put_back(struct block_table *table, const struct lifted *lifted)
+{
+    lifted_now = NULL;
+    if (!lifted->present) {
+        return;
+    }
+    enum access access = tracer_begin();
+    if (access == ACCESS_NONE) {
+        return;
+    }
+    if (lifted->generation == S->contexts.generation) {
+        const struct block *block = &lifted->block;
+        table_lock(table, access);
+        int failed = _PyTraceMalloc_ReserveBlock(table) < 0
+            || counted_put_back(block->context, block->size, access) < 0;
+        if (!failed) {
+            _PyTraceMalloc_AddBlock(table, block);
+        }
+        table_unlock(table, access);
+        if (failed) {
+            counted_drop(access);
+        }
+    }
+    tracer_end(access);
+}
+
+
+/* Forget a block of Python's own, wherever it is kept. */
+static void
+object_forget(uintptr_t address, enum access access)
+{
+    struct block removed;
+    if (!_PyTraceMalloc_ForgetCell(address)) {
+        _PyTraceMalloc_ForgetBlock(&S->large, DEFAULT_DOMAIN, address,
+                                   &removed, access);
+    }
+}
+
+
+/* Let a block belong to the calling line: 1, or 0 if the table does not know
+   it. */
+static int
+block_move(struct block_table *table, uintptr_t address, enum access access)
+{
+    table_lock(table, access);
+    struct block *block = _PyTraceMalloc_FindBlock(table, DEFAULT_DOMAIN,
+                                                   address);
+    table_unlock(table, access);
+    if (block == NULL) {
+        return 0;
+    }
+    const struct place *place = capture_any(access);
+    if (place == NULL) {
+        if (!thread_is_quiet(access)) {
+            /* Who had it before has let go of it. */
+            object_forget(address, access);
+            counted_drop(access);
+        }
+        return 1;
+    }
+    table_lock(table, access);
+    if (table == &S->raw) {
+        /* Detached threads may have changed the table meanwhile. */
+        block = _PyTraceMalloc_FindBlock(table, DEFAULT_DOMAIN, address);
+    }
+    if (block != NULL) {
+        context_make_room(&S->contexts, place->context, block->size);
+        count_move(&S->bytes, context_at(&S->contexts, block->context),
+                   place->context, block->size);
+        block->context = place->context_id;
+    }
+    table_unlock(table, access);
+    return 1;
+}
+
+
+/* An object in memory that was not just allocated: it comes from a free list,
+   and now belongs to who takes it.  Unknown blocks stay unknown, and so does
+   who has no GIL: no free list is his. */
+void
+_PyTraceMalloc_MoveObject(PyObject *op)
+{
+    if (_PyThreadState_GET() == NULL
+        || (tracer_is_fast()
+            && _PyTraceMalloc_IsFresh(tracer_fresh(ACCESS_GIL), op)))
+    {
+        return;
+    }
+    enum access access = tracer_begin();
+    if (access == ACCESS_NONE) {
+        return;
+    }
+    uintptr_t address = _PyTraceMalloc_BlockOfObject(op);
+    if (_PyTraceMalloc_IsFresh(tracer_fresh(access), op)) {
+        /* Allocated by the very call that makes the object. */
+    }
+    else if (tracer_is_watched()
+             && !_PyTraceMalloc_IsAdmitted(capture_any(access), access))
+    {
+        object_forget(address, access);
+    }
+    else if (!_PyTraceMalloc_MoveCell(address, access)
+             && !block_move(&S->large, address, access) && S->foreign)
+    {
+        (void)block_move(&S->raw, address, access);
+    }
+    tracer_end(access);
+}
+
+
+void
+_PyTraceMalloc_ShowLifted(const struct lifted *lifted)
+{
+    lifted_now = lifted;
+}
+
+
+int
+_PyTraceMalloc_LookUp(uint32_t domain, uintptr_t address, struct block *block)
+{
+    if (domain == DEFAULT_DOMAIN
+        && _PyTraceMalloc_LookUpCell(address, block))
+    {
+        return 1;
+    }
+    const struct block *found = NULL;
+    if (domain == DEFAULT_DOMAIN) {
+        found = _PyTraceMalloc_FindBlock(&S->large, domain, address);
+    }
+    if (found == NULL) {
+        found = _PyTraceMalloc_FindBlock(&S->raw, domain, address);
+    }
+    if (found == NULL && lifted_now != NULL && lifted_now->present
+        && lifted_now->generation == S->contexts.generation
+        && domain == DEFAULT_DOMAIN && lifted_now->block.address == address)
+    {
+        found = &lifted_now->block;
+    }
+    if (found == NULL) {
+        return 0;
+    }
+    *block = *found;
+    return 1;
+}

@@ -1,0 +1,37 @@
+/* Blocks, wherever they are kept: see blocks.c. */
+
+#ifndef TRACEMALLOC_BLOCKS_H
+#define TRACEMALLOC_BLOCKS_H
+
+#include "../state.h"
+
+/* Note a block in a table: 0, 1 if a filter ignores it, or -1 when the trace
+   had to be dropped. */
+extern int _PyTraceMalloc_NoteBlock(struct block_table *, uint32_t domain,
+                                    uintptr_t address, size_t size,
+                                    enum access access);
+
+/* Forget a block and copy it to *removed: 1, or 0 if it is not known. */
+extern int _PyTraceMalloc_ForgetBlock(struct block_table *, uint32_t domain,
+                                      uintptr_t address,
+                                      struct block *removed,
+                                      enum access access);
+
+/* A block that is forgotten while the allocator below works on it. */
+struct lifted {
+    struct block block;
+    uint32_t generation;    /* of the block's context */
+    int present;
+};
+
+/* Let LookUp() find the block that this thread has lifted; NULL for none. */
+extern void _PyTraceMalloc_ShowLifted(const struct lifted *);
+
+/* Find a block of any kind: 1 and a copy, or 0.  Needs access and the lock. */
+extern int _PyTraceMalloc_LookUp(uint32_t domain, uintptr_t address,
+                                 struct block *block);
+
+/* An object that was not just allocated belongs to who takes it now. */
+extern void _PyTraceMalloc_MoveObject(PyObject *);
+
+#endif  /* !TRACEMALLOC_BLOCKS_H */

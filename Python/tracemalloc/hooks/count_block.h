@@ -1,0 +1,19 @@
+/* Counting of blocks: see count_block.c. */
+
+#ifndef TRACEMALLOC_COUNT_BLOCK_H
+#define TRACEMALLOC_COUNT_BLOCK_H
+
+#include "../state.h"
+
+/* Count a block that was noted: 0, or -1 when out of memory. */
+extern int counted_alloc(context_id id, size_t size, enum access access);
+
+/* Count one that was forgotten; and one that was, but is still there: 0, or -1
+   when out of memory. */
+extern void counted_free(context_id id, size_t size, enum access access);
+extern int counted_put_back(context_id id, size_t size, enum access access);
+
+/* A trace is lost. */
+extern void counted_drop(enum access access);
+
+#endif  /* !TRACEMALLOC_COUNT_BLOCK_H */

@@ -1,0 +1,1079 @@
+/* pymalloc that notes what it does: allocator functions with cells.
+
+   The last part of Objects/obmalloc.c, because only there a block's pool is
+   known: no table is searched for a small block, neither when it is allocated
+   nor when it is freed.  Called by whoever allocates, in place of the hooks of
+   Objects/tracemalloc_hooks.c, which see to other allocators.
+
+   The fast path is one function per call, without a lock:
+
+       malloc   pymalloc_alloc -> entry of the newest frame -> cell, counters
+       free     pool -> cell -> counters -> pymalloc_free_in_pool
+
+   pool->ref.cells is the number of the pool's row of cells, or 0.
+
+   Invariant: the cell of a block that is not allocated is empty. */
+
+#ifdef WITH_PYMALLOC
+
+#include "pycore_tracemalloc.h"
+#include "../access.h"
+#include "../capture/capture.h"
+#include "../own.h"
+#include "../sampling/sampler.h"
+#include "admission.h"
+#include "alarm.h"
+#include "../capture/growth.h"
+#include "blocks.h"
+#include "guard.h"
+#include "hooks.h"
+#include "pymalloc.h"
+
+#define S (&_PyTraceMalloc_State)
+
+static_assert(NB_SMALL_SIZE_CLASSES <= CELL_CLASSES, "a chain per size class");
+static_assert(POOL_SIZE / ALIGNMENT <= 1024, "see cell_of()");
+
+
+/* --- cells of pools ------------------------------------------------------ */
+
+/* 2**16 / size, rounded up, in units of ALIGNMENT: dividing by means of it is
+   exact here, because offsets have 10 bits (Granlund and Montgomery, Division
+   by Invariant Integers using Multiplication, 1994). */
+#define R1(i) (65536 + (i)) / ((i) + 1)
+#define R4(i) R1(i), R1(i + 1), R1(i + 2), R1(i + 3)
+#define R16(i) R4(i), R4(i + 4), R4(i + 8), R4(i + 12)
+static const uint32_t reciprocals[64] = {R16(0), R16(16), R16(32), R16(48)};
+
+
+/* The pool that holds a block, or NULL if pymalloc does not have it. */
+static inline poolp
+pool_of(OMState *state, void *block)
+{
+    poolp pool = POOL_ADDR(block);
+    return LIKELY(address_in_range(state, block, pool)) ? pool : NULL;
+}
+
+
+/* Whether pymalloc has a block; 0 if that takes a call to find out. */
+static inline int
+pool_is_near(OMState *state, void *block)
+{
+#ifdef WITH_ARENA_WINDOW
+    return window_has(state, block);
+#else
+    return address_in_range(state, block, POOL_ADDR(block));
+#endif
+}
+
+
+static inline uint32_t *
+cell_of(poolp pool, const void *p)
+{
+    uint32_t unit = (uint32_t)((uintptr_t)p - (uintptr_t)pool - POOL_OVERHEAD)
+                    >> ALIGNMENT_SHIFT;
+    uint32_t at = unit * reciprocals[pool->szidx] >> 16;
+    return &row_at(&S->cells, pool->ref.cells)->cells[at];
+}
+
+
+static inline void *
+cell_block(const struct cell_row *row, uint32_t at)
+{
+    return (void *)(row->pool + POOL_OVERHEAD
+                    + (size_t)at * INDEX2SIZE(row->size_class));
+}
+
+
+/* Give a pool its row: 0, or -1 when out of memory. */
+static int
+pool_attach_cells(poolp pool, enum access access)
+{
+    access_lock(access);
+    uint32_t row = _PyTraceMalloc_AddRow(&S->cells, (uintptr_t)pool,
+                                         pool->szidx, NUMBLOCKS(pool->szidx));
+    access_unlock(access);
+    pool->ref.cells = row;
+    if (UNLIKELY(S->bytes.epoch >= LATE_EPOCH)) {
+        /* Epochs are numbered anew on that occasion. */
+        reclaim_want(1);
+    }
+    return row != 0 ? 0 : -1;
+}
+
+
+/* The pool's blocks get another size, or its arena goes: no block is left.
+   Arenas of an interpreter that is gone are freed without its GIL, which other
+   interpreters may share: so the lock is needed, which rows have for this. */
+static void
+pool_release_cells(poolp pool)
+{
+    enum access access = _PyTraceMalloc_BeginLocked();
+    if (access != ACCESS_NONE) {
+        if (pool->ref.cells != 0) {
+            _PyTraceMalloc_FreeRow(&S->cells, pool->ref.cells);
+            if (access == ACCESS_SAMPLING) {
+                _PyTraceMalloc_TakeFromPages(&S->sampler, (uintptr_t)pool);
+            }
+        }
+        tracer_end_locked();
+    }
+    pool->ref.cells = 0;
+}
+
+
+static void
+arena_release_cells(const struct arena_object *arena)
+{
+    uintptr_t first = _Py_SIZE_ROUND_UP(arena->address, POOL_SIZE);
+    for (uintptr_t at = first; at < (uintptr_t)arena->pool_address;
+         at += POOL_SIZE)
+    {
+        if (((poolp)at)->ref.cells != 0) {
+            pool_release_cells((poolp)at);
+        }
+    }
+}
+
+
+/* --- noting -------------------------------------------------------------- */
+
+static void
+small_drop(enum access access)
+{
+    access_lock(access);
+    S->dropped++;
+    access_unlock(access);
+}
+
+
+/* Note a block of a pool that has cells, at a place that has room for it. */
+static Py_ALWAYS_INLINE inline void
+small_note_at(const struct place *place, poolp pool, void *p, size_t size,
+              size_t slack, enum access access)
+{
+    *cell_of(pool, p) = CELL(place->context_id, slack);
+    count_alloc(&S->bytes, place->context, size);
+    tracer_set_fresh(access, p, size);
+}
+
+
+/* Without a place: memory was short, or the block is the library's own. */
+static Py_NO_INLINE void
+small_note_own(void *p, size_t size, enum access access)
+{
+    poolp pool = POOL_ADDR(p);
+    if (!tracer_is_quiet(_PyThreadState_GET())
+        || (pool->ref.cells == 0 && pool_attach_cells(pool, access) < 0))
+    {
+        small_drop(access);
+        return;
+    }
+    *cell_of(pool, p) = CELL(CONTEXT_OWN, INDEX2SIZE(pool->szidx) - size);
+    _PyTraceMalloc_CountOwn(size);
+    tracer_set_fresh(access, p, size);
+}
+
+
+/* The same for any pool, and without a place when there is none. */
+static inline void
+small_note(const struct place *place, void *p, size_t size, enum access access)
+{
+    poolp pool = POOL_ADDR(p);
+    if (UNLIKELY(place == NULL)) {
+        small_note_own(p, size, access);
+        return;
+    }
+    if (UNLIKELY(pool->ref.cells == 0)
+        && pool_attach_cells(pool, access) < 0)
+    {
+        small_drop(access);
+        return;
+    }
+    context_make_room(&S->contexts, place->context, size);
+    small_note_at(place, pool, p, size, INDEX2SIZE(pool->szidx) - size,
+                  access);
+}
+
+
+/* Forget a block of a pool that has cells: its cell, or 0 if it was empty. */
+static Py_ALWAYS_INLINE inline uint32_t
+small_forget(poolp pool, void *p)
+{
+    uint32_t *at = cell_of(pool, p);
+    uint32_t cell = *at;
+    if (LIKELY(cell != 0)) {
+        *at = 0;
+        count_free(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(cell)),
+                   INDEX2SIZE(pool->szidx) - CELL_SLACK(cell));
+    }
+    return cell;
+}
+
+
+/* Without a lock, or somebody who is to be asked. */
+static inline int
+small_is_fast(void)
+{
+    return tracer_is_fast() && !guard_is_entered();
+}
+
+
+/* Note a block that pymalloc does not have: 0, or -1 when out of memory, and
+   then nothing is noted. */
+static inline int
+large_note_fast(void *ptr, size_t size)
+{
+    const struct place *place = capture(_PyThreadState_GET(), ACCESS_GIL);
+    if (place == NULL) {
+        return -1;
+    }
+    struct block stale, block = {
+        .address = (uintptr_t)ptr,
+        .size = size,
+        .context = place->context_id,
+        .domain = DEFAULT_DOMAIN,
+    };
+    int put = _PyTraceMalloc_PutBlock(&S->large, &block, &stale);
+    if (put < 0) {
+        return -1;
+    }
+    if (put > 0) {
+        /* It was freed behind our back. */
+        count_free(&S->bytes, context_at(&S->contexts, stale.context),
+                   stale.size);
+    }
+    context_make_room(&S->contexts, place->context, size);
+    count_alloc(&S->bytes, place->context, size);
+    tracer_set_fresh(ACCESS_GIL, ptr, size);
+    return 0;
+}
+
+
+/* What pymalloc does not serve.  The raw domain's hook passes it through. */
+static void *
+large_note(void *ptr, size_t size)
+{
+    if (ptr == NULL || guard_is_entered()
+        || (tracer_is_fast() && large_note_fast(ptr, size) == 0))
+    {
+        return ptr;
+    }
+    enum access access = tracer_begin();
+    if (access != ACCESS_NONE) {
+        if (_PyTraceMalloc_NoteBlock(&S->large, DEFAULT_DOMAIN,
+                                     (uintptr_t)ptr, size, access) == 0)
+        {
+            tracer_set_fresh(access, ptr, size);
+        }
+        tracer_end(access);
+    }
+    return ptr;
+}
+
+
+static void *
+large_alloc(size_t count, size_t size, int zero)
+{
+    OMState *state = get_state();
+    enum reentrancy before = guard_enter(REENTRANT_BELOW);
+    void *ptr = zero ? PyMem_RawCalloc(count, size)
+                     : PyMem_RawMalloc(count * size);
+    guard_leave(before);
+    raw_allocated_blocks += ptr != NULL;
+    return large_note(ptr, count * size);
+}
+
+
+static inline void
+large_forget(void *ptr)
+{
+    struct block removed;
+    enum access access;
+    if (tracer_is_free()) {
+        if (_PyTraceMalloc_RemoveBlock(&S->large, DEFAULT_DOMAIN,
+                                       (uintptr_t)ptr, &removed))
+        {
+            count_free(&S->bytes, context_at(&S->contexts, removed.context),
+                       removed.size);
+        }
+    }
+    else if ((access = tracer_begin()) != ACCESS_NONE) {
+        _PyTraceMalloc_ForgetBlock(&S->large, DEFAULT_DOMAIN, (uintptr_t)ptr,
+                                   &removed, access);
+        tracer_end(access);
+    }
+}
+
+
+static Py_NO_INLINE void
+large_free(void *ptr)
+{
+    OMState *state = get_state();
+    large_forget(ptr);
+    enum reentrancy before = guard_enter(REENTRANT_BELOW);
+    PyMem_RawFree(ptr);
+    guard_leave(before);
+    raw_allocated_blocks--;
+}
+
+
+/* --- the allocator functions --------------------------------------------- */
+
+/* Busy, with several GILs, with filters, or something to take over: with the
+   lock if need be. */
+static void
+small_note_slow(void *ctx, void *p, size_t size)
+{
+    if (guard_is_entered()) {
+        _PyTraceMalloc_HookReached(ctx);
+        return;
+    }
+    enum access access = tracer_begin();
+    if (access != ACCESS_NONE) {
+        const struct place *place = capture(_PyThreadState_GET(), access);
+        int watched = tracer_is_watched();
+        if (watched) {
+            _PyTraceMalloc_WatchAlarm(access);
+        }
+        if (!watched || _PyTraceMalloc_IsAdmitted(place, access)) {
+            small_note(place, p, size, access);
+        }
+        if (watched) {
+            _PyTraceMalloc_WatchAlarm(access);
+        }
+        tracer_end(access);
+    }
+}
+
+
+static void
+small_forget_slow(poolp pool, void *p)
+{
+    enum access access = tracer_begin();
+    if (access != ACCESS_NONE) {
+        if (pool->ref.cells != 0) {
+            small_forget(pool, p);
+        }
+        if (S->foreign) {
+            struct block removed;
+            _PyTraceMalloc_ForgetBlock(&S->large, DEFAULT_DOMAIN, (uintptr_t)p,
+                                       &removed, access);
+        }
+        tracer_end(access);
+    }
+}
+
+
+/* The last free block of a pool.  Never NULL: said to the compiler, so that
+   this can be the end of a function that saves no register. */
+static Py_NO_INLINE __attribute__((returns_nonnull)) void *
+alloc_last(const struct place *place, poolp pool, void *p, size_t size)
+{
+    pymalloc_pool_extend(pool, pool->szidx);
+    small_note_at(place, pool, p, size, INDEX2SIZE(pool->szidx) - size,
+                  ACCESS_GIL);
+    return p;
+}
+
+
+/* A block of a pool that has cells and a block to give, noted at a place that
+   has room. */
+static Py_ALWAYS_INLINE inline void *
+alloc_in(poolp pool, const struct place *place, size_t size)
+{
+    pymem_block *p = pool->freeblock;
+    pool->ref.count++;
+    pool->freeblock = *(pymem_block **)p;
+    if (UNLIKELY(pool->freeblock == NULL)) {
+        return alloc_last(place, pool, p, size);
+    }
+    small_note_at(place, pool, p, size, (0 - size) & (ALIGNMENT - 1),
+                  ACCESS_GIL);
+    return p;
+}
+
+
+/* The same for a context without counters, aside to leave registers to those
+   that have them.  Never NULL, either. */
+static Py_NO_INLINE __attribute__((returns_nonnull)) void *
+alloc_few(poolp pool, const struct place *place, size_t size)
+{
+    return alloc_in(pool, place, size);
+}
+
+
+/* The same for any context, or NULL if there is no such pool, or no room. */
+static Py_ALWAYS_INLINE inline void *
+alloc_at(const struct place *place, size_t size)
+{
+    OMState *state = get_state();
+    unsigned size_class = (unsigned)(size - 1) >> ALIGNMENT_SHIFT;
+    poolp pool = usedpools[size_class + size_class];
+    if (UNLIKELY(pool == pool->nextpool) || UNLIKELY(pool->ref.cells == 0)) {
+        return NULL;
+    }
+    if (LIKELY(place->context->full)) {
+        return alloc_in(pool, place, size);
+    }
+    if (LIKELY(context_has_room(place->context, size))) {
+        return alloc_few(pool, place, size);
+    }
+    return NULL;
+}
+
+
+/* Whether a block of so many bytes may be noted without the lock. */
+static inline int
+alloc_is_fast(size_t size)
+{
+    int pymalloc = 1;
+#ifdef WITH_VALGRIND
+    pymalloc = running_on_valgrind == 0;
+#endif
+    return LIKELY(size - 1 < SMALL_REQUEST_THRESHOLD) && pymalloc
+           && LIKELY(small_is_fast());
+}
+
+
+/* What nearly all calls are: asked for at a place that was met before.  Calls
+   nothing, so that no register needs to be saved.  NULL if it is anything
+   else. */
+static Py_ALWAYS_INLINE inline void *
+alloc_at_once(size_t size)
+{
+    if (UNLIKELY(!alloc_is_fast(size))) {
+        return NULL;
+    }
+    const struct place *place = capture_met(_PyThreadState_GET());
+    return LIKELY(place != NULL) ? alloc_at(place, size) : NULL;
+}
+
+
+/* Frames are new, or the pool is, or a context that must have counters. */
+static Py_NO_INLINE void *
+alloc_slow(void *ctx, size_t count, size_t size, int zero)
+{
+    void *p;
+    int fast = alloc_is_fast(count * size);
+    const struct place *place = NULL;
+    if (fast) {
+        place = capture_new(_PyThreadState_GET(), ACCESS_GIL);
+        if (LIKELY(place != NULL)) {
+            context_make_room(&S->contexts, place->context, count * size);
+            p = alloc_at(place, count * size);
+            if (LIKELY(p != NULL)) {
+                return zero ? memset(p, 0, count * size) : p;
+            }
+        }
+    }
+    p = NULL;
+    if (count * size <= SMALL_REQUEST_THRESHOLD) {
+        p = pymalloc_alloc(get_state(), ctx, count * size);
+    }
+    if (p == NULL) {
+        if (guard_is_entered()) {
+            _PyTraceMalloc_HookReached(ctx);
+        }
+        return large_alloc(count, size, zero);
+    }
+    if (zero) {
+        memset(p, 0, count * size);
+    }
+    if (fast) {
+        small_note(place, p, count * size, ACCESS_GIL);
+    }
+    else {
+        small_note_slow(ctx, p, count * size);
+    }
+    return p;
+}
+
+
+static void *
+traced_malloc(void *ctx, size_t size)
+{
+    void *p = alloc_at_once(size);
+    return LIKELY(p != NULL) ? p : alloc_slow(ctx, 1, size, 0);
+}
+
+
+static void *
+traced_calloc(void *ctx, size_t count, size_t size)
+{
+    void *p = alloc_at_once(count * size);
+    return LIKELY(p != NULL) ? memset(p, 0, count * size)
+                             : alloc_slow(ctx, count, size, 1);
+}
+
+
+static Py_NO_INLINE void
+free_slow(void *p)
+{
+    OMState *state = get_state();
+    poolp pool = pool_of(state, p);
+    if (pool == NULL) {
+        large_free(p);
+        return;
+    }
+    small_forget_slow(pool, p);
+    pymalloc_free_in_pool(state, pool, p);
+}
+
+
+/* Calls nothing on its way, like alloc_at_once(). */
+static void
+traced_free(void *ctx, void *p)
+{
+    if (p == NULL) {
+        return;
+    }
+    OMState *state = get_state();
+    if (UNLIKELY(!pool_is_near(state, p)) || UNLIKELY(!tracer_is_free())) {
+        free_slow(p);
+        return;
+    }
+    poolp pool = POOL_ADDR(p);
+    if (LIKELY(pool->ref.cells != 0)) {
+        small_forget(pool, p);
+    }
+    pymalloc_free_in_pool(state, pool, p);
+}
+
+
+static void *
+large_realloc(void *ptr, size_t size)
+{
+    /* Forgotten first: its address may be given to another thread at once. */
+    struct block removed = {.context = CONTEXT_NONE};
+    enum access access = tracer_begin();
+    uint32_t generation = 0;
+    if (access != ACCESS_NONE) {
+        _PyTraceMalloc_ForgetBlock(&S->large, DEFAULT_DOMAIN, (uintptr_t)ptr,
+                                   &removed, access);
+        generation = S->contexts.generation;
+        tracer_end(access);
+    }
+    enum reentrancy before = guard_enter(REENTRANT_BELOW);
+    void *moved = PyMem_RawRealloc(ptr, size);
+    guard_leave(before);
+    if (moved != NULL) {
+        return large_note(moved, size);
+    }
+    access = tracer_begin();
+    if (access != ACCESS_NONE) {
+        if (removed.context == CONTEXT_NONE
+            || generation != S->contexts.generation)
+        {
+            /* It was not traced, or all traces were cleared. */
+        }
+        else if (_PyTraceMalloc_ReserveBlock(&S->large) < 0) {
+            small_drop(access);
+        }
+        else {
+            uncount_free(&S->bytes, context_at(&S->contexts, removed.context),
+                         removed.size);
+            _PyTraceMalloc_AddBlock(&S->large, &removed);
+        }
+        tracer_end(access);
+    }
+    return NULL;
+}
+
+
+static void *
+traced_realloc(void *ctx, void *p, size_t size)
+{
+    if (p == NULL) {
+        return traced_malloc(ctx, size);
+    }
+    OMState *state = get_state();
+    poolp pool = pool_of(state, p);
+    if (UNLIKELY(pool == NULL)) {
+        return large_realloc(p, size);
+    }
+    size_t room = INDEX2SIZE(pool->szidx);
+    if (size <= room && 4 * size > 3 * room) {
+        /* pymalloc leaves a block in place unless that saves a quarter; but
+           the block is of this line now. */
+        if (LIKELY(small_is_fast())) {
+            if (pool->ref.cells != 0) {
+                small_forget(pool, p);
+            }
+            small_note(capture(_PyThreadState_GET(), ACCESS_GIL), p, size,
+                       ACCESS_GIL);
+        }
+        else {
+            small_forget_slow(pool, p);
+            small_note_slow(ctx, p, size);
+        }
+        return p;
+    }
+    /* Forgotten first, so that the two are never counted together. */
+    uint32_t cell = 0, generation = 0;
+    enum access access = tracer_begin();
+    if (access != ACCESS_NONE) {
+        if (pool->ref.cells != 0) {
+            cell = small_forget(pool, p);
+        }
+        generation = S->contexts.generation;
+        tracer_end(access);
+    }
+    if (UNLIKELY(S->foreign)) {
+        small_forget_slow(pool, p);
+    }
+    void *moved = traced_malloc(ctx, size);
+    if (moved != NULL) {
+        memcpy(moved, p, Py_MIN(room, size));
+        pymalloc_free_in_pool(state, pool, p);
+    }
+    else if (cell != 0 && (access = tracer_begin()) != ACCESS_NONE) {
+        if (generation == S->contexts.generation && pool->ref.cells != 0) {
+            *cell_of(pool, p) = cell;
+            uncount_free(&S->bytes,
+                         context_at(&S->contexts, CELL_CONTEXT(cell)),
+                         room - CELL_SLACK(cell));
+        }
+        tracer_end(access);
+    }
+    return moved;
+}
+
+
+int
+_PyTraceMalloc_UsePymalloc(struct hook *hook, PyMemAllocatorEx *traced)
+{
+    const PyMemAllocatorEx *below = &hook->below;
+    if (below->malloc != _PyObject_Malloc
+        || below->calloc != _PyObject_Calloc
+        || below->realloc != _PyObject_Realloc
+        || below->free != _PyObject_Free)
+    {
+        return 0;
+    }
+    /* Those below do not look at their context. */
+    traced->ctx = hook;
+    traced->malloc = traced_malloc;
+    traced->calloc = traced_calloc;
+    traced->realloc = traced_realloc;
+    traced->free = traced_free;
+    return 1;
+}
+
+
+/* --- for the rest of the tracer ------------------------------------------ */
+
+/* Whether a pool was given out.  Of an arena, what lies before the first pool
+   has no header, and those behind the last one that was given out have an
+   empty one or garbage. */
+static int
+pool_is_made(OMState *state, poolp pool)
+{
+    if (!address_in_range(state, pool, pool)
+        || pool->arenaindex >= maxarenas)
+    {
+        return 0;
+    }
+    const struct arena_object *arena = &allarenas[pool->arenaindex];
+    return (uintptr_t)pool - arena->address < ARENA_SIZE
+           && (uintptr_t)pool < (uintptr_t)arena->pool_address;
+}
+
+
+/* The pool of the block at an address that anybody may have made up: NULL
+   unless one may begin there. */
+static poolp
+pool_of_block(uintptr_t address)
+{
+    if (_PyThreadState_GET() == NULL) {
+        /* Who has no GIL has no block of pymalloc either. */
+        return NULL;
+    }
+    OMState *state = get_state();
+    poolp pool = pool_of(state, (void *)address);
+    if (pool == NULL || !pool_is_made(state, pool)
+        || address < (uintptr_t)pool + POOL_OVERHEAD)
+    {
+        return NULL;
+    }
+    size_t offset = address - (uintptr_t)pool - POOL_OVERHEAD;
+    size_t at = offset / INDEX2SIZE(pool->szidx);
+    return at < NUMBLOCKS(pool->szidx)
+           && offset % INDEX2SIZE(pool->szidx) == 0 ? pool : NULL;
+}
+
+
+/* The same, if it has cells. */
+static inline poolp
+pool_of_cell(uintptr_t address)
+{
+    poolp pool = pool_of_block(address);
+    return pool != NULL && pool->ref.cells != 0 ? pool : NULL;
+}
+
+
+int
+_PyTraceMalloc_LookUpCell(uintptr_t address, struct block *block)
+{
+    poolp pool = pool_of_cell(address);
+    if (pool == NULL) {
+        return 0;
+    }
+    uint32_t cell = *cell_of(pool, (void *)address);
+    if (cell == 0) {
+        return 0;
+    }
+    *block = (struct block){
+        .address = address,
+        .size = INDEX2SIZE(pool->szidx) - CELL_SLACK(cell),
+        .context = CELL_CONTEXT(cell),
+        .domain = DEFAULT_DOMAIN,
+    };
+    return 1;
+}
+
+
+/* An object from a free list belongs to who takes it now: freed and allocated
+   again, as far as counters go.  The place must have room. */
+static Py_ALWAYS_INLINE inline void
+cell_move(uint32_t *cell, size_t class_size, const struct place *place)
+{
+    if (CELL_CONTEXT(*cell) == place->context_id) {
+        count_again(&S->bytes, place->context,
+                    class_size - CELL_SLACK(*cell));
+        return;
+    }
+    count_move(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(*cell)),
+               place->context, class_size - CELL_SLACK(*cell));
+    *cell = CELL(place->context_id, CELL_SLACK(*cell));
+}
+
+
+/* The same for any place.  What the library takes stays whose it was.  Others
+   without a place were short of memory or numbers: then the trace is dropped,
+   since who had the block before has let go of it. */
+static Py_NO_INLINE void
+cell_move_to(uint32_t *cell, size_t class_size, const struct place *place,
+             enum access access)
+{
+    size_t size = class_size - CELL_SLACK(*cell);
+    if (place != NULL) {
+        context_make_room(&S->contexts, place->context, size);
+        cell_move(cell, class_size, place);
+        return;
+    }
+    if (tracer_is_quiet(_PyThreadState_GET())) {
+        return;
+    }
+    count_free(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(*cell)), size);
+    *cell = 0;
+    small_drop(access);
+}
+
+
+int
+_PyTraceMalloc_ForgetCell(uintptr_t address)
+{
+    poolp pool = pool_of_cell(address);
+    return pool != NULL && small_forget(pool, (void *)address) != 0;
+}
+
+
+int
+_PyTraceMalloc_MoveCell(uintptr_t address, enum access access)
+{
+    poolp pool = pool_of_cell(address);
+    uint32_t *cell = pool != NULL ? cell_of(pool, (void *)address) : NULL;
+    if (cell == NULL || *cell == 0) {
+        return 0;
+    }
+    cell_move_to(cell, INDEX2SIZE(pool->szidx),
+                 capture(_PyThreadState_GET(), access), access);
+    return 1;
+}
+
+
+/* An object begins behind the headers that its type asks for; but memory that
+   an extension took without room for them has none, so that the object's own
+   address is what is sure to lie in its block. */
+uintptr_t
+_PyTraceMalloc_BlockOfObject(PyObject *op)
+{
+    poolp pool = pool_of(get_state(), op);
+    if (pool == NULL || pool->ref.cells == 0) {
+        return (uintptr_t)op - _PyType_PreHeaderSize(Py_TYPE(op));
+    }
+    const struct cell_row *row = row_at(&S->cells, pool->ref.cells);
+    return (uintptr_t)cell_block(row, (uint32_t)(cell_of(pool, op)
+                                                 - row->cells));
+}
+
+
+/* Frames are new. */
+static Py_NO_INLINE void
+cell_move_slow(uint32_t *cell, size_t class_size)
+{
+    cell_move_to(cell, class_size,
+                 capture_new(_PyThreadState_GET(), ACCESS_GIL), ACCESS_GIL);
+}
+
+
+/* Only if objects that pymalloc holds have cells. */
+void
+_PyTraceMalloc_NewReference(PyObject *op)
+{
+    if (UNLIKELY(!tracer_is_fast())
+        || UNLIKELY(_PyThreadState_GET() == NULL)
+        || UNLIKELY(!pool_is_near(get_state(), op)))
+    {
+        _PyTraceMalloc_MoveObject(op);
+        return;
+    }
+    poolp pool = POOL_ADDR(op);
+    if (pool->ref.cells == 0
+        || _PyTraceMalloc_IsFresh(tracer_fresh(ACCESS_GIL), op))
+    {
+        return;
+    }
+    /* Any address in a block will do: see BlockOfObject(). */
+    uint32_t *cell = cell_of(pool, op);
+    if (*cell == 0) {
+        return;
+    }
+    const struct place *place = capture_met(_PyThreadState_GET());
+    size_t class_size = INDEX2SIZE(pool->szidx);
+    if (UNLIKELY(place == NULL)) {
+        cell_move_slow(cell, class_size);
+    }
+    else if (LIKELY(place->context->full)) {
+        cell_move(cell, class_size, place);
+    }
+    else {
+        cell_move_to(cell, class_size, place, ACCESS_GIL);
+    }
+}
+
+
+/* Mark the arena of a block, if it has one that is not marked yet: 1 or 0. */
+static int
+arena_mark(unsigned char *marks, uintptr_t address)
+{
+    OMState *state = get_state();
+    poolp pool = pool_of(state, (void *)address);
+    /* A block that was freed behind our back may have any memory there now. */
+    if (pool == NULL || !pool_is_made(state, pool)
+        || marks[pool->arenaindex])
+    {
+        return 0;
+    }
+    marks[pool->arenaindex] = 1;
+    return 1;
+}
+
+
+size_t
+_PyTraceMalloc_SizeOfArenas(void)
+{
+    OMState *state = get_state();
+    size_t n = 0;
+    unsigned char *marks = calloc(maxarenas + 1, 1);
+    if (marks == NULL) {
+        return 0;
+    }
+    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
+        const struct cell_row *row = row_at(&S->cells, id);
+        for (uint32_t i = 0; i < row->ncells; i++) {
+            if (row->cells[i] != 0) {
+                n += arena_mark(marks, (uintptr_t)cell_block(row, i));
+                break;
+            }
+        }
+    }
+    /* Blocks below an allocator like the debug hooks have no cells. */
+    for (size_t i = 0; i <= S->large.mask; i++) {
+        if (S->large.slots[i].context != CONTEXT_NONE) {
+            n += arena_mark(marks, S->large.slots[i].address);
+        }
+    }
+    free(marks);
+    return n * ARENA_SIZE;
+}
+
+
+size_t
+_PyTraceMalloc_CountCells(void)
+{
+    size_t n = 0;
+    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
+        const struct cell_row *row = row_at(&S->cells, id);
+        for (uint32_t i = 0; i < row->ncells; i++) {
+            n += row->cells[i] != 0;
+        }
+    }
+    return n;
+}
+
+
+void
+_PyTraceMalloc_CopyCells(struct block *blocks)
+{
+    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
+        const struct cell_row *row = row_at(&S->cells, id);
+        for (uint32_t i = 0; i < row->ncells; i++) {
+            uint32_t cell = row->cells[i];
+            if (cell != 0) {
+                *blocks++ = (struct block){
+                    .address = (uintptr_t)cell_block(row, i),
+                    .size = INDEX2SIZE(row->size_class) - CELL_SLACK(cell),
+                    .context = CELL_CONTEXT(cell),
+                    .domain = DEFAULT_DOMAIN,
+                };
+            }
+        }
+    }
+}
+
+
+void
+_PyTraceMalloc_ClearCells(void)
+{
+    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
+        struct cell_row *row = row_at(&S->cells, id);
+        memset(row->cells, 0, row->ncells * sizeof(row->cells[0]));
+    }
+}
+
+
+void
+_PyTraceMalloc_FreeCells(void)
+{
+    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
+        ((poolp)row_at(&S->cells, id)->pool)->ref.cells = 0;
+    }
+    _PyTraceMalloc_FiniCells(&S->cells);
+}
+
+
+const char *
+_PyTraceMalloc_CheckCells(struct live_sums *live)
+{
+    size_t rows = 0;
+    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
+        const struct cell_row *row = row_at(&S->cells, id);
+        poolp pool = (poolp)row->pool;
+        rows++;
+        if (pool->ref.cells != id || pool->szidx != row->size_class
+            || row->ncells != NUMBLOCKS(pool->szidx))
+        {
+            return "cells: a row and its pool disagree";
+        }
+        size_t used = 0;
+        for (uint32_t i = 0; i < row->ncells; i++) {
+            uint32_t cell = row->cells[i];
+            if (cell == 0) {
+                continue;
+            }
+            used++;
+            if (cell_of(pool, cell_block(row, i)) != &row->cells[i]) {
+                return "cells: a cell is not found by its block's address";
+            }
+            if (CELL_CONTEXT(cell) >= S->contexts.contexts.used) {
+                return "cells: a cell names no context";
+            }
+            live[CELL_CONTEXT(cell)].blocks++;
+            live[CELL_CONTEXT(cell)].bytes +=
+                INDEX2SIZE(row->size_class) - CELL_SLACK(cell);
+        }
+        if (used > pool->ref.count) {
+            return "cells: a pool has more cells in use than blocks";
+        }
+    }
+    if (rows != S->cells.rows) {
+        return "cells: the number of rows is wrong";
+    }
+    return NULL;
+}
+
+#undef S
+
+#else   /* !WITH_PYMALLOC */
+
+#include "pycore_tracemalloc.h"
+#include "../state.h"
+#include "../capture/growth.h"
+#include "blocks.h"
+#include "hooks.h"
+#include "pymalloc.h"
+
+int
+_PyTraceMalloc_UsePymalloc(struct hook *hook, PyMemAllocatorEx *traced)
+{
+    return 0;
+}
+
+int
+_PyTraceMalloc_LookUpCell(uintptr_t address, struct block *block)
+{
+    return 0;
+}
+
+int
+_PyTraceMalloc_ForgetCell(uintptr_t address)
+{
+    return 0;
+}
+
+int
+_PyTraceMalloc_MoveCell(uintptr_t address, enum access access)
+{
+    return 0;
+}
+
+void
+_PyTraceMalloc_NewReference(PyObject *op)
+{
+    _PyTraceMalloc_MoveObject(op);
+}
+
+uintptr_t
+_PyTraceMalloc_BlockOfObject(PyObject *op)
+{
+    return (uintptr_t)op - _PyType_PreHeaderSize(Py_TYPE(op));
+}
+
+size_t
+_PyTraceMalloc_SizeOfArenas(void)
+{
+    return 0;
+}
+
+size_t
+_PyTraceMalloc_CountCells(void)
+{
+    return 0;
+}
+
+void
+_PyTraceMalloc_CopyCells(struct block *blocks)
+{
+}
+
+void
+_PyTraceMalloc_ClearCells(void)
+{
+}
+
+void
+_PyTraceMalloc_FreeCells(void)
+{
+}
+
+const char *
+_PyTraceMalloc_CheckCells(struct live_sums *live)
+{
+    return NULL;
+}
+
+#endif  /* WITH_PYMALLOC */
+
+#include "../sampling/allocators.c.h"

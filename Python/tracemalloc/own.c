@@ -1,0 +1,69 @@
+/* The library's own: what it allocates is noted, and shown to nobody.
+
+   Called by Modules/_tracemalloc.c and by everything that runs code of the
+   program's (pycore_tracemalloc.h); calls counting. */
+
+#include "Python.h"
+#include "access.h"
+#include "capture/capture.h"
+#include "own.h"
+#include "pycore_tracemalloc.h"
+
+#define S (&_PyTraceMalloc_State)
+
+
+/* The cache is put aside where the common capture does not find it, so that
+   this takes nothing from others.  It is right when it is put back: frames
+   that called have not moved, and those that have come since bear no mark. */
+int
+_PyTraceMalloc_SetQuiet(PyThreadState *tstate, int quiet)
+{
+    _PyThreadStateImpl *state = (_PyThreadStateImpl *)tstate;
+    int was_quiet = state->tracemalloc_quiet;
+    if (was_quiet == quiet) {
+        return was_quiet;
+    }
+    tracer_lock();
+    struct _PyTraceMalloc_ThreadCache
+        **from = quiet ? &state->tracemalloc_cache : &state->tracemalloc_kept,
+        **to = quiet ? &state->tracemalloc_kept : &state->tracemalloc_cache;
+    *to = *from;
+    *from = NULL;
+    if (*to != NULL) {
+        (*to)->owner = to;
+    }
+    state->tracemalloc_quiet = quiet;
+    if (tracer_is_tracing()) {
+        _PyTraceMalloc_SettleOwn();
+    }
+    tracer_unlock();
+    return was_quiet;
+}
+
+
+void
+_PyTraceMalloc_CountOwn(size_t size)
+{
+    struct sample_weight one = {.blocks = 1, .bytes = size};
+    count_own_alloc(&S->bytes, context_at(&S->contexts, CONTEXT_OWN), one);
+}
+
+
+void
+_PyTraceMalloc_SettleOwn(void)
+{
+    count_own_settled(&S->bytes, context_at(&S->contexts, CONTEXT_OWN));
+}
+
+
+void
+_PyTraceMalloc_ProgramBytes(size_t *current, size_t *peak)
+{
+    struct context *own = context_at(&S->contexts, CONTEXT_OWN);
+    count_own_settled(&S->bytes, own);
+    uint64_t blocks, bytes;
+    context_peak(own, &S->bytes, &blocks, &bytes);
+    *current = (size_t)sampled_bytes(
+        &S->sampler, S->bytes.current - (size_t)context_live_bytes(own));
+    *peak = (size_t)sampled_bytes(&S->sampler, S->bytes.peak - (size_t)bytes);
+}

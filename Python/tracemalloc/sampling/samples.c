@@ -1,0 +1,401 @@
+/* Sampling: what is done with a block once it is known to be a sample.
+
+   Called by the allocators in tracemalloc_sampling.h and by
+   Modules/_tracemalloc.c; calls capture and the block stores.
+
+   Samples lie where all blocks lie when all are noted: in cells and tables.
+   So what reads the store need not know about sampling, but that counters are
+   weights (Objects/tracemalloc_samples.c), and one block stands for several.
+
+   An object that comes from a free list belongs to who takes it now: its
+   sample moves there with its weight, as if it had been allocated there.
+   Nothing is counted as freed, since nothing came from an allocator; to count
+   it as another allocation would make the figures of a free list hang on
+   whether one of its few blocks is a sample.
+
+   Needs the store lock throughout, which is access when sampling. */
+
+#include "Python.h"
+#include "pycore_object.h"        // _PyType_PreHeaderSize()
+#include "pycore_tracemalloc.h"
+#include "../access.h"
+#include "../capture/capture.h"
+#include "../hooks/admission.h"
+#include "../hooks/blocks.h"
+#include "../hooks/pymalloc.h"
+#include "allocators.h"
+#include "samples.h"
+
+#include <math.h>                 // sqrt()
+#include <stdlib.h>               // qsort()
+
+#define S (&_PyTraceMalloc_State)
+
+
+/* --- counting ------------------------------------------------------------ */
+
+int
+_PyTraceMalloc_CountSample(context_id id, size_t size)
+{
+    struct sampler *sampler = &S->sampler;
+    if (_PyTraceMalloc_ReserveSpread(sampler, id) < 0) {
+        return -1;
+    }
+    struct context *context = context_at(&S->contexts, id);
+    _PyTraceMalloc_GiveCounters(&S->contexts, context);
+    if (context->counters->allocated_blocks == 0) {
+        /* The number may have been another context's. */
+        sampler->spreads[id] = (struct sample_spread){0, 0};
+    }
+    struct sample_spread spread = _PyTraceMalloc_SpreadSample(sampler, size);
+    sampler->spreads[id].blocks += spread.blocks;
+    sampler->spreads[id].bytes += spread.bytes;
+    struct sample_weight weight = _PyTraceMalloc_WeighSample(sampler, size);
+    if (id == CONTEXT_OWN) {
+        count_own_alloc(&S->bytes, context, weight);
+    }
+    else {
+        count_sample_alloc(&S->bytes, context, weight);
+    }
+    return 0;
+}
+
+
+void
+_PyTraceMalloc_CountSampleFree(context_id id, size_t size)
+{
+    count_sample_free(&S->bytes, context_at(&S->contexts, id),
+                      _PyTraceMalloc_WeighSample(&S->sampler, size));
+}
+
+
+void
+_PyTraceMalloc_UncountSampleFree(context_id id, size_t size)
+{
+    uncount_sample_free(&S->bytes, context_at(&S->contexts, id),
+                        _PyTraceMalloc_WeighSample(&S->sampler, size));
+}
+
+
+/* 0, or -1 when out of memory: then it stays where it was. */
+int
+_PyTraceMalloc_MoveSample(context_id from, context_id to, size_t size)
+{
+    struct sampler *sampler = &S->sampler;
+    if (from == to) {
+        return 0;
+    }
+    if (_PyTraceMalloc_ReserveSpread(sampler, to) < 0) {
+        return -1;
+    }
+    struct context *receiver = context_at(&S->contexts, to);
+    struct sample_spread *spreads = sampler->spreads;
+    _PyTraceMalloc_GiveCounters(&S->contexts, receiver);
+    if (receiver->counters->allocated_blocks == 0) {
+        spreads[to] = (struct sample_spread){0, 0};
+    }
+    struct sample_spread spread = _PyTraceMalloc_SpreadSample(sampler, size);
+    spreads[from].blocks -= spread.blocks;
+    spreads[from].bytes -= spread.bytes;
+    spreads[to].blocks += spread.blocks;
+    spreads[to].bytes += spread.bytes;
+    count_sample_move(&S->bytes, context_at(&S->contexts, from), receiver,
+                      _PyTraceMalloc_WeighSample(sampler, size));
+    return 0;
+}
+
+
+/* --- blocks without a cell ----------------------------------------------- */
+
+void
+_PyTraceMalloc_NoteSample(struct block_table *table, uint32_t domain,
+                          uintptr_t address, size_t size)
+{
+    enum access access = _PyTraceMalloc_BeginLocked();
+    if (access == ACCESS_NONE) {
+        return;
+    }
+    /* Not sampling: tracing began anew just now. */
+    if (access == ACCESS_SAMPLING
+        && _PyTraceMalloc_NoteBlock(table, domain, address, size, access) == 0)
+    {
+        _PyTraceMalloc_AddToPages(&S->sampler, address);
+        tracer_set_fresh(access, (void *)address, size);
+        if (domain == DEFAULT_DOMAIN && S->foreign) {
+            _PyTraceMalloc_WatchPool(address);
+        }
+    }
+    tracer_end_locked();
+}
+
+
+/* Forget a block of a table: 1, or 0 if it is not known. */
+static int
+sample_forget_lock_held(struct block_table *table, uint32_t domain,
+                        uintptr_t address, struct block *removed)
+{
+    if (!_PyTraceMalloc_ForgetBlock(table, domain, address, removed,
+                                    ACCESS_SAMPLING))
+    {
+        return 0;
+    }
+    _PyTraceMalloc_TakeFromPages(&S->sampler, address);
+    return 1;
+}
+
+
+void
+_PyTraceMalloc_LiftSample(struct block_table *table, uintptr_t address,
+                          struct lifted *lifted)
+{
+    lifted->present = 0;
+    if (address == 0 || !sampler_may_have(&S->sampler, address)) {
+        return;
+    }
+    enum access access = _PyTraceMalloc_BeginLocked();
+    if (access == ACCESS_NONE) {
+        return;
+    }
+    if (access == ACCESS_SAMPLING) {
+        lifted->present = sample_forget_lock_held(table, DEFAULT_DOMAIN,
+                                                  address, &lifted->block);
+        lifted->generation = S->contexts.generation;
+    }
+    tracer_end_locked();
+    if (lifted->present) {
+        _PyTraceMalloc_ShowLifted(lifted);
+    }
+}
+
+
+void
+_PyTraceMalloc_PutBackSample(struct block_table *table,
+                             const struct lifted *lifted)
+{
+    if (!lifted->present) {
+        return;
+    }
+    enum access access = _PyTraceMalloc_BeginLocked();
+    if (access == ACCESS_NONE) {
+        return;
+    }
+    const struct block *block = &lifted->block;
+    if (access == ACCESS_SAMPLING
+        && lifted->generation == S->contexts.generation)
+    {
+        if (_PyTraceMalloc_ReserveBlock(table) == 0) {
+            _PyTraceMalloc_AddBlock(table, block);
+            _PyTraceMalloc_AddToPages(&S->sampler, block->address);
+            _PyTraceMalloc_UncountSampleFree(block->context, block->size);
+        }
+        else {
+            S->dropped++;
+        }
+    }
+    tracer_end_locked();
+}
+
+
+/* --- what extensions report ---------------------------------------------- */
+
+static void
+tracked_forget_lock_held(uint32_t domain, uintptr_t address)
+{
+    struct block removed;
+    if (!sampler_may_have(&S->sampler, address)) {
+        return;
+    }
+    if (!sample_forget_lock_held(&S->raw, domain, address, &removed)
+        && domain == DEFAULT_DOMAIN
+        && !_PyTraceMalloc_ForgetSampledCell(address))
+    {
+        sample_forget_lock_held(&S->large, domain, address, &removed);
+    }
+}
+
+
+int
+_PyTraceMalloc_TrackSample(uint32_t domain, uintptr_t address, size_t size)
+{
+    enum access access = _PyTraceMalloc_BeginLocked();
+    if (access == ACCESS_NONE) {
+        return -2;
+    }
+    if (access == ACCESS_SAMPLING) {
+        /* Reported again: what was known of it is over. */
+        tracked_forget_lock_held(domain, address);
+        S->foreign |= domain == DEFAULT_DOMAIN;
+    }
+    tracer_end_locked();
+    if (_PyTraceMalloc_IsSampleDue(size)) {
+        _PyTraceMalloc_NoteSample(&S->raw, domain, address, size);
+    }
+    return 0;
+}
+
+
+int
+_PyTraceMalloc_UntrackSample(uint32_t domain, uintptr_t address)
+{
+    enum access access = _PyTraceMalloc_BeginLocked();
+    if (access == ACCESS_NONE) {
+        return -2;
+    }
+    if (access == ACCESS_SAMPLING) {
+        tracked_forget_lock_held(domain, address);
+    }
+    tracer_end_locked();
+    return 0;
+}
+
+
+/* --- objects ------------------------------------------------------------- */
+
+static void
+object_move_lock_held(PyObject *op)
+{
+    uintptr_t address = _PyTraceMalloc_BlockOfObject(op);
+    if (_PyTraceMalloc_MoveSampledCell(address)) {
+        return;
+    }
+    struct block_table *table = &S->large;
+    struct block *block = _PyTraceMalloc_FindBlock(table, DEFAULT_DOMAIN,
+                                                   address);
+    if (block == NULL) {
+        table = &S->raw;
+        block = _PyTraceMalloc_FindBlock(table, DEFAULT_DOMAIN, address);
+    }
+    if (block == NULL) {
+        return;
+    }
+    struct block removed;
+    const struct place *place = capture(_PyThreadState_GET(), ACCESS_SAMPLING);
+    if (tracer_is_watched()
+        && !_PyTraceMalloc_IsAdmitted(place, ACCESS_SAMPLING))
+    {
+        (void)sample_forget_lock_held(table, DEFAULT_DOMAIN, address,
+                                      &removed);
+    }
+    else if (place != NULL
+             && _PyTraceMalloc_MoveSample(block->context, place->context_id,
+                                          block->size) == 0)
+    {
+        block->context = place->context_id;
+    }
+    else if (!tracer_is_quiet(_PyThreadState_GET())) {
+        /* Who had it before has let go of it. */
+        (void)sample_forget_lock_held(table, DEFAULT_DOMAIN, address,
+                                      &removed);
+        S->dropped++;
+    }
+}
+
+
+void
+_PyTraceMalloc_MoveSampledObject(PyObject *op)
+{
+    static_assert(SAMPLE_HEADER >= 2 * sizeof(PyGC_Head),
+                  "an object may begin in the page behind its block's");
+    if (_PyThreadState_GET() == NULL) {
+        return;
+    }
+    enum access access = _PyTraceMalloc_BeginLocked();
+    if (access == ACCESS_NONE) {
+        return;
+    }
+    if (access == ACCESS_SAMPLING
+        && !_PyTraceMalloc_IsFresh(tracer_fresh(access), op))
+    {
+        object_move_lock_held(op);
+    }
+    tracer_end_locked();
+}
+
+
+/* --- estimates ----------------------------------------------------------- */
+
+void
+_PyTraceMalloc_CopyErrors(struct context_errors *errors, size_t ncontexts,
+                          const struct block *samples, size_t n)
+{
+    const struct sampler *sampler = &S->sampler;
+    for (size_t i = 0; i < ncontexts; i++) {
+        errors[i] = (struct context_errors){0, 0, 0, 0};
+        /* Unused since it was another context's: see CountSample(). */
+        if (i < sampler->nspreads && i >= CONTEXT_UNKNOWN
+            && context_counters(context_at(&S->contexts, (context_id)i))
+                   .allocated_blocks != 0)
+        {
+            /* Moves may leave less than nothing of a sum of fractions. */
+            const struct sample_spread *spread = &sampler->spreads[i];
+            errors[i].allocated_blocks = sqrt(Py_MAX(spread->blocks, 0));
+            errors[i].allocated_bytes = sqrt(Py_MAX(spread->bytes, 0));
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct sample_spread spread = _PyTraceMalloc_SpreadSample(
+            sampler, samples[i].size);
+        errors[samples[i].context].live_blocks += spread.blocks;
+        errors[samples[i].context].live_bytes += spread.bytes;
+    }
+    for (size_t i = 0; i < ncontexts; i++) {
+        errors[i].live_blocks = sqrt(errors[i].live_blocks);
+        errors[i].live_bytes = sqrt(errors[i].live_bytes);
+    }
+}
+
+
+static int
+block_compare(const void *left, const void *right)
+{
+    const struct block *a = left, *b = right;
+    if (a->context != b->context) {
+        return a->context < b->context ? -1 : 1;
+    }
+    return (a->size > b->size) - (a->size < b->size);
+}
+
+
+size_t
+_PyTraceMalloc_GroupSamples(struct block *samples, size_t n)
+{
+    size_t kinds = 0;
+    qsort(samples, n, sizeof(samples[0]), block_compare);
+    for (size_t i = 0, end; i < n; i = end) {
+        struct block kind = samples[i];
+        for (end = i + 1; end < n
+             && block_compare(&samples[end], &samples[i]) == 0; end++)
+        {
+        }
+        kind.address = (uintptr_t)_PyTraceMalloc_CountKind(
+            &S->sampler, kind.context, kind.size, end - i);
+        samples[kinds++] = kind;
+    }
+    return kinds;
+}
+
+
+const char *
+_PyTraceMalloc_CheckSamples(const struct block *samples, size_t n,
+                            struct live_sums *live)
+{
+    memset(live, 0, S->contexts.contexts.used * sizeof(live[0]));
+    for (size_t i = 0; i < n; i++) {
+        const struct block *sample = &samples[i];
+        struct sample_weight weight = _PyTraceMalloc_WeighSample(
+            &S->sampler, sample->size);
+        live[sample->context].blocks += weight.blocks;
+        live[sample->context].bytes += weight.bytes;
+        if (sample->context >= S->sampler.nspreads) {
+            return "samples: a context has no spread";
+        }
+        size_t header = sample->size > SAMPLE_HEADER ? SAMPLE_HEADER
+                                                      : 0;
+        if (!sampler_may_have(&S->sampler, sample->address)
+            || !sampler_may_have(&S->sampler, sample->address + header))
+        {
+            return "samples: a page is not marked";
+        }
+    }
+    return _PyTraceMalloc_CheckSampledRows();
+}

@@ -1,0 +1,593 @@
+/* Columns: a picture as a Python object.
+
+   Called by Modules/_tracemalloc.c; calls picture and threads.
+
+       Picture --+-- struct picture (C library)   <-- Column <-- memoryview
+                 +-- names, made when asked for
+
+   All data stays where the picture has it, outside of Python's heap.  What is
+   made here, a few small objects and the names, is the library's own: a snapshot
+   does not show itself.  A column keeps its picture alive. */
+
+#include "Python.h"
+#include "pycore_critical_section.h"
+#include "pycore_interp.h"        // PyInterpreterState
+#include "pycore_obmalloc.h"      // ALIGNMENT
+#include "pycore_pystate.h"       // _PyInterpreterState_GET()
+#include "../access.h"
+#include "../own.h"
+#include "columns.h"
+#include "picture.h"
+
+#include <stddef.h>               // offsetof()
+#include <stdlib.h>               // calloc()
+
+#define S (&_PyTraceMalloc_State)
+
+typedef struct {
+    PyObject_HEAD
+    struct picture picture;     /* fixed after init */
+    struct thread_slot *threads;        /* copies; as picture.threads */
+    size_t nthreads;
+    size_t current, peak;       /* traced memory at that moment */
+    uint64_t sample_interval;   /* or 0 */
+    uint64_t dropped;
+    uint64_t reclaimed_blocks, reclaimed_bytes;     /* allocated and freed in
+                                   places that are not in the picture */
+    PyTypeObject *column_type;
+    PyObject *names;            /* list of str, or NULL: not made yet;
+                                   critical section */
+} PictureObject;
+
+/* How Python sees a column. */
+struct column {
+    const char *format;
+    Py_ssize_t item_size;
+    size_t data;                /* offsets in struct picture */
+    size_t length;
+};
+
+typedef struct {
+    PyObject_HEAD
+    PictureObject *owner;
+    const struct column *column;
+    Py_ssize_t length;
+    Py_ssize_t stride;
+} ColumnObject;
+
+
+/* What the calling thread allocates is our own from here on, up to end(). */
+static int
+quiet_begin(void)
+{
+    return _PyTraceMalloc_SetQuiet(_PyThreadState_GET(), 1);
+}
+
+
+static void
+quiet_end(int was_quiet)
+{
+    (void)_PyTraceMalloc_SetQuiet(_PyThreadState_GET(), was_quiet);
+}
+
+
+/* --- columns ------------------------------------------------------------- */
+
+#define FORMAT_uint32_t "I"
+#define FORMAT_int32_t "i"
+#define FORMAT_uint64_t "Q"
+static_assert(sizeof(int) == 4 && sizeof(long long) == 8, "formats");
+
+#define COLUMN(table, name, type) { \
+        .format = FORMAT_##type, \
+        .item_size = sizeof(type), \
+        .data = offsetof(struct picture, table##_##name), \
+        .length = offsetof(struct picture, n##table##s), \
+    },
+static const struct column columns[] = {PICTURE_COLUMNS(COLUMN)};
+#undef COLUMN
+
+
+static int
+column_traverse(ColumnObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->owner);
+    return 0;
+}
+
+
+static void
+column_dealloc(ColumnObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    Py_XDECREF(self->owner);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+
+static int
+column_getbuffer(ColumnObject *self, Py_buffer *view, int flags)
+{
+    const struct column *column = self->column;
+    view->obj = NULL;
+    if (flags & PyBUF_WRITABLE) {
+        PyErr_SetString(PyExc_BufferError,
+                        "a column of a snapshot is read-only");
+        return -1;
+    }
+    view->buf = *(void **)((char *)&self->owner->picture + column->data);
+    view->len = self->length * column->item_size;
+    view->itemsize = column->item_size;
+    view->readonly = 1;
+    view->ndim = 1;
+    view->format = flags & PyBUF_FORMAT ? (char *)column->format : NULL;
+    view->shape = flags & PyBUF_ND ? &self->length : NULL;
+    view->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? &self->stride
+                                                             : NULL;
+    view->suboffsets = NULL;
+    view->internal = NULL;
+    view->obj = Py_NewRef(self);
+    return 0;
+}
+
+
+PyDoc_STRVAR(column_doc, "A column of a picture, as its memoryview has it.");
+
+static PyType_Slot column_slots[] = {
+    {Py_tp_doc, (void *)column_doc},
+    {Py_tp_traverse, column_traverse},
+    {Py_tp_dealloc, column_dealloc},
+    {Py_bf_getbuffer, column_getbuffer},
+    {0, NULL},
+};
+
+static PyType_Spec column_spec = {
+    .name = "_tracemalloc.Column",
+    .basicsize = sizeof(ColumnObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC
+             | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = column_slots,
+};
+
+
+static PyObject *
+column_new(PictureObject *owner, const struct column *column)
+{
+    ColumnObject *self = (ColumnObject *)owner->column_type->tp_alloc(
+        owner->column_type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->owner = (PictureObject *)Py_NewRef(owner);
+    self->column = column;
+    self->length = *(const Py_ssize_t *)((char *)&owner->picture
+                                         + column->length);
+    self->stride = column->item_size;
+    PyObject *view = PyMemoryView_FromObject((PyObject *)self);
+    Py_DECREF(self);
+    return view;
+}
+
+
+static PyObject *
+picture_get_column(PictureObject *self, void *closure)
+{
+    const struct column *column = closure;
+    if (*(void **)((char *)&self->picture + column->data) == NULL) {
+        Py_RETURN_NONE;
+    }
+    int was_quiet = quiet_begin();
+    PyObject *view = column_new(self, column);
+    quiet_end(was_quiet);
+    return view;
+}
+
+
+/* --- names --------------------------------------------------------------- */
+
+static PyObject *
+text_decode(const struct source_file *name)
+{
+    return PyUnicode_FromKindAndData((int)name->kind, name->text,
+                                     (Py_ssize_t)name->length);
+}
+
+
+/* What to call the threads that had a slot. */
+static PyObject *
+thread_label(const struct thread_slot *slot, uint32_t number)
+{
+    if (number == THREAD_SLOTS - 1) {
+        return PyUnicode_FromString("other threads");
+    }
+    PyObject *name;
+    if (slot->name != NULL) {
+        name = text_decode(slot->name);
+    }
+    else if (number == 0) {
+        name = PyUnicode_FromString("MainThread");
+    }
+    else {
+        name = PyUnicode_FromFormat("thread %lu", slot->native_id);
+    }
+    if (name != NULL && slot->interpreter != 0) {
+        Py_SETREF(name, PyUnicode_FromFormat("%U of interpreter %lld", name,
+                                             (long long)slot->interpreter));
+    }
+    if (name != NULL && slot->threads > 1) {
+        Py_SETREF(name, PyUnicode_FromFormat(
+            "%U and %llu before", name,
+            (unsigned long long)slot->threads - 1));
+    }
+    return name;
+}
+
+
+static PyObject *
+name_decode(const PictureObject *self, size_t number)
+{
+    const struct picture *picture = &self->picture;
+    if (number == 0) {
+        return PyUnicode_FromString("");
+    }
+    if (number >= picture->nnames) {
+        number -= picture->nnames;
+        return thread_label(&self->threads[number], picture->threads[number]);
+    }
+    const struct source_file *name = picture->names[number];
+    return name != NULL ? text_decode(name)
+                        : PyUnicode_FromString("<unknown>");
+}
+
+
+static PyObject *
+names_make(const PictureObject *self)
+{
+    size_t n = self->picture.nnames + self->picture.nthreads;
+    PyObject *names = PyList_New((Py_ssize_t)n);
+    for (size_t i = 0; names != NULL && i < n; i++) {
+        PyObject *name = name_decode(self, i);
+        if (name == NULL) {
+            Py_CLEAR(names);
+            break;
+        }
+        PyList_SET_ITEM(names, (Py_ssize_t)i, name);
+    }
+    return names;
+}
+
+
+static PyObject *
+picture_get_names(PictureObject *self, void *Py_UNUSED(closure))
+{
+    PyObject *names;
+    int was_quiet = quiet_begin();
+    Py_BEGIN_CRITICAL_SECTION(self);
+    if (self->names == NULL) {
+        self->names = names_make(self);
+    }
+    names = Py_XNewRef(self->names);
+    Py_END_CRITICAL_SECTION();
+    quiet_end(was_quiet);
+    return names;
+}
+
+
+/* --- pictures ------------------------------------------------------------ */
+
+static PyObject *
+picture_get_traced_memory(PictureObject *self, void *Py_UNUSED(closure))
+{
+    return Py_BuildValue("(nn)", (Py_ssize_t)self->current,
+                         (Py_ssize_t)self->peak);
+}
+
+
+static PyObject *
+picture_get_sample_interval(PictureObject *self, void *Py_UNUSED(closure))
+{
+    if (self->sample_interval == 0) {
+        Py_RETURN_NONE;
+    }
+    return PyLong_FromUnsignedLongLong(self->sample_interval);
+}
+
+
+static PyObject *
+picture_get_dropped(PictureObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromUnsignedLongLong(self->dropped);
+}
+
+
+static PyObject *
+picture_get_reclaimed(PictureObject *self, void *Py_UNUSED(closure))
+{
+    return Py_BuildValue("(KK)", (unsigned long long)self->reclaimed_blocks,
+                         (unsigned long long)self->reclaimed_bytes);
+}
+
+
+PyDoc_STRVAR(picture_sizeof_doc,
+"__sizeof__($self, /)\n--\n\n"
+"Bytes of all columns and names, which lie outside of Python's heap.");
+
+static PyObject *
+picture_sizeof(PictureObject *self, PyObject *Py_UNUSED(ignored))
+{
+    const struct picture *picture = &self->picture;
+    size_t size = sizeof(*self) + picture->text_size
+                  + picture->nnames * sizeof(picture->names[0])
+                  + picture->nthreads * sizeof(self->threads[0]);
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(columns); i++) {
+        if (*(void **)((char *)picture + columns[i].data) != NULL) {
+            size += *(const size_t *)((char *)picture + columns[i].length)
+                    * (size_t)columns[i].item_size;
+        }
+    }
+    return PyLong_FromSize_t(size);
+}
+
+
+static int
+picture_traverse(PictureObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->column_type);
+    Py_VISIT(self->names);
+    return 0;
+}
+
+
+static int
+picture_clear(PictureObject *self)
+{
+    Py_CLEAR(self->names);
+    return 0;
+}
+
+
+static void
+picture_dealloc(PictureObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    for (size_t i = 0; i < self->nthreads; i++) {
+        free(self->threads[i].name);
+    }
+    free(self->threads);
+    _PyTraceMalloc_FreePicture(&self->picture);
+    Py_XDECREF(self->names);
+    Py_XDECREF(self->column_type);
+    type->tp_free(self);
+    Py_DECREF(type);
+    /* A snapshot goes, most of which lay in memory of our own. */
+    if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
+        _PyTraceMalloc_SettleOwn();
+        tracer_end_locked();
+    }
+}
+
+
+PyDoc_STRVAR(picture_doc,
+"Contexts and blocks at one moment, in columns.\n\n"
+"Each column is a read-only memoryview of numbers.  The data lies outside of\n"
+"Python's heap, and is freed with the last view.  Threads may share it.");
+
+#define COLUMN(table, name, type) \
+    {#table "_" #name, (getter)picture_get_column, NULL, NULL, \
+     (void *)&columns[COLUMN_##table##_##name]},
+#define PLACE(table, name, type) COLUMN_##table##_##name,
+enum { PICTURE_COLUMNS(PLACE) };
+static PyGetSetDef picture_getset[] = {
+    PICTURE_COLUMNS(COLUMN)
+    {"names", (getter)picture_get_names, NULL,
+     PyDoc_STR("The names that columns have numbers of; '' is the first."),
+     NULL},
+    {"traced_memory", (getter)picture_get_traced_memory, NULL,
+     PyDoc_STR("Bytes of all traced blocks as a tuple (then, highest)."),
+     NULL},
+    {"sample_interval", (getter)picture_get_sample_interval, NULL,
+     PyDoc_STR("Bytes from sample to sample, in the mean, when all figures\n"
+               "are estimates, or None."),
+     NULL},
+    {"dropped", (getter)picture_get_dropped, NULL,
+     PyDoc_STR("Traces lost so far because there was no memory for them."),
+     NULL},
+    {"reclaimed", (getter)picture_get_reclaimed, NULL,
+     PyDoc_STR("Blocks and bytes, as a tuple, that were allocated and freed "
+               "in places\nwhich the tracer has let go of; the picture has "
+               "no context for them."),
+     NULL},
+    {NULL},
+};
+#undef COLUMN
+#undef PLACE
+
+static PyMethodDef picture_methods[] = {
+    {"__sizeof__", (PyCFunction)picture_sizeof, METH_NOARGS,
+     picture_sizeof_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot picture_slots[] = {
+    {Py_tp_doc, (void *)picture_doc},
+    {Py_tp_traverse, picture_traverse},
+    {Py_tp_clear, picture_clear},
+    {Py_tp_dealloc, picture_dealloc},
+    {Py_tp_getset, picture_getset},
+    {Py_tp_methods, picture_methods},
+    {0, NULL},
+};
+
+static PyType_Spec picture_spec = {
+    .name = "_tracemalloc.Picture",
+    .basicsize = sizeof(PictureObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC
+             | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = picture_slots,
+};
+
+
+int
+_PyTraceMalloc_InitPictureTypes(PyObject *module, struct picture_types *types)
+{
+    types->picture = (PyTypeObject *)PyType_FromModuleAndSpec(
+        module, &picture_spec, NULL);
+    types->column = (PyTypeObject *)PyType_FromModuleAndSpec(
+        module, &column_spec, NULL);
+    return types->picture != NULL && types->column != NULL ? 0 : -1;
+}
+
+
+/* --- taking one ---------------------------------------------------------- */
+
+/* Tell the names of threads that have slots. */
+static int
+threads_name(PyObject *names)
+{
+    struct thread_slot known[THREAD_SLOTS];
+    tracer_lock();
+    memcpy(known, S->threads, sizeof(known));
+    tracer_unlock();
+    known[0].ident = _PyRuntime.main_thread;
+    int64_t interpreter = PyInterpreterState_GetID(_PyInterpreterState_GET());
+    for (uint32_t i = 0; i < THREAD_SLOTS; i++) {
+        if (known[i].interpreter != interpreter
+            || (i > 0 && known[i].owner == NULL))
+        {
+            continue;
+        }
+        PyObject *ident = PyLong_FromUnsignedLong(known[i].ident);
+        PyObject *name;
+        if (ident == NULL || PyDict_GetItemRef(names, ident, &name) < 0) {
+            Py_XDECREF(ident);
+            return -1;
+        }
+        Py_DECREF(ident);
+        int failed = 0;
+        if (name != NULL && PyUnicode_Check(name)) {
+            tracer_lock();
+            failed = _PyTraceMalloc_NameThread(
+                i, &known[i], PyUnicode_KIND(name), PyUnicode_DATA(name),
+                (size_t)PyUnicode_GET_LENGTH(name)) < 0;
+            tracer_unlock();
+        }
+        Py_XDECREF(name);
+        if (failed) {
+            PyErr_NoMemory();
+            return -1;
+        }
+    }
+    return 0;
+}
+
+
+/* Copy what is known of the threads in the picture: 0, or -1 when out of
+   memory. */
+static int
+threads_copy_lock_held(PictureObject *self)
+{
+    const struct picture *picture = &self->picture;
+    self->threads = calloc(picture->nthreads + 1, sizeof(self->threads[0]));
+    if (self->threads == NULL) {
+        return -1;
+    }
+    self->nthreads = picture->nthreads;
+    for (size_t i = 0; i < picture->nthreads; i++) {
+        const struct thread_slot *slot = &S->threads[picture->threads[i]];
+        self->threads[i] = *slot;
+        self->threads[i].name = NULL;
+        if (slot->name != NULL) {
+            size_t size = sizeof(*slot->name)
+                          + slot->name->length * slot->name->kind;
+            self->threads[i].name = malloc(size);
+            if (self->threads[i].name == NULL) {
+                return -1;
+            }
+            memcpy(self->threads[i].name, slot->name, size);
+        }
+    }
+    return 0;
+}
+
+
+/* 1, 0 if there is no tracing, or -1 when out of memory. */
+static int
+picture_take(PictureObject *self, int peak)
+{
+    struct picture_source from = {
+        .sources = &S->sources,
+        .tree = &S->contexts,
+        .bytes = &S->bytes,
+        .rows = !peak,
+        .cells = &S->cells,
+        .cell_unit = ALIGNMENT,
+        .tables = {&S->large, &S->raw},
+        .hidden = CONTEXT_OWN,
+    };
+    if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
+        return 0;
+    }
+    from.sampler = tracer_is_sampling() ? &S->sampler : NULL;
+    _PyTraceMalloc_SettleOwn();
+    int failed = _PyTraceMalloc_TakePicture(&self->picture, &from) < 0
+                 || threads_copy_lock_held(self) < 0;
+    _PyTraceMalloc_ProgramBytes(&self->current, &self->peak);
+    self->sample_interval = S->sampler.interval;
+    self->dropped = S->dropped;
+    self->reclaimed_blocks = sampled_blocks(&S->sampler,
+                                            S->contexts.reclaimed_blocks);
+    self->reclaimed_bytes = sampled_bytes(&S->sampler,
+                                          S->contexts.reclaimed_bytes);
+    tracer_end_locked();
+    return failed ? -1 : 1;
+}
+
+
+static PyObject *
+picture_new(const struct picture_types *types, int peak, PyObject *names)
+{
+    PictureObject *self = (PictureObject *)types->picture->tp_alloc(
+        types->picture, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->column_type = (PyTypeObject *)Py_NewRef(types->column);
+    if (names != NULL && threads_name(names) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    int taken = picture_take(self, peak);
+    if (taken > 0) {
+        int failed;
+        Py_BEGIN_ALLOW_THREADS
+        failed = _PyTraceMalloc_FinishPicture(&self->picture) < 0;
+        Py_END_ALLOW_THREADS
+        taken = failed ? -1 : 1;
+    }
+    if (taken <= 0) {
+        Py_DECREF(self);
+        if (taken < 0) {
+            return PyErr_NoMemory();
+        }
+        PyErr_SetString(PyExc_RuntimeError, "there are no traces to take a "
+                        "picture of: call tracemalloc.start() first");
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+
+PyObject *
+_PyTraceMalloc_NewPicture(const struct picture_types *types, int peak,
+                          PyObject *thread_names)
+{
+    int was_quiet = quiet_begin();
+    PyObject *picture = picture_new(types, peak, thread_names);
+    quiet_end(was_quiet);
+    return picture;
+}

@@ -1,0 +1,110 @@
+/* The tracer's state; what each of it is, the parts' headers say.
+
+   Behind each member stands who may touch it: see access.h. */
+
+#ifndef TRACEMALLOC_STATE_H
+#define TRACEMALLOC_STATE_H
+
+#include "pycore_lock.h"          // PyMutex
+#include "pycore_runtime.h"       // _PyRuntime
+#include "pycore_tstate.h"        // _PyThreadStateImpl
+
+#include "capture/site_cache.h"
+#include "capture/threads.h"
+#include "hooks/alarm.h"
+#include "sampling/sampler.h"
+#include "store/block_table.h"
+#include "store/cells.h"
+#include "store/detached.h"
+#include "store/filters.h"
+#include "store/reclaim.h"
+
+/* Why allocations cannot take the fast path; bits of `attention`. */
+enum attention {
+    ATTENTION_ACCESS = 1,       /* the store is not free to use: there is no
+                                   tracing, no single GIL, something in
+                                   `detached`, or `foreign` */
+    ATTENTION_NOTE = 2,         /* somebody wants a look at what is noted:
+                                   there are filters, or an alarm is set */
+};
+
+struct _PyTraceMalloc_ThreadCache;
+
+struct tracer_state {
+    /* --- read or changed by every allocation */
+    int attention;              /* enum attention: not 0: leave the fast path;
+                                   atomic, written under the store lock */
+    int reclaim_wanted;         /* atomic; written under the store lock */
+    struct traced_bytes bytes;  /* access */
+
+    /* --- the rest */
+    PyMutex control_lock;
+    PyMutex store_lock;
+    int one_gil;                /* store lock */
+    int foreign;                /* an extension reported blocks of domain 0:
+                                   any block may be in `raw`; store lock */
+    struct detached_counts detached;    /* store lock */
+    uint64_t dropped;           /* traces without memory; store lock */
+    struct block_table large;   /* of obj and mem, without a cell; access */
+    struct block_table raw;     /* of raw, and other domains; store lock */
+    struct cell_store cells;    /* rows: store lock; cells: access */
+    int objects_have_cells;     /* those that pymalloc holds; control_lock */
+    struct reclaim_pace pace;   /* store lock */
+    struct _PyTraceMalloc_ThreadCache *caches;  /* all of them; store lock */
+    size_t cache_bytes;         /* store lock */
+    struct thread_slot threads[THREAD_SLOTS];   /* store lock */
+    struct alarm alarm;
+    struct filter_set filters;  /* written under the store lock; verdicts:
+                                   access */
+    size_t sessions;            /* how often tracing began; control_lock */
+    size_t claims;              /* which want tracing to be on; control_lock */
+    size_t claimed_session;     /* that the first of them began, or another
+                                   one; control_lock */
+    int sole_gil;               /* changes only in a thread that holds it */
+    struct sampler sampler;
+    uint64_t option_interval;   /* what the options ask for at start-up, in
+                                   bytes, or 0; GIL */
+    struct path_entry unknown;  /* where threads without frames allocate;
+                                   fixed while tracing */
+    struct source_table sources;        /* store lock; see core.h */
+    struct context_tree contexts;       /* store lock; see core.h */
+};
+
+extern struct tracer_state _PyTraceMalloc_State;
+
+/* The block noted last by those who hold the calling thread's GIL; without
+   GILs, by the thread.  So nobody else may change it, and no block in there
+   can be freed and be an object's later without being noted anew: memory that
+   objects come from without being allocated, in free lists, is an
+   interpreter's, or a thread's.  NULL for who has no thread state, and can
+   make no objects. */
+static inline struct _PyTraceMalloc_Fresh *
+tracer_fresh(enum access access)
+{
+    if (access == ACCESS_GIL) {
+        return &_PyRuntime.tracemalloc.fresh;
+    }
+    PyThreadState *tstate = _PyThreadState_GET();
+    if (tstate == NULL) {
+        return NULL;
+    }
+#ifdef Py_GIL_DISABLED
+    return &((_PyThreadStateImpl *)tstate)->tracemalloc_fresh;
+#else
+    return &tstate->interp->tracemalloc_fresh;
+#endif
+}
+
+
+/* Remember the block noted last; see _PyTraceMalloc_IsFresh(). */
+static inline void
+tracer_set_fresh(enum access access, const void *block, size_t size)
+{
+    struct _PyTraceMalloc_Fresh *fresh = tracer_fresh(access);
+    if (fresh != NULL) {
+        fresh->block = (uintptr_t)block;
+        fresh->size = size;
+    }
+}
+
+#endif  /* !TRACEMALLOC_STATE_H */

@@ -1,0 +1,178 @@
+/* Cells: beside each block of a pymalloc pool, 4 bytes that say its context.
+
+   Called by Objects/tracemalloc_pymalloc.h; calls nobody.
+
+       pool header .cells --number--> row
+                                      [pool, class, n | c0 c1 c2 c3 ... ]
+       pool        [header | b0 b1 b2 b3 ... ]          |
+                              ^-------------------------+
+
+   A pool holds blocks of one size, so the cell of a block is found by its
+   place; malloc is a store, free a load.  Rows lie in chunks, at multiples of
+   ROW_UNIT bytes, one behind the other; the number of a row is the number of
+   its first unit.  A chunk ends with a header of zeros, or with its end.
+
+   States of a row: unused (in the chain of its size class) or in use.  A pool
+   gets its row when tracing first notes a block there, and gives it back when
+   it changes its size class or its arena goes.
+
+   Invariants: a row in use has a pool whose header has the row's number; an
+   unused row is all empty cells; number 0 is never a row. */
+
+#include "cells.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_UNITS ((uint32_t)1 << ROWS_SHIFT)
+
+static_assert(sizeof(struct cell_row) == 16, "header of a row");
+static_assert((uint64_t)MAX_ROW_CHUNKS << ROWS_SHIFT <= UINT32_MAX,
+              "numbers of rows fit a pool's header");
+
+
+static uint32_t
+row_units(unsigned ncells)
+{
+    size_t size = sizeof(struct cell_row) + ncells * sizeof(uint32_t);
+    return (uint32_t)((size + ROW_UNIT - 1) / ROW_UNIT);
+}
+
+
+void
+_PyTraceMalloc_InitCells(struct cell_store *store)
+{
+    /* Not the chunks: that would touch memory that most programs never
+       need. */
+    store->nchunks = store->next = 0;
+    store->rows = 0;
+    memset(store->unused, 0, sizeof(store->unused));
+}
+
+
+void *
+_PyTraceMalloc_NewZeros(size_t size, size_t unit)
+{
+    /* Memory of calloc() is not touched before it is used.  Where it begins is
+       kept below what is given out. */
+    assert(unit >= 2 * sizeof(void *) && (unit & (unit - 1)) == 0);
+    char *begin = calloc(1, size + unit);
+    if (begin == NULL) {
+        return NULL;
+    }
+    char *zeros = begin + unit - (uintptr_t)begin % unit;
+    ((char **)(void *)zeros)[-1] = begin;
+    return zeros;
+}
+
+
+void
+_PyTraceMalloc_FreeZeros(void *zeros)
+{
+    free(((char **)zeros)[-1]);
+}
+
+
+void
+_PyTraceMalloc_FiniCells(struct cell_store *store)
+{
+    for (uint32_t i = 0; i < store->nchunks; i++) {
+        _PyTraceMalloc_FreeZeros(store->chunks[i]);
+    }
+    _PyTraceMalloc_InitCells(store);
+}
+
+
+/* The number of `units` fresh units in one piece, or 0. */
+static uint32_t
+units_take(struct cell_store *store, uint32_t units)
+{
+    assert(units < CHUNK_UNITS);
+    if (store->nchunks == 0 || store->next + units > CHUNK_UNITS) {
+        if (store->nchunks == MAX_ROW_CHUNKS) {
+            return 0;
+        }
+        char *chunk = _PyTraceMalloc_NewZeros((size_t)CHUNK_UNITS * ROW_UNIT,
+                                              ROW_UNIT);
+        if (chunk == NULL) {
+            return 0;
+        }
+        /* Number 0 means no row. */
+        store->next = store->nchunks == 0;
+        store->chunks[store->nchunks++] = chunk;
+    }
+    uint32_t first = ((store->nchunks - 1) << ROWS_SHIFT) + store->next;
+    store->next += units;
+    return first;
+}
+
+
+uint32_t
+_PyTraceMalloc_AddRow(struct cell_store *store, uintptr_t pool,
+                      unsigned size_class, unsigned ncells)
+{
+    assert(size_class < CELL_CLASSES && pool != 0);
+    uint32_t number = store->unused[size_class];
+    if (number != 0) {
+        store->unused[size_class] = row_at(store, number)->next_unused;
+        assert(row_at(store, number)->ncells == ncells);
+    }
+    else {
+        number = units_take(store, row_units(ncells));
+        if (number == 0) {
+            return 0;
+        }
+        row_at(store, number)->ncells = (uint16_t)ncells;
+        row_at(store, number)->size_class = (uint16_t)size_class;
+    }
+    struct cell_row *row = row_at(store, number);
+    row->pool = pool;
+    row->next_unused = 0;
+    store->rows++;
+    return number;
+}
+
+
+void
+_PyTraceMalloc_FreeRow(struct cell_store *store, uint32_t number)
+{
+    struct cell_row *row = row_at(store, number);
+    assert(row->pool != 0);
+    memset(row->cells, 0, row->ncells * sizeof(row->cells[0]));
+    row->pool = 0;
+    row->next_unused = store->unused[row->size_class];
+    store->unused[row->size_class] = number;
+    store->rows--;
+}
+
+
+uint32_t
+_PyTraceMalloc_NextRow(const struct cell_store *store, uint32_t number)
+{
+    uint32_t next = 1;
+    if (number != 0) {
+        next = number + row_units(row_at(store, number)->ncells);
+    }
+    while (next >> ROWS_SHIFT < store->nchunks) {
+        const struct cell_row *row = row_at(store, next);
+        if (row->ncells == 0) {
+            /* The rest of this chunk was never used. */
+            next = ((next >> ROWS_SHIFT) + 1) << ROWS_SHIFT;
+        }
+        else if (row->pool != 0) {
+            return next;
+        }
+        else {
+            next += row_units(row->ncells);
+        }
+    }
+    return 0;
+}
+
+
+size_t
+_PyTraceMalloc_SizeOfCells(const struct cell_store *store)
+{
+    return (size_t)store->nchunks * (CHUNK_UNITS + 1) * ROW_UNIT;
+}

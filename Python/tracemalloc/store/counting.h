@@ -1,0 +1,325 @@
+/* Counting: what contexts allocated and freed, and what they held at the peak.
+
+   Plain C, like core.h, which says who has access.  What
+   changes something needs access, takes O(1), and cannot fail. */
+
+#ifndef TRACEMALLOC_COUNTING_H
+#define TRACEMALLOC_COUNTING_H
+
+#include "contexts.h"
+
+/* What a sample stands for, in fixed point: blocks have SAMPLE_SHIFT bits
+   behind the point, bytes have the sampler's bytes_shift. */
+struct sample_weight {
+    uint64_t blocks;
+    uint64_t bytes;
+};
+
+#define SAMPLE_SHIFT 12
+
+/* Traced bytes, and the state at their peak.
+
+   Every new maximum of `current` opens an epoch, unless nothing was saved in
+   the present one.  Before a context changes in an epoch for the first time,
+   other than by a new maximum, it saves what is live: so whatever was not
+   saved is still as it was at the peak, and no event needs recording.
+
+   There are 2**32 epochs, and then the same again.  What ends one is either
+   ResetPeak(), which numbers them anew long before, or a new maximum, a byte
+   higher at least.  So many of these take blocks that need rows of cells, and
+   with a row reclaim is asked to number epochs anew; or more than 100 GiB for
+   blocks without cells; or a few that are resized again and again, to byte by
+   byte more, through gigabytes.  Only then might a context that has not changed
+   for exactly 2**32 epochs show an old state at the peak, for one epoch. */
+struct traced_bytes {
+    size_t current;
+    size_t peak;                /* highest value of `current` */
+    uint32_t epoch;             /* contexts with this one have saved */
+    uint32_t saved;             /* the last epoch in which one was saved */
+};
+
+/* The counters of a context, whether it has them or not. */
+static inline struct counters
+context_counters(const struct context *context)
+{
+    if (context->full) {
+        return *context->counters;
+    }
+    return (struct counters){
+        .allocated_blocks = context->few.allocated_blocks,
+        .freed_blocks = context->freed_blocks,
+        .allocated_bytes = context->few.allocated_bytes,
+        .freed_bytes = context->freed_bytes,
+        .peak_blocks = context->few.peak_blocks,
+        .peak_bytes = context->few.peak_bytes,
+    };
+}
+
+static inline uint64_t
+context_live_blocks(const struct context *context)
+{
+    struct counters counters = context_counters(context);
+    return counters.allocated_blocks - counters.freed_blocks;
+}
+
+static inline uint64_t
+context_live_bytes(const struct context *context)
+{
+    struct counters counters = context_counters(context);
+    return counters.allocated_bytes - counters.freed_bytes;
+}
+
+/* Let a context have counters, if it has none. */
+extern void _PyTraceMalloc_GiveCounters(struct context_tree *,
+                                        struct context *);
+
+/* Whether a context can count one more block of so many bytes. */
+static inline int
+context_has_room(const struct context *context, size_t size)
+{
+    return context->full
+           || (context->few.allocated_blocks < MAX_FEW
+               && size <= (size_t)UINT16_MAX - context->few.allocated_bytes);
+}
+
+static inline void
+context_make_room(struct context_tree *tree, struct context *context,
+                  size_t size)
+{
+    if (!context_has_room(context, size)) {
+        _PyTraceMalloc_GiveCounters(tree, context);
+    }
+}
+
+static inline void
+context_save_peak(struct context *context, struct traced_bytes *bytes)
+{
+    if (context->full) {
+        struct counters *all = context->counters;
+        all->peak_blocks = all->allocated_blocks - all->freed_blocks;
+        all->peak_bytes = all->allocated_bytes - all->freed_bytes;
+    }
+    else {
+        context->few.peak_blocks = (uint8_t)(context->few.allocated_blocks
+                                             - context->freed_blocks);
+        context->few.peak_bytes = (uint16_t)(context->few.allocated_bytes
+                                             - context->freed_bytes);
+    }
+    context->epoch = bytes->epoch;
+    bytes->saved = bytes->epoch;
+}
+
+/* Before a context changes, other than by a new maximum. */
+static inline void
+context_touch(struct context *context, struct traced_bytes *bytes)
+{
+    if (context->epoch != bytes->epoch) {
+        context_save_peak(context, bytes);
+    }
+}
+
+/* One block more, or one less, was ever allocated or freed at a place. */
+static inline void
+context_add_alloc(struct context *context, size_t size)
+{
+    if (context->full) {
+        context->counters->allocated_blocks++;
+        context->counters->allocated_bytes += size;
+    }
+    else {
+        context->few.allocated_blocks++;
+        context->few.allocated_bytes += (uint16_t)size;
+    }
+}
+
+static inline void
+context_add_free(struct context *context, size_t size)
+{
+    if (context->full) {
+        context->counters->freed_blocks++;
+        context->counters->freed_bytes += size;
+    }
+    else {
+        context->freed_blocks++;
+        context->freed_bytes += (uint16_t)size;
+    }
+}
+
+static inline void
+context_take_free(struct context *context, size_t size)
+{
+    if (context->full) {
+        context->counters->freed_blocks--;
+        context->counters->freed_bytes -= size;
+    }
+    else {
+        context->freed_blocks--;
+        context->freed_bytes -= (uint16_t)size;
+    }
+}
+
+/* More is live from now on: a new maximum, or a change within the epoch. */
+static inline void
+count_rise(struct traced_bytes *bytes, struct context *context, size_t size)
+{
+    bytes->current += size;
+    if (bytes->current > bytes->peak) {
+        bytes->peak = bytes->current;
+        bytes->epoch = bytes->saved + 1;
+    }
+    else {
+        context_touch(context, bytes);
+    }
+}
+
+/* A new block.  The context must have room. */
+static inline void
+count_alloc(struct traced_bytes *bytes, struct context *context, size_t size)
+{
+    count_rise(bytes, context, size);
+    context_add_alloc(context, size);
+}
+
+static inline void
+count_free(struct traced_bytes *bytes, struct context *context, size_t size)
+{
+    bytes->current -= size;
+    /* Asked once: both know it then, and the common one is a straight line. */
+    if (context->full) {
+        context_touch(context, bytes);
+        context_add_free(context, size);
+    }
+    else {
+        context_touch(context, bytes);
+        context_add_free(context, size);
+    }
+}
+
+/* A block is another context's from now on: freed and allocated again, except
+   that both are live for no moment.  That context must have room. */
+static inline void
+count_move(struct traced_bytes *bytes, struct context *from,
+           struct context *to, size_t size)
+{
+    context_touch(from, bytes);
+    context_touch(to, bytes);
+    context_add_free(from, size);
+    context_add_alloc(to, size);
+}
+
+/* The same, where both are one context. */
+static inline void
+count_again(struct traced_bytes *bytes, struct context *context, size_t size)
+{
+    context_touch(context, bytes);
+    context_add_free(context, size);
+    context_add_alloc(context, size);
+}
+
+/* Take back a count_free(): the block is still there.  Others may have counted
+   in between. */
+static inline void
+uncount_free(struct traced_bytes *bytes, struct context *context, size_t size)
+{
+    count_rise(bytes, context, size);
+    context_take_free(context, size);
+}
+
+/* A block is freed without access and without memory to say so later.  Whoever
+   has access may count, or give counters, at the same moment: then one of the
+   two counts may be lost, and nothing else. */
+extern void _PyTraceMalloc_CountLost(struct traced_bytes *, struct context *,
+                                     size_t size);
+
+/* The tracer's own blocks are no part of what a program holds, and make no
+   maximum: the peak is told without those in it, so both rise and fall alike.
+   Their context has counters.
+
+   They fall late, when this is called: whoever frees a block does not know
+   whose it is.  Until then, what the program gains is compared with a peak that
+   is too high by what was freed. */
+static inline void
+count_own_settled(struct traced_bytes *bytes, struct context *own)
+{
+    struct counters *all = own->counters;
+    context_touch(own, bytes);
+    uint64_t live = all->allocated_bytes - all->freed_bytes;
+    bytes->peak += (size_t)(live - all->peak_bytes);
+    all->peak_bytes = live;
+    all->peak_blocks = all->allocated_blocks - all->freed_blocks;
+    if (bytes->current > bytes->peak) {
+        bytes->peak = bytes->current;
+        bytes->epoch = bytes->saved + 1;
+    }
+}
+
+/* Some new ones: one, or what a sample stands for. */
+static inline void
+count_own_alloc(struct traced_bytes *bytes, struct context *own,
+                struct sample_weight weight)
+{
+    context_touch(own, bytes);
+    bytes->current += (size_t)weight.bytes;
+    own->counters->allocated_blocks += weight.blocks;
+    own->counters->allocated_bytes += weight.bytes;
+    count_own_settled(bytes, own);
+}
+
+/* Live blocks and bytes at the peak. */
+static inline void
+context_peak(const struct context *context, const struct traced_bytes *bytes,
+             uint64_t *nblocks, uint64_t *nbytes)
+{
+    struct counters counters = context_counters(context);
+    int saved = context->epoch == bytes->epoch;
+    *nblocks = saved ? counters.peak_blocks
+                     : counters.allocated_blocks - counters.freed_blocks;
+    *nbytes = saved ? counters.peak_bytes
+                    : counters.allocated_bytes - counters.freed_bytes;
+}
+
+/* As count_alloc(), count_free() and uncount_free(), for samples.  Their
+   contexts must have counters. */
+static inline void
+count_sample_alloc(struct traced_bytes *bytes, struct context *context,
+                   struct sample_weight weight)
+{
+    count_rise(bytes, context, (size_t)weight.bytes);
+    context->counters->allocated_blocks += weight.blocks;
+    context->counters->allocated_bytes += weight.bytes;
+}
+
+static inline void
+count_sample_free(struct traced_bytes *bytes, struct context *context,
+                  struct sample_weight weight)
+{
+    context_touch(context, bytes);
+    context->counters->freed_blocks += weight.blocks;
+    context->counters->freed_bytes += weight.bytes;
+    bytes->current -= (size_t)weight.bytes;
+}
+
+static inline void
+uncount_sample_free(struct traced_bytes *bytes, struct context *context,
+                    struct sample_weight weight)
+{
+    count_rise(bytes, context, (size_t)weight.bytes);
+    context->counters->freed_blocks -= weight.blocks;
+    context->counters->freed_bytes -= weight.bytes;
+}
+
+/* A live sample belongs to another context from now on, as if it had been
+   allocated there. */
+static inline void
+count_sample_move(struct traced_bytes *bytes, struct context *from,
+                  struct context *to, struct sample_weight weight)
+{
+    context_touch(from, bytes);
+    context_touch(to, bytes);
+    from->counters->allocated_blocks -= weight.blocks;
+    from->counters->allocated_bytes -= weight.bytes;
+    to->counters->allocated_blocks += weight.blocks;
+    to->counters->allocated_bytes += weight.bytes;
+}
+
+#endif  /* !TRACEMALLOC_COUNTING_H */

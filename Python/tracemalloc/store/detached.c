@@ -1,0 +1,299 @@
+/* Detached counts: what threads without access allocate and free, until
+   somebody with access takes it over.
+
+   Called by Objects/tracemalloc_hooks.c, under the store lock; calls nobody.
+
+       detached threads                     the next holder of the GIL
+         +40 at a, +9 at b, -40 at a  -->   list  -->  contexts, traced bytes
+                      ^
+                      the list's maximum: what each context has here is kept
+
+   The order of events.  A detached event counts as made when the list is taken
+   over: before everything that thread with access does from then on, and after
+   everything done before.  Whoever must see it earlier has been told of it by
+   the thread that made it, so it sees `attention` as well, and takes the list
+   over first; so no thread can find that the order was another.  In the list
+   the order is that of the store lock.
+
+   The state at the peak.  Where in the list traced memory was highest is known
+   at once, because what was there before the list is the same for all of it:
+   at the maximum of the list's own sum.  Each entry therefore keeps what is
+   live at that maximum, by the epochs that contexts have too (see "counting"
+   in counting.h).  Whether that is a new maximum of all traced
+   memory is known when the list is taken over: up to there all is counted
+   first, then the peak is set, then comes the rest.
+
+   Numbers may pass below 0, since a list can free what others allocated: they
+   count modulo 2**64.  Epochs begin anew when the list is taken over; 2**32 of
+   them in one list would each be a maximum, a byte higher than the last, while
+   no holder of the GIL allocates anything.
+
+   Invariants: `bytes` is the sum over all entries; `peak` is the sum of what
+   entries keep of the maximum, and not below 0. */
+
+#include "counting.h"
+#include "detached.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#ifdef Py_TRACEMALLOC_STRESS
+#  define FIRST_COUNTS 4
+#else
+#  define FIRST_COUNTS 64
+#endif
+
+/* How many of the newest entries are looked at for one that is there. */
+#define RECENT 16
+
+
+static inline uint64_t
+count_live_blocks(const struct detached_count *count)
+{
+    return count->allocated_blocks - count->freed_blocks;
+}
+
+
+static inline uint64_t
+count_live_bytes(const struct detached_count *count)
+{
+    return count->allocated_bytes - count->freed_bytes;
+}
+
+
+/* Keep what is live, because it is about to change. */
+static void
+count_save_peak(struct detached_counts *list, struct detached_count *count)
+{
+    if (count->epoch != list->epoch) {
+        count->peak_blocks = count_live_blocks(count);
+        count->peak_bytes = count_live_bytes(count);
+        count->epoch = list->epoch;
+        list->saved = list->epoch;
+    }
+}
+
+
+void
+_PyTraceMalloc_ClearDetached(struct detached_counts *list)
+{
+    list->used = 0;
+    list->bytes = list->peak = 0;
+    list->epoch = 1;
+    list->saved = 0;
+}
+
+
+void
+_PyTraceMalloc_FiniDetached(struct detached_counts *list)
+{
+    free(list->counts);
+    list->counts = NULL;
+    list->allocated = 0;
+    _PyTraceMalloc_ClearDetached(list);
+}
+
+
+static int
+count_compare(const void *left, const void *right)
+{
+    context_id a = ((const struct detached_count *)left)->context;
+    context_id b = ((const struct detached_count *)right)->context;
+    return (a > b) - (a < b);
+}
+
+
+/* Make one entry of all that have the same context: a list that nobody takes
+   over stays as short as there are contexts. */
+static void
+list_merge(struct detached_counts *list)
+{
+    struct detached_count *counts = list->counts;
+    qsort(counts, list->used, sizeof(counts[0]), count_compare);
+    size_t n = 0;
+    for (size_t i = 0; i < list->used; i++) {
+        if (n == 0 || counts[n - 1].context != counts[i].context) {
+            counts[n++] = counts[i];
+            continue;
+        }
+        struct detached_count *into = &counts[n - 1];
+        count_save_peak(list, into);
+        count_save_peak(list, &counts[i]);
+        into->allocated_blocks += counts[i].allocated_blocks;
+        into->allocated_bytes += counts[i].allocated_bytes;
+        into->freed_blocks += counts[i].freed_blocks;
+        into->freed_bytes += counts[i].freed_bytes;
+        into->peak_blocks += counts[i].peak_blocks;
+        into->peak_bytes += counts[i].peak_bytes;
+    }
+    list->used = n;
+}
+
+
+/* Room for one more entry: 0, or -1 when out of memory. */
+static int
+list_reserve(struct detached_counts *list)
+{
+    if (list->used < list->allocated) {
+        return 0;
+    }
+    if (list->used > 0) {
+        list_merge(list);
+    }
+    if (list->allocated > 0 && list->used <= list->allocated / 2) {
+        return 0;
+    }
+    size_t allocated = list->allocated ? 2 * list->allocated : FIRST_COUNTS;
+    struct detached_count *counts = realloc(list->counts,
+                                            allocated * sizeof(counts[0]));
+    if (counts == NULL) {
+        return list->used < list->allocated ? 0 : -1;
+    }
+    list->counts = counts;
+    list->allocated = allocated;
+    return 0;
+}
+
+
+/* The entry of a context among the newest `n`, or NULL. */
+static struct detached_count *
+list_find(struct detached_counts *list, context_id context, size_t n)
+{
+    for (size_t i = list->used; i-- > 0 && list->used - i <= n;) {
+        if (list->counts[i].context == context) {
+            return &list->counts[i];
+        }
+    }
+    return NULL;
+}
+
+
+/* The entry of a context, added if new; NULL when out of memory. */
+static struct detached_count *
+list_get(struct detached_counts *list, context_id context)
+{
+    assert(list->epoch > 0);
+    struct detached_count *count = list_find(list, context, RECENT);
+    if (count == NULL && list_reserve(list) == 0) {
+        count = &list->counts[list->used++];
+        *count = (struct detached_count){.context = context};
+    }
+    else if (count == NULL) {
+        count = list_find(list, context, list->used);
+    }
+    return count;
+}
+
+
+/* More is live from now on: a new maximum, or a change after it. */
+static void
+list_rise(struct detached_counts *list, struct detached_count *count,
+          size_t size)
+{
+    size_t bytes = list->bytes + size;
+    if ((ptrdiff_t)(bytes - list->peak) > 0) {
+        list->peak = bytes;
+        list->epoch = list->saved + 1;
+    }
+    else {
+        count_save_peak(list, count);
+    }
+    list->bytes = bytes;
+}
+
+
+int
+_PyTraceMalloc_CountDetachedAlloc(struct detached_counts *list,
+                                  context_id context, size_t size)
+{
+    struct detached_count *count = list_get(list, context);
+    if (count == NULL) {
+        return -1;
+    }
+    list_rise(list, count, size);
+    count->allocated_blocks++;
+    count->allocated_bytes += size;
+    return 0;
+}
+
+
+int
+_PyTraceMalloc_CountDetachedFree(struct detached_counts *list,
+                                 context_id context, size_t size)
+{
+    struct detached_count *count = list_get(list, context);
+    if (count == NULL) {
+        return -1;
+    }
+    count_save_peak(list, count);
+    count->freed_blocks++;
+    count->freed_bytes += size;
+    list->bytes -= size;
+    return 0;
+}
+
+
+int
+_PyTraceMalloc_UncountDetachedFree(struct detached_counts *list,
+                                   context_id context, size_t size)
+{
+    struct detached_count *count = list_get(list, context);
+    if (count == NULL) {
+        return -1;
+    }
+    list_rise(list, count, size);
+    count->freed_blocks--;
+    count->freed_bytes -= size;
+    return 0;
+}
+
+
+/* Let contexts be as they were at the list's maximum, which is one of all
+   traced memory: nothing needs saving on the way there. */
+static void
+list_take_peak(struct detached_counts *list, struct context_tree *tree,
+               struct traced_bytes *bytes)
+{
+    for (size_t i = 0; i < list->used; i++) {
+        struct detached_count *count = &list->counts[i];
+        struct context *context = context_at(tree, count->context);
+        count_save_peak(list, count);
+        _PyTraceMalloc_GiveCounters(tree, context);
+        context->counters->allocated_blocks += count->peak_blocks;
+        context->counters->allocated_bytes += count->peak_bytes;
+        count->allocated_blocks -= count->peak_blocks;
+        count->allocated_bytes -= count->peak_bytes;
+    }
+    bytes->current += list->peak;
+    list->bytes -= list->peak;
+    bytes->peak = bytes->current;
+    bytes->epoch = bytes->saved + 1;
+}
+
+
+void
+_PyTraceMalloc_TakeDetached(struct detached_counts *list,
+                            struct context_tree *tree,
+                            struct traced_bytes *bytes)
+{
+    if (list->peak != 0 && bytes->current + list->peak > bytes->peak) {
+        list_take_peak(list, tree, bytes);
+    }
+    for (size_t i = 0; i < list->used; i++) {
+        const struct detached_count *count = &list->counts[i];
+        struct context *context = context_at(tree, count->context);
+        _PyTraceMalloc_GiveCounters(tree, context);
+        context_touch(context, bytes);
+        context->counters->allocated_blocks += count->allocated_blocks;
+        context->counters->allocated_bytes += count->allocated_bytes;
+        context->counters->freed_blocks += count->freed_blocks;
+        context->counters->freed_bytes += count->freed_bytes;
+    }
+    bytes->current += list->bytes;
+    if (bytes->current > bytes->peak) {
+        /* Sizes that an extension made up, with a sum of 2**63 or more. */
+        bytes->peak = bytes->current;
+        bytes->epoch = bytes->saved + 1;
+    }
+    _PyTraceMalloc_ClearDetached(list);
+}

@@ -1,0 +1,56 @@
+/* Filters: see filters.c. */
+
+#ifndef TRACEMALLOC_FILTERS_H
+#define TRACEMALLOC_FILTERS_H
+
+#include "contexts.h"
+#include "sources.h"
+
+struct trace_filter {
+    int inclusive;              /* 0: ignore what matches */
+    int all_frames;             /* 0: look at the newest frame only */
+    int32_t line;               /* 0: any */
+    size_t length;
+    uint32_t *pattern;          /* characters; '*' stands for any text */
+};
+
+/* The filters that are in force, and what they said of contexts so far. */
+struct filter_set {
+    size_t n;                   /* 0: everything is admitted */
+    struct trace_filter *filters;       /* from malloc, like the patterns */
+    uint32_t nframe;            /* frames that a traceback shows, >= 1 */
+    uint32_t generation;        /* of the contexts that verdicts are of */
+    size_t nverdicts;
+    unsigned char *verdicts;    /* by context_id */
+};
+
+/* Put other filters in force; takes them over.  Call with (NULL, 0) to have
+   none. */
+extern void _PyTraceMalloc_ReplaceFilters(struct filter_set *,
+                                          struct trace_filter *, size_t n);
+extern void _PyTraceMalloc_FreeFilters(struct trace_filter *, size_t n);
+
+/* Whether blocks of a context are to be noted: 1, or 0 to ignore them.  A
+   block without a frame has the file name "" and line 0. */
+extern int _PyTraceMalloc_JudgeContext(const struct filter_set *,
+                                       const struct source_table *,
+                                       const struct context_tree *,
+                                       context_id);
+
+/* The same, as it was kept, or -1 if it was not. */
+extern int _PyTraceMalloc_RecallVerdict(const struct filter_set *,
+                                        const struct context_tree *,
+                                        context_id);
+extern void _PyTraceMalloc_KeepVerdict(struct filter_set *,
+                                       const struct context_tree *,
+                                       context_id, int admitted);
+extern void _PyTraceMalloc_ForgetVerdicts(struct filter_set *);
+
+extern size_t _PyTraceMalloc_SizeOfFilters(const struct filter_set *);
+
+/* NULL, or what is wrong. */
+extern const char *_PyTraceMalloc_CheckFilters(const struct filter_set *,
+                                               const struct source_table *,
+                                               const struct context_tree *);
+
+#endif  /* !TRACEMALLOC_FILTERS_H */

@@ -1,0 +1,225 @@
+/* Reclaim: take away contexts and paths that nobody needs any more.
+
+   Called by Objects/tracemalloc_hooks.c when many numbers are in use, with
+   access to everything; calls sources and contexts.
+
+   A program that makes code objects, or calls through ever new chains, for
+   months would otherwise fill the tree.  What is needed:
+
+       a context   with live blocks, now or at the peak
+       a context or path in the cache of a thread (the caller's roots)
+       a path      of a context that is needed, or above one that is
+
+   In the mild form only contexts of dead code go: they cannot come back, so
+   nothing is lost but their history, whose sum is kept.  File names go with
+   the last code object that has them.
+
+   Time: proportional to the nodes; 1 byte each of memory meanwhile.
+
+   When: a struct reclaim_pace knows.  Called for by nodes that were added, or
+   by nodes that could not be, for want of numbers or of memory; in either case
+   the more of these it waits for, the less the last reclaim was worth.
+
+   Numbers of epochs come again as well, which needs all contexts, too. */
+
+#include "reclaim.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+
+static int
+context_is_needed(const struct context *context,
+                  const struct source_table *sources,
+                  const struct traced_bytes *bytes, int all)
+{
+    if (context_live_blocks(context) != 0) {
+        return 1;
+    }
+    uint64_t peak_blocks, peak_bytes;
+    context_peak(context, bytes, &peak_blocks, &peak_bytes);
+    if (peak_blocks != 0) {
+        return 1;
+    }
+    return !all && (context->code == CODE_NONE
+                    || source_at(sources, context->code)->owner != NULL);
+}
+
+
+/* Mark a path and those above it. */
+static void
+path_mark(const struct context_tree *tree, unsigned char *marks, path_id id)
+{
+    while (id != PATH_ROOT && marks[id] != 2) {
+        marks[id] = 2;
+        id = path_at(tree, id)->parent;
+    }
+}
+
+
+long
+_PyTraceMalloc_Reclaim(struct context_tree *tree, struct source_table *sources,
+                       const struct traced_bytes *bytes,
+                       struct reclaim_roots *roots, int all)
+{
+    unsigned char *codes = calloc(sources->used, 1);
+    if (codes == NULL) {
+        return -1;
+    }
+    long taken = 0;
+
+    for (path_id id = PATH_ROOT + 1; id < tree->paths.used; id++) {
+        if (roots->paths[id] == 1) {
+            path_mark(tree, roots->paths, id);
+        }
+    }
+    for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
+        const struct context *context = context_at(tree, id);
+        if (context->path == PATH_NONE) {
+            continue;
+        }
+        if (id == CONTEXT_UNKNOWN || roots->contexts[id]
+            || context_is_needed(context, sources, bytes, all))
+        {
+            path_mark(tree, roots->paths, context->path);
+            codes[context->code] = 1;
+        }
+        else {
+            _PyTraceMalloc_FreeContext(tree, id);
+            taken++;
+        }
+    }
+    for (path_id id = PATH_ROOT + 1; id < tree->paths.used; id++) {
+        const struct path *path = path_at(tree, id);
+        if (path->parent == PATH_NONE) {
+            continue;
+        }
+        if (roots->paths[id]) {
+            codes[path->code] = 1;
+        }
+        else {
+            _PyTraceMalloc_FreePath(tree, id);
+            taken++;
+        }
+    }
+    _PyTraceMalloc_RecycleCodes(sources, codes);
+    _PyTraceMalloc_ReclaimFiles(sources);
+    free(codes);
+    return taken;
+}
+
+
+/* --- epochs -------------------------------------------------------------- */
+
+void
+_PyTraceMalloc_RenewEpochs(struct context_tree *tree,
+                           struct traced_bytes *bytes)
+{
+    if (bytes->epoch < LATE_EPOCH) {
+        return;
+    }
+    for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
+        struct context *context = context_at(tree, id);
+        context->epoch = context->epoch == bytes->epoch ? 2 : 0;
+    }
+    bytes->saved = bytes->saved == bytes->epoch ? 2 : 1;
+    bytes->epoch = 2;
+}
+
+
+void
+_PyTraceMalloc_ResetPeak(struct context_tree *tree, struct traced_bytes *bytes)
+{
+    bytes->peak = bytes->current;
+    bytes->epoch = bytes->saved + 1;
+    _PyTraceMalloc_RenewEpochs(tree, bytes);
+}
+
+
+/* --- when ---------------------------------------------------------------- */
+
+static inline size_t
+larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+
+void
+_PyTraceMalloc_BeginPace(struct reclaim_pace *pace)
+{
+    *pace = (struct reclaim_pace){
+        .contexts = RECLAIM_CONTEXTS,
+        .paths = RECLAIM_PATHS,
+        .retired = RECLAIM_RETIRED,
+        .patience = 1,
+    };
+}
+
+
+/* How many nodes of one kind call for the next reclaim.  Four times what is
+   left: the time for it is paid by what was added.  And not before the memory
+   that is there is full: it would not become less, and a program that does the
+   same again finds its contexts.  But before the numbers have run out, as long
+   as enough can be added to pay for it. */
+static size_t
+pace_of_space(const struct node_space *space, size_t limit, size_t least)
+{
+    size_t live = space->live;
+    size_t next = larger(larger(4 * live, space->used), least);
+    size_t left = live < limit ? limit - live : 0;
+    size_t last = larger(limit - limit / 8,
+                         live + larger(left / 2, limit / 64));
+    return next < last ? next : last;
+}
+
+
+/* Half of the bytes now and of those at the peak, which may be any numbers:
+   what is live now or was then is what keeps contexts. */
+static size_t
+bytes_held(const struct traced_bytes *bytes)
+{
+    return bytes->current / 2 + bytes->peak / 2;
+}
+
+
+void
+_PyTraceMalloc_SetPace(struct reclaim_pace *pace,
+                       const struct context_tree *tree,
+                       const struct source_table *sources,
+                       const struct traced_bytes *bytes, long taken)
+{
+    pace->contexts = pace_of_space(&tree->contexts, MAX_CONTEXTS,
+                                   RECLAIM_CONTEXTS);
+    pace->paths = pace_of_space(&tree->paths, MAX_PATHS, RECLAIM_PATHS);
+    pace->retired = larger(2 * sources->retired_bytes, RECLAIM_RETIRED);
+    size_t nodes = (size_t)tree->contexts.used + tree->paths.used;
+    if (taken > 0 && (size_t)taken >= nodes / 64) {
+        pace->patience = 1;
+    }
+    else {
+        pace->patience = larger(2 * pace->patience, nodes / 64);
+        pace->patience = pace->patience < nodes ? pace->patience : nodes;
+    }
+    pace->misses = 0;
+    pace->held = bytes_held(bytes);
+}
+
+
+int
+_PyTraceMalloc_CountMiss(struct reclaim_pace *pace,
+                         const struct traced_bytes *bytes)
+{
+    pace->misses++;
+    return pace->misses >= pace->patience
+           || (bytes != NULL && bytes_held(bytes) < pace->held / 4 * 3);
+}
+
+
+int
+_PyTraceMalloc_PaceIsHard(const struct reclaim_pace *pace,
+                          const struct context_tree *tree)
+{
+    return pace->misses > 0
+           || (size_t)tree->contexts.live + tree->paths.live > RECLAIM_ALL;
+}
