@@ -39,9 +39,9 @@
 static void
 frozen_free(struct frozen_traces *frozen)
 {
-    tracer_lock();
+    tm_lock();
     _PyTraceMalloc_FreeFrozen(frozen);
-    tracer_unlock();
+    tm_unlock();
 }
 
 
@@ -50,9 +50,9 @@ static struct location
 location_lock_held(context_id id)
 {
     struct location where = {-1, -1, -1};
-    const struct context *context = context_at(&S->contexts, id);
-    const struct source_code *code = source_at(&S->sources, context->code);
-    uint32_t unit = context->site & MAX_UNIT;
+    const struct context *context = tm_context_at(&S->contexts, id);
+    const struct source_code *code = tm_source_at(&S->sources, context->code);
+    uint32_t unit = context->instr_domain & MAX_UNIT;
     struct location *units = NULL;
     if (unit != MAX_UNIT && code->nlocations != 0) {
         units = malloc((unit + 1) * sizeof(units[0]));
@@ -89,7 +89,7 @@ traceback_of(unsigned int domain, uintptr_t address, int details)
             where = location_lock_held(block.context);
         }
     }
-    tracer_end_locked();
+    tm_end_locked();
     if (failed) {
         return PyErr_NoMemory();
     }
@@ -252,7 +252,7 @@ PyDoc_STRVAR(is_tracing_doc,
 static PyObject *
 module_is_tracing(PyObject *self, PyObject *unused)
 {
-    return PyBool_FromLong(tracer_is_tracing());
+    return PyBool_FromLong(tm_is_tracing());
 }
 
 
@@ -317,7 +317,7 @@ module_get_traced_memory(PyObject *self, PyObject *unused)
     size_t current = 0, peak = 0;
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
         _PyTraceMalloc_ProgramBytes(&current, &peak);
-        tracer_end_locked();
+        tm_end_locked();
     }
     return Py_BuildValue("(nn)", (Py_ssize_t)current, (Py_ssize_t)peak);
 }
@@ -332,7 +332,7 @@ module_reset_peak(PyObject *self, PyObject *unused)
 {
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
         _PyTraceMalloc_ResetPeak(&S->contexts, &S->bytes);
-        tracer_end_locked();
+        tm_end_locked();
     }
     Py_RETURN_NONE;
 }
@@ -363,7 +363,7 @@ module_get_tracemalloc_memory(PyObject *self, PyObject *unused)
     size_t size = 0;
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
         size = _PyTraceMalloc_SizeOfStore_lock_held();
-        tracer_end_locked();
+        tm_end_locked();
     }
     return PyLong_FromSize_t(size);
 }
@@ -385,20 +385,20 @@ totals_copy_lock_held(const struct context_tree *tree)
     for (context_id id = CONTEXT_UNKNOWN;
          all != NULL && id < tree->contexts.used; id++)
     {
-        const struct context *context = context_at(tree, id);
+        const struct context *context = tm_context_at(tree, id);
         struct context_totals *totals = &all[id];
-        if (context->path == PATH_NONE || id == CONTEXT_OWN) {
+        if (context->node == NODE_NONE || id == CONTEXT_OWN) {
             continue;
         }
-        totals->domain = context_domain(tree, id);
-        struct counters counters = context_counters(context);
+        totals->domain = tm_context_domain(tree, id);
+        struct counters counters = tm_context_counters(context);
         totals->allocated_blocks = counters.allocated_blocks;
         totals->allocated_bytes = counters.allocated_bytes;
         totals->freed_blocks = counters.freed_blocks;
         totals->freed_bytes = counters.freed_bytes;
-        context_peak(context, &S->bytes, &totals->peak_blocks,
-                     &totals->peak_bytes);
-        if (tracer_is_sampling()) {
+        tm_context_peak(context, &S->bytes, &totals->peak_blocks,
+                        &totals->peak_bytes);
+        if (tm_is_sampling()) {
             _PyTraceMalloc_RoundTotals(
                 &S->sampler, 0, &totals->allocated_blocks,
                 &totals->freed_blocks, &totals->peak_blocks);
@@ -470,7 +470,7 @@ rows_append(PyObject *list, struct frozen_traces *frozen,
             const struct context_errors *errors)
 {
     /* What is made here is not part of the program's memory. */
-    enum reentrancy before = guard_enter(REENTRANT);
+    enum reentrancy before = tm_guard_enter(REENTRANT);
     struct decoder decoder;
     int failed = _PyTraceMalloc_InitDecoder(&decoder, frozen,
                                             _PyRuntime.tracemalloc.nframe);
@@ -491,7 +491,7 @@ rows_append(PyObject *list, struct frozen_traces *frozen,
         }
         _PyTraceMalloc_FiniDecoder(&decoder);
     }
-    guard_leave(before);
+    tm_guard_leave(before);
     frozen_free(frozen);
     if (failed) {
         Py_CLEAR(list);
@@ -556,12 +556,12 @@ module_get_traces(PyObject *self, PyObject *unused)
     if (!failed) {
         _PyTraceMalloc_HideOwn(&frozen);
     }
-    if (!failed && tracer_is_sampling()) {
+    if (!failed && tm_is_sampling()) {
         frozen.nblocks = _PyTraceMalloc_GroupSamples(frozen.blocks,
                                                      frozen.nblocks);
         frozen.grouped = 1;
     }
-    tracer_end_locked();
+    tm_end_locked();
     if (failed) {
         Py_DECREF(list);
         return PyErr_NoMemory();
@@ -593,7 +593,7 @@ module_get_contexts(PyObject *self, PyObject *unused)
     int failed = all == NULL
                  || _PyTraceMalloc_Freeze(&frozen, &S->sources, &S->contexts,
                                           0) < 0;
-    tracer_end_locked();
+    tm_end_locked();
     if (failed) {
         free(all);
         Py_DECREF(list);
@@ -606,8 +606,8 @@ module_get_contexts(PyObject *self, PyObject *unused)
 }
 
 
-PyDoc_STRVAR(take_picture_doc,
-"_take_picture($module, /, *, peak=False, thread_names=None)\n--\n\n"
+PyDoc_STRVAR(take_snapshot_doc,
+"_take_snapshot($module, /, *, peak=False, thread_names=None)\n--\n\n"
 "All contexts and blocks as they are now, in columns.\n\n"
 "With peak, the columns of blocks are None: what was live when traced memory\n"
 "was highest is known by context only.  thread_names is a dict that says\n"
@@ -620,16 +620,16 @@ PyDoc_STRVAR(take_picture_doc,
 "Raises RuntimeError when not tracing.");
 
 static PyObject *
-module_take_picture(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
-                    PyObject *kwnames)
+module_take_snapshot(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                     PyObject *kwnames)
 {
     /* Keywords are read here, since what a parser makes of them would be in
-       the picture. */
+       the snapshot. */
     int peak = 0;
     PyObject *names = NULL;
     if (nargs > 0) {
         PyErr_SetString(PyExc_TypeError,
-                        "_take_picture() takes no positional arguments");
+                        "_take_snapshot() takes no positional arguments");
         return NULL;
     }
     Py_ssize_t nkwargs = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
@@ -645,7 +645,7 @@ module_take_picture(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
             names = args[i] != Py_None ? args[i] : NULL;
         }
         else {
-            PyErr_Format(PyExc_TypeError, "_take_picture() got an unexpected "
+            PyErr_Format(PyExc_TypeError, "_take_snapshot() got an unexpected "
                          "keyword argument %R", name);
             return NULL;
         }
@@ -655,7 +655,7 @@ module_take_picture(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                      "not %T", names);
         return NULL;
     }
-    return _PyTraceMalloc_NewPicture(PyModule_GetState(self), peak, names);
+    return _PyTraceMalloc_NewSnapshot(PyModule_GetState(self), peak, names);
 }
 
 
@@ -686,7 +686,7 @@ module_get_estimates(PyObject *self, PyObject *unused)
     struct frozen_traces frozen = {.blocks = NULL};
     struct context_totals *all = NULL;
     struct context_errors *errors = NULL;
-    int failed = 0, sampling = tracer_is_sampling();
+    int failed = 0, sampling = tm_is_sampling();
     if (sampling) {
         size_t n = S->contexts.contexts.used;
         all = totals_copy_lock_held(&S->contexts);
@@ -698,7 +698,7 @@ module_get_estimates(PyObject *self, PyObject *unused)
                                       frozen.nblocks);
         }
     }
-    tracer_end_locked();
+    tm_end_locked();
     if (failed) {
         Py_CLEAR(list);
         PyErr_NoMemory();
@@ -723,7 +723,7 @@ module_get_sample_interval(PyObject *self, PyObject *unused)
     uint64_t interval = 0;
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
         interval = S->sampler.interval;
-        tracer_end_locked();
+        tm_end_locked();
     }
     if (interval == 0) {
         Py_RETURN_NONE;
@@ -746,12 +746,12 @@ module_seed_sampling(PyObject *self, PyObject *seed)
     }
     int sampling = 0;
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        sampling = tracer_is_sampling();
+        sampling = tm_is_sampling();
         if (sampling) {
             _PyTraceMalloc_SeedSampler(&S->sampler, bits);
             _PyTraceMalloc_InterruptGap();
         }
-        tracer_end_locked();
+        tm_end_locked();
     }
     if (!sampling) {
         PyErr_SetString(PyExc_RuntimeError, "no samples are taken: call "
@@ -799,7 +799,7 @@ module_get_dropped(PyObject *self, PyObject *unused)
     uint64_t dropped = 0;
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
         dropped = S->dropped;
-        tracer_end_locked();
+        tm_end_locked();
     }
     return PyLong_FromUnsignedLongLong(dropped);
 }
@@ -827,21 +827,21 @@ module_get_counts(PyObject *self, PyObject *unused)
     _PyTraceMalloc_CountSources(&S->sources, &codes, &names);
     /* Our own is none of the program's. */
     unsigned long long contexts = tree->contexts.live - 1;
-    unsigned long long paths = tree->paths.live;
+    unsigned long long paths = tree->nodes.live;
     unsigned long long contexts_made = contexts + tree->reclaimed_contexts;
-    unsigned long long paths_made = paths + tree->reclaimed_paths;
+    unsigned long long paths_made = paths + tree->reclaimed_nodes;
     unsigned long long blocks = 0, blocks_made = tree->reclaimed_blocks;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         if (id == CONTEXT_OWN) {
             continue;
         }
-        blocks += context_live_blocks(context_at(tree, id));
-        blocks_made += context_counters(
-            context_at(tree, id)).allocated_blocks;
+        blocks += tm_context_live_blocks(tm_context_at(tree, id));
+        blocks_made += tm_context_counters(
+            tm_context_at(tree, id)).allocated_blocks;
     }
-    blocks = sampled_blocks(&S->sampler, blocks);
-    blocks_made = sampled_blocks(&S->sampler, blocks_made);
-    tracer_end_locked();
+    blocks = tm_sampled_blocks(&S->sampler, blocks);
+    blocks_made = tm_sampled_blocks(&S->sampler, blocks_made);
+    tm_end_locked();
     return Py_BuildValue("{sKsKsnsnsKsKsKsK}",
                          "contexts", contexts, "paths", paths,
                          "codes", (Py_ssize_t)codes,
@@ -893,20 +893,20 @@ store_check_lock_held(void)
     if (fault == NULL) {
         fault = _PyTraceMalloc_CheckFilters(&S->filters, &S->sources, tree);
     }
-    if (fault == NULL && tracer_is_sampling()) {
+    if (fault == NULL && tm_is_sampling()) {
         fault = samples_check_lock_held(live);
     }
     uint64_t current = 0, peak = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used
          && fault == NULL; id++)
     {
-        const struct context *context = context_at(tree, id);
+        const struct context *context = tm_context_at(tree, id);
         uint64_t peak_blocks, peak_bytes;
-        context_peak(context, &S->bytes, &peak_blocks, &peak_bytes);
-        current += context_live_bytes(context);
+        tm_context_peak(context, &S->bytes, &peak_blocks, &peak_bytes);
+        current += tm_context_live_bytes(context);
         peak += peak_bytes;
-        if (live[id].blocks != context_live_blocks(context)
-            || live[id].bytes != context_live_bytes(context))
+        if (live[id].blocks != tm_context_live_blocks(context)
+            || live[id].bytes != tm_context_live_bytes(context))
         {
             fault = "the counters of a context differ from its blocks";
         }
@@ -928,7 +928,7 @@ module_check(PyObject *self, PyObject *unused)
     const char *fault = NULL;
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
         fault = store_check_lock_held();
-        tracer_end_locked();
+        tm_end_locked();
     }
     if (fault != NULL) {
         PyErr_Format(PyExc_AssertionError, "tracemalloc: %s", fault);
@@ -1030,8 +1030,8 @@ static PyMethodDef module_methods[] = {
      get_tracemalloc_memory_doc},
     {"_get_traces", module_get_traces, METH_NOARGS, get_traces_doc},
     {"_get_contexts", module_get_contexts, METH_NOARGS, get_contexts_doc},
-    {"_take_picture", _PyCFunction_CAST(module_take_picture),
-     METH_FASTCALL | METH_KEYWORDS, take_picture_doc},
+    {"_take_snapshot", _PyCFunction_CAST(module_take_snapshot),
+     METH_FASTCALL | METH_KEYWORDS, take_snapshot_doc},
     {"_get_estimates", module_get_estimates, METH_NOARGS, get_estimates_doc},
     {"get_sample_interval", module_get_sample_interval, METH_NOARGS,
      get_sample_interval_doc},
@@ -1064,16 +1064,16 @@ static PyMethodDef module_methods[] = {
 static int
 types_begin(PyObject *self)
 {
-    return _PyTraceMalloc_InitPictureTypes(self, PyModule_GetState(self));
+    return _PyTraceMalloc_InitSnapshotTypes(self, PyModule_GetState(self));
 }
 
 
 static int
 types_visit(PyObject *self, visitproc visit, void *arg)
 {
-    const struct picture_types *types = PyModule_GetState(self);
+    const struct snapshot_types *types = PyModule_GetState(self);
     Py_VISIT(types->column);
-    Py_VISIT(types->picture);
+    Py_VISIT(types->snapshot);
     return 0;
 }
 
@@ -1081,9 +1081,9 @@ types_visit(PyObject *self, visitproc visit, void *arg)
 static int
 types_drop(PyObject *self)
 {
-    struct picture_types *types = PyModule_GetState(self);
+    struct snapshot_types *types = PyModule_GetState(self);
     Py_CLEAR(types->column);
-    Py_CLEAR(types->picture);
+    Py_CLEAR(types->snapshot);
     return 0;
 }
 
@@ -1101,7 +1101,7 @@ static struct PyModuleDef module_definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "_tracemalloc",
     .m_doc = PyDoc_STR("The C core of tracemalloc: see that module."),
-    .m_size = sizeof(struct picture_types),
+    .m_size = sizeof(struct snapshot_types),
     .m_methods = module_methods,
     .m_slots = module_slots,
     .m_traverse = types_visit,

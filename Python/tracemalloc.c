@@ -19,6 +19,8 @@
 
 #include "Python.h"
 
+#define PART static
+
 #include "tracemalloc/store/sources.c"
 #include "tracemalloc/store/cells.c"
 #include "tracemalloc/store/contexts.c"
@@ -47,7 +49,7 @@
 #include "tracemalloc/hooks/hooks.c"
 
 #include "tracemalloc/snapshot/frozen.c"
-#include "tracemalloc/snapshot/picture.c"
+#include "tracemalloc/snapshot/snapshot.c"
 #include "tracemalloc/snapshot/columns.c"
 #include "tracemalloc/snapshot/decode.c"
 #include "tracemalloc/snapshot/stacks.c"

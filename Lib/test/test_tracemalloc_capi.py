@@ -488,7 +488,7 @@ class AllocatorTests(ChildTests):
     def test_S98_running_out_of_memory_while_asking(self):
         self.child("""
             import _tracemalloc as T
-            asked = (T._get_traces, T._get_contexts, T._take_picture,
+            asked = (T._get_traces, T._get_contexts, T._take_snapshot,
                      T._get_estimates, T._get_counts, T.get_traced_memory,
                      lambda: T._get_object_traceback(kept),
                      lambda: T._get_object_details(kept))

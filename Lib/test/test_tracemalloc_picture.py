@@ -1,4 +1,4 @@
-"""_tracemalloc._take_picture(): columns say what _get_traces() says, and where.
+"""_tracemalloc._take_snapshot(): columns say what _get_traces() says, and where.
 
 What is measured runs in a child of its own, in functions of a file called
 'script:main', so that its blocks can be told from all others.
@@ -104,7 +104,7 @@ class RowTests(unittest.TestCase):
             _tracemalloc.start(65535)
             kept = scope["make"]()
             gc.collect()        # empties the free lists, from which others would take
-            picture = _tracemalloc._take_picture()
+            picture = _tracemalloc._take_snapshot()
             traces = _tracemalloc._get_traces()
             contexts = _tracemalloc._get_contexts()
             _tracemalloc._check()
@@ -134,7 +134,7 @@ class RowTests(unittest.TestCase):
             kept = [bytes(i % 700) for i in range(5000)]
             more = [bytes(1000) for i in range(1000)]
             del more
-            picture = _tracemalloc._take_picture()
+            picture = _tracemalloc._take_snapshot()
             now, highest = picture.traced_memory
             live = sum(map(int.__mul__, picture.row_size, picture.row_count))
             assert live == now, (live, now)
@@ -168,7 +168,7 @@ class RowTests(unittest.TestCase):
             for domain in 7, 7, 4_000_000_000:
                 _testcapi.tracemalloc_track(domain, 4096 + 16 * domain % 1000, 3)
             _testcapi.tracemalloc_track(7, 16, 2**40)
-            picture = _tracemalloc._take_picture()
+            picture = _tracemalloc._take_snapshot()
             found = collections.Counter()
             for context, size, count in zip(picture.row_context, picture.row_size,
                                             picture.row_count):
@@ -182,7 +182,7 @@ class RowTests(unittest.TestCase):
             _tracemalloc.start(1)
             many = [bytes(100) for i in range(5000)]
             del many
-            picture = _tracemalloc._take_picture(peak=True)
+            picture = _tracemalloc._take_snapshot(peak=True)
             assert picture.row_context is picture.row_size is picture.row_count is None
             assert sum(picture.context_peak_bytes) == picture.traced_memory[1]
             assert max(picture.context_peak_blocks) == 5000
@@ -197,7 +197,7 @@ class RowTests(unittest.TestCase):
                 ''')
             _tracemalloc.start(1)
             kept = scope["down"](70_000)
-            picture = _tracemalloc._take_picture()
+            picture = _tracemalloc._take_snapshot()
             depths = {picture.context_depth[context]
                       for context, size in zip(picture.row_context, picture.row_size)
                       if size == 2033}
@@ -210,7 +210,7 @@ class RowTests(unittest.TestCase):
         import_module("_testcapi")
         run(r"""
             # The import system's C code notes blocks before any frame runs.
-            picture = _tracemalloc._take_picture()
+            picture = _tracemalloc._take_snapshot()
             names = picture.names
             unknown = [i for i in range(len(picture.context_path))
                        if names[picture.context_file[i]] == "<unknown>"]
@@ -242,7 +242,7 @@ class PositionTests(unittest.TestCase):
             code, scope = load(source)
             _tracemalloc.start(1)
             kept = scope["run"]()
-            found = {key[:5] for key in script_contexts(_tracemalloc._take_picture())}
+            found = {key[:5] for key in script_contexts(_tracemalloc._take_snapshot())}
             expected = {
                 ("f", 2, 2, 11, 19),
                 ("C.method", 5, 5, 15, 37),
@@ -267,7 +267,7 @@ class PositionTests(unittest.TestCase):
             _tracemalloc.start(1)
             exec(code, scope)
             kept = [scope["signature"](scope["getfullargspec"]) for i in range(3)]
-            alive = script_contexts(_tracemalloc._take_picture())
+            alive = script_contexts(_tracemalloc._take_snapshot())
             assert len(alive) > 100, len(alive)
             strange = {key[:5] for key in alive} - known
             assert not strange, strange
@@ -277,7 +277,7 @@ class PositionTests(unittest.TestCase):
             del code
             gc.collect()
             sys._clear_internal_caches()
-            picture = _tracemalloc._take_picture()
+            picture = _tracemalloc._take_snapshot()
             dead = {key[:5] for key in script_contexts(picture)}
             assert dead and dead <= known, dead - known
             names = picture.names
@@ -307,7 +307,7 @@ class PositionTests(unittest.TestCase):
             _tracemalloc.start(1)
             kept = scope["f"]()
             sys.settrace(None)
-            found = {key[:5] for key in script_contexts(_tracemalloc._take_picture())}
+            found = {key[:5] for key in script_contexts(_tracemalloc._take_snapshot())}
             assert found >= {("f", 2, 2, 11, 35), ("f", 2, 2, 12, 22),
                              ("f", 2, 2, 24, 34)}, found
             assert found <= positions_of(code), found
@@ -321,7 +321,7 @@ class PositionTests(unittest.TestCase):
             f.__code__ = strange
             _tracemalloc.start(1)
             kept = f()
-            found = script_contexts(_tracemalloc._take_picture())
+            found = script_contexts(_tracemalloc._take_snapshot())
             assert {(key[0], *key[2:5]) for key in found} == {("f", -1, -1, -1)}, found
             """)
 
@@ -349,7 +349,7 @@ class MemoryTests(unittest.TestCase):
         run(r"""
             _tracemalloc.start(1)
             kept = [bytes(100) for i in range(10)]
-            picture = _tracemalloc._take_picture()
+            picture = _tracemalloc._take_snapshot()
             formats = {
                 "path": dict(parent="I", file="I", function="I", line="i"),
                 "context": dict(
@@ -386,7 +386,7 @@ class MemoryTests(unittest.TestCase):
         run(r"""
             _tracemalloc.start(3)
             kept = [bytes(1000 + i) for i in range(100)]
-            picture = _tracemalloc._take_picture()
+            picture = _tracemalloc._take_snapshot()
             view, before = picture.row_size, blocks_of(picture)
             sizes = picture.row_size.tolist()
             _tracemalloc.clear_traces()
@@ -404,7 +404,7 @@ class MemoryTests(unittest.TestCase):
         run(r"""
             traced = _tracemalloc.get_traced_memory
             own = _tracemalloc.get_tracemalloc_memory
-            take = _tracemalloc._take_picture
+            take = _tracemalloc._take_snapshot
             def measure(count):
                 # Everything that this function itself keeps is there before.
                 pictures = [None] * count
@@ -432,7 +432,7 @@ class MemoryTests(unittest.TestCase):
         run(r"""
             def check(error, words, *args, **kwargs):
                 try:
-                    _tracemalloc._take_picture(*args, **kwargs)
+                    _tracemalloc._take_snapshot(*args, **kwargs)
                 except error as exc:
                     assert words in str(exc), exc
                 else:
@@ -443,8 +443,8 @@ class MemoryTests(unittest.TestCase):
             check(RuntimeError, "start() first", thread_names={})
             _tracemalloc.start()
             check(TypeError, "argument", names={})
-            for kind in (type(_tracemalloc._take_picture()),
-                         type(_tracemalloc._take_picture().row_size.obj)):
+            for kind in (type(_tracemalloc._take_snapshot()),
+                         type(_tracemalloc._take_snapshot().row_size.obj)):
                 for use in kind, lambda: setattr(kind, "x", 1):
                     try:
                         use()
@@ -461,7 +461,7 @@ class MemoryTests(unittest.TestCase):
                 pass
             _tracemalloc.start()
             holder = Holder()
-            holder.picture = _tracemalloc._take_picture()
+            holder.picture = _tracemalloc._take_snapshot()
             holder.view = holder.picture.row_size
             # The list is the picture's own: a cycle through C.
             holder.picture.names.append(holder)
@@ -509,13 +509,13 @@ class ThreadTests(unittest.TestCase):
                         and picture.names[picture.context_function[context]] == "work"}
             expected = {f"worker ☃ {n}": (n + 33, n) for n in (601, 602)}
             expected["MainThread"] = 637, 604
-            found = by_thread(_tracemalloc._take_picture(thread_names=names))
+            found = by_thread(_tracemalloc._take_snapshot(thread_names=names))
             assert found == expected, found
             go.set()
             for thread in threads[:-1]:
                 thread.join()
             # What was told once is known when they have ended.
-            found = by_thread(_tracemalloc._take_picture())
+            found = by_thread(_tracemalloc._take_snapshot())
             assert found == expected, found
             # Threads make no difference to what traces say.
             traces = _tracemalloc._get_traces()
@@ -537,10 +537,10 @@ class ThreadTests(unittest.TestCase):
                 thread.join()
             _tracemalloc.start(1)
             once("first")
-            contexts = len(_tracemalloc._take_picture().context_path)
+            contexts = len(_tracemalloc._take_snapshot().context_path)
             for i in range(200):
                 once("later")
-            picture = _tracemalloc._take_picture()
+            picture = _tracemalloc._take_snapshot()
             # The main thread's own part is met for the first time, too.
             assert len(picture.context_path) < contexts + 60
             labels = {picture.names[thread] for thread in picture.context_thread}
@@ -549,7 +549,7 @@ class ThreadTests(unittest.TestCase):
             # Those that have ended are forgotten with the traces.
             _tracemalloc.clear_traces()
             once("last")
-            picture = _tracemalloc._take_picture()
+            picture = _tracemalloc._take_snapshot()
             labels = {picture.names[thread] for thread in picture.context_thread}
             label, = labels - {"MainThread", ""}
             assert "before" not in label, label
@@ -576,7 +576,7 @@ class ThreadTests(unittest.TestCase):
             _tracemalloc.start(1)
             kept = []
             threads, go = threads_of(80, kept)
-            picture = _tracemalloc._take_picture(
+            picture = _tracemalloc._take_snapshot(
                 thread_names={thread.ident: thread.name for thread in threads})
             go.set()
             for thread in threads:
@@ -598,9 +598,9 @@ class ThreadTests(unittest.TestCase):
             main = threading.main_thread()
             main.name = "the first"
             names = {main.ident: main.name, 1: "nobody", main.ident + 1: 5}
-            picture = _tracemalloc._take_picture(thread_names=names)
+            picture = _tracemalloc._take_snapshot(thread_names=names)
             assert picture.names[picture.context_thread[0]] == "the first"
-            picture = _tracemalloc._take_picture(thread_names={main.ident: None})
+            picture = _tracemalloc._take_snapshot(thread_names={main.ident: None})
             assert picture.names[picture.context_thread[0]] == "the first"
             """)
 
@@ -611,7 +611,7 @@ class ThreadTests(unittest.TestCase):
             kept = []
             def child():
                 kept.append(bytes(5000))
-                picture = _tracemalloc._take_picture()
+                picture = _tracemalloc._take_snapshot()
                 found = {picture.names[picture.context_thread[context]]: count
                          for context, size, count in zip(
                              picture.row_context, picture.row_size, picture.row_count)
@@ -621,7 +621,7 @@ class ThreadTests(unittest.TestCase):
             def work():
                 kept.append(bytes(5000))
                 me = threading.get_ident()
-                _tracemalloc._take_picture(thread_names={me: "thread"})
+                _tracemalloc._take_snapshot(thread_names={me: "thread"})
                 pid = os.fork()
                 if pid == 0:
                     os._exit(0 if child() else 1)
@@ -671,7 +671,7 @@ class ThreadTests(unittest.TestCase):
                 thread.start()
             try:
                 for i in range(40):
-                    check(_tracemalloc._take_picture())
+                    check(_tracemalloc._take_snapshot())
             finally:
                 stop.set()
                 for thread in threads:
@@ -712,7 +712,7 @@ class InterpreterTests(unittest.TestCase):
                 import _tracemalloc, threading
                 kept = [bytes(5000), bytes(5000)]
                 names = {threading.get_ident(): "inside"}
-                picture = _tracemalloc._take_picture(thread_names=names)
+                picture = _tracemalloc._take_snapshot(thread_names=names)
                 found = {}
                 for context, size, count in zip(
                         picture.row_context, picture.row_size, picture.row_count):
@@ -725,12 +725,12 @@ class InterpreterTests(unittest.TestCase):
             '''.replace("INTERPRETER", str(int(interpreter)))))
             assert failed is None, failed
             _tracemalloc._check()
-            picture = _tracemalloc._take_picture()
+            picture = _tracemalloc._take_snapshot()
             _interpreters.destroy(interpreter)
             assert sum(count for size, count in zip(picture.row_size, picture.row_count)
                        if size == 5033) == 3
             assert len(picture.names) > 10
-            picture = _tracemalloc._take_picture()
+            picture = _tracemalloc._take_snapshot()
             assert sum(count for size, count in zip(picture.row_size, picture.row_count)
                        if size == 5033) == 1
             """.replace("KIND", repr(kind)))

@@ -190,7 +190,7 @@ class RegionTests(unittest.TestCase):
             for number in range(20):
                 exec(compile("bytes(300)\n" * 5000, f"code {number}", "exec"))
             last = _tracemalloc._get_counts()["blocks_made"]
-            reclaimed = _tracemalloc._take_picture().reclaimed
+            reclaimed = _tracemalloc._take_snapshot().reclaimed
         self.assertGreater(reclaimed[0], 10_000)
         self.assertGreater(reclaimed[1], 3_000_000)
         self.assertLess(region.allocated_count - (last - first), 100)
@@ -287,7 +287,7 @@ class RegionTests(unittest.TestCase):
             raise MemoryError
 
         from tracemalloc import _region
-        with mock.patch.object(_region, "_take_picture", fail):
+        with mock.patch.object(_region, "_take_snapshot", fail):
             with self.assertRaises(MemoryError):
                 tracemalloc.trace().__enter__()
         self.assertFalse(tracemalloc.is_tracing())
@@ -485,7 +485,7 @@ class InterruptionTests(unittest.TestCase):
                 pass
             regions.append(region)
 
-        def take(real=self.region._take_picture, **options):
+        def take(real=self.region._take_snapshot, **options):
             for number in signals:
                 signal.raise_signal(number)
             return real(**options)
@@ -493,7 +493,7 @@ class InterruptionTests(unittest.TestCase):
         before = signal.signal(signal.SIGUSR1, handle)
         self.addCleanup(signal.signal, signal.SIGUSR1, before)
         with (tracemalloc.trace(),
-              mock.patch.object(self.region, "_take_picture", take)):
+              mock.patch.object(self.region, "_take_snapshot", take)):
             # The first thing that this one does is to take a picture.
             with tracemalloc.trace():
                 pass

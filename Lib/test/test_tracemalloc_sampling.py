@@ -527,7 +527,7 @@ class EstimateTests(ScriptTests):
             start(8192)
             for i in range(50000):
                 kept[i] = bytes(200)
-            picture = _tracemalloc._take_picture()
+            picture = _tracemalloc._take_snapshot()
             memory = tracemalloc.get_traced_memory()
             at = lines()[{FIRST_LINE} + 3]
             numbers = {{number for number in range(len(picture.context_line))
@@ -540,12 +540,12 @@ class EstimateTests(ScriptTests):
                        picture.context_freed_blocks[n], picture.context_freed_bytes[n],
                        picture.context_peak_blocks[n], picture.context_peak_bytes[n]]
                       for n in numbers]
-            peak = _tracemalloc._take_picture(peak=True)
+            peak = _tracemalloc._take_snapshot(peak=True)
             assert peak.row_count is None and peak.sample_interval == 8192
             tracemalloc.stop()
             tracemalloc.start()
             tell(rows, totals, [*picture.traced_memory, *memory], picture.sample_interval,
-                 _tracemalloc._take_picture().sample_interval, at)
+                 _tracemalloc._take_snapshot().sample_interval, at)
             """)
         self.assertEqual((interval, none), (8192, None))
         (size, count), = rows

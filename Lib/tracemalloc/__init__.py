@@ -1029,7 +1029,7 @@ def _require_tracing():
 def _snapshot(peak):
     # The picture comes first: what it takes to describe it is not in it.
     names = _metadata.thread_names()
-    picture = _tracemalloc._take_picture(peak=peak, thread_names=names)
+    picture = _tracemalloc._take_snapshot(peak=peak, thread_names=names)
     limit = get_traceback_limit()
     return Snapshot._of(_columns.Picture.wrap(picture), limit,
                         _metadata.describe(limit, picture))

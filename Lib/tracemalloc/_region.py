@@ -28,7 +28,7 @@ from contextlib import suppress
 from time import time
 
 import tracemalloc
-from _tracemalloc import _claim, _take_picture
+from _tracemalloc import _claim, _take_snapshot
 from tracemalloc._columns import ROWS, Picture
 from tracemalloc._metadata import describe
 
@@ -137,7 +137,7 @@ class Region:
         try:
             self._begin()
             tracemalloc.reset_peak()
-            self._first = _take_picture()
+            self._first = _take_snapshot()
         except BaseException:
             self._limit = None
             self._end()
@@ -148,7 +148,7 @@ class Region:
         last = None
         try:
             if tracemalloc.is_tracing():
-                last = _take_picture()
+                last = _take_snapshot()
                 self._metadata = describe(self._limit, last)
                 self._peaks.note(last)
                 # What is noted from now on is later.
@@ -167,7 +167,7 @@ class Region:
         self._limit = tracemalloc.get_traceback_limit()
         self._began = time()
         if _active:
-            picture = _take_picture(peak=True)
+            picture = _take_snapshot(peak=True)
             for reference in _active[:]:
                 peaks = reference()
                 if peaks is None:

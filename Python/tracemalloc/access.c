@@ -7,13 +7,13 @@
 #define S (&_PyTraceMalloc_State)
 
 
-void
-_PyTraceMalloc_DrainDetached_lock_held(void)
+PART void
+tm_drain_detached_lock_held(void)
 {
-    _PyTraceMalloc_TakeDetached(&S->detached, &S->contexts, &S->bytes);
-    _PyTraceMalloc_FreeReplaced(&S->contexts);
-    if (S->one_gil && !S->foreign && tracer_is_tracing()) {
-        attention_change(ATTENTION_ACCESS, 0);
+    tm_take_detached(&S->detached, &S->contexts, &S->bytes);
+    tm_free_replaced(&S->contexts);
+    if (S->one_gil && !S->foreign && tm_is_tracing()) {
+        tm_set_slow_flag(SLOW_ACCESS, 0);
     }
 }
 
@@ -21,7 +21,7 @@ _PyTraceMalloc_DrainDetached_lock_held(void)
 static enum access
 access_of_locked(void)
 {
-    if (tracer_is_sampling()) {
+    if (tm_is_sampling()) {
         return ACCESS_SAMPLING;
     }
     if (!S->one_gil) {
@@ -34,14 +34,14 @@ access_of_locked(void)
 enum access
 _PyTraceMalloc_BeginLocked(void)
 {
-    tracer_lock();
-    if (!tracer_is_tracing()) {
-        tracer_unlock();
+    tm_lock();
+    if (!tm_is_tracing()) {
+        tm_unlock();
         return ACCESS_NONE;
     }
     enum access access = access_of_locked();
     if (access != ACCESS_DETACHED) {
-        _PyTraceMalloc_DrainDetached_lock_held();
+        tm_drain_detached_lock_held();
     }
     return access;
 }
@@ -50,15 +50,15 @@ _PyTraceMalloc_BeginLocked(void)
 enum access
 _PyTraceMalloc_Begin(void)
 {
-    if (tracer_is_sampling()) {
+    if (tm_is_sampling()) {
         return ACCESS_NONE;
     }
     enum access access = _PyTraceMalloc_BeginLocked();
     if (access == ACCESS_SAMPLING) {
         /* Tracing began anew just now. */
-        tracer_unlock();
+        tm_unlock();
         return ACCESS_NONE;
     }
-    access_unlock(access);
+    tm_access_unlock(access);
     return access;
 }

@@ -29,21 +29,21 @@
 #include "state.h"
 
 static inline int
-tracer_is_tracing(void)
+tm_is_tracing(void)
 {
     return _Py_atomic_load_int_relaxed(&_PyRuntime.tracemalloc.tracing);
 }
 
 
 static inline void
-tracer_lock(void)
+tm_lock(void)
 {
     PyMutex_LockFlags(&_PyTraceMalloc_State.store_lock, _Py_LOCK_DONT_DETACH);
 }
 
 
 static inline void
-tracer_unlock(void)
+tm_unlock(void)
 {
     PyMutex_Unlock(&_PyTraceMalloc_State.store_lock);
 }
@@ -52,65 +52,65 @@ tracer_unlock(void)
 /* The same for who has access, and so holds the lock already unless a GIL is
    what gives access. */
 static inline void
-access_lock(enum access access)
+tm_access_lock(enum access access)
 {
     if (access == ACCESS_GIL) {
-        tracer_lock();
+        tm_lock();
     }
 }
 
 
 static inline void
-access_unlock(enum access access)
+tm_access_unlock(enum access access)
 {
     if (access == ACCESS_GIL) {
-        tracer_unlock();
+        tm_unlock();
     }
 }
 
 
 /* Take over what detached threads counted.  Needs access and the lock. */
-extern void _PyTraceMalloc_DrainDetached_lock_held(void);
+PART void tm_drain_detached_lock_held(void);
 
 
 /* Whether the fast path may be taken: by a thread that holds the GIL. */
 static inline int
-tracer_is_fast(void)
+tm_is_fast(void)
 {
-    return _Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.attention) == 0;
+    return _Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.slow_flags) == 0;
 }
 
 
 /* The same for giving blocks back, which filters and alarms do not concern. */
 static inline int
-tracer_is_free(void)
+tm_is_free(void)
 {
-    return (_Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.attention)
-            & ATTENTION_ACCESS) == 0;
+    return (_Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.slow_flags)
+            & SLOW_ACCESS) == 0;
 }
 
 
 /* Needs the store lock. */
 static inline void
-attention_change(int bit, int on)
+tm_set_slow_flag(int bit, int on)
 {
-    int *attention = &_PyTraceMalloc_State.attention;
-    int bits = _Py_atomic_load_int_relaxed(attention);
-    _Py_atomic_store_int_relaxed(attention, on ? bits | bit : bits & ~bit);
+    int *slow_flags = &_PyTraceMalloc_State.slow_flags;
+    int bits = _Py_atomic_load_int_relaxed(slow_flags);
+    _Py_atomic_store_int_relaxed(slow_flags, on ? bits | bit : bits & ~bit);
 }
 
 
 /* Filters or the alarm have changed.  Needs the store lock. */
 static inline void
-attention_update_lock_held(void)
+tm_update_slow_flags_lock_held(void)
 {
-    attention_change(ATTENTION_NOTE, _PyTraceMalloc_State.filters.n != 0
+    tm_set_slow_flag(SLOW_NOTE, _PyTraceMalloc_State.filters.n != 0
                                      || _PyTraceMalloc_State.alarm.set);
 }
 
 
 static inline int
-tracer_is_sampling(void)
+tm_is_sampling(void)
 {
     return __atomic_load_n(&_PyTraceMalloc_State.sampler.interval,
                            __ATOMIC_RELAXED) != 0;
@@ -118,24 +118,24 @@ tracer_is_sampling(void)
 
 
 /* Begin to use the store for every block: ACCESS_NONE when sampling.  Follow
-   with tracer_end(), unless ACCESS_NONE. */
+   with tm_end(), unless ACCESS_NONE. */
 extern enum access _PyTraceMalloc_Begin(void);
 
 static inline enum access
-tracer_begin(void)
+tm_begin(void)
 {
-    if (tracer_is_free() && _PyThreadState_GET() != NULL) {
+    if (tm_is_free() && _PyThreadState_GET() != NULL) {
         return ACCESS_GIL;
     }
-    return tracer_is_tracing() ? _PyTraceMalloc_Begin() : ACCESS_NONE;
+    return tm_is_tracing() ? _PyTraceMalloc_Begin() : ACCESS_NONE;
 }
 
 
 static inline void
-tracer_end(enum access access)
+tm_end(enum access access)
 {
     if (access != ACCESS_GIL) {
-        tracer_unlock();
+        tm_unlock();
     }
 }
 
@@ -145,18 +145,18 @@ tracer_end(enum access access)
 extern enum access _PyTraceMalloc_BeginLocked(void);
 
 static inline void
-tracer_end_locked(void)
+tm_end_locked(void)
 {
-    tracer_unlock();
+    tm_unlock();
 }
 
 
 /* Whether there are filters or an alarm. */
 static inline int
-tracer_is_watched(void)
+tm_is_watched(void)
 {
-    return (_Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.attention)
-            & ATTENTION_NOTE) != 0;
+    return (_Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.slow_flags)
+            & SLOW_NOTE) != 0;
 }
 
 #endif  /* !TRACEMALLOC_ACCESS_H */

@@ -27,8 +27,8 @@ block_of_python_forget(uintptr_t address, enum access access)
 int
 PyTraceMalloc_Track(unsigned int domain, uintptr_t address, size_t size)
 {
-    if (tracer_is_sampling()) {
-        return _PyTraceMalloc_TrackSample(domain, address, size);
+    if (tm_is_sampling()) {
+        return tm_track_sample(domain, address, size);
     }
     if (domain == DEFAULT_DOMAIN) {
         /* A block of Python's own may be replaced by this, and be freed by
@@ -37,10 +37,10 @@ PyTraceMalloc_Track(unsigned int domain, uintptr_t address, size_t size)
             return -2;
         }
         S->foreign = 1;
-        attention_change(ATTENTION_ACCESS, 1);
-        tracer_end_locked();
+        tm_set_slow_flag(SLOW_ACCESS, 1);
+        tm_end_locked();
     }
-    enum access access = tracer_begin();
+    enum access access = tm_begin();
     if (access == ACCESS_NONE) {
         return -2;
     }
@@ -49,7 +49,7 @@ PyTraceMalloc_Track(unsigned int domain, uintptr_t address, size_t size)
     }
     int result = _PyTraceMalloc_NoteBlock(&S->raw, domain, address, size,
                                           access);
-    tracer_end(access);
+    tm_end(access);
     return result < 0 ? -1 : 0;
 }
 
@@ -57,10 +57,10 @@ PyTraceMalloc_Track(unsigned int domain, uintptr_t address, size_t size)
 int
 PyTraceMalloc_Untrack(unsigned int domain, uintptr_t address)
 {
-    if (tracer_is_sampling()) {
-        return _PyTraceMalloc_UntrackSample(domain, address);
+    if (tm_is_sampling()) {
+        return tm_untrack_sample(domain, address);
     }
-    enum access access = tracer_begin();
+    enum access access = tm_begin();
     if (access == ACCESS_NONE) {
         return -2;
     }
@@ -70,7 +70,7 @@ PyTraceMalloc_Untrack(unsigned int domain, uintptr_t address)
     {
         block_of_python_forget(address, access);
     }
-    tracer_end(access);
+    tm_end(access);
     return 0;
 }
 
@@ -78,5 +78,5 @@ PyTraceMalloc_Untrack(unsigned int domain, uintptr_t address)
 int
 _PyTraceMalloc_IsTracing(void)
 {
-    return tracer_is_tracing();
+    return tm_is_tracing();
 }

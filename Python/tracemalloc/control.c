@@ -35,7 +35,7 @@
 
 #define S (&_PyTraceMalloc_State)
 
-struct tracer_state _PyTraceMalloc_State = {.attention = ATTENTION_ACCESS};
+struct tracer_state _PyTraceMalloc_State = {.slow_flags = SLOW_ACCESS};
 
 /* The process has, or had once, more than one GIL, or has none; atomic. */
 #ifdef Py_GIL_DISABLED
@@ -72,14 +72,14 @@ static void
 atfork_prepare(void)
 {
     control_lock();
-    tracer_lock();
+    tm_lock();
 }
 
 
 static void
 atfork_parent(void)
 {
-    tracer_unlock();
+    tm_unlock();
     control_unlock();
 }
 
@@ -91,11 +91,11 @@ atfork_child(void)
     _PyMutex_at_fork_reinit(&S->store_lock);
     _PyMutex_at_fork_reinit(&S->control_lock);
 #ifdef Py_TRACEMALLOC_VERIFY
-    _PyTraceMalloc_ForkVerify();
+    tm_fork_verify();
 #endif
     /* The child is to take other samples than its parent. */
-    S->sampler.random = _PyTraceMalloc_MixBits(S->sampler.random
-                                               + (uint64_t)getpid());
+    S->sampler.random = tm_mix_bits(S->sampler.random
+                                    + (uint64_t)getpid());
 }
 
 
@@ -128,18 +128,18 @@ atfork_register(void)
 static void
 store_fini_lock_held(void)
 {
-    _PyTraceMalloc_FreeCaches();
-    _PyTraceMalloc_ClearThreads(1);
-    _PyTraceMalloc_ForgetCodeObjects();
+    tm_free_caches();
+    tm_clear_threads(1);
+    tm_forget_code_objects();
     _PyTraceMalloc_FreeCells();
-    _PyTraceMalloc_FiniBlocks(&S->raw);
-    _PyTraceMalloc_FiniBlocks(&S->large);
-    _PyTraceMalloc_FiniContexts(&S->contexts);
-    _PyTraceMalloc_FiniSources(&S->sources);
-    _PyTraceMalloc_InitSampler(&S->sampler, 0, 0);
-    _PyTraceMalloc_FiniDetached(&S->detached);
-    _PyTraceMalloc_ForgetVerdicts(&S->filters);
-    _PyTraceMalloc_CancelAlarm_lock_held();
+    tm_fini_blocks(&S->raw);
+    tm_fini_blocks(&S->large);
+    tm_fini_contexts(&S->contexts);
+    tm_fini_sources(&S->sources);
+    tm_init_sampler(&S->sampler, 0, 0);
+    tm_fini_detached(&S->detached);
+    tm_forget_filter_results(&S->filters);
+    tm_cancel_alarm_lock_held();
 }
 
 
@@ -149,7 +149,7 @@ static void
 fresh_forget(void)
 {
     if (_PyRuntime.tracemalloc.fresh.size != 0) {
-        tracer_set_fresh(ACCESS_GIL, NULL, 0);
+        tm_set_fresh(ACCESS_GIL, NULL, 0);
     }
 }
 
@@ -160,17 +160,17 @@ static int
 contexts_init_lock_held(void)
 {
     struct context_tree *tree = &S->contexts;
-    if (_PyTraceMalloc_InitContexts(tree) < 0) {
+    if (tm_init_contexts(tree) < 0) {
         return -1;
     }
     /* Another instruction than the unknown one's. */
-    if (_PyTraceMalloc_AddContext(tree, PATH_ROOT, CODE_NONE, 1, 0)
+    if (tm_add_context(tree, NODE_ROOT, CODE_NONE, 1, 0)
         != CONTEXT_OWN)
     {
-        _PyTraceMalloc_FiniContexts(tree);
+        tm_fini_contexts(tree);
         return -1;
     }
-    _PyTraceMalloc_GiveCounters(tree, context_at(tree, CONTEXT_OWN));
+    _PyTraceMalloc_GiveCounters(tree, tm_context_at(tree, CONTEXT_OWN));
     return 0;
 }
 
@@ -179,19 +179,19 @@ contexts_init_lock_held(void)
 static void
 store_reset_lock_held(void)
 {
-    _PyTraceMalloc_ForgetSites();
-    _PyTraceMalloc_ClearThreads(0);
-    S->unknown = (struct path_entry){
-        .path = PATH_ROOT,
-        .place.context = context_at(&S->contexts, CONTEXT_UNKNOWN),
-        .place.context_id = CONTEXT_UNKNOWN,
+    tm_clear_site_cache();
+    tm_clear_threads(0);
+    S->unknown = (struct frame_entry){
+        .node = NODE_ROOT,
+        .site.context = tm_context_at(&S->contexts, CONTEXT_UNKNOWN),
+        .site.context_id = CONTEXT_UNKNOWN,
     };
     S->bytes = (struct traced_bytes){.epoch = 1};
     fresh_forget();
-    _PyTraceMalloc_ClearDetached(&S->detached);
-    reclaim_want(0);
+    tm_clear_detached(&S->detached);
+    tm_reclaim_want(0);
     S->foreign = 0;
-    _PyTraceMalloc_BeginPace(&S->pace);
+    tm_begin_pace(&S->pace);
 }
 
 
@@ -199,10 +199,10 @@ static int
 store_init_lock_held(void)
 {
     _PyTraceMalloc_InitCells(&S->cells);
-    if (_PyTraceMalloc_InitSources(&S->sources) < 0
+    if (tm_init_sources(&S->sources) < 0
         || contexts_init_lock_held() < 0
-        || _PyTraceMalloc_InitBlocks(&S->large) < 0
-        || _PyTraceMalloc_InitBlocks(&S->raw) < 0)
+        || tm_init_blocks(&S->large) < 0
+        || tm_init_blocks(&S->raw) < 0)
     {
         store_fini_lock_held();
         return -1;
@@ -218,8 +218,8 @@ tracing_set_lock_held(int tracing)
 {
     _Py_atomic_store_int_relaxed(&_PyRuntime.tracemalloc.tracing, tracing);
     S->sole_gil = !_Py_atomic_load_int_relaxed(&several_gils);
-    S->one_gil = S->sole_gil && !tracer_is_sampling();
-    attention_change(ATTENTION_ACCESS, !(tracing && S->one_gil));
+    S->one_gil = S->sole_gil && !tm_is_sampling();
+    tm_set_slow_flag(SLOW_ACCESS, !(tracing && S->one_gil));
     _PyRefTracer_ChooseCreateHook();
 }
 
@@ -229,12 +229,12 @@ tracing_set_lock_held(int tracing)
 static void
 gils_become_several(void)
 {
-    tracer_lock();
+    tm_lock();
     _Py_atomic_store_int_relaxed(&several_gils, 1);
     S->one_gil = S->sole_gil = 0;
-    attention_change(ATTENTION_ACCESS, 1);
+    tm_set_slow_flag(SLOW_ACCESS, 1);
     fresh_forget();
-    tracer_unlock();
+    tm_unlock();
 }
 
 
@@ -264,12 +264,12 @@ _PyTraceMalloc_AddGil(void)
 PyStatus
 _PyTraceMalloc_Init(void)
 {
-    assert(!tracer_is_tracing());
+    assert(!tm_is_tracing());
     if (atfork_register() < 0) {
         return _PyStatus_NO_MEMORY();
     }
 #ifdef Py_TRACEMALLOC_VERIFY
-    _PyTraceMalloc_BeginVerify();
+    tm_begin_verify();
 #endif
     _PyRuntime.tracemalloc.ready = 1;
     return _PyStatus_OK();
@@ -323,27 +323,27 @@ start_is_possible(int nframe)
 static int
 tracing_start(int nframe, uint64_t interval, uint64_t seed)
 {
-    if (tracer_is_tracing()) {
+    if (tm_is_tracing()) {
         return 0;
     }
-    tracer_lock();
+    tm_lock();
     int failed = store_init_lock_held() < 0;
     if (!failed) {
-        _PyTraceMalloc_SetLimit_lock_held(nframe);
+        tm_set_limit_lock_held(nframe);
         S->sessions++;
         if (interval != 0) {
-            _PyTraceMalloc_InitSampler(&S->sampler, interval, seed);
+            tm_init_sampler(&S->sampler, interval, seed);
         }
     }
-    tracer_unlock();
+    tm_unlock();
     if (failed) {
         return -1;
     }
     _PyTraceMalloc_InterruptGap();
-    _PyTraceMalloc_InstallHooks(interval != 0);
-    tracer_lock();
+    tm_install_hooks(interval != 0);
+    tm_lock();
     tracing_set_lock_held(1);
-    tracer_unlock();
+    tm_unlock();
     return 0;
 }
 
@@ -352,13 +352,13 @@ tracing_start(int nframe, uint64_t interval, uint64_t seed)
 static void
 tracing_stop(void)
 {
-    if (tracer_is_tracing()) {
-        tracer_lock();
-        int sampling = tracer_is_sampling();
+    if (tm_is_tracing()) {
+        tm_lock();
+        int sampling = tm_is_sampling();
         tracing_set_lock_held(0);
         store_fini_lock_held();
-        tracer_unlock();
-        _PyTraceMalloc_RemoveHooks(sampling);
+        tm_unlock();
+        tm_remove_hooks(sampling);
     }
 }
 
@@ -398,7 +398,7 @@ _PyTraceMalloc_BeginClaim(int nframe)
     uint64_t interval = S->option_interval;
     uint64_t seed = interval != 0 ? sampling_seed() : 0;
     control_lock();
-    int was_tracing = tracer_is_tracing();
+    int was_tracing = tm_is_tracing();
     int result = tracing_start(nframe, interval, seed);
     if (result == 0) {
         S->claims++;
@@ -433,27 +433,27 @@ _PyTraceMalloc_Clear(void)
     if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
         return 0;
     }
-    _PyTraceMalloc_FreeCaches();
-    if (tracer_is_sampling()) {
+    tm_free_caches();
+    if (tm_is_sampling()) {
         _PyTraceMalloc_FreeSampledCells();
-        _PyTraceMalloc_ClearSampler(&S->sampler);
+        tm_clear_sampler(&S->sampler);
     }
     else {
         _PyTraceMalloc_ClearCells();
     }
-    _PyTraceMalloc_ClearBlocks(&S->large);
-    _PyTraceMalloc_ClearBlocks(&S->raw);
-    _PyTraceMalloc_FiniContexts(&S->contexts);
+    tm_clear_blocks(&S->large);
+    tm_clear_blocks(&S->raw);
+    tm_fini_contexts(&S->contexts);
     int failed = contexts_init_lock_held();
     if (!failed) {
-        _PyTraceMalloc_RecycleCodes(&S->sources, NULL);
+        tm_recycle_codes(&S->sources, NULL);
         store_reset_lock_held();
     }
     else {
         tracing_set_lock_held(0);
         store_fini_lock_held();
     }
-    tracer_end_locked();
+    tm_end_locked();
     return failed;
 }
 
@@ -466,7 +466,7 @@ _PyTraceMalloc_Fini(void)
     /* Another runtime in this process is to begin as the first one did. */
     S->alarm = (struct alarm){.set = 0};
     S->claims = 0;
-    _PyTraceMalloc_SetFilters(NULL, 0);
+    tm_set_filters(NULL, 0);
     _PyRuntime.tracemalloc.ready = 0;
 }
 
@@ -477,16 +477,16 @@ _PyTraceMalloc_RetireCodeObject(PyCodeObject *co)
     enum access access = _PyTraceMalloc_BeginLocked();
     if (access != ACCESS_NONE) {
         if (co->_co_tracemalloc_id != CODE_NONE) {
-            _PyTraceMalloc_RetireCode(&S->sources, co->_co_tracemalloc_id);
+            tm_retire_code(&S->sources, co->_co_tracemalloc_id);
             if (S->sources.retired_bytes >= S->pace.retired) {
-                reclaim_want(1);
+                tm_reclaim_want(1);
             }
         }
         if (Py_REFCNT(co) > 0) {
             /* Renamed: a frame that runs it may be in a cache. */
-            _PyTraceMalloc_FreeCaches();
+            tm_free_caches();
         }
-        tracer_end_locked();
+        tm_end_locked();
     }
     co->_co_tracemalloc_id = CODE_NONE;
 }
@@ -502,11 +502,11 @@ _PyTraceMalloc_ForgetThread(PyThreadState *tstate)
             cache = ((_PyThreadStateImpl *)tstate)->tracemalloc_kept;
         }
         if (cache != NULL) {
-            _PyTraceMalloc_FreeCache(cache);
+            tm_free_cache(cache);
         }
-        _PyTraceMalloc_ReleaseThread(tstate);
-        _PyTraceMalloc_KeepAlarm_lock_held(tstate);
-        tracer_end_locked();
+        tm_release_thread(tstate);
+        tm_keep_alarm_lock_held(tstate);
+        tm_end_locked();
     }
 }
 
@@ -516,8 +516,8 @@ _PyTraceMalloc_ForgetThread(PyThreadState *tstate)
 _PyTraceMalloc_CreateHook
 _PyTraceMalloc_GetCreateHook(void)
 {
-    return !tracer_is_tracing() ? NULL
-           : tracer_is_sampling() ? _PyTraceMalloc_SampledReference
+    return !tm_is_tracing() ? NULL
+           : tm_is_sampling() ? _PyTraceMalloc_SampledReference
            : S->objects_have_cells ? _PyTraceMalloc_NewReference
            : _PyTraceMalloc_MoveObject;
 }

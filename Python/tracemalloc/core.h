@@ -1,4 +1,4 @@
-/* The tracer's own data: sources, paths, contexts, blocks and cells.
+/* The tracer's own data: sources, nodes, contexts, blocks and cells.
 
    Everything declared here is plain C.  No Python object, no interpreter
    state and no lock lives in these structures, so their files compile without
@@ -9,9 +9,9 @@
        block     a live allocation: (domain, address) -> size and context
        domain    the address space of a block: 0 for Python's own memory, any
                  other number for what extensions report
-       path      a chain of call sites, from the outermost frame to a caller;
-                 a node of the path tree
-       context   where a block comes from: the path of the callers, and the
+       node      a chain of call sites, from the outermost frame to a caller;
+                 a node of the node tree
+       context   where a block comes from: the node of the callers, and the
                  instruction that allocates.  Has the counters
        source    what must outlive a code object: its names, and where its
                  instructions stand
@@ -26,7 +26,7 @@
    belong to whoever has the right to change them: the holder of the GIL while
    the process has one GIL, the holder of the store lock otherwise (see
    Python/tracemalloc/access.h).  All else needs the store lock, except that
-   paths and contexts may be looked up without it: nodes never move, are
+   nodes and contexts may be looked up without it: nodes never move, are
    complete before an index names them, and an index that was replaced is kept
    until its readers are gone.
 
@@ -39,9 +39,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What one part offers to the others: a static function, since they all are
+   one unit.  The tests compile the plain parts alone. */
+#ifndef PART
+#  define PART extern
+#endif
+
 typedef uint32_t code_id;
-typedef uint32_t file_id;
-typedef uint32_t path_id;
+typedef uint32_t name_id;
+typedef uint32_t node_id;
 typedef uint32_t context_id;
 
 /* How a thread may touch the store: see access.h. */
@@ -55,9 +61,9 @@ enum access {
 
 enum {
     CODE_NONE = 0,          /* a code object the tracer has not met */
-    FILE_NONE = 0,
-    PATH_NONE = 0,          /* not looked up, or out of memory */
-    PATH_ROOT = 1,          /* no caller */
+    NAME_NONE = 0,
+    NODE_NONE = 0,          /* not looked up, or out of memory */
+    NODE_ROOT = 1,          /* no caller */
     CONTEXT_NONE = 0,       /* an empty cell or slot, or out of memory */
     CONTEXT_UNKNOWN = 1,    /* no frame: shown as "<unknown>", line 0 */
 };
@@ -73,17 +79,17 @@ enum {CONTEXT_OWN = CONTEXT_UNKNOWN + 1};
    that they run out in any test. */
 #ifdef Py_TRACEMALLOC_STRESS
 #  define MAX_CONTEXTS ((size_t)1 << 14)
-#  define MAX_PATHS ((size_t)1 << 15)
+#  define MAX_NODES ((size_t)1 << 15)
 #  define CHUNK_SHIFT 4
 #else
 #  define MAX_CONTEXTS ((size_t)1 << 25)
-#  define MAX_PATHS ((size_t)1 << 27)
+#  define MAX_NODES ((size_t)1 << 27)
 #  define CHUNK_SHIFT 10
 #endif
 
 /* Bits of the numbers, whatever the build. */
 #define CONTEXT_BITS 25
-#define PATH_BITS 27
+#define NODE_BITS 27
 
 #define COUNTERS_SHIFT (CHUNK_SHIFT + 4)
 #define CHUNK_SIZE ((size_t)1 << CHUNK_SHIFT)

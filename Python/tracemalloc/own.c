@@ -23,7 +23,7 @@ _PyTraceMalloc_SetQuiet(PyThreadState *tstate, int quiet)
     if (was_quiet == quiet) {
         return was_quiet;
     }
-    tracer_lock();
+    tm_lock();
     struct _PyTraceMalloc_ThreadCache
         **from = quiet ? &state->tracemalloc_cache : &state->tracemalloc_kept,
         **to = quiet ? &state->tracemalloc_kept : &state->tracemalloc_cache;
@@ -33,10 +33,10 @@ _PyTraceMalloc_SetQuiet(PyThreadState *tstate, int quiet)
         (*to)->owner = to;
     }
     state->tracemalloc_quiet = quiet;
-    if (tracer_is_tracing()) {
-        _PyTraceMalloc_SettleOwn();
+    if (tm_is_tracing()) {
+        tm_settle_own();
     }
-    tracer_unlock();
+    tm_unlock();
     return was_quiet;
 }
 
@@ -45,25 +45,25 @@ void
 _PyTraceMalloc_CountOwn(size_t size)
 {
     struct sample_weight one = {.blocks = 1, .bytes = size};
-    count_own_alloc(&S->bytes, context_at(&S->contexts, CONTEXT_OWN), one);
+    tm_count_own_alloc(&S->bytes, tm_context_at(&S->contexts, CONTEXT_OWN), one);
 }
 
 
-void
-_PyTraceMalloc_SettleOwn(void)
+PART void
+tm_settle_own(void)
 {
-    count_own_settled(&S->bytes, context_at(&S->contexts, CONTEXT_OWN));
+    tm_count_own_settled(&S->bytes, tm_context_at(&S->contexts, CONTEXT_OWN));
 }
 
 
 void
 _PyTraceMalloc_ProgramBytes(size_t *current, size_t *peak)
 {
-    struct context *own = context_at(&S->contexts, CONTEXT_OWN);
-    count_own_settled(&S->bytes, own);
+    struct context *own = tm_context_at(&S->contexts, CONTEXT_OWN);
+    tm_count_own_settled(&S->bytes, own);
     uint64_t blocks, bytes;
-    context_peak(own, &S->bytes, &blocks, &bytes);
-    *current = (size_t)sampled_bytes(
-        &S->sampler, S->bytes.current - (size_t)context_live_bytes(own));
-    *peak = (size_t)sampled_bytes(&S->sampler, S->bytes.peak - (size_t)bytes);
+    tm_context_peak(own, &S->bytes, &blocks, &bytes);
+    *current = (size_t)tm_sampled_bytes(
+        &S->sampler, S->bytes.current - (size_t)tm_context_live_bytes(own));
+    *peak = (size_t)tm_sampled_bytes(&S->sampler, S->bytes.peak - (size_t)bytes);
 }

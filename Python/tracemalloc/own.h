@@ -6,9 +6,9 @@
 #include "state.h"
 
 /* Whether what the thread allocates is the library's own, NULL being a thread
-   that is unknown.  Where it is, a capture finds no place. */
+   that is unknown.  Where it is, a capture finds no site. */
 static inline int
-tracer_is_quiet(PyThreadState *tstate)
+tm_is_quiet(PyThreadState *tstate)
 {
     return tstate != NULL
            && ((_PyThreadStateImpl *)tstate)->tracemalloc_quiet;
@@ -17,7 +17,7 @@ tracer_is_quiet(PyThreadState *tstate)
 /* Count one of these, and let those that were freed count no longer.  Need
    access. */
 extern void _PyTraceMalloc_CountOwn(size_t size);
-extern void _PyTraceMalloc_SettleOwn(void);
+PART void tm_settle_own(void);
 
 /* Traced bytes without them, now and at the peak.  Needs access. */
 extern void _PyTraceMalloc_ProgramBytes(size_t *current, size_t *peak);

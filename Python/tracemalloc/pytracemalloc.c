@@ -122,9 +122,9 @@ plain_trace(struct plain_decoder *plain, const struct block *block)
 static void
 frozen_free(struct frozen_traces *frozen)
 {
-    tracer_lock();
+    tm_lock();
     _PyTraceMalloc_FreeFrozen(frozen);
-    tracer_unlock();
+    tm_unlock();
 }
 
 
@@ -167,17 +167,17 @@ get_address_traces(PyObject *self, PyObject *unused)
     }
     struct frozen_traces frozen;
     int failed = _PyTraceMalloc_FreezeAll_lock_held(&frozen) < 0;
-    tracer_end_locked();
+    tm_end_locked();
     if (failed) {
         Py_DECREF(dict);
         return PyErr_NoMemory();
     }
     _PyTraceMalloc_HideOwn(&frozen);
-    enum reentrancy before = guard_enter(REENTRANT);
+    enum reentrancy before = tm_guard_enter(REENTRANT);
     if (dict_add_traces(dict, &frozen) < 0) {
         Py_CLEAR(dict);
     }
-    guard_leave(before);
+    tm_guard_leave(before);
     frozen_free(&frozen);
     return dict;
 }
@@ -198,7 +198,7 @@ trace_at(uintptr_t address)
         failed = _PyTraceMalloc_FreezeBlock(&frozen, &S->sources, &S->contexts,
                                             &block) < 0;
     }
-    tracer_end_locked();
+    tm_end_locked();
     if (failed) {
         return PyErr_NoMemory();
     }
@@ -284,9 +284,9 @@ set_traceback_limit(PyObject *self, PyObject *arg)
                         "range [1; " Py_STRINGIFY(MAX_NFRAME) "]");
         return NULL;
     }
-    tracer_lock();
-    _PyTraceMalloc_SetLimit_lock_held(nframe);
-    tracer_unlock();
+    tm_lock();
+    tm_set_limit_lock_held(nframe);
+    tm_unlock();
     Py_RETURN_NONE;
 }
 
@@ -301,7 +301,7 @@ get_session(PyObject *self, PyObject *unused)
     size_t session = 0;
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
         session = S->sessions;
-        tracer_end_locked();
+        tm_end_locked();
     }
     return PyLong_FromSize_t(session);
 }
@@ -366,11 +366,11 @@ set_filters(PyObject *self, PyObject *arg)
     Py_DECREF(list);
     if (failed) {
         if (filters != NULL) {
-            _PyTraceMalloc_FreeFilters(filters, n);
+            tm_free_filters(filters, n);
         }
         return NULL;
     }
-    _PyTraceMalloc_SetFilters(filters, n);
+    tm_set_filters(filters, n);
     Py_RETURN_NONE;
 }
 
@@ -400,8 +400,8 @@ set_alarm(PyObject *self, PyObject *args)
                         "the callback must be callable, or None");
         return NULL;
     }
-    if (_PyTraceMalloc_SetAlarm(callback, (size_t)Py_MAX(low, 0),
-                                (size_t)Py_MAX(high, 0), deadline) < 0)
+    if (tm_set_alarm(callback, (size_t)Py_MAX(low, 0),
+                     (size_t)Py_MAX(high, 0), deadline) < 0)
     {
         return NULL;
     }
@@ -416,8 +416,8 @@ static size_t
 room_left_lock_held(void)
 {
     const struct context_tree *tree = &S->contexts;
-    const struct node_space *spaces[] = {&tree->paths, &tree->contexts};
-    size_t node_sizes[] = {sizeof(struct path), sizeof(struct context)};
+    const struct number_space *spaces[] = {&tree->nodes, &tree->contexts};
+    size_t node_sizes[] = {sizeof(struct frame_node), sizeof(struct context)};
     size_t room = 0;
     for (size_t i = 0; i < Py_ARRAY_LENGTH(spaces); i++) {
         room += (spaces[i]->chunks * CHUNK_SIZE - spaces[i]->live)
@@ -432,7 +432,7 @@ room_left_lock_held(void)
     }
     size_t rows = 0;
     for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        const struct cell_row *row = row_at(&S->cells, id);
+        const struct cell_row *row = tm_row_at(&S->cells, id);
         rows += sizeof(*row) + row->ncells * sizeof(row->cells[0]);
     }
     return room + _PyTraceMalloc_SizeOfCells(&S->cells) - rows;
@@ -451,7 +451,7 @@ get_room(PyObject *self, PyObject *unused)
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
         size = _PyTraceMalloc_SizeOfStore_lock_held();
         room = room_left_lock_held();
-        tracer_end_locked();
+        tm_end_locked();
     }
     return Py_BuildValue("(nn)", (Py_ssize_t)size, (Py_ssize_t)room);
 }
@@ -467,7 +467,7 @@ get_arena_size(PyObject *self, PyObject *unused)
     size_t size = 0;
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
         size = _PyTraceMalloc_SizeOfArenas();
-        tracer_end_locked();
+        tm_end_locked();
     }
     return PyLong_FromSize_t(size);
 }

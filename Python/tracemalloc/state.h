@@ -19,12 +19,12 @@
 #include "store/filters.h"
 #include "store/reclaim.h"
 
-/* Why allocations cannot take the fast path; bits of `attention`. */
-enum attention {
-    ATTENTION_ACCESS = 1,       /* the store is not free to use: there is no
+/* Why allocations cannot take the fastnode; bits of `slow_flags`. */
+enum slow_flags {
+    SLOW_ACCESS = 1,       /* the store is not free to use: there is no
                                    tracing, no single GIL, something in
                                    `detached`, or `foreign` */
-    ATTENTION_NOTE = 2,         /* somebody wants a look at what is noted:
+    SLOW_NOTE = 2,         /* somebody wants a look at what is noted:
                                    there are filters, or an alarm is set */
 };
 
@@ -32,7 +32,7 @@ struct _PyTraceMalloc_ThreadCache;
 
 struct tracer_state {
     /* --- read or changed by every allocation */
-    int attention;              /* enum attention: not 0: leave the fast path;
+    int slow_flags;              /* enum slow_flag: not 0: leave the fastnode;
                                    atomic, written under the store lock */
     int reclaim_wanted;         /* atomic; written under the store lock */
     struct traced_bytes bytes;  /* access */
@@ -54,7 +54,7 @@ struct tracer_state {
     size_t cache_bytes;         /* store lock */
     struct thread_slot threads[THREAD_SLOTS];   /* store lock */
     struct alarm alarm;
-    struct filter_set filters;  /* written under the store lock; verdicts:
+    struct filter_set filters;  /* written under the store lock; results:
                                    access */
     size_t sessions;            /* how often tracing began; control_lock */
     size_t claims;              /* which want tracing to be on; control_lock */
@@ -64,7 +64,7 @@ struct tracer_state {
     struct sampler sampler;
     uint64_t option_interval;   /* what the options ask for at start-up, in
                                    bytes, or 0; GIL */
-    struct path_entry unknown;  /* where threads without frames allocate;
+    struct frame_entry unknown;  /* where threads without frames allocate;
                                    fixed while tracing */
     struct source_table sources;        /* store lock; see core.h */
     struct context_tree contexts;       /* store lock; see core.h */
@@ -79,7 +79,7 @@ extern struct tracer_state _PyTraceMalloc_State;
    interpreter's, or a thread's.  NULL for who has no thread state, and can
    make no objects. */
 static inline struct _PyTraceMalloc_Fresh *
-tracer_fresh(enum access access)
+tm_fresh(enum access access)
 {
     if (access == ACCESS_GIL) {
         return &_PyRuntime.tracemalloc.fresh;
@@ -98,9 +98,9 @@ tracer_fresh(enum access access)
 
 /* Remember the block noted last; see _PyTraceMalloc_IsFresh(). */
 static inline void
-tracer_set_fresh(enum access access, const void *block, size_t size)
+tm_set_fresh(enum access access, const void *block, size_t size)
 {
-    struct _PyTraceMalloc_Fresh *fresh = tracer_fresh(access);
+    struct _PyTraceMalloc_Fresh *fresh = tm_fresh(access);
     if (fresh != NULL) {
         fresh->block = (uintptr_t)block;
         fresh->size = size;

@@ -29,7 +29,7 @@ STATUS = "/proc/self/status"
 # Functions of the fork's _tracemalloc that give all live blocks by context at
 # once: the first one that a build has is timed.  The last one makes a tuple of
 # each traceback.
-PICTURES = ("_get_picture", "_take_picture", "_get_contexts")
+PICTURES = ("_get_picture", "_take_snapshot", "_get_contexts")
 
 
 def memory(field):

@@ -34,7 +34,7 @@ static const struct {
     {"reclaim", reclaim_tests},
     {"filters", filters_tests},
     {"frozen", frozen_tests},
-    {"picture", picture_tests},
+    {"snapshot", snapshot_tests},
     {"memory", memory_tests},
     {"random", random_tests},
     {"samples", samples_tests},

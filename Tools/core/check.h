@@ -4,7 +4,14 @@
 #ifndef CORE_CHECK_H
 #define CORE_CHECK_H
 
-#include "pycore_tracemalloc_counting.h"
+#include "snapshot/frozen.h"
+#include "snapshot/snapshot.h"
+#include "store/cells.h"
+#include "store/counting.h"
+#include "store/detached.h"
+#include "store/filters.h"
+#include "store/reclaim.h"
+#include "store/sources.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -26,7 +33,7 @@ extern const struct test detached_tests[];
 extern const struct test reclaim_tests[];
 extern const struct test filters_tests[];
 extern const struct test frozen_tests[];
-extern const struct test picture_tests[];
+extern const struct test snapshot_tests[];
 extern const struct test memory_tests[];
 extern const struct test random_tests[];
 extern const struct test samples_tests[];
@@ -68,11 +75,11 @@ extern _Noreturn void check_failed(const char *file, int line,
 /* A code object whose function is called as its file; its location table has
    one unit, at columns 2 to 7. */
 static inline code_id
-code_add_named(struct source_table *sources, void *owner, file_id file,
+code_add_named(struct source_table *sources, void *owner, name_id file,
                struct line_map *lines)
 {
     static const unsigned char locations[] = {0x80, 0x25};
-    return _PyTraceMalloc_AddCode(sources, owner, &(struct code_source){
+    return tm_add_code(sources, owner, &(struct code_source){
         .file = file,
         .function = file,
         .lines = lines,
@@ -101,9 +108,9 @@ static inline void
 count_any(struct context_tree *tree, struct traced_bytes *bytes,
           struct context *context, size_t size)
 {
-    context_make_room(tree, context, size);
-    CHECK(context_has_room(context, size));
-    count_alloc(bytes, context, size);
+    tm_context_make_room(tree, context, size);
+    CHECK(tm_context_has_room(context, size));
+    tm_count_alloc(bytes, context, size);
 }
 
 

@@ -56,7 +56,7 @@ pick(size_t n, int (*test)(uint32_t))
 
 
 int code_is_live(uint32_t id) { return m.codes[id].state == LIVE; }
-int path_is_used(uint32_t id) { return m.paths[id].used; }
+int path_is_used(uint32_t id) { return m.nodes[id].used; }
 int context_is_used(uint32_t id) { return m.contexts[id].used; }
 
 
@@ -70,21 +70,21 @@ world_begin(const struct world_limits *limits)
     m.steps = 0;
     m.owners = 0;
     call_begin();
-    if (_PyTraceMalloc_InitSources(&sources) < 0) {
+    if (tm_init_sources(&sources) < 0) {
         CHECK(call_lacked_memory());
         return -1;
     }
     CHECK(!call_lacked_memory());
-    if (_PyTraceMalloc_InitContexts(&tree) < 0) {
+    if (tm_init_contexts(&tree) < 0) {
         CHECK(call_lacked_memory());
-        _PyTraceMalloc_FiniSources(&sources);
+        tm_fini_sources(&sources);
         return -1;
     }
     CHECK(!call_lacked_memory());
-    if (_PyTraceMalloc_InitBlocks(&table) < 0) {
+    if (tm_init_blocks(&table) < 0) {
         CHECK(call_lacked_memory());
-        _PyTraceMalloc_FiniSources(&sources);
-        _PyTraceMalloc_FiniContexts(&tree);
+        tm_fini_sources(&sources);
+        tm_fini_contexts(&tree);
         return -1;
     }
     CHECK(!call_lacked_memory());
@@ -103,15 +103,15 @@ void
 world_end(void)
 {
     _PyTraceMalloc_FiniCells(&cells);
-    _PyTraceMalloc_FiniBlocks(&table);
-    _PyTraceMalloc_FiniContexts(&tree);
-    _PyTraceMalloc_FiniSources(&sources);
+    tm_fini_blocks(&table);
+    tm_fini_contexts(&tree);
+    tm_fini_sources(&sources);
     for (size_t i = 0; i < NFROZEN; i++) {
         /* Frozen copies outlive the store. */
         frozen_drop(&m.frozen[i]);
     }
     CHECK_EQUAL(test_live_blocks(), 0);
-    for (file_id id = 0; id < m.nnames; id++) {
+    for (name_id id = 0; id < m.nnames; id++) {
         free(m.names[id].text);
     }
     for (code_id id = 0; id < m.ncodes; id++) {
@@ -119,7 +119,7 @@ world_end(void)
     }
     free(m.names);
     free(m.codes);
-    free(m.paths);
+    free(m.nodes);
     free(m.contexts);
     free(m.blocks);
     memset(&m, 0, sizeof(m));
@@ -167,7 +167,7 @@ world_step(void)
         step_free_row();
     }
     else if (choice < 988) {
-        _PyTraceMalloc_FreeReplaced(&tree);
+        tm_free_replaced(&tree);
     }
     else if (choice < 992) {
         step_freeze();

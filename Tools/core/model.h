@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 struct world_limits {
-    size_t codes, paths, contexts, blocks;
+    size_t codes, nodes, contexts, blocks;
 };
 
 /* 0, or -1 when out of memory. */

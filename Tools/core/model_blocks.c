@@ -7,7 +7,7 @@
 void
 both_count_alloc(context_id id, size_t size)
 {
-    count_any(&tree, &bytes, context_at(&tree, id), size);
+    count_any(&tree, &bytes, tm_context_at(&tree, id), size);
     m.contexts[id].allocated_blocks++;
     m.contexts[id].allocated_bytes += size;
     m.contexts[id].live_blocks++;
@@ -26,7 +26,7 @@ both_count_alloc(context_id id, size_t size)
 void
 both_count_free(context_id id, size_t size)
 {
-    count_free(&bytes, context_at(&tree, id), size);
+    tm_count_free(&bytes, tm_context_at(&tree, id), size);
     m.contexts[id].live_blocks--;
     m.contexts[id].live_bytes -= size;
     m.current -= size;
@@ -36,7 +36,7 @@ both_count_free(context_id id, size_t size)
 void
 both_uncount_free(context_id id, size_t size)
 {
-    uncount_free(&bytes, context_at(&tree, id), size);
+    tm_uncount_free(&bytes, tm_context_at(&tree, id), size);
     m.contexts[id].live_blocks++;
     m.contexts[id].live_bytes += size;
     m.current += size;
@@ -191,7 +191,7 @@ cell_fill(size_t at, unsigned cell)
     }
     row->taken[cell] = 1;
     row->nused++;
-    row_at(&cells, row->number)->cells[cell] = CELL(context, slack);
+    tm_row_at(&cells, row->number)->cells[cell] = CELL(context, slack);
     m.blocks[m.nblocks++] = (struct m_block){
         .address = row->pool + 48 + cell * room,
         .size = room - slack,
@@ -234,7 +234,7 @@ both_forget(size_t i)
     }
     else {
         struct m_row *row = &m.rows[block.row];
-        uint32_t *cell = &row_at(&cells, row->number)->cells[block.cell];
+        uint32_t *cell = &tm_row_at(&cells, row->number)->cells[block.cell];
         CHECK_EQUAL(CELL_CONTEXT(*cell), block.context);
         *cell = 0;
         row->taken[block.cell] = 0;
@@ -261,7 +261,7 @@ step_free_missing(void)
     uintptr_t address = address_random();
     struct block removed;
     int found = model_find_block(domain, address) != SIZE_MAX;
-    CHECK(found == (_PyTraceMalloc_FindBlock(&table, domain, address)
+    CHECK(found == (tm_find_block(&table, domain, address)
                     != NULL));
     if (!found) {
         CHECK_EQUAL(_PyTraceMalloc_RemoveBlock(&table, domain, address,

@@ -6,8 +6,8 @@ void
 compare_sources(void)
 {
     CHECK_EQUAL(sources.names->used, m.nnames);
-    for (file_id id = 1; id < m.nnames; id++) {
-        const struct source_file *file = sources.names->files[id];
+    for (name_id id = 1; id < m.nnames; id++) {
+        const struct name *file = sources.names->files[id];
         CHECK((file != NULL) == m.names[id].used);
         if (file == NULL) {
             continue;
@@ -20,7 +20,7 @@ compare_sources(void)
     CHECK_EQUAL(sources.used, m.ncodes);
     uint32_t retired = 0;
     for (code_id id = 1; id < m.ncodes; id++) {
-        const struct source_code *entry = source_at(&sources, id);
+        const struct source_code *entry = tm_source_at(&sources, id);
         const struct m_code *code = &m.codes[id];
         CHECK(entry->owner == code->owner);
         CHECK((entry->lines != NULL) == (code->state == LIVE));
@@ -41,15 +41,15 @@ void
 compare_contexts(void)
 {
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
-    CHECK_EQUAL(tree.paths.used, m.npaths);
-    CHECK_EQUAL(tree.paths.live, m.paths_live);
-    for (path_id id = PATH_ROOT + 1; id < m.npaths; id++) {
-        const struct path *path = path_at(&tree, id);
-        CHECK_EQUAL(path->parent, m.paths[id].parent);
-        if (m.paths[id].used) {
-            CHECK_EQUAL(path->code, m.paths[id].code);
-            CHECK_EQUAL(path->line, m.paths[id].line);
-            CHECK_EQUAL(path->depth, path_at(&tree, path->parent)->depth + 1);
+    CHECK_EQUAL(tree.nodes.used, m.npaths);
+    CHECK_EQUAL(tree.nodes.live, m.paths_live);
+    for (node_id id = NODE_ROOT + 1; id < m.npaths; id++) {
+        const struct frame_node *node = tm_node_at(&tree, id);
+        CHECK_EQUAL(node->parent, m.nodes[id].parent);
+        if (m.nodes[id].used) {
+            CHECK_EQUAL(node->code, m.nodes[id].code);
+            CHECK_EQUAL(node->line, m.nodes[id].line);
+            CHECK_EQUAL(node->depth, tm_node_at(&tree, node->parent)->depth + 1);
         }
     }
     CHECK_EQUAL(tree.contexts.used, m.ncontexts);
@@ -58,23 +58,23 @@ compare_contexts(void)
     CHECK_EQUAL(tree.reclaimed_bytes, m.reclaimed_bytes);
     uint64_t peak = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < m.ncontexts; id++) {
-        const struct context *context = context_at(&tree, id);
+        const struct context *context = tm_context_at(&tree, id);
         const struct m_context *expected = &m.contexts[id];
-        CHECK_EQUAL(context->path, expected->path);
+        CHECK_EQUAL(context->node, expected->node);
         if (!expected->used) {
             continue;
         }
         CHECK_EQUAL(context->code, expected->code);
-        CHECK_EQUAL(context->site & MAX_UNIT, expected->unit);
-        CHECK_EQUAL(context_domain(&tree, id), expected->domain);
+        CHECK_EQUAL(context->instr_domain & MAX_UNIT, expected->unit);
+        CHECK_EQUAL(tm_context_domain(&tree, id), expected->domain);
         CHECK_EQUAL(context->line, expected->line);
-        struct counters counters = context_counters(context);
+        struct counters counters = tm_context_counters(context);
         CHECK_EQUAL(counters.allocated_blocks, expected->allocated_blocks);
         CHECK_EQUAL(counters.allocated_bytes, expected->allocated_bytes);
-        CHECK_EQUAL(context_live_blocks(context), expected->live_blocks);
-        CHECK_EQUAL(context_live_bytes(context), expected->live_bytes);
+        CHECK_EQUAL(tm_context_live_blocks(context), expected->live_blocks);
+        CHECK_EQUAL(tm_context_live_bytes(context), expected->live_bytes);
         uint64_t peak_blocks, peak_bytes;
-        context_peak(context, &bytes, &peak_blocks, &peak_bytes);
+        tm_context_peak(context, &bytes, &peak_blocks, &peak_bytes);
         CHECK_EQUAL(peak_blocks, expected->peak_blocks);
         CHECK_EQUAL(peak_bytes, expected->peak_bytes);
         peak += peak_bytes;
@@ -95,7 +95,7 @@ compare_rows(struct live_sums *live)
     for (uint32_t number = 0;
          (number = _PyTraceMalloc_NextRow(&cells, number)) != 0; walked++)
     {
-        const struct cell_row *row = row_at(&cells, number);
+        const struct cell_row *row = tm_row_at(&cells, number);
         const struct m_row *other = &m.rows[row->pool / 16384 - 1];
         CHECK_EQUAL(other->number, number);
         CHECK_EQUAL(row->ncells, other->ncells);
@@ -132,12 +132,12 @@ compare_blocks(void)
         const struct m_block *expected = &m.blocks[i];
         if (expected->row != NO_ROW) {
             const struct m_row *row = &m.rows[expected->row];
-            uint32_t cell = row_at(&cells, row->number)->cells[expected->cell];
+            uint32_t cell = tm_row_at(&cells, row->number)->cells[expected->cell];
             CHECK_EQUAL(CELL_CONTEXT(cell), expected->context);
             continue;
         }
         in_table++;
-        const struct block *block = _PyTraceMalloc_FindBlock(
+        const struct block *block = tm_find_block(
             &table, expected->domain, expected->address);
         CHECK(block != NULL && block->size == expected->size
               && block->context == expected->context);

@@ -43,9 +43,9 @@ context_digest(context_id id)
     if (context->code != CODE_NONE) {
         digest = digest_code(digest, context->code, context->line);
     }
-    for (path_id at = context->path; at != PATH_ROOT; at = m.paths[at].parent)
+    for (node_id at = context->node; at != NODE_ROOT; at = m.nodes[at].parent)
     {
-        digest = digest_code(digest, m.paths[at].code, m.paths[at].line);
+        digest = digest_code(digest, m.nodes[at].code, m.nodes[at].line);
     }
     return digest;
 }
@@ -57,28 +57,28 @@ frozen_digest(const struct frozen_traces *frozen, context_id id)
     const struct frozen_context *context = &frozen->contexts[id];
     uint64_t digest = 1;
     uint32_t depth = 0;
-    CHECK(id < frozen->ncontexts && context->path != PATH_NONE);
-    file_id file = context->file;
+    CHECK(id < frozen->ncontexts && context->path != NODE_NONE);
+    name_id file = context->file;
     int32_t line = context->line;
-    path_id at = context->path;
-    if (file == FILE_NONE) {
+    node_id at = context->path;
+    if (file == NAME_NONE) {
         CHECK_EQUAL(context->depth, frozen->paths[at].depth);
     }
     for (;;) {
-        if (file != FILE_NONE) {
+        if (file != NAME_NONE) {
             CHECK(file < frozen->nfiles);
-            const struct source_file *name = frozen->files[file];
+            const struct name *name = frozen->files[file];
             digest = digest_frame(digest, name->kind, name->length, name->text,
                                   line);
             depth++;
         }
-        if (at == PATH_ROOT) {
+        if (at == NODE_ROOT) {
             break;
         }
         CHECK(at < frozen->npaths);
         CHECK_EQUAL(frozen->paths[at].depth + depth, context->depth);
         file = frozen->paths[at].file;
-        CHECK(file != FILE_NONE);
+        CHECK(file != NAME_NONE);
         line = frozen->paths[at].line;
         at = frozen->paths[at].parent;
     }
@@ -100,7 +100,7 @@ frozen_verify(struct m_frozen *frozen)
     CHECK_EQUAL(traces->ncontexts, frozen->ncontexts);
     for (context_id id = 0; id < frozen->ncontexts; id++) {
         if (frozen->digests[id] == 0) {
-            CHECK_EQUAL(traces->contexts[id].path, PATH_NONE);
+            CHECK_EQUAL(traces->contexts[id].path, NODE_NONE);
         }
         else {
             CHECK(frozen_digest(traces, id) == frozen->digests[id]);

@@ -1,10 +1,10 @@
-/* The model's sources, paths and contexts. */
+/* The model's sources, nodes and contexts. */
 
 #include "model_parts.h"
 
 /* --- sources ------------------------------------------------------------- */
 
-static file_id
+static name_id
 both_add_file(void)
 {
     uint32_t kind = 1u << random_below(3);
@@ -13,9 +13,9 @@ both_add_file(void)
     for (size_t i = 0; i < length * kind; i++) {
         text[i] = (unsigned char)random_below(3);
     }
-    file_id expected = FILE_NONE;
+    name_id expected = NAME_NONE;
     int reuse = 0;
-    for (file_id id = 1; id < m.nnames; id++) {
+    for (name_id id = 1; id < m.nnames; id++) {
         const struct m_name *name = &m.names[id];
         reuse |= !name->used;
         if (name->used && name->kind == kind && name->length == length
@@ -25,13 +25,13 @@ both_add_file(void)
         }
     }
     call_begin();
-    file_id id = _PyTraceMalloc_AddName(&sources, kind, text, length);
-    if (id == FILE_NONE) {
+    name_id id = tm_add_name(&sources, kind, text, length);
+    if (id == NAME_NONE) {
         CHECK(call_lacked_memory());
-        return FILE_NONE;
+        return NAME_NONE;
     }
     CHECK(!call_lacked_memory());
-    if (expected != FILE_NONE) {
+    if (expected != NAME_NONE) {
         CHECK_EQUAL(id, expected);
         return id;
     }
@@ -85,9 +85,9 @@ step_add_code(void)
     for (size_t i = 0; i < m.ncodes; i++) {
         live += m.codes[i].state != UNUSED;
     }
-    file_id file = both_add_file();
-    file_id function = both_add_file();
-    if (file == FILE_NONE || function == FILE_NONE
+    name_id file = both_add_file();
+    name_id function = both_add_file();
+    if (file == NAME_NONE || function == NAME_NONE
         || live >= m.limits.codes)
     {
         return;
@@ -108,7 +108,7 @@ step_add_code(void)
         .nlocations = random_below(32),
     };
     call_begin();
-    code_id id = _PyTraceMalloc_AddCode(&sources, owner, &source);
+    code_id id = tm_add_code(&sources, owner, &source);
     if (id == CODE_NONE) {
         CHECK(call_lacked_memory());
         test_free(map);
@@ -139,7 +139,7 @@ step_retire_code(void)
     code_id id = pick(m.ncodes, code_is_live);
     if (id != CODE_NONE) {
         call_begin();
-        _PyTraceMalloc_RetireCode(&sources, id);
+        tm_retire_code(&sources, id);
         m.codes[id].state = RETIRED;
         m.codes[id].owner = NULL;
         if (call_lacked_memory()) {
@@ -158,7 +158,7 @@ instruction_random(intptr_t *unit, int32_t *line)
     if (id != CODE_NONE) {
         uint32_t nunits = m.codes[id].nunits;
         *unit = (intptr_t)random_below(nunits + 2) - 1;
-        *line = source_line(&sources, id, *unit);
+        *line = tm_source_line(&sources, id, *unit);
         CHECK_EQUAL(*line, m.codes[id].lines[*unit < 0 ? nunits
                                              : (size_t)*unit]);
     }
@@ -166,20 +166,20 @@ instruction_random(intptr_t *unit, int32_t *line)
 }
 
 
-/* --- paths and contexts -------------------------------------------------- */
+/* --- nodes and contexts -------------------------------------------------- */
 
-static path_id
-model_find_path(path_id parent, code_id code, int32_t line)
+static node_id
+model_find_path(node_id parent, code_id code, int32_t line)
 {
-    for (path_id id = PATH_ROOT + 1; id < m.npaths; id++) {
-        const struct m_path *path = &m.paths[id];
-        if (path->used && path->parent == parent && path->code == code
-            && path->line == line)
+    for (node_id id = NODE_ROOT + 1; id < m.npaths; id++) {
+        const struct m_path *node = &m.nodes[id];
+        if (node->used && node->parent == parent && node->code == code
+            && node->line == line)
         {
             return id;
         }
     }
-    return PATH_NONE;
+    return NODE_NONE;
 }
 
 
@@ -188,7 +188,7 @@ model_find_context(const struct m_context *wanted)
 {
     for (context_id id = CONTEXT_UNKNOWN; id < m.ncontexts; id++) {
         const struct m_context *context = &m.contexts[id];
-        if (context->used && context->path == wanted->path
+        if (context->used && context->node == wanted->node
             && context->code == wanted->code && context->unit == wanted->unit
             && context->line == wanted->line
             && context->domain == wanted->domain)
@@ -200,27 +200,27 @@ model_find_context(const struct m_context *wanted)
 }
 
 
-static path_id
-both_add_path(path_id parent, code_id code, int32_t line)
+static node_id
+both_add_path(node_id parent, code_id code, int32_t line)
 {
-    path_id expected = model_find_path(parent, code, line);
-    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, parent, code, line), expected);
+    node_id expected = model_find_path(parent, code, line);
+    CHECK_EQUAL(tm_find_node(&tree, parent, code, line), expected);
     call_begin();
-    path_id id = _PyTraceMalloc_AddPath(&tree, parent, code, line);
-    if (id == PATH_NONE) {
-        CHECK(call_lacked_memory() && expected == PATH_NONE);
-        return PATH_NONE;
+    node_id id = tm_add_node(&tree, parent, code, line);
+    if (id == NODE_NONE) {
+        CHECK(call_lacked_memory() && expected == NODE_NONE);
+        return NODE_NONE;
     }
     CHECK(!call_lacked_memory());
-    if (expected != PATH_NONE) {
+    if (expected != NODE_NONE) {
         CHECK_EQUAL(id, expected);
         return id;
     }
     CHECK(id <= m.npaths);
-    EXTEND(m.paths, m.npaths, id + (size_t)1);
-    struct m_path *path = &m.paths[id];
-    CHECK(!path->used);
-    *path = (struct m_path){
+    EXTEND(m.nodes, m.npaths, id + (size_t)1);
+    struct m_path *node = &m.nodes[id];
+    CHECK(!node->used);
+    *node = (struct m_path){
         .used = 1,
         .parent = parent,
         .code = code,
@@ -255,20 +255,20 @@ model_add_context(context_id id, context_id expected,
 
 
 static context_id
-both_add_context(path_id at, code_id code, uint32_t unit, int32_t line)
+both_add_context(node_id at, code_id code, uint32_t unit, int32_t line)
 {
     struct m_context wanted = {
         .used = 1,
-        .path = at,
+        .node = at,
         .code = code,
         .unit = unit,
         .line = line,
     };
     context_id expected = model_find_context(&wanted);
-    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, at, code, unit, line),
+    CHECK_EQUAL(tm_find_context(&tree, at, code, unit, line),
                 expected);
     call_begin();
-    context_id id = _PyTraceMalloc_AddContext(&tree, at, code, unit, line);
+    context_id id = tm_add_context(&tree, at, code, unit, line);
     return model_add_context(id, expected, &wanted);
 }
 
@@ -281,7 +281,7 @@ both_add_context_of_domain(context_id base, uint32_t domain)
     }
     struct m_context wanted = {
         .used = 1,
-        .path = m.contexts[base].path,
+        .node = m.contexts[base].node,
         .code = m.contexts[base].code,
         .unit = m.contexts[base].unit,
         .line = m.contexts[base].line,
@@ -289,17 +289,17 @@ both_add_context_of_domain(context_id base, uint32_t domain)
     };
     context_id expected = model_find_context(&wanted);
     call_begin();
-    context_id id = _PyTraceMalloc_AddContextOfDomain(
-        &tree, context_at(&tree, base), domain);
+    context_id id = tm_add_context_of_domain(
+        &tree, tm_context_at(&tree, base), domain);
     return model_add_context(id, expected, &wanted);
 }
 
 
-static path_id
+static node_id
 path_random(void)
 {
-    path_id id = pick(m.npaths, path_is_used);
-    return id != PATH_NONE && random_below(8) ? id : PATH_ROOT;
+    node_id id = pick(m.npaths, path_is_used);
+    return id != NODE_NONE && random_below(8) ? id : NODE_ROOT;
 }
 
 
@@ -309,7 +309,7 @@ step_add_path(void)
     intptr_t unit;
     int32_t line;
     code_id code = instruction_random(&unit, &line);
-    if (code != CODE_NONE && m.paths_live < m.limits.paths) {
+    if (code != CODE_NONE && m.paths_live < m.limits.nodes) {
         both_add_path(path_random(), code, line);
     }
 }
@@ -333,7 +333,7 @@ context_random(uint32_t domain)
     code_id code = instruction_random(&unit, &line);
     context_id base;
     if (code == CODE_NONE || random_below(50) == 0) {
-        base = both_add_context(PATH_ROOT, CODE_NONE, 0, 0);
+        base = both_add_context(NODE_ROOT, CODE_NONE, 0, 0);
     }
     else {
         base = both_add_context(path_random(), code,

@@ -19,7 +19,7 @@ extern struct traced_bytes bytes;
 
 /* --- the model's side ---------------------------------------------------- */
 
-struct m_name {                 /* by file_id */
+struct m_name {                 /* by name_id */
     int used;
     uint32_t kind;
     size_t length;
@@ -29,23 +29,23 @@ struct m_name {                 /* by file_id */
 struct m_code {                 /* by code_id */
     enum { UNUSED, LIVE, RETIRED } state;
     void *owner;
-    file_id file, function;
+    name_id file, function;
     const unsigned char *locations;     /* some of the bytes of `noise` */
     uint32_t nlocations;
     uint32_t nunits;
     int32_t *lines;             /* one more than nunits */
 };
 
-struct m_path {                 /* by path_id */
+struct m_path {                 /* by node_id */
     int used;
-    path_id parent;
+    node_id parent;
     code_id code;
     int32_t line;
 };
 
 struct m_context {              /* by context_id */
     int used;
-    path_id path;
+    node_id node;
     code_id code;
     uint32_t unit, domain;
     int32_t line;
@@ -87,7 +87,7 @@ struct model {
     size_t nnames;              /* number 0 included, as below */
     struct m_code *codes;
     size_t ncodes;
-    struct m_path *paths;
+    struct m_path *nodes;
     size_t npaths, paths_live;
     struct m_context *contexts;
     size_t ncontexts, contexts_live;

@@ -18,11 +18,11 @@ static long
 model_reclaim(const unsigned char *root_contexts,
               const unsigned char *root_paths, int all)
 {
-    unsigned char *paths = calloc(m.npaths, 1), *codes = calloc(m.ncodes, 1);
-    CHECK(paths != NULL && codes != NULL);
+    unsigned char *nodes = calloc(m.npaths, 1), *codes = calloc(m.ncodes, 1);
+    CHECK(nodes != NULL && codes != NULL);
     long taken = 0;
-    for (path_id id = PATH_ROOT + 1; id < m.npaths; id++) {
-        paths[id] = m.paths[id].used && root_paths[id];
+    for (node_id id = NODE_ROOT + 1; id < m.npaths; id++) {
+        nodes[id] = m.nodes[id].used && root_paths[id];
     }
     for (context_id id = CONTEXT_UNKNOWN; id < m.ncontexts; id++) {
         struct m_context *context = &m.contexts[id];
@@ -30,7 +30,7 @@ model_reclaim(const unsigned char *root_contexts,
             continue;
         }
         if (model_context_is_needed(id, root_contexts, all)) {
-            paths[context->path] = 1;
+            nodes[context->node] = 1;
             codes[context->code] = 1;
         }
         else {
@@ -41,21 +41,21 @@ model_reclaim(const unsigned char *root_contexts,
             taken++;
         }
     }
-    /* Until nothing changes: above a needed path all are needed. */
+    /* Until nothing changes: above a needed node all are needed. */
     for (int changed = 1; changed;) {
         changed = 0;
-        for (path_id id = PATH_ROOT + 1; id < m.npaths; id++) {
-            if (paths[id] && !paths[m.paths[id].parent]) {
-                paths[m.paths[id].parent] = changed = 1;
+        for (node_id id = NODE_ROOT + 1; id < m.npaths; id++) {
+            if (nodes[id] && !nodes[m.nodes[id].parent]) {
+                nodes[m.nodes[id].parent] = changed = 1;
             }
         }
     }
-    for (path_id id = PATH_ROOT + 1; id < m.npaths; id++) {
-        if (paths[id]) {
-            codes[m.paths[id].code] = 1;
+    for (node_id id = NODE_ROOT + 1; id < m.npaths; id++) {
+        if (nodes[id]) {
+            codes[m.nodes[id].code] = 1;
         }
-        else if (m.paths[id].used) {
-            memset(&m.paths[id], 0, sizeof(m.paths[id]));
+        else if (m.nodes[id].used) {
+            memset(&m.nodes[id], 0, sizeof(m.nodes[id]));
             m.paths_live--;
             taken++;
         }
@@ -65,7 +65,7 @@ model_reclaim(const unsigned char *root_contexts,
             m.codes[id].state = UNUSED;
         }
     }
-    free(paths);
+    free(nodes);
     free(codes);
     return taken;
 }
@@ -79,7 +79,7 @@ model_reclaim_names(void)
             return;
         }
     }
-    for (file_id id = 1; id < m.nnames; id++) {
+    for (name_id id = 1; id < m.nnames; id++) {
         int used = 0;
         for (code_id code = 1; code < m.ncodes; code++) {
             used |= m.codes[code].state != UNUSED
@@ -97,34 +97,34 @@ step_reclaim(void)
     int all = random_below(3) == 0;
     struct reclaim_roots roots = {
         .contexts = calloc(tree.contexts.used, 1),
-        .paths = calloc(tree.paths.used, 1),
+        .nodes = calloc(tree.nodes.used, 1),
     };
     unsigned char *contexts = calloc(m.ncontexts, 1);
-    unsigned char *paths = calloc(m.npaths, 1);
-    CHECK(roots.contexts != NULL && roots.paths != NULL && contexts != NULL
-          && paths != NULL);
+    unsigned char *nodes = calloc(m.npaths, 1);
+    CHECK(roots.contexts != NULL && roots.nodes != NULL && contexts != NULL
+          && nodes != NULL);
     for (uint32_t n = random_below(8); n > 0; n--) {
         uint32_t id = pick(m.ncontexts, context_is_used);
         roots.contexts[id] = contexts[id] = 1;
         id = pick(m.npaths, path_is_used);
-        roots.paths[id] = paths[id] = 1;
+        roots.nodes[id] = nodes[id] = 1;
     }
-    _PyTraceMalloc_RenewEpochs(&tree, &bytes);
+    tm_renew_epochs(&tree, &bytes);
     call_begin();
-    long taken = _PyTraceMalloc_Reclaim(&tree, &sources, &bytes, &roots, all);
+    long taken = tm_reclaim(&tree, &sources, &bytes, &roots, all);
     free(roots.contexts);
-    free(roots.paths);
+    free(roots.nodes);
     CHECK(taken >= 0 || call_lacked_memory());
     if (taken >= 0) {
-        CHECK_EQUAL(taken, model_reclaim(contexts, paths, all));
+        CHECK_EQUAL(taken, model_reclaim(contexts, nodes, all));
         /* Without memory for it alone, names stay for another time. */
         if (!call_lacked_memory()) {
             model_reclaim_names();
         }
-        _PyTraceMalloc_Reindex(&tree);
+        tm_reindex(&tree);
     }
     free(contexts);
-    free(paths);
+    free(nodes);
     world_compare();
 }
 
@@ -133,12 +133,12 @@ void
 model_clear(void)
 {
     m.npaths = m.ncontexts = 0;
-    EXTEND(m.paths, m.npaths, PATH_ROOT + 1);
+    EXTEND(m.nodes, m.npaths, NODE_ROOT + 1);
     EXTEND(m.contexts, m.ncontexts, CONTEXT_UNKNOWN + 1);
-    m.paths[PATH_ROOT].used = 1;
-    m.paths[PATH_ROOT].parent = PATH_NONE;
+    m.nodes[NODE_ROOT].used = 1;
+    m.nodes[NODE_ROOT].parent = NODE_NONE;
     m.contexts[CONTEXT_UNKNOWN].used = 1;
-    m.contexts[CONTEXT_UNKNOWN].path = PATH_ROOT;
+    m.contexts[CONTEXT_UNKNOWN].node = NODE_ROOT;
     m.paths_live = m.contexts_live = 1;
     m.nblocks = 0;
     m.current = m.peak = 0;
@@ -159,14 +159,14 @@ step_clear(void)
 {
     _PyTraceMalloc_FiniCells(&cells);
     _PyTraceMalloc_InitCells(&cells);
-    _PyTraceMalloc_ClearBlocks(&table);
+    tm_clear_blocks(&table);
     uint32_t generation = tree.generation;
-    _PyTraceMalloc_FiniContexts(&tree);
+    tm_fini_contexts(&tree);
     call_begin();
-    int failed = _PyTraceMalloc_InitContexts(&tree);
+    int failed = tm_init_contexts(&tree);
     CHECK(failed == (call_lacked_memory() ? -1 : 0));
     CHECK(tree.generation != generation);
-    _PyTraceMalloc_RecycleCodes(&sources, NULL);
+    tm_recycle_codes(&sources, NULL);
     bytes = (struct traced_bytes){0};
     model_clear();
     return failed;

@@ -17,7 +17,7 @@ static struct list list;
 static void
 table_begin(void)
 {
-    CHECK_EQUAL(_PyTraceMalloc_InitBlocks(&table), 0);
+    CHECK_EQUAL(tm_init_blocks(&table), 0);
     list.used = 0;
 }
 
@@ -53,8 +53,8 @@ both_remove(size_t i)
     CHECK_EQUAL(_PyTraceMalloc_RemoveBlock(&table, expected.domain,
                                            expected.address, &removed), 1);
     CHECK(block_equals(&removed, &expected));
-    CHECK(_PyTraceMalloc_FindBlock(&table, expected.domain,
-                                   expected.address) == NULL);
+    CHECK(tm_find_block(&table, expected.domain,
+                        expected.address) == NULL);
     CHECK_EQUAL(_PyTraceMalloc_RemoveBlock(&table, expected.domain,
                                            expected.address, &removed), 0);
 }
@@ -66,7 +66,7 @@ both_compare(void)
     CHECK_EQUAL(table.used, list.used);
     for (size_t i = 0; i < list.used; i++) {
         const struct block *expected = &list.blocks[i];
-        const struct block *found = _PyTraceMalloc_FindBlock(
+        const struct block *found = tm_find_block(
             &table, expected->domain, expected->address);
         CHECK(found != NULL && block_equals(found, expected));
     }
@@ -107,7 +107,7 @@ test_any_address_any_domain(void)
     table_begin();
     for (size_t i = 0; i < NADDRESSES; i++) {
         for (size_t j = 0; j < NDOMAINS; j++) {
-            CHECK(_PyTraceMalloc_FindBlock(&table, domains[j], addresses[i])
+            CHECK(tm_find_block(&table, domains[j], addresses[i])
                   == NULL);
             both_add(domains[j], addresses[i]);
             both_compare();
@@ -117,7 +117,7 @@ test_any_address_any_domain(void)
         both_remove(random_below((uint32_t)list.used));
         both_compare();
     }
-    _PyTraceMalloc_FiniBlocks(&table);
+    tm_fini_blocks(&table);
 }
 
 
@@ -143,7 +143,7 @@ test_grows_and_shrinks(void)
         }
     }
     CHECK_EQUAL(table.mask, smallest);
-    _PyTraceMalloc_FiniBlocks(&table);
+    tm_fini_blocks(&table);
     CHECK_EQUAL(_PyTraceMalloc_SizeOfBlocks(&table), 0);
 }
 
@@ -163,7 +163,7 @@ test_chains_wrap_around(void)
             }
             CHECK_EQUAL(_PyTraceMalloc_ReserveBlock(&table), 0);
             _PyTraceMalloc_AddBlock(&table, &block);
-            size_t at = (size_t)(_PyTraceMalloc_FindBlock(&table, 0, address)
+            size_t at = (size_t)(tm_find_block(&table, 0, address)
                                  - table.slots);
             CHECK_EQUAL(_PyTraceMalloc_RemoveBlock(&table, 0, address,
                                                    &removed), 1);
@@ -178,7 +178,7 @@ test_chains_wrap_around(void)
             both_compare();
         }
     }
-    _PyTraceMalloc_FiniBlocks(&table);
+    tm_fini_blocks(&table);
 }
 
 
@@ -215,7 +215,7 @@ test_random_sequences(void)
             both_compare();
         }
     }
-    _PyTraceMalloc_FiniBlocks(&table);
+    tm_fini_blocks(&table);
 }
 
 
@@ -237,14 +237,14 @@ test_put_replaces(void)
         CHECK(block_equals(&stale, &block));
         list.blocks[list.used++] = second;
         /* The same address in another domain is another block. */
-        CHECK(_PyTraceMalloc_FindBlock(&table, 4, block.address) == NULL);
+        CHECK(tm_find_block(&table, 4, block.address) == NULL);
     }
     both_compare();
     while (list.used > 0) {
         both_remove(random_below((uint32_t)list.used));
     }
     both_compare();
-    _PyTraceMalloc_FiniBlocks(&table);
+    tm_fini_blocks(&table);
 }
 
 
@@ -257,12 +257,12 @@ test_clear(void)
         for (uintptr_t i = 0; i < n; i++) {
             both_add(3, i);
         }
-        _PyTraceMalloc_ClearBlocks(&table);
+        tm_clear_blocks(&table);
         list.used = 0;
         both_compare();
         CHECK_EQUAL(table.mask, smallest);
     }
-    _PyTraceMalloc_FiniBlocks(&table);
+    tm_fini_blocks(&table);
 }
 
 
@@ -274,13 +274,13 @@ test_clear_without_memory(void)
         both_add(3, i);
     }
     test_fail_after(0, 1);
-    _PyTraceMalloc_ClearBlocks(&table);
+    tm_clear_blocks(&table);
     test_fail_never();
     list.used = 0;
     both_compare();
     both_add(3, 7);
     both_compare();
-    _PyTraceMalloc_FiniBlocks(&table);
+    tm_fini_blocks(&table);
 }
 
 
@@ -303,7 +303,7 @@ test_shrinks_without_memory(void)
     both_remove(0);
     CHECK(table.mask < mask);
     both_compare();
-    _PyTraceMalloc_FiniBlocks(&table);
+    tm_fini_blocks(&table);
 }
 
 
@@ -312,8 +312,8 @@ test_checker_sees_faults(void)
 {
     static struct context_tree tree;
     static struct live_sums live[2];
-    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
-    CHECK_EQUAL(_PyTraceMalloc_InitBlocks(&table), 0);
+    CHECK_EQUAL(tm_init_contexts(&tree), 0);
+    CHECK_EQUAL(tm_init_blocks(&table), 0);
     struct block block = {.address = 160, .size = 5, .context = 1};
     for (int i = 0; i < 3; i++) {
         _PyTraceMalloc_AddBlock(&table, &block);
@@ -327,7 +327,7 @@ test_checker_sees_faults(void)
     CHECK(_PyTraceMalloc_CheckBlocks(&table, &tree, live) != NULL);
     table.used--;
 
-    struct block *found = _PyTraceMalloc_FindBlock(&table, 0, 176);
+    struct block *found = tm_find_block(&table, 0, 176);
     found->context = tree.contexts.used;
     CHECK(_PyTraceMalloc_CheckBlocks(&table, &tree, live) != NULL);
     found->context = 1;
@@ -341,8 +341,8 @@ test_checker_sees_faults(void)
     found->context = CONTEXT_NONE;
     table.slots[at] = moved;
     CHECK(_PyTraceMalloc_CheckBlocks(&table, &tree, live) != NULL);
-    _PyTraceMalloc_FiniBlocks(&table);
-    _PyTraceMalloc_FiniContexts(&tree);
+    tm_fini_blocks(&table);
+    tm_fini_contexts(&tree);
 }
 
 

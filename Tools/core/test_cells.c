@@ -28,7 +28,7 @@ row_begin(size_t i, unsigned size_class)
     uint32_t number = _PyTraceMalloc_AddRow(&store, pool, size_class,
                                             class_cells(size_class));
     CHECK(number != 0);
-    const struct cell_row *row = row_at(&store, number);
+    const struct cell_row *row = tm_row_at(&store, number);
     CHECK_EQUAL(row->pool, pool);
     CHECK_EQUAL(row->size_class, size_class);
     CHECK_EQUAL(row->ncells, class_cells(size_class));
@@ -47,7 +47,7 @@ row_begin(size_t i, unsigned size_class)
 static void
 row_fill(size_t i)
 {
-    struct cell_row *row = row_at(&store, rows[i].number);
+    struct cell_row *row = tm_row_at(&store, rows[i].number);
     for (unsigned cell = 0; cell < row->ncells; cell++) {
         row->cells[cell] = rows[i].number + (cell << 20);
     }
@@ -57,7 +57,7 @@ row_fill(size_t i)
 static void
 row_end(size_t i)
 {
-    const struct cell_row *row = row_at(&store, rows[i].number);
+    const struct cell_row *row = tm_row_at(&store, rows[i].number);
     for (unsigned cell = 0; cell < row->ncells; cell++) {
         CHECK_EQUAL(row->cells[cell], rows[i].number + (cell << 20));
     }
@@ -79,7 +79,7 @@ walk_compare(size_t n)
     {
         CHECK(number > before);
         before = number;
-        size_t i = row_at(&store, number)->pool / 16384 - 1;
+        size_t i = tm_row_at(&store, number)->pool / 16384 - 1;
         CHECK(i < n && rows[i].number == number);
         walked++;
     }
@@ -276,7 +276,7 @@ test_rows_beyond_four_gibibytes(void)
     CHECK_EQUAL(_PyTraceMalloc_NextRow(&store, other), 0);
     row_end(0);
     CHECK_EQUAL(row_begin(0, 0), number);
-    _PyTraceMalloc_FreeZeros(store.chunks[before]);
+    tm_free_zeros(store.chunks[before]);
     _PyTraceMalloc_InitCells(&store);
 }
 

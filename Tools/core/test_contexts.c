@@ -1,4 +1,4 @@
-/* Contexts: the path tree, its indexes, domains, and what happens when the
+/* Contexts: the node tree, its indexes, domains, and what happens when the
    numbers run out. */
 
 #include "check.h"
@@ -9,7 +9,7 @@ static struct context_tree tree;
 static void
 tree_begin(void)
 {
-    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
+    CHECK_EQUAL(tm_init_contexts(&tree), 0);
 }
 
 
@@ -18,7 +18,7 @@ tree_end(void)
 {
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
     CHECK_EQUAL(size_of_tree(&tree), test_live_bytes());
-    _PyTraceMalloc_FiniContexts(&tree);
+    tm_fini_contexts(&tree);
     CHECK_EQUAL(_PyTraceMalloc_SizeOfContexts(&tree), 0);
 }
 
@@ -27,13 +27,13 @@ static void
 test_begins_with_root_and_unknown(void)
 {
     tree_begin();
-    CHECK_EQUAL(path_at(&tree, PATH_ROOT)->depth, 0);
-    CHECK_EQUAL(tree.paths.live, 1);
+    CHECK_EQUAL(tm_node_at(&tree, NODE_ROOT)->depth, 0);
+    CHECK_EQUAL(tree.nodes.live, 1);
     CHECK_EQUAL(tree.contexts.live, 1);
-    const struct context *unknown = context_at(&tree, CONTEXT_UNKNOWN);
-    CHECK_EQUAL(unknown->path, PATH_ROOT);
-    CHECK_EQUAL(context_depth(&tree, unknown), 0);
-    CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, CODE_NONE, 0, 0),
+    const struct context *unknown = tm_context_at(&tree, CONTEXT_UNKNOWN);
+    CHECK_EQUAL(unknown->node, NODE_ROOT);
+    CHECK_EQUAL(tm_context_depth(&tree, unknown), 0);
+    CHECK_EQUAL(tm_add_context(&tree, NODE_ROOT, CODE_NONE, 0, 0),
                 CONTEXT_UNKNOWN);
     tree_end();
 }
@@ -43,33 +43,33 @@ static void
 test_find_and_add(void)
 {
     tree_begin();
-    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, PATH_ROOT, 1, 10), PATH_NONE);
-    path_id outer = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 10);
-    path_id inner = _PyTraceMalloc_AddPath(&tree, outer, 1, 10);
-    CHECK(outer > PATH_ROOT && inner > PATH_ROOT && inner != outer);
-    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, PATH_ROOT, 1, 10), outer);
-    CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 10), outer);
-    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, outer, 1, 10), inner);
-    CHECK_EQUAL(path_at(&tree, inner)->depth, 2);
-    CHECK_EQUAL(path_at(&tree, inner)->parent, outer);
+    CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, 10), NODE_NONE);
+    node_id outer = tm_add_node(&tree, NODE_ROOT, 1, 10);
+    node_id inner = tm_add_node(&tree, outer, 1, 10);
+    CHECK(outer > NODE_ROOT && inner > NODE_ROOT && inner != outer);
+    CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, 10), outer);
+    CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 1, 10), outer);
+    CHECK_EQUAL(tm_find_node(&tree, outer, 1, 10), inner);
+    CHECK_EQUAL(tm_node_at(&tree, inner)->depth, 2);
+    CHECK_EQUAL(tm_node_at(&tree, inner)->parent, outer);
 
     /* Each part of the key tells apart. */
-    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, outer, 2, 10), PATH_NONE);
-    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, outer, 1, 11), PATH_NONE);
-    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, inner, 1, 10), PATH_NONE);
+    CHECK_EQUAL(tm_find_node(&tree, outer, 2, 10), NODE_NONE);
+    CHECK_EQUAL(tm_find_node(&tree, outer, 1, 11), NODE_NONE);
+    CHECK_EQUAL(tm_find_node(&tree, inner, 1, 10), NODE_NONE);
 
-    context_id context = _PyTraceMalloc_AddContext(&tree, inner, 7, 3, 20);
+    context_id context = tm_add_context(&tree, inner, 7, 3, 20);
     CHECK(context > CONTEXT_UNKNOWN);
-    CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, inner, 7, 3, 20), context);
-    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, inner, 7, 3, 20), context);
-    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, outer, 7, 3, 20), 0);
-    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, inner, 8, 3, 20), 0);
-    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, inner, 7, 4, 20), 0);
-    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, inner, 7, 3, 21), 0);
-    CHECK_EQUAL(context_depth(&tree, context_at(&tree, context)), 3);
-    CHECK_EQUAL(context_counters(context_at(&tree, context)).allocated_blocks,
+    CHECK_EQUAL(tm_add_context(&tree, inner, 7, 3, 20), context);
+    CHECK_EQUAL(tm_find_context(&tree, inner, 7, 3, 20), context);
+    CHECK_EQUAL(tm_find_context(&tree, outer, 7, 3, 20), 0);
+    CHECK_EQUAL(tm_find_context(&tree, inner, 8, 3, 20), 0);
+    CHECK_EQUAL(tm_find_context(&tree, inner, 7, 4, 20), 0);
+    CHECK_EQUAL(tm_find_context(&tree, inner, 7, 3, 21), 0);
+    CHECK_EQUAL(tm_context_depth(&tree, tm_context_at(&tree, context)), 3);
+    CHECK_EQUAL(tm_context_counters(tm_context_at(&tree, context)).allocated_blocks,
                 0);
-    CHECK_EQUAL(context_at(&tree, context)->epoch, 0);
+    CHECK_EQUAL(tm_context_at(&tree, context)->epoch, 0);
     tree_end();
 }
 
@@ -78,26 +78,26 @@ static void
 test_extreme_keys(void)
 {
     tree_begin();
-    path_id path = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, MAX_CODES - 1,
-                                          INT32_MAX);
-    context_id context = _PyTraceMalloc_AddContext(&tree, path, MAX_CODES - 1,
-                                                   MAX_UNIT, INT32_MAX);
-    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, path, MAX_CODES - 1,
-                                           MAX_UNIT, INT32_MAX), context);
-    context_id other = _PyTraceMalloc_AddContextOfDomain(
-        &tree, context_at(&tree, context), UINT32_MAX);
+    node_id node = tm_add_node(&tree, NODE_ROOT, MAX_CODES - 1,
+                               INT32_MAX);
+    context_id context = tm_add_context(&tree, node, MAX_CODES - 1,
+                                        MAX_UNIT, INT32_MAX);
+    CHECK_EQUAL(tm_find_context(&tree, node, MAX_CODES - 1,
+                                MAX_UNIT, INT32_MAX), context);
+    context_id other = tm_add_context_of_domain(
+        &tree, tm_context_at(&tree, context), UINT32_MAX);
     CHECK(other != context);
-    CHECK_EQUAL(context_domain(&tree, context), 0);
-    CHECK_EQUAL(context_domain(&tree, other), UINT32_MAX);
-    CHECK_EQUAL(context_at(&tree, other)->site & MAX_UNIT, MAX_UNIT);
+    CHECK_EQUAL(tm_context_domain(&tree, context), 0);
+    CHECK_EQUAL(tm_context_domain(&tree, other), UINT32_MAX);
+    CHECK_EQUAL(tm_context_at(&tree, other)->instr_domain & MAX_UNIT, MAX_UNIT);
     /* Line 0 is a line. */
-    CHECK(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 0) != PATH_NONE);
+    CHECK(tm_add_node(&tree, NODE_ROOT, 1, 0) != NODE_NONE);
     tree_end();
 }
 
 
-/* A tree with paths of every shape: node i hangs under a node before it. */
-static path_id parents[20000];
+/* A tree with nodes of every shape: node i hangs under a node before it. */
+static node_id parents[20000];
 
 static void
 test_growth(void)
@@ -107,31 +107,31 @@ test_growth(void)
         n = MAX_CONTEXTS / 2;
     }
     tree_begin();
-    const struct path *root = path_at(&tree, PATH_ROOT);
-    const struct context *unknown = context_at(&tree, CONTEXT_UNKNOWN);
+    const struct frame_node *root = tm_node_at(&tree, NODE_ROOT);
+    const struct context *unknown = tm_context_at(&tree, CONTEXT_UNKNOWN);
     for (uint32_t i = 0; i < n; i++) {
-        parents[i] = PATH_ROOT + random_below(i + 1);
-        CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, parents[i], i + 1, 5),
-                    PATH_ROOT + 1 + i);
-        CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT + 1 + i, 1, i,
-                                              6),
+        parents[i] = NODE_ROOT + random_below(i + 1);
+        CHECK_EQUAL(tm_add_node(&tree, parents[i], i + 1, 5),
+                    NODE_ROOT + 1 + i);
+        CHECK_EQUAL(tm_add_context(&tree, NODE_ROOT + 1 + i, 1, i,
+                                   6),
                     CONTEXT_UNKNOWN + 1 + i);
     }
     /* Indexes were replaced on the way, and wait for their readers. */
     CHECK(tree.replaced != NULL);
     CHECK_EQUAL(size_of_tree(&tree), test_live_bytes());
-    _PyTraceMalloc_FreeReplaced(&tree);
+    tm_free_replaced(&tree);
     CHECK(tree.replaced == NULL);
     for (uint32_t i = 0; i < n; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, parents[i], i + 1, 5),
-                    PATH_ROOT + 1 + i);
-        CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, PATH_ROOT + 1 + i, 1, i,
-                                               6),
+        CHECK_EQUAL(tm_find_node(&tree, parents[i], i + 1, 5),
+                    NODE_ROOT + 1 + i);
+        CHECK_EQUAL(tm_find_context(&tree, NODE_ROOT + 1 + i, 1, i,
+                                    6),
                     CONTEXT_UNKNOWN + 1 + i);
     }
-    CHECK(root == path_at(&tree, PATH_ROOT));
-    CHECK(unknown == context_at(&tree, CONTEXT_UNKNOWN));
-    CHECK_EQUAL(tree.paths.live, n + 1);
+    CHECK(root == tm_node_at(&tree, NODE_ROOT));
+    CHECK(unknown == tm_context_at(&tree, CONTEXT_UNKNOWN));
+    CHECK_EQUAL(tree.nodes.live, n + 1);
     CHECK_EQUAL(tree.contexts.live, n + 1);
     tree_end();
 }
@@ -141,18 +141,18 @@ static void
 test_replaced_indexes_stay_readable(void)
 {
     tree_begin();
-    CHECK(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 0) != PATH_NONE);
-    path_id path = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 1);
-    const struct number_index *before = tree.paths.index;
+    CHECK(tm_add_node(&tree, NODE_ROOT, 1, 0) != NODE_NONE);
+    node_id node = tm_add_node(&tree, NODE_ROOT, 1, 1);
+    const struct number_index *before = tree.nodes.index;
     size_t mask = before->mask;
-    for (int32_t line = 2; tree.paths.index == before; line++) {
-        CHECK(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, line) != PATH_NONE);
+    for (int32_t line = 2; tree.nodes.index == before; line++) {
+        CHECK(tm_add_node(&tree, NODE_ROOT, 1, line) != NODE_NONE);
     }
     /* A reader that came before still gets its answers from it. */
     CHECK_EQUAL(before->mask, mask);
     size_t named = 0;
     for (size_t i = 0; i <= mask; i++) {
-        named += SLOT_PATH(before->slots[i]) == path;
+        named += SLOT_NODE(before->slots[i]) == node;
     }
     CHECK_EQUAL(named, 1);
     tree_end();
@@ -162,14 +162,14 @@ test_replaced_indexes_stay_readable(void)
 static void
 test_deep_path(void)
 {
-    uint32_t n = MAX_PATHS - 2 < 70000 ? MAX_PATHS - 2 : 70000;
+    uint32_t n = MAX_NODES - 2 < 70000 ? MAX_NODES - 2 : 70000;
     tree_begin();
-    path_id path = PATH_ROOT;
+    node_id node = NODE_ROOT;
     for (uint32_t i = 0; i < n; i++) {
-        path = _PyTraceMalloc_AddPath(&tree, path, 1, 1);
-        CHECK(path != PATH_NONE);
+        node = tm_add_node(&tree, node, 1, 1);
+        CHECK(node != NODE_NONE);
     }
-    CHECK_EQUAL(path_at(&tree, path)->depth, n);
+    CHECK_EQUAL(tm_node_at(&tree, node)->depth, n);
     tree_end();
 }
 
@@ -181,44 +181,44 @@ test_domains(void)
     enum { N = 1000 };
     static context_id here[N], there[N];
     tree_begin();
-    path_id path = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 10);
-    context_id near = _PyTraceMalloc_AddContext(&tree, path, 1, 5, 20);
-    context_id far = _PyTraceMalloc_AddContext(&tree, path, 1, 6, 20);
+    node_id node = tm_add_node(&tree, NODE_ROOT, 1, 10);
+    context_id near = tm_add_context(&tree, node, 1, 5, 20);
+    context_id far = tm_add_context(&tree, node, 1, 6, 20);
     for (uint32_t i = 0; i < N; i++) {
-        here[i] = _PyTraceMalloc_AddContextOfDomain(
-            &tree, context_at(&tree, near), UINT32_MAX - i);
-        there[N - 1 - i] = _PyTraceMalloc_AddContextOfDomain(
-            &tree, context_at(&tree, far), UINT32_MAX - (N - 1 - i));
+        here[i] = tm_add_context_of_domain(
+            &tree, tm_context_at(&tree, near), UINT32_MAX - i);
+        there[N - 1 - i] = tm_add_context_of_domain(
+            &tree, tm_context_at(&tree, far), UINT32_MAX - (N - 1 - i));
     }
     CHECK_EQUAL(tree.contexts.live, 1 + 2 + 2 * N);
     CHECK_EQUAL(tree.ndomains, LATE_DOMAIN);
     /* As far as there is a number left, nothing else is asked. */
-    CHECK_EQUAL(context_at(&tree, here[0])->site, CONTEXT_SITE(5, 1));
-    CHECK_EQUAL(context_at(&tree, here[N / 2])->site,
-                CONTEXT_SITE(5, LATE_DOMAIN));
+    CHECK_EQUAL(tm_context_at(&tree, here[0])->instr_domain, CONTEXT_INSTR_DOMAIN(5, 1));
+    CHECK_EQUAL(tm_context_at(&tree, here[N / 2])->instr_domain,
+                CONTEXT_INSTR_DOMAIN(5, LATE_DOMAIN));
     for (int round = 0; round < 2; round++) {
         for (uint32_t i = 0; i < N; i++) {
             uint32_t domain = UINT32_MAX - i;
-            CHECK_EQUAL(context_domain(&tree, here[i]), domain);
-            CHECK_EQUAL(context_domain(&tree, there[i]), domain);
-            CHECK_EQUAL(_PyTraceMalloc_AddContextOfDomain(
-                            &tree, context_at(&tree, near), domain), here[i]);
-            CHECK_EQUAL(_PyTraceMalloc_AddContextOfDomain(
-                            &tree, context_at(&tree, far), domain), there[i]);
+            CHECK_EQUAL(tm_context_domain(&tree, here[i]), domain);
+            CHECK_EQUAL(tm_context_domain(&tree, there[i]), domain);
+            CHECK_EQUAL(tm_add_context_of_domain(
+                            &tree, tm_context_at(&tree, near), domain), here[i]);
+            CHECK_EQUAL(tm_add_context_of_domain(
+                            &tree, tm_context_at(&tree, far), domain), there[i]);
         }
         CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
-        _PyTraceMalloc_Reindex(&tree);
+        tm_reindex(&tree);
     }
-    CHECK_EQUAL(_PyTraceMalloc_AddContextOfDomain(
-                    &tree, context_at(&tree, near), 0), near);
-    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, path, 1, 5, 20), near);
+    CHECK_EQUAL(tm_add_context_of_domain(
+                    &tree, tm_context_at(&tree, near), 0), near);
+    CHECK_EQUAL(tm_find_context(&tree, node, 1, 5, 20), near);
 
     /* A number that comes again has the domain that it is given then. */
-    _PyTraceMalloc_FreeContext(&tree, here[N - 1]);
-    _PyTraceMalloc_Reindex(&tree);
-    CHECK_EQUAL(_PyTraceMalloc_AddContextOfDomain(
-                    &tree, context_at(&tree, far), 77), here[N - 1]);
-    CHECK_EQUAL(context_domain(&tree, here[N - 1]), 77);
+    tm_free_context(&tree, here[N - 1]);
+    tm_reindex(&tree);
+    CHECK_EQUAL(tm_add_context_of_domain(
+                    &tree, tm_context_at(&tree, far), 77), here[N - 1]);
+    CHECK_EQUAL(tm_context_domain(&tree, here[N - 1]), 77);
     tree_end();
 
     /* Another tree has other domains. */
@@ -233,21 +233,21 @@ static void
 test_late_domain_without_memory(void)
 {
     tree_begin();
-    const struct context *unknown = context_at(&tree, CONTEXT_UNKNOWN);
+    const struct context *unknown = tm_context_at(&tree, CONTEXT_UNKNOWN);
     for (uint32_t i = 1; i < LATE_DOMAIN; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_AddContextOfDomain(&tree, unknown, i),
+        CHECK_EQUAL(tm_add_context_of_domain(&tree, unknown, i),
                     CONTEXT_UNKNOWN + i);
     }
     /* Whatever fails, nothing is left behind. */
     size_t failed = 0;
     for (;; failed++) {
         test_fail_after(failed, 0);
-        context_id id = _PyTraceMalloc_AddContextOfDomain(&tree, unknown,
-                                                          5000);
+        context_id id = tm_add_context_of_domain(&tree, unknown,
+                                                 5000);
         test_fail_never();
         CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
         if (id != CONTEXT_NONE) {
-            CHECK_EQUAL(context_domain(&tree, id), 5000);
+            CHECK_EQUAL(tm_context_domain(&tree, id), 5000);
             break;
         }
         CHECK_EQUAL(tree.contexts.live, LATE_DOMAIN);
@@ -276,47 +276,47 @@ test_unused_numbers_come_again(void)
     enum { N = 100 };
     tree_begin();
     for (uint32_t i = 0; i < N; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, i), 2 + i);
-        CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, 2 + i, 1, 0, 0), 2 + i);
-        struct context *context = context_at(&tree, 2 + i);
+        CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 1, i), 2 + i);
+        CHECK_EQUAL(tm_add_context(&tree, 2 + i, 1, 0, 0), 2 + i);
+        struct context *context = tm_context_at(&tree, 2 + i);
         struct traced_bytes bytes = {.epoch = 77};
         if (i % 2) {
             _PyTraceMalloc_GiveCounters(&tree, context);
         }
         count_any(&tree, &bytes, context, 10);
-        count_free(&bytes, context, 10);
+        tm_count_free(&bytes, context, 10);
     }
     for (uint32_t i = 0; i < N; i += 3) {
-        _PyTraceMalloc_FreeContext(&tree, 2 + i);
-        _PyTraceMalloc_FreePath(&tree, 2 + i);
+        tm_free_context(&tree, 2 + i);
+        tm_free_node(&tree, 2 + i);
     }
     CHECK_EQUAL(tree.reclaimed_blocks, (N + 2) / 3);
     CHECK_EQUAL(tree.reclaimed_bytes, (N + 2) / 3 * 10);
-    _PyTraceMalloc_Reindex(&tree);
-    _PyTraceMalloc_FreeReplaced(&tree);
+    tm_reindex(&tree);
+    tm_free_replaced(&tree);
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
     for (uint32_t i = 0; i < N; i++) {
         int gone = i % 3 == 0;
-        CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, PATH_ROOT, 1, i),
-                    gone ? PATH_NONE : 2 + i);
-        CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, 2 + i, 1, 0, 0),
+        CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, i),
+                    gone ? NODE_NONE : 2 + i);
+        CHECK_EQUAL(tm_find_context(&tree, 2 + i, 1, 0, 0),
                     gone ? CONTEXT_NONE : 2 + i);
     }
     for (uint32_t i = 0; i < N; i += 3) {
-        path_id path = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 2, i);
-        CHECK(path < 2 + N && (path - 2) % 3 == 0);
-        context_id id = _PyTraceMalloc_AddContext(&tree, path, 1, 0, 0);
+        node_id node = tm_add_node(&tree, NODE_ROOT, 2, i);
+        CHECK(node < 2 + N && (node - 2) % 3 == 0);
+        context_id id = tm_add_context(&tree, node, 1, 0, 0);
         CHECK(id < 2 + N && (id - 2) % 3 == 0);
-        const struct context *context = context_at(&tree, id);
+        const struct context *context = tm_context_at(&tree, id);
         CHECK_EQUAL(context->epoch, 0);
-        CHECK_EQUAL(context->full, 0);
-        struct counters counters = context_counters(context);
+        CHECK_EQUAL(context->has_counters, 0);
+        struct counters counters = tm_context_counters(context);
         CHECK_EQUAL(counters.allocated_blocks, 0);
         CHECK_EQUAL(counters.freed_blocks, 0);
         CHECK_EQUAL(counters.peak_blocks, 0);
     }
-    CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 3, 0), 2 + N);
-    CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, 3, 0, 0), 2 + N);
+    CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 3, 0), 2 + N);
+    CHECK_EQUAL(tm_add_context(&tree, NODE_ROOT, 3, 0, 0), 2 + N);
     tree_end();
 }
 
@@ -325,19 +325,19 @@ static void
 test_indexes_shrink(void)
 {
     tree_begin();
-    size_t smallest = tree.paths.index->mask;
+    size_t smallest = tree.nodes.index->mask;
     for (uint32_t i = 0; i < 10000; i++) {
-        CHECK(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, i) != PATH_NONE);
-        CHECK(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, 1, i, 1)
+        CHECK(tm_add_node(&tree, NODE_ROOT, 1, i) != NODE_NONE);
+        CHECK(tm_add_context(&tree, NODE_ROOT, 1, i, 1)
               != CONTEXT_NONE);
     }
-    CHECK(tree.paths.index->mask > smallest);
+    CHECK(tree.nodes.index->mask > smallest);
     for (uint32_t i = 0; i < 10000; i++) {
-        _PyTraceMalloc_FreePath(&tree, 2 + i);
-        _PyTraceMalloc_FreeContext(&tree, 2 + i);
+        tm_free_node(&tree, 2 + i);
+        tm_free_context(&tree, 2 + i);
     }
-    _PyTraceMalloc_Reindex(&tree);
-    CHECK_EQUAL(tree.paths.index->mask, smallest);
+    tm_reindex(&tree);
+    CHECK_EQUAL(tree.nodes.index->mask, smallest);
     CHECK_EQUAL(tree.contexts.index->mask, smallest);
     tree_end();
 }
@@ -350,41 +350,41 @@ test_reindex_without_memory(void)
     enum { N = 10000 };
     tree_begin();
     for (uint32_t i = 0; i < N; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, i), 2 + i);
-        CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, 1, i, 1),
+        CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 1, i), 2 + i);
+        CHECK_EQUAL(tm_add_context(&tree, NODE_ROOT, 1, i, 1),
                     2 + i);
     }
-    struct number_index *paths = tree.paths.index;
+    struct number_index *nodes = tree.nodes.index;
     struct number_index *contexts = tree.contexts.index;
-    _PyTraceMalloc_FreeReplaced(&tree);
+    tm_free_replaced(&tree);
     for (uint32_t i = 0; i < N; i++) {
         if (i % 100 != 0) {
-            _PyTraceMalloc_FreeContext(&tree, 2 + i);
-            _PyTraceMalloc_FreePath(&tree, 2 + i);
+            tm_free_context(&tree, 2 + i);
+            tm_free_node(&tree, 2 + i);
         }
     }
     test_fail_after(0, 1);
-    _PyTraceMalloc_Reindex(&tree);
+    tm_reindex(&tree);
     test_fail_never();
     CHECK_EQUAL(test_failures(), 2);
-    CHECK(tree.paths.index == paths && tree.contexts.index == contexts);
+    CHECK(tree.nodes.index == nodes && tree.contexts.index == contexts);
     CHECK(tree.replaced == NULL);
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
     for (uint32_t i = 0; i < N; i++) {
-        path_id path = i % 100 == 0 ? 2 + i : PATH_NONE;
-        CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, PATH_ROOT, 1, i), path);
-        CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, PATH_ROOT, 1, i, 1),
-                    path);
+        node_id node = i % 100 == 0 ? 2 + i : NODE_NONE;
+        CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, i), node);
+        CHECK_EQUAL(tm_find_context(&tree, NODE_ROOT, 1, i, 1),
+                    node);
     }
     /* Nothing that is there is added again. */
-    CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 500), 502);
-    CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, 1, 500, 1), 502);
-    CHECK_EQUAL(tree.paths.live, 1 + N / 100);
+    CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 1, 500), 502);
+    CHECK_EQUAL(tm_add_context(&tree, NODE_ROOT, 1, 500, 1), 502);
+    CHECK_EQUAL(tree.nodes.live, 1 + N / 100);
 
-    _PyTraceMalloc_Reindex(&tree);
-    CHECK(tree.paths.index != paths && tree.contexts.index != contexts);
-    CHECK(tree.paths.index->mask < paths->mask);
-    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, PATH_ROOT, 1, 500, 1), 502);
+    tm_reindex(&tree);
+    CHECK(tree.nodes.index != nodes && tree.contexts.index != contexts);
+    CHECK(tree.nodes.index->mask < nodes->mask);
+    CHECK_EQUAL(tm_find_context(&tree, NODE_ROOT, 1, 500, 1), 502);
     tree_end();
 }
 
@@ -394,17 +394,17 @@ static void
 test_reindex_needs_no_memory(void)
 {
     tree_begin();
-    path_id path = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 1);
-    path_id gone = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 2);
-    _PyTraceMalloc_FreePath(&tree, gone);
+    node_id node = tm_add_node(&tree, NODE_ROOT, 1, 1);
+    node_id gone = tm_add_node(&tree, NODE_ROOT, 1, 2);
+    tm_free_node(&tree, gone);
     size_t blocks = test_live_blocks();
     test_fail_after(0, 1);
-    _PyTraceMalloc_Reindex(&tree);
+    tm_reindex(&tree);
     test_fail_never();
     CHECK_EQUAL(test_failures(), 0);
     CHECK_EQUAL(test_live_blocks(), blocks);
-    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, PATH_ROOT, 1, 1), path);
-    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, PATH_ROOT, 1, 2), PATH_NONE);
+    CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, 1), node);
+    CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, 2), NODE_NONE);
     tree_end();
 }
 
@@ -413,34 +413,34 @@ static void
 test_checker_sees_faults(void)
 {
     tree_begin();
-    path_id outer = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 1);
-    path_id inner = _PyTraceMalloc_AddPath(&tree, outer, 1, 2);
-    path_id twin = _PyTraceMalloc_AddPath(&tree, outer, 1, 9);
-    context_id id = _PyTraceMalloc_AddContext(&tree, inner, 1, 0, 3);
-    CHECK(twin != PATH_NONE);
-    context_id second = _PyTraceMalloc_AddContext(&tree, inner, 1, 9, 3);
+    node_id outer = tm_add_node(&tree, NODE_ROOT, 1, 1);
+    node_id inner = tm_add_node(&tree, outer, 1, 2);
+    node_id twin = tm_add_node(&tree, outer, 1, 9);
+    context_id id = tm_add_context(&tree, inner, 1, 0, 3);
+    CHECK(twin != NODE_NONE);
+    context_id second = tm_add_context(&tree, inner, 1, 9, 3);
     CHECK(second != CONTEXT_NONE);
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
-    struct context *context = context_at(&tree, id);
+    struct context *context = tm_context_at(&tree, id);
 
-    path_at(&tree, inner)->parent = tree.paths.used + 10 * CHUNK_SIZE;
+    tm_node_at(&tree, inner)->parent = tree.nodes.used + 10 * CHUNK_SIZE;
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
-    path_at(&tree, inner)->parent = outer;
+    tm_node_at(&tree, inner)->parent = outer;
 
-    path_at(&tree, inner)->depth = 7;
+    tm_node_at(&tree, inner)->depth = 7;
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
-    path_at(&tree, inner)->depth = 2;
+    tm_node_at(&tree, inner)->depth = 2;
 
     /* Two with one key: one of them cannot be found. */
-    path_at(&tree, inner)->line = 9;
+    tm_node_at(&tree, inner)->line = 9;
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
-    path_at(&tree, inner)->line = 2;
+    tm_node_at(&tree, inner)->line = 2;
 
-    context->site = 9;
+    context->instr_domain = 9;
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
-    context->site = CONTEXT_SITE(0, LATE_DOMAIN);
+    context->instr_domain = CONTEXT_INSTR_DOMAIN(0, LATE_DOMAIN);
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
-    context->site = 0;
+    context->instr_domain = 0;
 
     context->freed_blocks = 1;
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
@@ -456,9 +456,9 @@ test_checker_sees_faults(void)
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
     tree.used_counters--;
 
-    struct number_index *index = tree.paths.index;
+    struct number_index *index = tree.nodes.index;
     size_t at = 0;
-    while (SLOT_PATH(index->slots[at]) != twin) {
+    while (SLOT_NODE(index->slots[at]) != twin) {
         CHECK(at < index->mask);
         at++;
     }
@@ -467,9 +467,9 @@ test_checker_sees_faults(void)
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
     index->slots[at] = slot;
 
-    tree.paths.live++;
+    tree.nodes.live++;
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
-    tree.paths.live--;
+    tree.nodes.live--;
 
     tree.contexts.live++;
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
@@ -480,22 +480,22 @@ test_checker_sees_faults(void)
     tree.contexts.indexed--;
 
     /* The first ones are in no index. */
-    CHECK_EQUAL(path_at(&tree, outer)->first_child, inner);
-    path_at(&tree, outer)->first_child = PATH_NONE;
+    CHECK_EQUAL(tm_node_at(&tree, outer)->first_child, inner);
+    tm_node_at(&tree, outer)->first_child = NODE_NONE;
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
-    path_at(&tree, outer)->first_child = twin;
+    tm_node_at(&tree, outer)->first_child = twin;
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
-    path_at(&tree, outer)->first_child = inner;
-    CHECK_EQUAL(path_at(&tree, inner)->first_context, id);
-    path_at(&tree, inner)->first_context = second;
+    tm_node_at(&tree, outer)->first_child = inner;
+    CHECK_EQUAL(tm_node_at(&tree, inner)->first_context, id);
+    tm_node_at(&tree, inner)->first_context = second;
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
-    path_at(&tree, inner)->first_context = id;
+    tm_node_at(&tree, inner)->first_context = id;
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
 
     /* A number that was freed, but stayed in the index. */
-    _PyTraceMalloc_FreeContext(&tree, second);
+    tm_free_context(&tree, second);
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
-    _PyTraceMalloc_Reindex(&tree);
+    tm_reindex(&tree);
     tree_end();
 }
 
@@ -506,17 +506,17 @@ test_bytes_may_overflow(void)
 {
     tree_begin();
     struct traced_bytes bytes = {.epoch = 1};
-    struct context *context = context_at(&tree, CONTEXT_UNKNOWN);
+    struct context *context = tm_context_at(&tree, CONTEXT_UNKNOWN);
     const size_t large = SIZE_MAX / 2;
     for (int i = 0; i < 3; i++) {
         count_any(&tree, &bytes, context, large);
     }
-    count_free(&bytes, context, large);
+    tm_count_free(&bytes, context, large);
     CHECK(context->counters->freed_bytes > context->counters->allocated_bytes);
-    CHECK_EQUAL(context_live_bytes(context), (uint64_t)2 * large);
+    CHECK_EQUAL(tm_context_live_bytes(context), (uint64_t)2 * large);
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
-    count_free(&bytes, context, large);
-    count_free(&bytes, context, large - 1);
+    tm_count_free(&bytes, context, large);
+    tm_count_free(&bytes, context, large - 1);
     CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
     context->counters->freed_bytes++;
     tree_end();
@@ -531,13 +531,13 @@ test_nodes_are_aligned(void)
     tree_begin();
     const uint32_t count = MAX_CONTEXTS > 5000 ? 5000 : MAX_CONTEXTS / 2;
     for (uint32_t i = 1; i < count; i++) {
-        path_id path = _PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, (int)i);
-        context_id id = _PyTraceMalloc_AddContext(&tree, path, 1, i, 1);
-        CHECK(path != PATH_NONE && id != CONTEXT_NONE);
-        const struct context *context = context_at(&tree, id);
+        node_id node = tm_add_node(&tree, NODE_ROOT, 1, (int)i);
+        context_id id = tm_add_context(&tree, node, 1, i, 1);
+        CHECK(node != NODE_NONE && id != CONTEXT_NONE);
+        const struct context *context = tm_context_at(&tree, id);
         CHECK_EQUAL((uintptr_t)context % sizeof(struct context), 0);
         CHECK_EQUAL((uintptr_t)&context->counters % sizeof(void *), 0);
-        CHECK_EQUAL((uintptr_t)path_at(&tree, path) % _Alignof(struct path),
+        CHECK_EQUAL((uintptr_t)tm_node_at(&tree, node) % _Alignof(struct frame_node),
                     0);
     }
     CHECK_EQUAL(sizeof(struct context), 32);
@@ -550,29 +550,29 @@ static void
 test_numbers_run_out(void)
 {
     tree_begin();
-    for (uint32_t i = 1; tree.paths.live < MAX_PATHS - 1; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, i), i + 1);
+    for (uint32_t i = 1; tree.nodes.live < MAX_NODES - 1; i++) {
+        CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 1, i), i + 1);
     }
     for (uint32_t i = 1; tree.contexts.live < MAX_CONTEXTS - 1; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, 1, i, 1),
+        CHECK_EQUAL(tm_add_context(&tree, NODE_ROOT, 1, i, 1),
                     i + 1);
     }
     for (uint32_t i = 0; i < 100; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 2, i), 0);
-        CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, 2, i, 1), 0);
+        CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 2, i), 0);
+        CHECK_EQUAL(tm_add_context(&tree, NODE_ROOT, 2, i, 1), 0);
     }
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
-    CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 1, 5), 6);
-    CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, 1, 5, 1), 6);
+    CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 1, 5), 6);
+    CHECK_EQUAL(tm_add_context(&tree, NODE_ROOT, 1, 5, 1), 6);
 
     /* One number is given back, and given again. */
-    _PyTraceMalloc_FreePath(&tree, 77);
-    _PyTraceMalloc_FreeContext(&tree, 78);
-    _PyTraceMalloc_Reindex(&tree);
-    CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 2, 1), 77);
-    CHECK_EQUAL(_PyTraceMalloc_AddPath(&tree, PATH_ROOT, 2, 2), 0);
-    CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, 77, 2, 1, 1), 78);
-    CHECK_EQUAL(_PyTraceMalloc_AddContext(&tree, 77, 2, 2, 1), 0);
+    tm_free_node(&tree, 77);
+    tm_free_context(&tree, 78);
+    tm_reindex(&tree);
+    CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 2, 1), 77);
+    CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 2, 2), 0);
+    CHECK_EQUAL(tm_add_context(&tree, 77, 2, 1, 1), 78);
+    CHECK_EQUAL(tm_add_context(&tree, 77, 2, 2, 1), 0);
     tree_end();
 }
 #endif
@@ -582,12 +582,12 @@ const struct test contexts_tests[] = {
     {"a tree begins with the root and the unknown context",
      test_begins_with_root_and_unknown},
     {"what was added is found, and nothing else", test_find_and_add},
-    {"P12 paths and contexts are aligned", test_nodes_are_aligned},
+    {"P12 nodes and contexts are aligned", test_nodes_are_aligned},
     {"the largest codes, lines and sites", test_extreme_keys},
     {"nodes grow, and never move", test_growth},
     {"an index that was replaced can still be read",
      test_replaced_indexes_stay_readable},
-    {"a path of 70,000 frames, or as many as there are numbers",
+    {"a node of 70,000 frames, or as many as there are numbers",
      test_deep_path},
     {"any number of domains, each its own", test_domains},
     {"a late domain without memory", test_late_domain_without_memory},

@@ -27,10 +27,10 @@ static void
 begin(void)
 {
     memset(&bytes, 0, sizeof(bytes));
-    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
+    CHECK_EQUAL(tm_init_contexts(&tree), 0);
     for (int i = 0; i < N; i++) {
-        contexts[i] = context_at(&tree, _PyTraceMalloc_AddContext(
-            &tree, PATH_ROOT, 1, (uint32_t)i, 1));
+        contexts[i] = tm_context_at(&tree, tm_add_context(
+            &tree, NODE_ROOT, 1, (uint32_t)i, 1));
     }
     memset(&m, 0, sizeof(m));
 }
@@ -40,7 +40,7 @@ static void
 end(void)
 {
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
-    _PyTraceMalloc_FiniContexts(&tree);
+    tm_fini_contexts(&tree);
 }
 
 
@@ -69,7 +69,7 @@ both_alloc(int context, size_t size)
 static void
 both_free(int context, size_t size)
 {
-    count_free(&bytes, contexts[context], size);
+    tm_count_free(&bytes, contexts[context], size);
     m.live_blocks[context]--;
     m.live_bytes[context] -= size;
     m.current -= size;
@@ -79,7 +79,7 @@ both_free(int context, size_t size)
 static void
 both_take_back(int context, size_t size)
 {
-    uncount_free(&bytes, contexts[context], size);
+    tm_uncount_free(&bytes, contexts[context], size);
     m.live_blocks[context]++;
     m.live_bytes[context] += size;
     m.current += size;
@@ -105,11 +105,11 @@ compare(void)
     CHECK_EQUAL(bytes.peak, m.peak);
     for (int i = 0; i < N; i++) {
         uint64_t nblocks, nbytes;
-        context_peak(contexts[i], &bytes, &nblocks, &nbytes);
+        tm_context_peak(contexts[i], &bytes, &nblocks, &nbytes);
         CHECK_EQUAL(nblocks, m.peak_blocks[i]);
         CHECK_EQUAL(nbytes, m.peak_bytes[i]);
-        CHECK_EQUAL(context_live_blocks(contexts[i]), m.live_blocks[i]);
-        CHECK_EQUAL(context_live_bytes(contexts[i]), m.live_bytes[i]);
+        CHECK_EQUAL(tm_context_live_blocks(contexts[i]), m.live_blocks[i]);
+        CHECK_EQUAL(tm_context_live_bytes(contexts[i]), m.live_bytes[i]);
         sum += nbytes;
     }
     CHECK_EQUAL(sum, bytes.peak);
@@ -324,32 +324,32 @@ test_counters_come_in_time(void)
 {
     begin();
     for (int i = 0; i < MAX_FEW; i++) {
-        CHECK(!contexts[0]->full);
+        CHECK(!contexts[0]->has_counters);
         both_alloc(0, 3);
         both_free(0, 3);
     }
-    CHECK(!contexts[0]->full);
+    CHECK(!contexts[0]->has_counters);
     compare();
     both_alloc(0, 3);
-    CHECK(contexts[0]->full);
+    CHECK(contexts[0]->has_counters);
     compare();
 
     both_alloc(1, UINT16_MAX - 1);
     both_alloc(1, 1);
-    CHECK(!contexts[1]->full);
+    CHECK(!contexts[1]->has_counters);
     both_alloc(1, 0);
-    CHECK(!contexts[1]->full);
+    CHECK(!contexts[1]->has_counters);
     compare();
     both_alloc(1, 1);
-    CHECK(contexts[1]->full);
+    CHECK(contexts[1]->has_counters);
     compare();
 
     both_alloc(2, SIZE_MAX / 4);
-    CHECK(contexts[2]->full);
+    CHECK(contexts[2]->has_counters);
     compare();
     both_free(2, SIZE_MAX / 4);
     compare();
-    struct counters counters = context_counters(contexts[0]);
+    struct counters counters = tm_context_counters(contexts[0]);
     CHECK_EQUAL(counters.allocated_blocks, MAX_FEW + 1);
     CHECK_EQUAL(counters.freed_blocks, MAX_FEW);
     CHECK_EQUAL(counters.allocated_bytes, 3 * (MAX_FEW + 1));
@@ -396,11 +396,11 @@ test_lost_counts(void)
         }
         both_alloc(0, 100);
         both_alloc(0, 30);
-        _PyTraceMalloc_CountLost(&bytes, contexts[0], 30);
-        CHECK_EQUAL(contexts[0]->full, full);
+        tm_count_lost(&bytes, contexts[0], 30);
+        CHECK_EQUAL(contexts[0]->has_counters, full);
         CHECK_EQUAL(bytes.current, 100);
-        CHECK_EQUAL(context_live_blocks(contexts[0]), 1);
-        CHECK_EQUAL(context_live_bytes(contexts[0]), 100);
+        CHECK_EQUAL(tm_context_live_blocks(contexts[0]), 1);
+        CHECK_EQUAL(tm_context_live_bytes(contexts[0]), 100);
         end();
     }
 }

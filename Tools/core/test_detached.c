@@ -31,14 +31,14 @@ static struct {
 static void
 begin(void)
 {
-    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
+    CHECK_EQUAL(tm_init_contexts(&tree), 0);
     for (int i = 0; i < N; i++) {
-        ids[i] = _PyTraceMalloc_AddContext(&tree, PATH_ROOT, 1, (uint32_t)i,
-                                           1);
+        ids[i] = tm_add_context(&tree, NODE_ROOT, 1, (uint32_t)i,
+                                1);
         CHECK(ids[i] != CONTEXT_NONE);
     }
     bytes = (struct traced_bytes){.epoch = 1};
-    _PyTraceMalloc_ClearDetached(&list);
+    tm_clear_detached(&list);
     memset(&m, 0, sizeof(m));
 }
 
@@ -47,8 +47,8 @@ static void
 end(void)
 {
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
-    _PyTraceMalloc_FiniDetached(&list);
-    _PyTraceMalloc_FiniContexts(&tree);
+    tm_fini_detached(&list);
+    tm_fini_contexts(&tree);
 }
 
 
@@ -94,7 +94,7 @@ model_free(int context, size_t size)
 static void
 attached_alloc(int context, size_t size)
 {
-    count_any(&tree, &bytes, context_at(&tree, ids[context]), size);
+    count_any(&tree, &bytes, tm_context_at(&tree, ids[context]), size);
     model_alloc(context, size);
 }
 
@@ -102,7 +102,7 @@ attached_alloc(int context, size_t size)
 static void
 attached_free(int context, size_t size)
 {
-    count_free(&bytes, context_at(&tree, ids[context]), size);
+    tm_count_free(&bytes, tm_context_at(&tree, ids[context]), size);
     model_free(context, size);
 }
 
@@ -110,7 +110,7 @@ attached_free(int context, size_t size)
 static void
 detached_alloc(int context, size_t size)
 {
-    CHECK_EQUAL(_PyTraceMalloc_CountDetachedAlloc(&list, ids[context], size),
+    CHECK_EQUAL(tm_count_detached_alloc(&list, ids[context], size),
                 0);
     model_alloc(context, size);
 }
@@ -119,7 +119,7 @@ detached_alloc(int context, size_t size)
 static void
 detached_free(int context, size_t size)
 {
-    CHECK_EQUAL(_PyTraceMalloc_CountDetachedFree(&list, ids[context], size),
+    CHECK_EQUAL(tm_count_detached_free(&list, ids[context], size),
                 0);
     model_free(context, size);
 }
@@ -128,7 +128,7 @@ detached_free(int context, size_t size)
 static void
 detached_take_back(int context, size_t size)
 {
-    CHECK_EQUAL(_PyTraceMalloc_UncountDetachedFree(&list, ids[context], size),
+    CHECK_EQUAL(tm_uncount_detached_free(&list, ids[context], size),
                 0);
     model_rise(context, size);
 }
@@ -137,22 +137,22 @@ detached_take_back(int context, size_t size)
 static void
 take_and_compare(void)
 {
-    _PyTraceMalloc_TakeDetached(&list, &tree, &bytes);
+    tm_take_detached(&list, &tree, &bytes);
     CHECK_EQUAL(list.used, 0);
     CHECK_EQUAL(bytes.current, m.current);
     CHECK_EQUAL(bytes.peak, m.peak);
     uint64_t sum = 0;
     for (int i = 0; i < N; i++) {
-        const struct context *context = context_at(&tree, ids[i]);
+        const struct context *context = tm_context_at(&tree, ids[i]);
         uint64_t nblocks, nbytes;
-        context_peak(context, &bytes, &nblocks, &nbytes);
+        tm_context_peak(context, &bytes, &nblocks, &nbytes);
         CHECK_EQUAL(nblocks, m.peak_blocks[i]);
         CHECK_EQUAL(nbytes, m.peak_bytes[i]);
-        struct counters counters = context_counters(context);
+        struct counters counters = tm_context_counters(context);
         CHECK_EQUAL(counters.allocated_blocks, m.allocated_blocks[i]);
         CHECK_EQUAL(counters.allocated_bytes, m.allocated_bytes[i]);
-        CHECK_EQUAL(context_live_blocks(context), m.live_blocks[i]);
-        CHECK_EQUAL(context_live_bytes(context), m.live_bytes[i]);
+        CHECK_EQUAL(tm_context_live_blocks(context), m.live_blocks[i]);
+        CHECK_EQUAL(tm_context_live_bytes(context), m.live_bytes[i]);
         sum += nbytes;
     }
     CHECK_EQUAL(sum, bytes.peak);
@@ -326,20 +326,20 @@ test_sizes_beyond_all_memory(void)
     for (int i = 0; i < 2000; i++) {
         int context = (int)random_below(3);
         size_t size = sizes[random_below(5)];
-        CHECK_EQUAL(_PyTraceMalloc_CountDetachedAlloc(&list, ids[context],
-                                                      size), 0);
+        CHECK_EQUAL(tm_count_detached_alloc(&list, ids[context],
+                                            size), 0);
         if (random_below(3)) {
-            CHECK_EQUAL(_PyTraceMalloc_CountDetachedFree(&list, ids[context],
-                                                         size), 0);
+            CHECK_EQUAL(tm_count_detached_free(&list, ids[context],
+                                               size), 0);
         }
         if (random_below(4) == 0) {
-            _PyTraceMalloc_TakeDetached(&list, &tree, &bytes);
+            tm_take_detached(&list, &tree, &bytes);
             uint64_t live = 0, peak = 0;
             for (int j = 0; j < 3; j++) {
                 uint64_t nblocks, nbytes;
-                const struct context *at = context_at(&tree, ids[j]);
-                context_peak(at, &bytes, &nblocks, &nbytes);
-                live += context_live_bytes(at);
+                const struct context *at = tm_context_at(&tree, ids[j]);
+                tm_context_peak(at, &bytes, &nblocks, &nbytes);
+                live += tm_context_live_bytes(at);
                 peak += nbytes;
             }
             CHECK_EQUAL(bytes.current, live);
@@ -347,7 +347,7 @@ test_sizes_beyond_all_memory(void)
             CHECK(bytes.current <= bytes.peak);
         }
     }
-    _PyTraceMalloc_ClearDetached(&list);
+    tm_clear_detached(&list);
     end();
 }
 
@@ -358,7 +358,7 @@ test_without_memory(void)
 {
     begin();
     test_fail_after(0, 1);
-    CHECK_EQUAL(_PyTraceMalloc_CountDetachedAlloc(&list, ids[0], 10), -1);
+    CHECK_EQUAL(tm_count_detached_alloc(&list, ids[0], 10), -1);
     test_fail_never();
     take_and_compare();
     for (int i = 0; i < N; i++) {
@@ -367,12 +367,12 @@ test_without_memory(void)
     detached_alloc(0, 1);
     test_fail_after(0, 1);
     int last = 1;
-    while (_PyTraceMalloc_CountDetachedAlloc(&list, ids[last], 10) == 0) {
+    while (tm_count_detached_alloc(&list, ids[last], 10) == 0) {
         model_alloc(last, 10);
         last++;
     }
     for (int i = 0; i < N; i++) {
-        int failed = _PyTraceMalloc_CountDetachedFree(&list, ids[i], 5);
+        int failed = tm_count_detached_free(&list, ids[i], 5);
         CHECK_EQUAL(failed, i < last ? 0 : -1);
         if (!failed) {
             model_free(i, 5);

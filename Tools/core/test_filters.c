@@ -15,8 +15,8 @@ begin(void)
 {
     memset(&set, 0, sizeof(set));
     set.nframe = 1;
-    CHECK_EQUAL(_PyTraceMalloc_InitSources(&sources), 0);
-    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
+    CHECK_EQUAL(tm_init_sources(&sources), 0);
+    CHECK_EQUAL(tm_init_contexts(&tree), 0);
 }
 
 
@@ -24,9 +24,9 @@ static void
 end(void)
 {
     CHECK_SOUND(_PyTraceMalloc_CheckFilters(&set, &sources, &tree));
-    _PyTraceMalloc_ReplaceFilters(&set, NULL, 0);
-    _PyTraceMalloc_FiniContexts(&tree);
-    _PyTraceMalloc_FiniSources(&sources);
+    tm_replace_filters(&set, NULL, 0);
+    tm_fini_contexts(&tree);
+    tm_fini_sources(&sources);
     CHECK_EQUAL(test_live_blocks(), 0);
 }
 
@@ -42,7 +42,7 @@ code_add(const char *name, uint32_t kind)
         memcpy(text + i * kind, kind == 1 ? (const void *)&name[i]
                : kind == 2 ? (const void *)&two : &four, kind);
     }
-    file_id file = _PyTraceMalloc_AddName(&sources, kind, text, strlen(name));
+    name_id file = tm_add_name(&sources, kind, text, strlen(name));
     struct line_map *map = test_calloc(1, sizeof(*map)
                                           + sizeof(map->units[0]));
     return code_add_named(&sources, &owners[sources.used], file, map);
@@ -50,9 +50,9 @@ code_add(const char *name, uint32_t kind)
 
 
 static context_id
-context_add(path_id path, code_id code, int32_t line)
+context_add(node_id node, code_id code, int32_t line)
 {
-    context_id id = _PyTraceMalloc_AddContext(&tree, path, code, 0, line);
+    context_id id = tm_add_context(&tree, node, code, 0, line);
     CHECK(id != CONTEXT_NONE);
     return id;
 }
@@ -78,14 +78,14 @@ put_in_force(size_t n, const struct trace_filter *filters)
 {
     struct trace_filter *copy = test_malloc(n * sizeof(copy[0]));
     memcpy(copy, filters, n * sizeof(copy[0]));
-    _PyTraceMalloc_ReplaceFilters(&set, copy, n);
+    tm_replace_filters(&set, copy, n);
 }
 
 
 static int
 judge(context_id id)
 {
-    return _PyTraceMalloc_JudgeContext(&set, &sources, &tree, id);
+    return tm_apply_filters(&set, &sources, &tree, id);
 }
 
 
@@ -121,7 +121,7 @@ test_patterns_agree_with_trying_all_ways(void)
         strcat(name, tails[random_below(5)]);
         strcat(pattern, tails[random_below(2)]);
         uint32_t kind = 1u << random_below(3);
-        context_id id = context_add(PATH_ROOT, code_add(name, kind), i + 1);
+        context_id id = context_add(NODE_ROOT, code_add(name, kind), i + 1);
         put_in_force(1, (struct trace_filter[]){filter(1, pattern, 0, 0)});
         size_t length = strlen(name);
         if (length >= 4 && (strcmp(name + length - 4, ".pyc") == 0
@@ -139,8 +139,8 @@ static void
 test_several_filters(void)
 {
     begin();
-    context_id a = context_add(PATH_ROOT, code_add("a.py", 1), 5);
-    context_id b = context_add(PATH_ROOT, code_add("b.py", 1), 7);
+    context_id a = context_add(NODE_ROOT, code_add("a.py", 1), 5);
+    context_id b = context_add(NODE_ROOT, code_add("b.py", 1), 7);
     CHECK(judge(a) && judge(b) && judge(CONTEXT_UNKNOWN));
     put_in_force(1, (struct trace_filter[]){filter(0, "a*", 0, 0)});
     CHECK(!judge(a) && judge(b) && judge(CONTEXT_UNKNOWN));
@@ -160,11 +160,11 @@ static void
 test_all_frames_within_the_limit(void)
 {
     begin();
-    path_id root = _PyTraceMalloc_AddRoot(&tree, 3);
-    path_id outer = _PyTraceMalloc_AddPath(&tree, root,
-                                           code_add("main.py", 1), 3);
-    path_id inner = _PyTraceMalloc_AddPath(&tree, outer,
-                                           code_add("middle.py", 1), 4);
+    node_id root = tm_add_root(&tree, 3);
+    node_id outer = tm_add_node(&tree, root,
+                                code_add("main.py", 1), 3);
+    node_id inner = tm_add_node(&tree, outer,
+                                code_add("middle.py", 1), 4);
     context_id id = context_add(inner, code_add("new.py", 1), 5);
     put_in_force(1, (struct trace_filter[]){filter(1, "main.py", 3, 1)});
     for (set.nframe = 1; set.nframe < 5; set.nframe++) {
@@ -183,23 +183,23 @@ static void
 test_verdicts_are_kept_until_something_changes(void)
 {
     begin();
-    context_id id = context_add(PATH_ROOT, code_add("a.py", 1), 5);
+    context_id id = context_add(NODE_ROOT, code_add("a.py", 1), 5);
     put_in_force(1, (struct trace_filter[]){filter(0, "a.py", 0, 0)});
-    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, id), -1);
-    _PyTraceMalloc_KeepVerdict(&set, &tree, id, judge(id));
-    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, id), 0);
-    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, id + 1000), -1);
-    _PyTraceMalloc_KeepVerdict(&set, &tree, 5000, 1);
-    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, 5000), 1);
-    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, id), 0);
+    CHECK_EQUAL(tm_recall_filter_result(&set, &tree, id), -1);
+    tm_keep_filter_result(&set, &tree, id, judge(id));
+    CHECK_EQUAL(tm_recall_filter_result(&set, &tree, id), 0);
+    CHECK_EQUAL(tm_recall_filter_result(&set, &tree, id + 1000), -1);
+    tm_keep_filter_result(&set, &tree, 5000, 1);
+    CHECK_EQUAL(tm_recall_filter_result(&set, &tree, 5000), 1);
+    CHECK_EQUAL(tm_recall_filter_result(&set, &tree, id), 0);
     CHECK(_PyTraceMalloc_SizeOfFilters(&set) > 5000);
     /* Numbers mean something else now. */
     tree.generation++;
-    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, id), -1);
-    _PyTraceMalloc_KeepVerdict(&set, &tree, id, 0);
-    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, 5000), -1);
+    CHECK_EQUAL(tm_recall_filter_result(&set, &tree, id), -1);
+    tm_keep_filter_result(&set, &tree, id, 0);
+    CHECK_EQUAL(tm_recall_filter_result(&set, &tree, 5000), -1);
     put_in_force(1, (struct trace_filter[]){filter(0, "b.py", 0, 0)});
-    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, id), -1);
+    CHECK_EQUAL(tm_recall_filter_result(&set, &tree, id), -1);
     end();
 }
 
@@ -208,11 +208,11 @@ static void
 test_a_wrong_verdict_is_found(void)
 {
     begin();
-    context_id id = context_add(PATH_ROOT, code_add("a.py", 1), 5);
+    context_id id = context_add(NODE_ROOT, code_add("a.py", 1), 5);
     put_in_force(1, (struct trace_filter[]){filter(0, "a.py", 0, 0)});
-    _PyTraceMalloc_KeepVerdict(&set, &tree, id, 1);
+    tm_keep_filter_result(&set, &tree, id, 1);
     CHECK(_PyTraceMalloc_CheckFilters(&set, &sources, &tree) != NULL);
-    _PyTraceMalloc_KeepVerdict(&set, &tree, id, 0);
+    tm_keep_filter_result(&set, &tree, id, 0);
     end();
 }
 
@@ -221,15 +221,15 @@ static void
 test_without_memory_nothing_is_kept(void)
 {
     begin();
-    context_id id = context_add(PATH_ROOT, code_add("a.py", 1), 5);
+    context_id id = context_add(NODE_ROOT, code_add("a.py", 1), 5);
     put_in_force(1, (struct trace_filter[]){filter(0, "a.py", 0, 0)});
     test_fail_after(0, 1);
     CHECK_EQUAL(judge(id), 0);
-    _PyTraceMalloc_KeepVerdict(&set, &tree, id, 0);
-    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, id), -1);
+    tm_keep_filter_result(&set, &tree, id, 0);
+    CHECK_EQUAL(tm_recall_filter_result(&set, &tree, id), -1);
     test_fail_never();
-    _PyTraceMalloc_KeepVerdict(&set, &tree, id, 0);
-    CHECK_EQUAL(_PyTraceMalloc_RecallVerdict(&set, &tree, id), 0);
+    tm_keep_filter_result(&set, &tree, id, 0);
+    CHECK_EQUAL(tm_recall_filter_result(&set, &tree, id), 0);
     end();
 }
 
@@ -239,9 +239,9 @@ const struct test filters_tests[] = {
      test_patterns_agree_with_trying_all_ways},
     {"several filters together", test_several_filters},
     {"all frames, within the limit", test_all_frames_within_the_limit},
-    {"verdicts are kept until something changes",
+    {"results are kept until something changes",
      test_verdicts_are_kept_until_something_changes},
-    {"a wrong verdict is found", test_a_wrong_verdict_is_found},
+    {"a wrong result is found", test_a_wrong_verdict_is_found},
     {"without memory nothing is kept", test_without_memory_nothing_is_kept},
     {NULL, NULL},
 };

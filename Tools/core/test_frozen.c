@@ -16,15 +16,15 @@ code_add(const char *name)
                                           + sizeof(map->units[0]));
     return code_add_named(
         &sources, owners,
-        _PyTraceMalloc_AddName(&sources, 1, name, strlen(name)), map);
+        tm_add_name(&sources, 1, name, strlen(name)), map);
 }
 
 
 static void
-check_frame(const struct frozen_traces *frozen, file_id file, int32_t line,
+check_frame(const struct frozen_traces *frozen, name_id file, int32_t line,
             const char *expected_name, int32_t expected_line)
 {
-    const struct source_file *name = frozen->files[file];
+    const struct name *name = frozen->files[file];
     CHECK_EQUAL(name->length, strlen(expected_name));
     CHECK(memcmp(name->text, expected_name, name->length) == 0);
     CHECK_EQUAL(line, expected_line);
@@ -39,33 +39,33 @@ check_chain(const struct frozen_traces *frozen, context_id id)
     const struct frozen_context *context = &frozen->contexts[id];
     CHECK_EQUAL(context->depth, 4);
     check_frame(frozen, context->file, context->line, "d.py", 4);
-    path_id at = context->path;
+    node_id at = context->path;
     for (int32_t i = 3; i > 0; i--) {
-        CHECK(at != PATH_ROOT);
+        CHECK(at != NODE_ROOT);
         CHECK_EQUAL(frozen->paths[at].depth, i);
         check_frame(frozen, frozen->paths[at].file, frozen->paths[at].line,
                     names[i - 1], i);
         at = frozen->paths[at].parent;
     }
-    CHECK_EQUAL(at, PATH_ROOT);
+    CHECK_EQUAL(at, NODE_ROOT);
 }
 
 
 static context_id
 begin(void)
 {
-    CHECK_EQUAL(_PyTraceMalloc_InitSources(&sources), 0);
-    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
-    path_id at = PATH_ROOT;
+    CHECK_EQUAL(tm_init_sources(&sources), 0);
+    CHECK_EQUAL(tm_init_contexts(&tree), 0);
+    node_id at = NODE_ROOT;
     /* Some that are in the way, so that numbers do not follow each other. */
-    _PyTraceMalloc_AddPath(&tree, PATH_ROOT, code_add("x.py"), 7);
-    at = _PyTraceMalloc_AddPath(&tree, at, code_add("a.py"), 1);
-    at = _PyTraceMalloc_AddPath(&tree, at, code_add("b.py"), 2);
-    _PyTraceMalloc_AddPath(&tree, at, 1, 7);
-    at = _PyTraceMalloc_AddPath(&tree, at, code_add("c.py"), 3);
-    CHECK(_PyTraceMalloc_AddContext(&tree, PATH_ROOT, 1, 0, 9)
+    tm_add_node(&tree, NODE_ROOT, code_add("x.py"), 7);
+    at = tm_add_node(&tree, at, code_add("a.py"), 1);
+    at = tm_add_node(&tree, at, code_add("b.py"), 2);
+    tm_add_node(&tree, at, 1, 7);
+    at = tm_add_node(&tree, at, code_add("c.py"), 3);
+    CHECK(tm_add_context(&tree, NODE_ROOT, 1, 0, 9)
           != CONTEXT_NONE);
-    return _PyTraceMalloc_AddContext(&tree, at, code_add("d.py"), 5, 4);
+    return tm_add_context(&tree, at, code_add("d.py"), 5, 4);
 }
 
 
@@ -77,20 +77,20 @@ test_whole_copy_outlives_the_store(void)
     CHECK_EQUAL(_PyTraceMalloc_Freeze(&frozen, &sources, &tree, 3), 0);
     CHECK_EQUAL(frozen.nblocks, 3);
     memset(frozen.blocks, 0, 3 * sizeof(frozen.blocks[0]));
-    CHECK(frozen.files[FILE_NONE] == NULL);
+    CHECK(frozen.files[NAME_NONE] == NULL);
     check_chain(&frozen, id);
     CHECK_EQUAL(frozen.contexts[CONTEXT_UNKNOWN].depth, 0);
-    CHECK_EQUAL(frozen.contexts[CONTEXT_UNKNOWN].path, PATH_ROOT);
-    CHECK_EQUAL(frozen.contexts[CONTEXT_UNKNOWN].file, FILE_NONE);
-    CHECK_EQUAL(frozen.contexts[CONTEXT_NONE].path, PATH_NONE);
+    CHECK_EQUAL(frozen.contexts[CONTEXT_UNKNOWN].path, NODE_ROOT);
+    CHECK_EQUAL(frozen.contexts[CONTEXT_UNKNOWN].file, NAME_NONE);
+    CHECK_EQUAL(frozen.contexts[CONTEXT_NONE].path, NODE_NONE);
 
     /* Names that come later move the table's own array, not the copy's. */
     for (uint32_t i = 0; i < 500; i++) {
-        CHECK(_PyTraceMalloc_AddName(&sources, 4, &i, 1) != FILE_NONE);
+        CHECK(tm_add_name(&sources, 4, &i, 1) != NAME_NONE);
     }
     check_chain(&frozen, id);
-    _PyTraceMalloc_FiniContexts(&tree);
-    _PyTraceMalloc_FiniSources(&sources);
+    tm_fini_contexts(&tree);
+    tm_fini_sources(&sources);
     check_chain(&frozen, id);
     _PyTraceMalloc_FreeFrozen(&frozen);
     CHECK(frozen.blocks == NULL && frozen.names == NULL);
@@ -112,8 +112,8 @@ test_one_block(void)
     CHECK_EQUAL(frozen.blocks[0].size, 9);
     CHECK_EQUAL(frozen.blocks[0].domain, 8);
     check_chain(&frozen, frozen.blocks[0].context);
-    _PyTraceMalloc_FiniContexts(&tree);
-    _PyTraceMalloc_FiniSources(&sources);
+    tm_fini_contexts(&tree);
+    tm_fini_sources(&sources);
     check_chain(&frozen, frozen.blocks[0].context);
     _PyTraceMalloc_FreeFrozen(&frozen);
 }
@@ -130,11 +130,11 @@ test_one_block_without_frames(void)
     const struct frozen_context *context =
         &frozen.contexts[frozen.blocks[0].context];
     CHECK_EQUAL(context->depth, 0);
-    CHECK_EQUAL(context->path, PATH_ROOT);
-    CHECK_EQUAL(context->file, FILE_NONE);
+    CHECK_EQUAL(context->path, NODE_ROOT);
+    CHECK_EQUAL(context->file, NAME_NONE);
     _PyTraceMalloc_FreeFrozen(&frozen);
-    _PyTraceMalloc_FiniContexts(&tree);
-    _PyTraceMalloc_FiniSources(&sources);
+    tm_fini_contexts(&tree);
+    tm_fini_sources(&sources);
 }
 
 
@@ -144,13 +144,13 @@ test_retired_code_still_has_its_name(void)
     struct frozen_traces frozen;
     context_id id = begin();
     for (code_id code = 1; code < sources.used; code++) {
-        _PyTraceMalloc_RetireCode(&sources, code);
+        tm_retire_code(&sources, code);
     }
     CHECK_EQUAL(_PyTraceMalloc_Freeze(&frozen, &sources, &tree, 0), 0);
     check_chain(&frozen, id);
     _PyTraceMalloc_FreeFrozen(&frozen);
-    _PyTraceMalloc_FiniContexts(&tree);
-    _PyTraceMalloc_FiniSources(&sources);
+    tm_fini_contexts(&tree);
+    tm_fini_sources(&sources);
 }
 
 
@@ -170,8 +170,8 @@ test_without_memory(void)
         CHECK_EQUAL(test_live_blocks(), before);
         CHECK_EQUAL(sources.names->refcount, 1);
     }
-    _PyTraceMalloc_FiniContexts(&tree);
-    _PyTraceMalloc_FiniSources(&sources);
+    tm_fini_contexts(&tree);
+    tm_fini_sources(&sources);
 }
 
 

@@ -5,7 +5,7 @@
 #include "model.h"
 
 static const struct world_limits limits = {
-    .codes = 40, .paths = 200, .contexts = 150, .blocks = 300,
+    .codes = 40, .nodes = 200, .contexts = 150, .blocks = 300,
 };
 
 

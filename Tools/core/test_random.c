@@ -22,7 +22,7 @@ static void
 test_small_world(void)
 {
     static const struct world_limits limits = {
-        .codes = 12, .paths = 80, .contexts = 60, .blocks = 100,
+        .codes = 12, .nodes = 80, .contexts = 60, .blocks = 100,
     };
     run_world(&limits, test_options.quick ? 60000 : 300000, 23);
 }
@@ -32,7 +32,7 @@ static void
 test_large_world(void)
 {
     static const struct world_limits limits = {
-        .codes = 200, .paths = 2000, .contexts = 1200, .blocks = 2500,
+        .codes = 200, .nodes = 2000, .contexts = 1200, .blocks = 2500,
     };
     run_world(&limits, test_options.quick ? 60000 : 250000, 500);
 }

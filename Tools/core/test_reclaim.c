@@ -15,9 +15,9 @@ static void
 begin(code_id n)
 {
     bytes = (struct traced_bytes){0};
-    CHECK_EQUAL(_PyTraceMalloc_InitSources(&sources), 0);
-    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
-    file_id file = _PyTraceMalloc_AddName(&sources, 1, "f", 1);
+    CHECK_EQUAL(tm_init_sources(&sources), 0);
+    CHECK_EQUAL(tm_init_contexts(&tree), 0);
+    name_id file = tm_add_name(&sources, 1, "f", 1);
     for (code_id id = 1; id <= n; id++) {
         struct line_map *map = test_calloc(1, sizeof(*map)
                                               + sizeof(map->units[0]));
@@ -31,46 +31,46 @@ static void
 end(void)
 {
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
-    _PyTraceMalloc_FiniContexts(&tree);
-    _PyTraceMalloc_FiniSources(&sources);
+    tm_fini_contexts(&tree);
+    tm_fini_sources(&sources);
 }
 
 
-/* With at most one context and one path that caches hold. */
+/* With at most one context and one node that caches hold. */
 static long
-reclaim(context_id context, path_id path, int all)
+reclaim(context_id context, node_id node, int all)
 {
     struct reclaim_roots roots = {
         .contexts = calloc(tree.contexts.used, 1),
-        .paths = calloc(tree.paths.used, 1),
+        .nodes = calloc(tree.nodes.used, 1),
     };
-    CHECK(roots.contexts != NULL && roots.paths != NULL);
+    CHECK(roots.contexts != NULL && roots.nodes != NULL);
     roots.contexts[context] = 1;
-    roots.paths[path] = 1;
-    long taken = _PyTraceMalloc_Reclaim(&tree, &sources, &bytes, &roots, all);
+    roots.nodes[node] = 1;
+    long taken = tm_reclaim(&tree, &sources, &bytes, &roots, all);
     free(roots.contexts);
-    free(roots.paths);
-    _PyTraceMalloc_Reindex(&tree);
-    _PyTraceMalloc_FreeReplaced(&tree);
+    free(roots.nodes);
+    tm_reindex(&tree);
+    tm_free_replaced(&tree);
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
     return taken;
 }
 
 
 static context_id
-context_add(path_id path, code_id code)
+context_add(node_id node, code_id code)
 {
-    context_id id = _PyTraceMalloc_AddContext(&tree, path, code, 0, 1);
+    context_id id = tm_add_context(&tree, node, code, 0, 1);
     CHECK(id != CONTEXT_NONE);
     return id;
 }
 
 
-static path_id
-path_add(path_id parent, code_id code)
+static node_id
+node_add(node_id parent, code_id code)
 {
-    path_id id = _PyTraceMalloc_AddPath(&tree, parent, code, 1);
-    CHECK(id != PATH_NONE);
+    node_id id = tm_add_node(&tree, parent, code, 1);
+    CHECK(id != NODE_NONE);
     return id;
 }
 
@@ -78,14 +78,14 @@ path_add(path_id parent, code_id code)
 static int
 context_is_there(context_id id)
 {
-    return context_at(&tree, id)->path != PATH_NONE;
+    return tm_context_at(&tree, id)->node != NODE_NONE;
 }
 
 
 static int
-path_is_there(path_id id)
+path_is_there(node_id id)
 {
-    return path_at(&tree, id)->parent != PATH_NONE;
+    return tm_node_at(&tree, id)->parent != NODE_NONE;
 }
 
 
@@ -103,20 +103,20 @@ static void
 test_live_contexts_stay(void)
 {
     begin(5);
-    path_id outer = path_add(PATH_ROOT, 1), inner = path_add(outer, 2);
-    path_id aside = path_add(outer, 3), lonely = path_add(PATH_ROOT, 4);
+    node_id outer = node_add(NODE_ROOT, 1), inner = node_add(outer, 2);
+    node_id aside = node_add(outer, 3), lonely = node_add(NODE_ROOT, 4);
     context_id live = context_add(inner, 5), dead = context_add(aside, 5);
-    count_any(&tree, &bytes, context_at(&tree, dead), 10);
-    count_free(&bytes, context_at(&tree, dead), 10);
+    count_any(&tree, &bytes, tm_context_at(&tree, dead), 10);
+    tm_count_free(&bytes, tm_context_at(&tree, dead), 10);
     /* A higher peak, at which the dead one had nothing. */
-    count_any(&tree, &bytes, context_at(&tree, live), 20);
+    count_any(&tree, &bytes, tm_context_at(&tree, live), 20);
 
     CHECK_EQUAL(reclaim(0, 0, 1), 3);
     CHECK(context_is_there(live) && !context_is_there(dead));
     CHECK(path_is_there(outer) && path_is_there(inner));
     CHECK(!path_is_there(aside) && !path_is_there(lonely));
-    CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, inner, 5, 0, 1), live);
-    CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, outer, 3, 1), PATH_NONE);
+    CHECK_EQUAL(tm_find_context(&tree, inner, 5, 0, 1), live);
+    CHECK_EQUAL(tm_find_node(&tree, outer, 3, 1), NODE_NONE);
     CHECK_EQUAL(tree.reclaimed_blocks, 1);
     CHECK_EQUAL(tree.reclaimed_bytes, 10);
     end();
@@ -127,17 +127,17 @@ static void
 test_contexts_of_the_peak_stay(void)
 {
     begin(2);
-    context_id id = context_add(path_add(PATH_ROOT, 1), 2);
-    count_any(&tree, &bytes, context_at(&tree, id), 10);
-    count_free(&bytes, context_at(&tree, id), 10);
+    context_id id = context_add(node_add(NODE_ROOT, 1), 2);
+    count_any(&tree, &bytes, tm_context_at(&tree, id), 10);
+    tm_count_free(&bytes, tm_context_at(&tree, id), 10);
     CHECK_EQUAL(reclaim(0, 0, 1), 0);
     uint64_t nblocks, nbytes;
-    context_peak(context_at(&tree, id), &bytes, &nblocks, &nbytes);
+    tm_context_peak(tm_context_at(&tree, id), &bytes, &nblocks, &nbytes);
     CHECK_EQUAL(nblocks, 1);
     CHECK_EQUAL(nbytes, 10);
 
     /* A higher peak without it: now it may go. */
-    count_any(&tree, &bytes, context_at(&tree, CONTEXT_UNKNOWN), 11);
+    count_any(&tree, &bytes, tm_context_at(&tree, CONTEXT_UNKNOWN), 11);
     CHECK_EQUAL(reclaim(0, 0, 1), 2);
     CHECK(!context_is_there(id));
     end();
@@ -148,8 +148,8 @@ static void
 test_roots_stay(void)
 {
     begin(5);
-    path_id outer = path_add(PATH_ROOT, 1), inner = path_add(outer, 2);
-    path_id other = path_add(PATH_ROOT, 3), gone = path_add(inner, 4);
+    node_id outer = node_add(NODE_ROOT, 1), inner = node_add(outer, 2);
+    node_id other = node_add(NODE_ROOT, 3), gone = node_add(inner, 4);
     context_id kept = context_add(other, 5), lost = context_add(inner, 5);
     CHECK_EQUAL(reclaim(kept, inner, 1), 2);
     CHECK(context_is_there(kept) && !context_is_there(lost));
@@ -164,12 +164,12 @@ static void
 test_mild_takes_dead_code_only(void)
 {
     begin(4);
-    path_id path = path_add(PATH_ROOT, 1), aside = path_add(PATH_ROOT, 2);
-    context_id living = context_add(path, 3), dead = context_add(path, 4);
-    context_id none = _PyTraceMalloc_AddContextOfDomain(
-        &tree, context_at(&tree, CONTEXT_UNKNOWN), 1);
-    _PyTraceMalloc_RetireCode(&sources, 4);
-    /* The path that nobody needs goes as well. */
+    node_id node = node_add(NODE_ROOT, 1), aside = node_add(NODE_ROOT, 2);
+    context_id living = context_add(node, 3), dead = context_add(node, 4);
+    context_id none = tm_add_context_of_domain(
+        &tree, tm_context_at(&tree, CONTEXT_UNKNOWN), 1);
+    tm_retire_code(&sources, 4);
+    /* The node that nobody needs goes as well. */
     CHECK_EQUAL(reclaim(0, 0, 0), 2);
     CHECK(context_is_there(living) && context_is_there(none));
     CHECK(!context_is_there(dead) && !path_is_there(aside));
@@ -184,19 +184,19 @@ static void
 test_codes_stay_while_named(void)
 {
     begin(4);
-    path_id path = path_add(PATH_ROOT, 1);
-    context_id id = context_add(path, 2);
-    context_id other = context_add(PATH_ROOT, 3);
-    count_any(&tree, &bytes, context_at(&tree, id), 5);
+    node_id node = node_add(NODE_ROOT, 1);
+    context_id id = context_add(node, 2);
+    context_id other = context_add(NODE_ROOT, 3);
+    count_any(&tree, &bytes, tm_context_at(&tree, id), 5);
     for (code_id code = 1; code <= 4; code++) {
-        _PyTraceMalloc_RetireCode(&sources, code);
+        tm_retire_code(&sources, code);
     }
     CHECK_EQUAL(reclaim(other, 0, 1), 0);
-    /* 1 by a path, 2 by a context with blocks, 3 by a root; 4 by nobody. */
+    /* 1 by a node, 2 by a context with blocks, 3 by a root; 4 by nobody. */
     CHECK_EQUAL(sources.retired, 3);
-    CHECK(source_at(&sources, 1)->file != FILE_NONE);
-    CHECK(source_at(&sources, 4)->file == FILE_NONE);
-    count_free(&bytes, context_at(&tree, id), 5);
+    CHECK(tm_source_at(&sources, 1)->file != NAME_NONE);
+    CHECK(tm_source_at(&sources, 4)->file == NAME_NONE);
+    tm_count_free(&bytes, tm_context_at(&tree, id), 5);
     bytes.peak = 0;
     bytes.epoch = bytes.saved + 1;
     CHECK_EQUAL(reclaim(0, 0, 1), 3);
@@ -209,16 +209,16 @@ static void
 test_without_memory_nothing_changes(void)
 {
     begin(2);
-    path_id path = path_add(PATH_ROOT, 1);
-    context_id id = context_add(path, 2);
-    _PyTraceMalloc_RetireCode(&sources, 2);
-    unsigned char contexts[8] = {0}, paths[8] = {0};
-    struct reclaim_roots roots = {.contexts = contexts, .paths = paths};
+    node_id node = node_add(NODE_ROOT, 1);
+    context_id id = context_add(node, 2);
+    tm_retire_code(&sources, 2);
+    unsigned char contexts[8] = {0}, nodes[8] = {0};
+    struct reclaim_roots roots = {.contexts = contexts, .nodes = nodes};
     test_fail_after(0, 1);
-    CHECK(_PyTraceMalloc_Reclaim(&tree, &sources, &bytes, &roots, 1) == -1);
+    CHECK(tm_reclaim(&tree, &sources, &bytes, &roots, 1) == -1);
     test_fail_never();
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
-    CHECK(context_is_there(id) && path_is_there(path));
+    CHECK(context_is_there(id) && path_is_there(node));
     CHECK_EQUAL(sources.retired, 1);
     CHECK_EQUAL(reclaim(0, 0, 1), 2);
     end();
@@ -230,7 +230,7 @@ static void
 test_plateau(void)
 {
     begin(1);
-    path_id path = path_add(PATH_ROOT, 1);
+    node_id node = node_add(NODE_ROOT, 1);
     size_t size = 0;
     for (int round = 0; round < 300; round++) {
         for (int i = 0; i < 20; i++) {
@@ -238,17 +238,17 @@ test_plateau(void)
                                                   + sizeof(map->units[0]));
             code_id code = code_add_named(&sources, owners, 1, map);
             CHECK(code != CODE_NONE);
-            path_id at = path;
+            node_id at = node;
             for (int depth = 0; depth < 5; depth++) {
-                at = path_add(at, code);
-                struct context *context = context_at(&tree,
-                                                     context_add(at, code));
+                at = node_add(at, code);
+                struct context *context = tm_context_at(&tree,
+                                                        context_add(at, code));
                 count_any(&tree, &bytes, context, 10);
-                count_free(&bytes, context, 10);
+                tm_count_free(&bytes, context, 10);
             }
-            _PyTraceMalloc_RetireCode(&sources, code);
+            tm_retire_code(&sources, code);
         }
-        reclaim(0, path, 0);
+        reclaim(0, node, 0);
         if (round == 10) {
             size = test_live_bytes();
         }
@@ -268,30 +268,30 @@ test_calls_for_a_reclaim_in_time(void)
     static const struct source_table none;
     struct reclaim_pace pace;
     begin(0);
-    const struct node_space contexts = tree.contexts, paths = tree.paths;
+    const struct number_space contexts = tree.contexts, nodes = tree.nodes;
     for (int part = 0; part < 504; part++) {
         for (int all = 0; all < 2; all++) {
             tree.contexts.live = (uint32_t)(MAX_CONTEXTS / 512 * part + 1);
-            tree.paths.live = (uint32_t)(MAX_PATHS / 512 * part + 1);
+            tree.nodes.live = (uint32_t)(MAX_NODES / 512 * part + 1);
             tree.contexts.used = all ? (uint32_t)MAX_CONTEXTS
                                  : tree.contexts.live + 1;
-            tree.paths.used = all ? (uint32_t)MAX_PATHS
-                              : tree.paths.live + 1;
-            _PyTraceMalloc_BeginPace(&pace);
-            _PyTraceMalloc_SetPace(&pace, &tree, &none, &bytes, 0);
+            tree.nodes.used = all ? (uint32_t)MAX_NODES
+                              : tree.nodes.live + 1;
+            tm_begin_pace(&pace);
+            tm_set_pace(&pace, &tree, &none, &bytes, 0);
             CHECK(pace.contexts >= tree.contexts.live + MAX_CONTEXTS / 64
                   || pace.contexts >= 4 * (size_t)tree.contexts.live);
             CHECK(pace.contexts < MAX_CONTEXTS);
-            CHECK(pace.paths >= tree.paths.live + MAX_PATHS / 64
-                  || pace.paths >= 4 * (size_t)tree.paths.live);
-            CHECK(pace.paths < MAX_PATHS);
-            CHECK(!pace_is_due(&pace, &tree));
+            CHECK(pace.nodes >= tree.nodes.live + MAX_NODES / 64
+                  || pace.nodes >= 4 * (size_t)tree.nodes.live);
+            CHECK(pace.nodes < MAX_NODES);
+            CHECK(!tm_pace_is_due(&pace, &tree));
             tree.contexts.live = (uint32_t)pace.contexts;
-            CHECK(pace_is_due(&pace, &tree));
+            CHECK(tm_pace_is_due(&pace, &tree));
         }
     }
     tree.contexts = contexts;
-    tree.paths = paths;
+    tree.nodes = nodes;
     end();
 }
 
@@ -304,19 +304,19 @@ test_calls_for_a_reclaim_when_nothing_is_left(void)
     static const struct source_table none;
     struct reclaim_pace pace;
     begin(0);
-    const struct node_space contexts = tree.contexts, paths = tree.paths;
+    const struct number_space contexts = tree.contexts, were = tree.nodes;
     const size_t nodes = 64000;
-    tree.contexts.used = tree.paths.used = (uint32_t)nodes / 2;
-    tree.contexts.live = tree.paths.live = (uint32_t)nodes / 2 - 1;
+    tree.contexts.used = tree.nodes.used = (uint32_t)nodes / 2;
+    tree.contexts.live = tree.nodes.live = (uint32_t)nodes / 2 - 1;
     bytes.current = bytes.peak = 4000;
-    _PyTraceMalloc_BeginPace(&pace);
-    CHECK(_PyTraceMalloc_CountMiss(&pace, &bytes));
-    CHECK(_PyTraceMalloc_PaceIsHard(&pace, &tree));
+    tm_begin_pace(&pace);
+    CHECK(tm_count_miss(&pace, &bytes));
+    CHECK(tm_pace_is_hard(&pace, &tree));
     size_t expected = nodes / 64;
     for (int i = 0; i < 10; i++) {
-        _PyTraceMalloc_SetPace(&pace, &tree, &none, &bytes, i % 2 ? 0 : -1);
+        tm_set_pace(&pace, &tree, &none, &bytes, i % 2 ? 0 : -1);
         size_t misses = 1;
-        while (!_PyTraceMalloc_CountMiss(&pace, i % 3 ? &bytes : NULL)) {
+        while (!tm_count_miss(&pace, i % 3 ? &bytes : NULL)) {
             misses++;
         }
         CHECK_EQUAL(misses, expected);
@@ -325,21 +325,21 @@ test_calls_for_a_reclaim_when_nothing_is_left(void)
     CHECK_EQUAL(expected, nodes);
 
     /* At once, if what kept the nodes is gone; but once only. */
-    _PyTraceMalloc_SetPace(&pace, &tree, &none, &bytes, 0);
+    tm_set_pace(&pace, &tree, &none, &bytes, 0);
     bytes.peak = 1500;
-    CHECK(!_PyTraceMalloc_CountMiss(&pace, NULL));
-    CHECK(_PyTraceMalloc_CountMiss(&pace, &bytes));
-    _PyTraceMalloc_SetPace(&pace, &tree, &none, &bytes, 0);
-    CHECK(!_PyTraceMalloc_CountMiss(&pace, &bytes));
+    CHECK(!tm_count_miss(&pace, NULL));
+    CHECK(tm_count_miss(&pace, &bytes));
+    tm_set_pace(&pace, &tree, &none, &bytes, 0);
+    CHECK(!tm_count_miss(&pace, &bytes));
     /* And after one that was worth it. */
-    _PyTraceMalloc_SetPace(&pace, &tree, &none, &bytes, (long)nodes / 64);
-    CHECK(_PyTraceMalloc_CountMiss(&pace, &bytes));
+    tm_set_pace(&pace, &tree, &none, &bytes, (long)nodes / 64);
+    CHECK(tm_count_miss(&pace, &bytes));
     /* Bytes may be any numbers: extensions report them. */
     bytes.current = bytes.peak = SIZE_MAX;
-    _PyTraceMalloc_SetPace(&pace, &tree, &none, &bytes, 0);
-    CHECK(!_PyTraceMalloc_CountMiss(&pace, &bytes));
+    tm_set_pace(&pace, &tree, &none, &bytes, 0);
+    CHECK(!tm_count_miss(&pace, &bytes));
     tree.contexts = contexts;
-    tree.paths = paths;
+    tree.nodes = were;
     bytes = (struct traced_bytes){0};
     end();
 }
@@ -351,18 +351,18 @@ test_calls_for_a_reclaim_when_nothing_is_left(void)
 static int
 block_note(struct reclaim_pace *pace, uint32_t n, size_t size, int *reclaims)
 {
-    context_id id = _PyTraceMalloc_AddContext(&tree, PATH_ROOT, 1, n, 1);
-    if (id != CONTEXT_NONE ? pace_is_due(pace, &tree)
-        : _PyTraceMalloc_CountMiss(pace, &bytes))
+    context_id id = tm_add_context(&tree, NODE_ROOT, 1, n, 1);
+    if (id != CONTEXT_NONE ? tm_pace_is_due(pace, &tree)
+        : tm_count_miss(pace, &bytes))
     {
-        long taken = reclaim(id, 0, _PyTraceMalloc_PaceIsHard(pace, &tree));
-        _PyTraceMalloc_SetPace(pace, &tree, &sources, &bytes, taken);
+        long taken = reclaim(id, 0, tm_pace_is_hard(pace, &tree));
+        tm_set_pace(pace, &tree, &sources, &bytes, taken);
         ++*reclaims;
     }
     if (id == CONTEXT_NONE) {
         return -1;
     }
-    count_any(&tree, &bytes, context_at(&tree, id), size);
+    count_any(&tree, &bytes, tm_context_at(&tree, id), size);
     return 0;
 }
 
@@ -375,7 +375,7 @@ numbers_run_out(size_t size)
 {
     struct reclaim_pace pace;
     begin(1);
-    _PyTraceMalloc_BeginPace(&pace);
+    tm_begin_pace(&pace);
     for (int round = 0; round < 3; round++) {
         uint32_t n = 0;
         int reclaims = 0;
@@ -391,7 +391,7 @@ numbers_run_out(size_t size)
         CHECK(reclaims > 10 && reclaims < 50);
 
         for (context_id id = 2; id < tree.contexts.used; id++) {
-            count_free(&bytes, context_at(&tree, id), size);
+            tm_count_free(&bytes, tm_context_at(&tree, id), size);
         }
         bytes.peak = bytes.current;
         bytes.epoch = bytes.saved + 1;
@@ -401,8 +401,8 @@ numbers_run_out(size_t size)
         }
         CHECK(dropped <= (size == 0 ? 2 * MAX_CONTEXTS : 1));
         CHECK(tree.contexts.live < 10);
-        count_free(&bytes, context_at(&tree, _PyTraceMalloc_FindContext(
-                       &tree, PATH_ROOT, 1, n - 1, 1)), size);
+        tm_count_free(&bytes, tm_context_at(&tree, tm_find_context(
+                       &tree, NODE_ROOT, 1, n - 1, 1)), size);
         bytes.peak = 0;
         bytes.epoch = bytes.saved + 1;
     }

@@ -17,14 +17,14 @@ static struct sampler sampler;
 static void
 begin(uint64_t interval)
 {
-    _PyTraceMalloc_InitSampler(&sampler, interval, random_bits());
+    tm_init_sampler(&sampler, interval, random_bits());
 }
 
 
 static void
 end(void)
 {
-    _PyTraceMalloc_InitSampler(&sampler, 0, 0);
+    tm_init_sampler(&sampler, 0, 0);
     CHECK_EQUAL(test_live_blocks(), 0);
 }
 
@@ -107,7 +107,7 @@ test_weights_are_inverse_probabilities(void)
     for (size_t i = 0; i < sizeof(intervals) / sizeof(intervals[0]); i++) {
         begin(intervals[i]);
         for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
-            struct sample_weight weight = _PyTraceMalloc_WeighSample(
+            struct sample_weight weight = tm_weigh_sample(
                 &sampler, sizes[s]);
             double p = probability((double)sizes[s], (double)intervals[i]);
             double blocks = (double)weight.blocks / (1 << SAMPLE_SHIFT);
@@ -115,8 +115,8 @@ test_weights_are_inverse_probabilities(void)
             CHECK(fabs(blocks * p - 1) < 2e-4);
             CHECK(fabs(bytes * p - (double)sizes[s])
                   <= 2e-4 * (double)sizes[s]);
-            CHECK(sampled_blocks(&sampler, weight.blocks) >= 1);
-            struct sample_spread spread = _PyTraceMalloc_SpreadSample(
+            CHECK(tm_sampled_blocks(&sampler, weight.blocks) >= 1);
+            struct sample_spread spread = tm_spread_sample(
                 &sampler, sizes[s]);
             double variance = (1 - p) / (p * p);
             CHECK(near(spread.blocks, variance, 1e-9 * variance + 1e-12, 1));
@@ -130,10 +130,10 @@ static void
 test_large_blocks_stand_for_themselves(void)
 {
     begin(10);
-    struct sample_weight weight = _PyTraceMalloc_WeighSample(&sampler, 1000);
+    struct sample_weight weight = tm_weigh_sample(&sampler, 1000);
     CHECK_EQUAL(weight.blocks, 1 << SAMPLE_SHIFT);
-    CHECK_EQUAL(sampled_bytes(&sampler, weight.bytes), 1000);
-    CHECK(_PyTraceMalloc_SpreadSample(&sampler, 1000).bytes == 0);
+    CHECK_EQUAL(tm_sampled_bytes(&sampler, weight.bytes), 1000);
+    CHECK(tm_spread_sample(&sampler, 1000).bytes == 0);
     end();
 }
 
@@ -188,10 +188,10 @@ estimate(uint64_t interval)
             continue;
         }
         gap = _PyTraceMalloc_DrawGap(&sampler);
-        struct sample_weight weight = _PyTraceMalloc_WeighSample(&sampler,
-                                                                 size);
-        struct sample_spread spread = _PyTraceMalloc_SpreadSample(&sampler,
-                                                                  size);
+        struct sample_weight weight = tm_weigh_sample(&sampler,
+                                                      size);
+        struct sample_spread spread = tm_spread_sample(&sampler,
+                                                       size);
         classes[k].blocks += (double)weight.blocks / (1 << SAMPLE_SHIFT);
         classes[k].bytes += (double)weight.bytes
                             / (1 << sampler.bytes_shift);
@@ -229,17 +229,17 @@ test_kinds(void)
 {
     begin(1000);
     for (size_t size = 0; size < 5000; size = 2 * size + 1) {
-        struct sample_weight weight = _PyTraceMalloc_WeighSample(&sampler,
-                                                                 size);
+        struct sample_weight weight = tm_weigh_sample(&sampler,
+                                                      size);
         double exact = (double)weight.blocks / (1 << SAMPLE_SHIFT);
         double sum = 0;
         int n = 20000;
         for (int id = 1; id <= n; id++) {
-            uint64_t count = _PyTraceMalloc_CountKind(&sampler, (context_id)id,
-                                                      size, 3);
+            uint64_t count = tm_count_kind(&sampler, (context_id)id,
+                                           size, 3);
             CHECK(count >= 3);
             CHECK(fabs((double)count - 3 * exact) < 1);
-            CHECK_EQUAL(count, _PyTraceMalloc_CountKind(
+            CHECK_EQUAL(count, tm_count_kind(
                 &sampler, (context_id)id, size, 3));
             sum += (double)count;
         }
@@ -264,8 +264,8 @@ test_totals_are_rounded_alike(void)
                                        &peak);
             CHECK(allocated >= freed);
             CHECK_EQUAL(allocated - freed, peak);
-            CHECK_EQUAL(peak, bytes ? sampled_bytes(&sampler, live)
-                                    : sampled_blocks(&sampler, live));
+            CHECK_EQUAL(peak, bytes ? tm_sampled_bytes(&sampler, live)
+                                    : tm_sampled_blocks(&sampler, live));
         }
     }
     end();
@@ -301,19 +301,19 @@ static void
 test_spreads_grow(void)
 {
     begin(1000);
-    CHECK_EQUAL(_PyTraceMalloc_ReserveSpread(&sampler, 1), 0);
+    CHECK_EQUAL(tm_reserve_spread(&sampler, 1), 0);
     sampler.spreads[1].bytes = 5;
-    CHECK_EQUAL(_PyTraceMalloc_ReserveSpread(&sampler, 100000), 0);
+    CHECK_EQUAL(tm_reserve_spread(&sampler, 100000), 0);
     CHECK(sampler.nspreads > 100000);
     CHECK(sampler.spreads[1].bytes == 5);
     for (size_t i = 2; i < sampler.nspreads; i++) {
         CHECK(sampler.spreads[i].bytes == 0 && sampler.spreads[i].blocks == 0);
     }
     test_fail_after(0, 0);
-    CHECK_EQUAL(_PyTraceMalloc_ReserveSpread(&sampler, 1000000), -1);
+    CHECK_EQUAL(tm_reserve_spread(&sampler, 1000000), -1);
     test_fail_never();
     CHECK(sampler.spreads[1].bytes == 5);
-    _PyTraceMalloc_ClearSampler(&sampler);
+    tm_clear_sampler(&sampler);
     CHECK(sampler.spreads[1].bytes == 0);
     end();
 }
@@ -325,20 +325,20 @@ test_pages(void)
     const uintptr_t page = (uintptr_t)1 << SAMPLE_PAGE_SHIFT;
     const uintptr_t at = 1000 * page;
     begin(1000);
-    CHECK(!sampler_may_have(&sampler, at));
+    CHECK(!tm_sampler_may_have(&sampler, at));
     _PyTraceMalloc_AddToPages(&sampler, at);
-    CHECK(sampler_may_have(&sampler, at));
-    CHECK(sampler_may_have(&sampler, at + page - 1));
-    CHECK(!sampler_may_have(&sampler, at - 1));
-    CHECK(!sampler_may_have(&sampler, at + page));
+    CHECK(tm_sampler_may_have(&sampler, at));
+    CHECK(tm_sampler_may_have(&sampler, at + page - 1));
+    CHECK(!tm_sampler_may_have(&sampler, at - 1));
+    CHECK(!tm_sampler_may_have(&sampler, at + page));
     /* An object behind its headers, in the next page. */
     _PyTraceMalloc_AddToPages(&sampler, at + page - 16);
-    CHECK(sampler_may_have(&sampler, at + page + 16));
+    CHECK(tm_sampler_may_have(&sampler, at + page + 16));
     _PyTraceMalloc_TakeFromPages(&sampler, at + page - 16);
-    CHECK(!sampler_may_have(&sampler, at + page + 16));
-    CHECK(sampler_may_have(&sampler, at));
+    CHECK(!tm_sampler_may_have(&sampler, at + page + 16));
+    CHECK(tm_sampler_may_have(&sampler, at));
     _PyTraceMalloc_TakeFromPages(&sampler, at);
-    CHECK(!sampler_may_have(&sampler, at));
+    CHECK(!tm_sampler_may_have(&sampler, at));
     /* More than can be counted stay for good. */
     for (int i = 0; i < 300; i++) {
         _PyTraceMalloc_AddToPages(&sampler, at);
@@ -346,9 +346,9 @@ test_pages(void)
     for (int i = 0; i < 300; i++) {
         _PyTraceMalloc_TakeFromPages(&sampler, at);
     }
-    CHECK(sampler_may_have(&sampler, at));
-    _PyTraceMalloc_ClearSampler(&sampler);
-    CHECK(!sampler_may_have(&sampler, at));
+    CHECK(tm_sampler_may_have(&sampler, at));
+    tm_clear_sampler(&sampler);
+    CHECK(!tm_sampler_may_have(&sampler, at));
     end();
 }
 
@@ -365,10 +365,10 @@ test_counting(void)
     uint64_t live_blocks[N] = {0}, current = 0, highest = 0;
     struct { uint32_t context; size_t size; } blocks[BLOCKS];
     size_t n = 0;
-    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
+    CHECK_EQUAL(tm_init_contexts(&tree), 0);
     for (uint32_t i = 0; i < N; i++) {
-        contexts[i] = context_at(&tree, _PyTraceMalloc_AddContext(
-            &tree, PATH_ROOT, 1, i, 1));
+        contexts[i] = tm_context_at(&tree, tm_add_context(
+            &tree, NODE_ROOT, 1, i, 1));
         _PyTraceMalloc_GiveCounters(&tree, contexts[i]);
     }
     begin(5000);
@@ -379,9 +379,9 @@ test_counting(void)
         uint32_t to = random_below(N);
         if (n < BLOCKS && what < 5) {
             size_t size = random_below(9000);
-            struct sample_weight weight = _PyTraceMalloc_WeighSample(&sampler,
-                                                                     size);
-            count_sample_alloc(&bytes, contexts[to], weight);
+            struct sample_weight weight = tm_weigh_sample(&sampler,
+                                                          size);
+            tm_count_sample_alloc(&bytes, contexts[to], weight);
             blocks[n].context = to;
             blocks[n++].size = size;
             live[to] += weight.bytes;
@@ -390,11 +390,11 @@ test_counting(void)
         }
         else if (n > 0 && what < 9) {
             uint32_t from = blocks[at].context;
-            struct sample_weight weight = _PyTraceMalloc_WeighSample(
+            struct sample_weight weight = tm_weigh_sample(
                 &sampler, blocks[at].size);
-            count_sample_free(&bytes, contexts[from], weight);
+            tm_count_sample_free(&bytes, contexts[from], weight);
             if (random_below(5) == 0) {
-                uncount_sample_free(&bytes, contexts[from], weight);
+                tm_uncount_sample_free(&bytes, contexts[from], weight);
             }
             else {
                 live[from] -= weight.bytes;
@@ -405,9 +405,9 @@ test_counting(void)
         }
         else if (n > 0 && blocks[at].context != to) {
             uint32_t from = blocks[at].context;
-            struct sample_weight weight = _PyTraceMalloc_WeighSample(
+            struct sample_weight weight = tm_weigh_sample(
                 &sampler, blocks[at].size);
-            count_sample_move(&bytes, contexts[from], contexts[to], weight);
+            tm_count_sample_move(&bytes, contexts[from], contexts[to], weight);
             live[from] -= weight.bytes;
             live_blocks[from] -= weight.blocks;
             live[to] += weight.bytes;
@@ -423,15 +423,15 @@ test_counting(void)
         CHECK_EQUAL(bytes.peak, highest);
         for (int k = 0; k < N; k++) {
             uint64_t nblocks, nbytes;
-            context_peak(contexts[k], &bytes, &nblocks, &nbytes);
+            tm_context_peak(contexts[k], &bytes, &nblocks, &nbytes);
             CHECK_EQUAL(nbytes, peak[k]);
             CHECK_EQUAL(nblocks, peak_blocks[k]);
-            CHECK_EQUAL(context_live_bytes(contexts[k]), live[k]);
-            CHECK_EQUAL(context_live_blocks(contexts[k]), live_blocks[k]);
+            CHECK_EQUAL(tm_context_live_bytes(contexts[k]), live[k]);
+            CHECK_EQUAL(tm_context_live_blocks(contexts[k]), live_blocks[k]);
         }
     }
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
-    _PyTraceMalloc_FiniContexts(&tree);
+    tm_fini_contexts(&tree);
     end();
 }
 

@@ -48,18 +48,18 @@ test_names_of_each_kind(void)
     static const uint8_t narrow[] = "a.py\0b";
     static const uint16_t middle[] = {'a', 0x2603, 0xd800, '.'};
     static const uint32_t broad[] = {'a', 0x1f40d, 0xdfff};
-    CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id first = _PyTraceMalloc_AddName(&table, 1, narrow, 6);
-    file_id second = _PyTraceMalloc_AddName(&table, 2, middle, 4);
-    file_id third = _PyTraceMalloc_AddName(&table, 4, broad, 3);
-    file_id empty = _PyTraceMalloc_AddName(&table, 1, "", 0);
-    CHECK(first != FILE_NONE && second != FILE_NONE && third != FILE_NONE
-          && empty != FILE_NONE);
+    CHECK_EQUAL(tm_init_sources(&table), 0);
+    name_id first = tm_add_name(&table, 1, narrow, 6);
+    name_id second = tm_add_name(&table, 2, middle, 4);
+    name_id third = tm_add_name(&table, 4, broad, 3);
+    name_id empty = tm_add_name(&table, 1, "", 0);
+    CHECK(first != NAME_NONE && second != NAME_NONE && third != NAME_NONE
+          && empty != NAME_NONE);
     CHECK(first != second && first != third && second != third);
     CHECK(empty != first && empty != second && empty != third);
 
-    struct source_file *const *files = table.names->files;
-    CHECK(files[FILE_NONE] == NULL);
+    struct name *const *files = table.names->files;
+    CHECK(files[NAME_NONE] == NULL);
     CHECK(files[first]->kind == 1 && files[first]->length == 6
           && memcmp(files[first]->text, narrow, 6) == 0);
     CHECK(files[second]->kind == 2 && files[second]->length == 4
@@ -67,7 +67,7 @@ test_names_of_each_kind(void)
     CHECK(files[third]->kind == 4 && files[third]->length == 3
           && memcmp(files[third]->text, broad, sizeof(broad)) == 0);
     CHECK(files[empty]->length == 0);
-    _PyTraceMalloc_FiniSources(&table);
+    tm_fini_sources(&table);
 }
 
 
@@ -75,16 +75,16 @@ static void
 test_equal_names_share_a_number(void)
 {
     static const uint16_t wide[] = {0x6161, 0x6262};
-    CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id name = _PyTraceMalloc_AddName(&table, 1, "aabb", 4);
+    CHECK_EQUAL(tm_init_sources(&table), 0);
+    name_id name = tm_add_name(&table, 1, "aabb", 4);
     char copy[] = "aabbc";
-    CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 1, copy, 4), name);
+    CHECK_EQUAL(tm_add_name(&table, 1, copy, 4), name);
     /* Same bytes, but other characters; a prefix; one character more. */
-    CHECK(_PyTraceMalloc_AddName(&table, 2, wide, 2) != name);
-    CHECK(_PyTraceMalloc_AddName(&table, 1, copy, 3) != name);
-    CHECK(_PyTraceMalloc_AddName(&table, 1, copy, 5) != name);
+    CHECK(tm_add_name(&table, 2, wide, 2) != name);
+    CHECK(tm_add_name(&table, 1, copy, 3) != name);
+    CHECK(tm_add_name(&table, 1, copy, 5) != name);
     CHECK_EQUAL(table.names->used, 5);
-    _PyTraceMalloc_FiniSources(&table);
+    tm_fini_sources(&table);
 }
 
 
@@ -92,21 +92,21 @@ static void
 test_names_grow(void)
 {
     enum { N = 3000 };
-    static file_id ids[N];
-    static struct source_file *places[N];
-    CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
+    static name_id ids[N];
+    static struct name *places[N];
+    CHECK_EQUAL(tm_init_sources(&table), 0);
     for (uint32_t i = 0; i < N; i++) {
-        ids[i] = _PyTraceMalloc_AddName(&table, 4, &i, 1);
+        ids[i] = tm_add_name(&table, 4, &i, 1);
         places[i] = table.names->files[ids[i]];
         CHECK_EQUAL(ids[i], i + 1);
     }
     for (uint32_t i = 0; i < N; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 4, &i, 1), ids[i]);
+        CHECK_EQUAL(tm_add_name(&table, 4, &i, 1), ids[i]);
         CHECK(table.names->files[ids[i]] == places[i]);
     }
     CHECK_EQUAL(table.names->used, N + 1);
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
-    _PyTraceMalloc_FiniSources(&table);
+    tm_fini_sources(&table);
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), 0);
 }
 
@@ -114,53 +114,53 @@ test_names_grow(void)
 static void
 test_names_grow_without_memory(void)
 {
-    CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
+    CHECK_EQUAL(tm_init_sources(&table), 0);
     uint32_t n = 0;
     for (int growths = 0; growths < 3; growths++) {
         while (table.names->used < table.names->allocated) {
             n++;
-            CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 4, &n, 1), n);
+            CHECK_EQUAL(tm_add_name(&table, 4, &n, 1), n);
         }
         size_t before = test_live_blocks();
         uint32_t next = n + 1, failed = 0;
         for (;; failed++) {
             test_fail_after(failed, 0);
-            file_id id = _PyTraceMalloc_AddName(&table, 4, &next, 1);
+            name_id id = tm_add_name(&table, 4, &next, 1);
             test_fail_never();
-            if (id != FILE_NONE) {
+            if (id != NAME_NONE) {
                 break;
             }
             CHECK_EQUAL(table.names->used, next);
             CHECK_EQUAL(test_live_blocks(), before);
             for (uint32_t i = 1; i <= n; i++) {
-                CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 4, &i, 1), i);
+                CHECK_EQUAL(tm_add_name(&table, 4, &i, 1), i);
             }
         }
         /* Each of the arrays, and the name itself. */
         CHECK(failed >= 2);
         n++;
-        CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 4, &n, 1), n);
+        CHECK_EQUAL(tm_add_name(&table, 4, &n, 1), n);
     }
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
-    _PyTraceMalloc_FiniSources(&table);
+    tm_fini_sources(&table);
 }
 
 
 static void
 test_names_outlive_the_table(void)
 {
-    CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id id = _PyTraceMalloc_AddName(&table, 1, "kept.py", 7);
-    struct source_names *names = table.names;
-    struct source_file *file = names->files[id];
-    _PyTraceMalloc_HoldNames(names);
-    _PyTraceMalloc_HoldNames(names);
-    _PyTraceMalloc_FiniSources(&table);
+    CHECK_EQUAL(tm_init_sources(&table), 0);
+    name_id id = tm_add_name(&table, 1, "kept.py", 7);
+    struct name_table *names = table.names;
+    struct name *file = names->files[id];
+    tm_hold_names(names);
+    tm_hold_names(names);
+    tm_fini_sources(&table);
     CHECK(file->length == 7 && memcmp(file->text, "kept.py", 7) == 0);
-    _PyTraceMalloc_DropNames(names);
+    tm_drop_names(names);
     CHECK(memcmp(file->text, "kept.py", 7) == 0);
     CHECK(test_live_blocks() > 0);
-    _PyTraceMalloc_DropNames(names);
+    tm_drop_names(names);
     CHECK_EQUAL(test_live_blocks(), 0);
 }
 
@@ -168,59 +168,59 @@ test_names_outlive_the_table(void)
 static void
 test_names_are_reclaimed(void)
 {
-    CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id ids[5];
+    CHECK_EQUAL(tm_init_sources(&table), 0);
+    name_id ids[5];
     for (uint32_t i = 0; i < 5; i++) {
-        ids[i] = _PyTraceMalloc_AddName(&table, 4, &i, 1);
+        ids[i] = tm_add_name(&table, 4, &i, 1);
     }
     /* Names 1 and 3 have code, of which one is dead. */
     CHECK_EQUAL(code_add_named(&table, owners, ids[1],
                                        line_map_plain()), 1);
     CHECK_EQUAL(code_add_named(&table, owners, ids[3],
                                        line_map_plain()), 2);
-    _PyTraceMalloc_RetireCode(&table, 2);
+    tm_retire_code(&table, 2);
 
     check_counts(2, 5);
 
     /* Not under the eyes of a frozen copy. */
-    struct source_names *names = table.names;
-    _PyTraceMalloc_HoldNames(names);
-    _PyTraceMalloc_ReclaimFiles(&table);
+    struct name_table *names = table.names;
+    tm_hold_names(names);
+    tm_reclaim_names(&table);
     for (uint32_t i = 0; i < 5; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 4, &i, 1), ids[i]);
+        CHECK_EQUAL(tm_add_name(&table, 4, &i, 1), ids[i]);
     }
-    _PyTraceMalloc_DropNames(names);
+    tm_drop_names(names);
 
     /* Nor without memory. */
     test_fail_after(0, 1);
-    _PyTraceMalloc_ReclaimFiles(&table);
+    tm_reclaim_names(&table);
     test_fail_never();
     CHECK(names->files[ids[0]] != NULL);
 
-    _PyTraceMalloc_ReclaimFiles(&table);
-    _PyTraceMalloc_ReclaimFiles(&table);
+    tm_reclaim_names(&table);
+    tm_reclaim_names(&table);
     for (uint32_t i = 0; i < 5; i++) {
         CHECK((names->files[ids[i]] != NULL) == (i == 1 || i == 3));
     }
     check_counts(2, 2);
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
     for (uint32_t i = 1; i < 5; i += 2) {
-        CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 4, &i, 1), ids[i]);
+        CHECK_EQUAL(tm_add_name(&table, 4, &i, 1), ids[i]);
     }
     /* Three numbers come again, each once; then new ones. */
     unsigned char given[6] = {0};
     for (uint32_t i = 10; i < 13; i++) {
-        file_id id = _PyTraceMalloc_AddName(&table, 4, &i, 1);
+        name_id id = tm_add_name(&table, 4, &i, 1);
         CHECK(id <= 5 && id != ids[1] && id != ids[3] && !given[id]);
         given[id] = 1;
     }
-    CHECK_EQUAL(_PyTraceMalloc_AddName(&table, 1, "x", 1), 6);
-    _PyTraceMalloc_RecycleCodes(&table, NULL);
-    _PyTraceMalloc_ReclaimFiles(&table);
+    CHECK_EQUAL(tm_add_name(&table, 1, "x", 1), 6);
+    tm_recycle_codes(&table, NULL);
+    tm_reclaim_names(&table);
     CHECK(names->files[ids[3]] == NULL && names->files[ids[1]] != NULL);
     check_counts(1, 1);
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
-    _PyTraceMalloc_FiniSources(&table);
+    tm_fini_sources(&table);
 }
 
 
@@ -228,40 +228,40 @@ static void
 test_codes_grow_and_keep_their_place(void)
 {
     uint32_t n = 3 * CHUNK_SIZE + 5;
-    CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id file = _PyTraceMalloc_AddName(&table, 1, "f", 1);
-    const struct source_code *place = NULL;
+    CHECK_EQUAL(tm_init_sources(&table), 0);
+    name_id file = tm_add_name(&table, 1, "f", 1);
+    const struct source_code *site = NULL;
     for (uint32_t i = 1; i <= n; i++) {
         CHECK_EQUAL(code_add_named(&table, &owners[i], file,
                                            line_map_plain()), i);
         if (i == 1) {
-            place = source_at(&table, 1);
+            site = tm_source_at(&table, 1);
         }
     }
-    CHECK(place == source_at(&table, 1));
+    CHECK(site == tm_source_at(&table, 1));
     for (uint32_t i = 1; i <= n; i++) {
-        CHECK(source_at(&table, i)->owner == &owners[i]);
-        CHECK_EQUAL(source_at(&table, i)->file, file);
+        CHECK(tm_source_at(&table, i)->owner == &owners[i]);
+        CHECK_EQUAL(tm_source_at(&table, i)->file, file);
     }
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
-    _PyTraceMalloc_FiniSources(&table);
+    tm_fini_sources(&table);
 }
 
 
 static void
 test_retired_codes_are_given_again(void)
 {
-    CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id file = _PyTraceMalloc_AddName(&table, 1, "f", 1);
-    file_id other = _PyTraceMalloc_AddName(&table, 1, "g", 1);
+    CHECK_EQUAL(tm_init_sources(&table), 0);
+    name_id file = tm_add_name(&table, 1, "f", 1);
+    name_id other = tm_add_name(&table, 1, "g", 1);
     for (code_id id = 1; id <= 5; id++) {
         CHECK_EQUAL(code_add_named(&table, &owners[id], file,
                                            line_map_plain()), id);
     }
     for (code_id id = 2; id <= 4; id++) {
-        _PyTraceMalloc_RetireCode(&table, id);
-        CHECK(source_at(&table, id)->owner == NULL);
-        CHECK_EQUAL(source_at(&table, id)->file, file);
+        tm_retire_code(&table, id);
+        CHECK(tm_source_at(&table, id)->owner == NULL);
+        CHECK_EQUAL(tm_source_at(&table, id)->file, file);
     }
     CHECK_EQUAL(table.retired, 3);
 
@@ -269,38 +269,38 @@ test_retired_codes_are_given_again(void)
     CHECK_EQUAL(code_add_named(&table, &owners[6], file,
                                        line_map_plain()), 6);
     static const unsigned char used[7] = {[3] = 1};
-    _PyTraceMalloc_RecycleCodes(&table, used);
+    tm_recycle_codes(&table, used);
     CHECK_EQUAL(table.retired, 1);
-    CHECK_EQUAL(source_at(&table, 3)->file, file);
-    CHECK(source_at(&table, 1)->owner == &owners[1]);
+    CHECK_EQUAL(tm_source_at(&table, 3)->file, file);
+    CHECK(tm_source_at(&table, 1)->owner == &owners[1]);
 
     code_id again = code_add_named(&table, &owners[7], other,
                                            line_map_plain());
     code_id last = code_add_named(&table, &owners[8], other,
                                           line_map_plain());
     CHECK((again == 2 && last == 4) || (again == 4 && last == 2));
-    CHECK_EQUAL(source_at(&table, again)->file, other);
+    CHECK_EQUAL(tm_source_at(&table, again)->file, other);
     CHECK_EQUAL(code_add_named(&table, &owners[9], file,
                                        line_map_plain()), 7);
 
     /* Twice changes nothing: unused ones are in the chain once. */
-    _PyTraceMalloc_RecycleCodes(&table, NULL);
-    _PyTraceMalloc_RecycleCodes(&table, NULL);
+    tm_recycle_codes(&table, NULL);
+    tm_recycle_codes(&table, NULL);
     CHECK_EQUAL(table.retired, 0);
     CHECK_EQUAL(code_add_named(&table, &owners[10], file,
                                        line_map_plain()), 3);
     CHECK_EQUAL(code_add_named(&table, &owners[11], file,
                                        line_map_plain()), 8);
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
-    _PyTraceMalloc_FiniSources(&table);
+    tm_fini_sources(&table);
 }
 
 
 static void
 test_codes_run_out(void)
 {
-    CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id file = _PyTraceMalloc_AddName(&table, 1, "f", 1);
+    CHECK_EQUAL(tm_init_sources(&table), 0);
+    name_id file = tm_add_name(&table, 1, "f", 1);
     struct line_map *lines = line_map_plain();
     uint32_t used = table.used;
     table.used = MAX_CODES;
@@ -309,15 +309,15 @@ test_codes_run_out(void)
     table.used = used;
     /* It did not take them over. */
     CHECK_EQUAL(code_add_named(&table, owners, file, lines), 1);
-    _PyTraceMalloc_FiniSources(&table);
+    tm_fini_sources(&table);
 }
 
 
 static void
 test_lines_narrow(void)
 {
-    CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id file = _PyTraceMalloc_AddName(&table, 1, "f", 1);
+    CHECK_EQUAL(tm_init_sources(&table), 0);
+    name_id file = tm_add_name(&table, 1, "f", 1);
     struct line_map *map = line_map_make(4, 0);
     map->first = 70000;
     map->units[0] = 0;
@@ -326,16 +326,16 @@ test_lines_narrow(void)
     map->units[3] = 7;
     map->units[4] = 2;
     code_id code = code_add_named(&table, owners, file, map);
-    CHECK_EQUAL(source_line(&table, code, 0), 70000);
-    CHECK_EQUAL(source_line(&table, code, 1), 0);
-    CHECK_EQUAL(source_line(&table, code, 2), 70000 + NO_LINE - 1);
-    CHECK_EQUAL(source_line(&table, code, 3), 70007);
+    CHECK_EQUAL(tm_source_line(&table, code, 0), 70000);
+    CHECK_EQUAL(tm_source_line(&table, code, 1), 0);
+    CHECK_EQUAL(tm_source_line(&table, code, 2), 70000 + NO_LINE - 1);
+    CHECK_EQUAL(tm_source_line(&table, code, 3), 70007);
     /* Before the first unit, and behind the last. */
-    CHECK_EQUAL(source_line(&table, code, -1), 70002);
-    CHECK_EQUAL(source_line(&table, code, 4), 70002);
-    CHECK_EQUAL(source_line(&table, code, 5), 70002);
-    CHECK_EQUAL(source_line(&table, code, INTPTR_MAX), 70002);
-    _PyTraceMalloc_FiniSources(&table);
+    CHECK_EQUAL(tm_source_line(&table, code, -1), 70002);
+    CHECK_EQUAL(tm_source_line(&table, code, 4), 70002);
+    CHECK_EQUAL(tm_source_line(&table, code, 5), 70002);
+    CHECK_EQUAL(tm_source_line(&table, code, INTPTR_MAX), 70002);
+    tm_fini_sources(&table);
 }
 
 
@@ -343,21 +343,21 @@ static void
 test_lines_wide(void)
 {
     static const int32_t lines[] = {1, INT32_MAX, 0, 9};
-    CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id file = _PyTraceMalloc_AddName(&table, 1, "f", 1);
+    CHECK_EQUAL(tm_init_sources(&table), 0);
+    name_id file = tm_add_name(&table, 1, "f", 1);
     struct line_map *map = line_map_make(3, 1);
     map->first = 12345;
     memcpy(map->units, lines, sizeof(lines));
     code_id code = code_add_named(&table, owners, file, map);
-    CHECK_EQUAL(source_line(&table, code, 0), 1);
-    CHECK_EQUAL(source_line(&table, code, 1), INT32_MAX);
-    CHECK_EQUAL(source_line(&table, code, 2), 0);
-    CHECK_EQUAL(source_line(&table, code, -1), 9);
-    CHECK_EQUAL(source_line(&table, code, 3), 9);
+    CHECK_EQUAL(tm_source_line(&table, code, 0), 1);
+    CHECK_EQUAL(tm_source_line(&table, code, 1), INT32_MAX);
+    CHECK_EQUAL(tm_source_line(&table, code, 2), 0);
+    CHECK_EQUAL(tm_source_line(&table, code, -1), 9);
+    CHECK_EQUAL(tm_source_line(&table, code, 3), 9);
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
-    _PyTraceMalloc_RetireCode(&table, code);
+    tm_retire_code(&table, code);
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
-    _PyTraceMalloc_FiniSources(&table);
+    tm_fini_sources(&table);
 }
 
 
@@ -365,41 +365,41 @@ static void
 test_locations_outlive_the_code(void)
 {
     unsigned char locations[] = {0x81, 0x25, 0xd0, 3, 9};
-    CHECK_EQUAL(_PyTraceMalloc_InitSources(&table), 0);
-    file_id file = _PyTraceMalloc_AddName(&table, 1, "f", 1);
+    CHECK_EQUAL(tm_init_sources(&table), 0);
+    name_id file = tm_add_name(&table, 1, "f", 1);
     for (code_id id = 1; id <= 2; id++) {
         struct code_source source = {
             .file = file,
-            .function = _PyTraceMalloc_AddName(&table, 1, "f.g", 3),
+            .function = tm_add_name(&table, 1, "f.g", 3),
             .lines = line_map_plain(),
             .locations = locations,
             .nlocations = sizeof(locations),
         };
-        CHECK_EQUAL(_PyTraceMalloc_AddCode(&table, &owners[id], &source), id);
-        CHECK(source_at(&table, id)->locations == locations);
+        CHECK_EQUAL(tm_add_code(&table, &owners[id], &source), id);
+        CHECK(tm_source_at(&table, id)->locations == locations);
     }
-    _PyTraceMalloc_RetireCode(&table, 1);
+    tm_retire_code(&table, 1);
     test_fail_after(0, 1);
-    _PyTraceMalloc_RetireCode(&table, 2);
+    tm_retire_code(&table, 2);
     test_fail_never();
     memset(locations, 0, sizeof(locations));
 
     static const unsigned char expected[] = {0x81, 0x25, 0xd0, 3, 9};
-    CHECK_EQUAL(source_at(&table, 1)->nlocations, sizeof(expected));
-    CHECK(memcmp(source_at(&table, 1)->locations, expected,
+    CHECK_EQUAL(tm_source_at(&table, 1)->nlocations, sizeof(expected));
+    CHECK(memcmp(tm_source_at(&table, 1)->locations, expected,
                  sizeof(expected)) == 0);
-    CHECK_EQUAL(source_at(&table, 1)->function, 2);
-    CHECK_EQUAL(source_at(&table, 2)->nlocations, 0);
+    CHECK_EQUAL(tm_source_at(&table, 1)->function, 2);
+    CHECK_EQUAL(tm_source_at(&table, 2)->nlocations, 0);
     CHECK_EQUAL(table.retired_bytes, sizeof(expected));
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
 
-    _PyTraceMalloc_RecycleCodes(&table, NULL);
+    tm_recycle_codes(&table, NULL);
     CHECK_EQUAL(table.retired_bytes, 0);
     CHECK_EQUAL(_PyTraceMalloc_SizeOfSources(&table), test_live_bytes());
     /* Their function's name goes with them. */
-    _PyTraceMalloc_ReclaimFiles(&table);
+    tm_reclaim_names(&table);
     CHECK(table.names->files[2] == NULL);
-    _PyTraceMalloc_FiniSources(&table);
+    tm_fini_sources(&table);
 }
 
 

@@ -1,6 +1,6 @@
 /* Looking up without the lock, as the tracer does it.
 
-   Attached threads take turns with the GIL.  Who has it looks up paths and
+   Attached threads take turns with the GIL.  Who has it looks up nodes and
    contexts without the store lock, counts, and now and then takes the store
    lock to free replaced indexes or to reclaim.  Detached threads add under the
    store lock alone, at any time.  A sanitizer for threads must find nothing,
@@ -42,51 +42,51 @@ worker_random(struct worker *worker, uint32_t limit)
 
 
 /* Whoever looked up in vain adds, and must then get what it asked for. */
-static path_id
-path_get(struct worker *worker, path_id parent, code_id code, int32_t line)
+static node_id
+path_get(struct worker *worker, node_id parent, code_id code, int32_t line)
 {
-    path_id id = PATH_NONE;
+    node_id id = NODE_NONE;
     if (worker->attached) {
-        id = _PyTraceMalloc_FindPath(&tree, parent, code, line);
-        worker->found += id != PATH_NONE;
-        if (id == PATH_NONE) {
+        id = tm_find_node(&tree, parent, code, line);
+        worker->found += id != NODE_NONE;
+        if (id == NODE_NONE) {
             pthread_mutex_lock(&store);
-            id = _PyTraceMalloc_AddPath(&tree, parent, code, line);
+            id = tm_add_node(&tree, parent, code, line);
             pthread_mutex_unlock(&store);
             worker->added++;
         }
     }
     else {
-        id = _PyTraceMalloc_AddPath(&tree, parent, code, line);
+        id = tm_add_node(&tree, parent, code, line);
     }
-    CHECK(id != PATH_NONE);
-    const struct path *path = path_at(&tree, id);
-    CHECK(path->parent == parent && path->code == code && path->line == line);
-    CHECK_EQUAL(path->depth, path_at(&tree, parent)->depth + 1);
+    CHECK(id != NODE_NONE);
+    const struct frame_node *node = tm_node_at(&tree, id);
+    CHECK(node->parent == parent && node->code == code && node->line == line);
+    CHECK_EQUAL(node->depth, tm_node_at(&tree, parent)->depth + 1);
     return id;
 }
 
 
 static context_id
-context_get(struct worker *worker, path_id path, code_id code, uint32_t site,
+context_get(struct worker *worker, node_id node, code_id code, uint32_t site,
             int32_t line)
 {
     context_id id = CONTEXT_NONE;
     if (worker->attached) {
-        id = _PyTraceMalloc_FindContext(&tree, path, code, site, line);
+        id = tm_find_context(&tree, node, code, site, line);
         if (id == CONTEXT_NONE) {
             pthread_mutex_lock(&store);
-            id = _PyTraceMalloc_AddContext(&tree, path, code, site, line);
+            id = tm_add_context(&tree, node, code, site, line);
             pthread_mutex_unlock(&store);
         }
     }
     else {
-        id = _PyTraceMalloc_AddContext(&tree, path, code, site, line);
+        id = tm_add_context(&tree, node, code, site, line);
     }
     CHECK(id != CONTEXT_NONE);
-    const struct context *context = context_at(&tree, id);
-    CHECK(context->path == path && context->code == code
-          && context->site == site && context->line == line);
+    const struct context *context = tm_context_at(&tree, id);
+    CHECK(context->node == node && context->code == code
+          && context->instr_domain == site && context->line == line);
     return id;
 }
 
@@ -94,7 +94,7 @@ context_get(struct worker *worker, path_id path, code_id code, uint32_t site,
 static void
 stack_capture(struct worker *worker)
 {
-    path_id at = PATH_ROOT;
+    node_id at = NODE_ROOT;
     /* Most stacks are alike at their bottom, and differ at their top. */
     for (uint32_t depth = worker_random(worker, 5); depth > 0; depth--) {
         at = path_get(worker, at, 1 + worker_random(worker, NCODES) / depth,
@@ -103,9 +103,9 @@ stack_capture(struct worker *worker)
     context_id id = context_get(worker, at, 1 + worker_random(worker, NCODES),
                                 worker_random(worker, 3), 5);
     if (worker->attached) {
-        struct context *context = context_at(&tree, id);
+        struct context *context = tm_context_at(&tree, id);
         count_any(&tree, &bytes, context, 10);
-        count_free(&bytes, context, 10);
+        tm_count_free(&bytes, context, 10);
     }
 }
 
@@ -115,13 +115,13 @@ reclaim_with_everything(void)
 {
     struct reclaim_roots roots = {
         .contexts = calloc(tree.contexts.used, 1),
-        .paths = calloc(tree.paths.used, 1),
+        .nodes = calloc(tree.nodes.used, 1),
     };
-    CHECK(roots.contexts != NULL && roots.paths != NULL);
-    CHECK(_PyTraceMalloc_Reclaim(&tree, &sources, &bytes, &roots, 1) >= 0);
+    CHECK(roots.contexts != NULL && roots.nodes != NULL);
+    CHECK(tm_reclaim(&tree, &sources, &bytes, &roots, 1) >= 0);
     free(roots.contexts);
-    free(roots.paths);
-    _PyTraceMalloc_Reindex(&tree);
+    free(roots.nodes);
+    tm_reindex(&tree);
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
     tree.generation++;
 }
@@ -130,7 +130,7 @@ reclaim_with_everything(void)
 static int
 tree_is_large(void)
 {
-    return tree.paths.live > MAX_PATHS / 2
+    return tree.nodes.live > MAX_NODES / 2
            || tree.contexts.live > MAX_CONTEXTS / 2;
 }
 
@@ -146,7 +146,7 @@ attached_run(void *argument)
         }
         if (worker_random(worker, 10) == 0) {
             pthread_mutex_lock(&store);
-            _PyTraceMalloc_FreeReplaced(&tree);
+            tm_free_replaced(&tree);
             if (reclaims && (worker_random(worker, 20) == 0
                              || tree_is_large()))
             {
@@ -180,9 +180,9 @@ run_workers(int rounds)
 {
     struct worker workers[NATTACHED + NDETACHED];
     bytes = (struct traced_bytes){0};
-    CHECK_EQUAL(_PyTraceMalloc_InitSources(&sources), 0);
-    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
-    file_id file = _PyTraceMalloc_AddName(&sources, 1, "f", 1);
+    CHECK_EQUAL(tm_init_sources(&sources), 0);
+    CHECK_EQUAL(tm_init_contexts(&tree), 0);
+    name_id file = tm_add_name(&sources, 1, "f", 1);
     for (code_id id = 1; id <= NCODES; id++) {
         struct line_map *map = test_calloc(1, sizeof(*map)
                                               + sizeof(map->units[0]));
@@ -212,8 +212,8 @@ run_workers(int rounds)
     CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
     CHECK_EQUAL(bytes.current, 0);
     CHECK_EQUAL(bytes.peak, 10);
-    _PyTraceMalloc_FiniContexts(&tree);
-    _PyTraceMalloc_FiniSources(&sources);
+    tm_fini_contexts(&tree);
+    tm_fini_sources(&sources);
 }
 
 
@@ -238,7 +238,7 @@ test_reclaim(void)
 /* --- one slot ------------------------------------------------------------ */
 
 /* A slot that was seen free may be taken right after.  So one thread looks for
-   a path and a context that are never there, again and again, while another
+   a node and a context that are never there, again and again, while another
    adds others that go into the very slots where that search ends. */
 
 enum { MAX_PAIRS = 300 };
@@ -256,49 +256,49 @@ static uint32_t turn;           /* atomic: the pair that is being added */
 static uint32_t seen;           /* atomic: the last one that was looked for */
 
 
-/* What is below a path first is in no index: the others are looked for. */
+/* What is below a node first is in no index: the others are looked for. */
 enum { FIRST_LINE = INT32_MAX };
 
-static path_id
+static node_id
 path_of(struct key key)
 {
-    CHECK(_PyTraceMalloc_AddPath(&tree, key.parent, 1, FIRST_LINE) != 0);
-    return _PyTraceMalloc_AddPath(&tree, key.parent, 1, key.line);
+    CHECK(tm_add_node(&tree, key.parent, 1, FIRST_LINE) != 0);
+    return tm_add_node(&tree, key.parent, 1, key.line);
 }
 
 
 static context_id
 context_of(struct key key)
 {
-    CHECK(_PyTraceMalloc_AddContext(&tree, key.parent, 1, 0, FIRST_LINE) != 0);
-    return _PyTraceMalloc_AddContext(&tree, key.parent, 1, (uint32_t)key.line,
-                                     1);
+    CHECK(tm_add_context(&tree, key.parent, 1, 0, FIRST_LINE) != 0);
+    return tm_add_context(&tree, key.parent, 1, (uint32_t)key.line,
+                          1);
 }
 
 
 /* Where a key would go: it is added, and taken back. */
 static size_t
-slot_of(struct key key, int paths)
+slot_of(struct key key, int nodes)
 {
-    uint32_t id = paths ? path_of(key) : context_of(key);
-    struct number_index *index = paths ? tree.paths.index
+    uint32_t id = nodes ? path_of(key) : context_of(key);
+    struct number_index *index = nodes ? tree.nodes.index
                                        : tree.contexts.index;
     size_t at = 0;
     CHECK(id != 0);
-    while ((paths ? SLOT_PATH(index->slots[at])
+    while ((nodes ? SLOT_NODE(index->slots[at])
             : SLOT_CONTEXT(index->slots[at])) != id)
     {
         CHECK(at < index->mask);
         at++;
     }
     index->slots[at] = 0;
-    if (paths) {
-        tree.paths.indexed--;
-        _PyTraceMalloc_FreePath(&tree, id);
+    if (nodes) {
+        tree.nodes.indexed--;
+        tm_free_node(&tree, id);
     }
     else {
         tree.contexts.indexed--;
-        _PyTraceMalloc_FreeContext(&tree, id);
+        tm_free_context(&tree, id);
     }
     return at;
 }
@@ -307,25 +307,25 @@ slot_of(struct key key, int paths)
 /* The i-th pair is for a tree where the ones before have been added.  Nothing
    is known here about where the index looks: keys are tried until two meet. */
 static void
-pair_find(uint32_t i, int paths)
+pair_find(uint32_t i, int nodes)
 {
     enum { TRIED = 4096 };
     static struct key tried[TRIED];
     memset(tried, 0, sizeof(tried));
-    struct pair *pair = paths ? &path_pairs[i] : &context_pairs[i];
+    struct pair *pair = nodes ? &path_pairs[i] : &context_pairs[i];
     for (int32_t line = 1;; line++) {
         /* Some nodes have many children, most have few. */
         struct key key = {
-            .parent = PATH_ROOT + (line % 2 ? i / 4 : random_below(i + 1)),
+            .parent = NODE_ROOT + (line % 2 ? i / 4 : random_below(i + 1)),
             .line = (int32_t)i * 50000 + line,
         };
-        size_t at = slot_of(key, paths) % TRIED;
+        size_t at = slot_of(key, nodes) % TRIED;
         if (tried[at].line != 0
-            && slot_of(tried[at], paths) == slot_of(key, paths))
+            && slot_of(tried[at], nodes) == slot_of(key, nodes))
         {
             pair->absent = tried[at];
             pair->added = key;
-            CHECK((paths ? path_of(key) : context_of(key)) != 0);
+            CHECK((nodes ? path_of(key) : context_of(key)) != 0);
             return;
         }
         tried[at] = key;
@@ -339,12 +339,12 @@ looker_run(void *unused)
     (void)unused;
     uint32_t i;
     while ((i = __atomic_load_n(&turn, __ATOMIC_ACQUIRE)) < npairs) {
-        struct key path = path_pairs[i].absent;
+        struct key node = path_pairs[i].absent;
         struct key context = context_pairs[i].absent;
-        CHECK_EQUAL(_PyTraceMalloc_FindPath(&tree, path.parent, 1, path.line),
-                    PATH_NONE);
-        CHECK_EQUAL(_PyTraceMalloc_FindContext(&tree, context.parent, 1,
-                                               (uint32_t)context.line, 1),
+        CHECK_EQUAL(tm_find_node(&tree, node.parent, 1, node.line),
+                    NODE_NONE);
+        CHECK_EQUAL(tm_find_context(&tree, context.parent, 1,
+                                    (uint32_t)context.line, 1),
                     CONTEXT_NONE);
         __atomic_store_n(&seen, i + 1, __ATOMIC_RELEASE);
     }
@@ -355,34 +355,34 @@ looker_run(void *unused)
 static void
 test_one_slot(void)
 {
-    CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
+    CHECK_EQUAL(tm_init_contexts(&tree), 0);
     /* As many as fit without another index. */
-    size_t fitting = (tree.paths.index->mask + 1) / 2 - 3;
+    size_t fitting = (tree.nodes.index->mask + 1) / 2 - 3;
     npairs = fitting < MAX_PAIRS ? (uint32_t)fitting : MAX_PAIRS;
     for (uint32_t i = 0; i < npairs; i++) {
         pair_find(i, 1);
         pair_find(i, 0);
     }
     CHECK(tree.replaced == NULL);
-    _PyTraceMalloc_FiniContexts(&tree);
+    tm_fini_contexts(&tree);
 
     uint32_t rounds = (test_options.quick ? 300 : 1000) / npairs;
     for (uint32_t round = 0; round < rounds; round++) {
         pthread_t looker;
-        CHECK_EQUAL(_PyTraceMalloc_InitContexts(&tree), 0);
+        CHECK_EQUAL(tm_init_contexts(&tree), 0);
         turn = seen = 0;
         CHECK_EQUAL(pthread_create(&looker, NULL, looker_run, NULL), 0);
         for (uint32_t i = 0; i < npairs; i++) {
             while (__atomic_load_n(&seen, __ATOMIC_ACQUIRE) <= i) {
                 sched_yield();
             }
-            CHECK(path_of(path_pairs[i].added) != PATH_NONE);
+            CHECK(path_of(path_pairs[i].added) != NODE_NONE);
             CHECK(context_of(context_pairs[i].added) != CONTEXT_NONE);
             __atomic_store_n(&turn, i + 1, __ATOMIC_RELEASE);
         }
         CHECK_EQUAL(pthread_join(looker, NULL), 0);
         CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
-        _PyTraceMalloc_FiniContexts(&tree);
+        tm_fini_contexts(&tree);
     }
 }
 

@@ -1,7 +1,7 @@
 /* Thread caches: memory for what each thread captured last.
 
    Called by capture.c, and by control.c when threads or tracing end; calls
-   threads, for the root of a thread's paths.  All that is here needs the store
+   threads, for the root of a thread's nodes.  All that is here needs the store
    lock. */
 
 #include "Python.h"
@@ -31,17 +31,17 @@ cache_reserve(struct _PyTraceMalloc_ThreadCache *cache, size_t depth)
     while (allocated <= depth) {
         allocated *= 2;
     }
-    struct path_entry *base = cache->path ? cache->path - 1 : NULL;
-    size_t top = cache->top - cache->path;
-    struct path_entry *path = realloc(base,
-                                      (allocated + 1) * sizeof(path[0]));
-    if (path == NULL) {
+    struct frame_entry *base = cache->entries ? cache->entries - 1 : NULL;
+    size_t top = cache->top - cache->entries;
+    struct frame_entry *node = realloc(base,
+                                       (allocated + 1) * sizeof(node[0]));
+    if (node == NULL) {
         return -1;
     }
-    path++;
-    S->cache_bytes += (allocated - cache->allocated) * sizeof(path[0]);
-    cache->path = path;
-    cache->top = path + top;
+    node++;
+    S->cache_bytes += (allocated - cache->allocated) * sizeof(node[0]);
+    cache->entries = node;
+    cache->top = node + top;
     cache->allocated = allocated;
     return 0;
 }
@@ -71,9 +71,9 @@ static struct _PyTraceMalloc_ThreadCache *
 cache_new(PyThreadState *tstate, struct _PyTraceMalloc_ThreadCache **owner,
           enum access access)
 {
-    path_id root = _PyTraceMalloc_ThreadRoot(tstate);
-    _PyTraceMalloc_WatchGrowth_lock_held(root, access);
-    if (root == PATH_NONE) {
+    node_id root = tm_thread_root(tstate);
+    tm_watch_growth_lock_held(root, access);
+    if (root == NODE_NONE) {
         return NULL;
     }
     struct _PyTraceMalloc_ThreadCache *cache = calloc(1, sizeof(*cache));
@@ -85,11 +85,11 @@ cache_new(PyThreadState *tstate, struct _PyTraceMalloc_ThreadCache **owner,
         return NULL;
     }
     cache->known = 1;
-    cache->path[0] = S->unknown;
-    cache->path[0].path = root;
+    cache->entries[0] = S->unknown;
+    cache->entries[0].node = root;
     /* No frame has this address, so these are never taken for one. */
-    cache->path[0].frame = (_PyInterpreterFrame *)cache;
-    cache->path[-1] = cache->path[0];
+    cache->entries[0].frame = (_PyInterpreterFrame *)cache;
+    cache->entries[-1] = cache->entries[0];
     cache->owner = owner;
     cache->next = S->caches;
     if (cache->next != NULL) {
@@ -102,8 +102,8 @@ cache_new(PyThreadState *tstate, struct _PyTraceMalloc_ThreadCache **owner,
 }
 
 
-void
-_PyTraceMalloc_FreeCache(struct _PyTraceMalloc_ThreadCache *cache)
+PART void
+tm_free_cache(struct _PyTraceMalloc_ThreadCache *cache)
 {
     if (cache->previous != NULL) {
         cache->previous->next = cache->next;
@@ -115,33 +115,33 @@ _PyTraceMalloc_FreeCache(struct _PyTraceMalloc_ThreadCache *cache)
         cache->next->previous = cache->previous;
     }
     S->cache_bytes -= sizeof(*cache)
-                      + cache->allocated * sizeof(cache->path[0])
+                      + cache->allocated * sizeof(cache->entries[0])
                       + cache->frames_allocated * sizeof(cache->frames[0]);
     *cache->owner = NULL;
-    free(cache->path - 1);
+    free(cache->entries - 1);
     free(cache->frames);
     free(cache);
 }
 
 
-void
-_PyTraceMalloc_FreeCaches(void)
+PART void
+tm_free_caches(void)
 {
     while (S->caches != NULL) {
-        _PyTraceMalloc_FreeCache(S->caches);
+        tm_free_cache(S->caches);
     }
 }
 
 
-void
-_PyTraceMalloc_MarkCaches(struct reclaim_roots *roots)
+PART void
+tm_mark_caches(struct reclaim_roots *roots)
 {
     for (struct _PyTraceMalloc_ThreadCache *cache = S->caches; cache != NULL;
          cache = cache->next)
     {
-        struct path_entry *end = cache->path + cache->known;
-        roots->paths[cache->path[0].path] = 1;
-        for (struct path_entry *entry = cache->path + 1; entry < end;
+        struct frame_entry *end = cache->entries + cache->known;
+        roots->nodes[cache->entries[0].node] = 1;
+        for (struct frame_entry *entry = cache->entries + 1; entry < end;
              entry++)
         {
             if (entry > cache->top) {
@@ -149,14 +149,14 @@ _PyTraceMalloc_MarkCaches(struct reclaim_roots *roots)
                 memset(entry, 0, sizeof(*entry));
                 continue;
             }
-            if (entry->path != PATH_NONE) {
-                roots->paths[entry->path] = 1;
+            if (entry->node != NODE_NONE) {
+                roots->nodes[entry->node] = 1;
             }
-            if (entry->parent != PATH_NONE) {
-                roots->paths[entry->parent] = 1;
+            if (entry->parent != NODE_NONE) {
+                roots->nodes[entry->parent] = 1;
             }
-            if (entry->place.context != NULL) {
-                roots->contexts[entry->place.context_id] = 1;
+            if (entry->site.context != NULL) {
+                roots->contexts[entry->site.context_id] = 1;
             }
         }
     }

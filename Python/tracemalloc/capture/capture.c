@@ -2,11 +2,11 @@
 
    The only reader of frames.  Called by the hooks; calls sources and contexts.
 
-   Each thread state has a cache of the path it captured last, and a frame has
+   Each thread state has a cache of the node it captured last, and a frame has
    a mark, set when it enters that cache:
 
        stack now     [ main:40 *][ main:12 *][ json:31 ]      * marked
-       cached path   [ main:40  ][ main:12  ][ json:9  ][ re:7 ]
+       cached node   [ main:40  ][ main:12  ][ json:9  ][ re:7 ]
                                                   ^ top before, gone since
 
    A marked frame's callers have not moved since, for it would have to return
@@ -26,7 +26,7 @@
    code object's number, which tells two code objects that lived at one address
    apart; so an entry that is gone serves again when the same call comes back.
 
-   Invariants: entry 0 is the root; an entry's parent is the path of the one
+   Invariants: entry 0 is the root; an entry's parent is the node of the one
    below; what entries up to `top` name is not reclaimed. */
 
 #include "Python.h"
@@ -40,7 +40,7 @@
 
 #define S (&_PyTraceMalloc_State)
 
-struct site _PyTraceMalloc_Sites[SITES];
+struct cached_site _PyTraceMalloc_SiteCache[SITE_CACHE_SIZE];
 
 #ifdef Py_TRACEMALLOC_STRESS
 #  define FIRST_ENTRIES 2
@@ -55,7 +55,7 @@ static inline void
 free_replaced(enum access access)
 {
     if (access == ACCESS_GIL && S->contexts.replaced != NULL) {
-        _PyTraceMalloc_FreeReplaced(&S->contexts);
+        tm_free_replaced(&S->contexts);
     }
 }
 
@@ -63,87 +63,87 @@ free_replaced(enum access access)
 /* --- entries ------------------------------------------------------------- */
 
 /* What the site table knows, or NULL. */
-static inline const struct site *
-site_met(const _Py_CODEUNIT *instruction, path_id parent, code_id code)
+static inline const struct cached_site *
+site_cached(const _Py_CODEUNIT *instruction, node_id parent, code_id code)
 {
-    const struct site *site = site_at(instruction, parent);
-    if (site->instruction != instruction || site->parent != parent
-        || site->place.code != code)
+    const struct cached_site *cached = tm_site_cache_at(instruction, parent);
+    if (cached->instruction != instruction || cached->parent != parent
+        || cached->site.code != code)
     {
         return NULL;
     }
-    return site;
+    return cached;
 }
 
 
 /* Make an entry say where its frame is now: keep what is still right. */
 static inline void
-entry_update(struct path_entry *entry, _PyInterpreterFrame *frame,
-             path_id parent, enum access access)
+entry_update(struct frame_entry *entry, _PyInterpreterFrame *frame,
+             node_id parent, enum access access)
 {
-    code_id code = frame_code(frame);
+    code_id code = tm_frame_code(frame);
     const _Py_CODEUNIT *instruction = frame->instr_ptr;
     entry->frame = frame;
     if (entry->instruction == instruction && entry->parent == parent
-        && entry->place.code == code)
+        && entry->site.code == code)
     {
         return;
     }
     entry->instruction = instruction;
     entry->parent = parent;
-    const struct site *site = access == ACCESS_DETACHED ? NULL
-                              : site_met(instruction, parent, code);
-    if (site != NULL) {
-        entry->place = site->place;
-        entry->path = site->path;
+    const struct cached_site *cached = access == ACCESS_DETACHED ? NULL
+                              : site_cached(instruction, parent, code);
+    if (cached != NULL) {
+        entry->site = cached->site;
+        entry->node = cached->node;
         return;
     }
-    entry->place = (struct place){.code = code};
-    entry->path = PATH_NONE;
+    entry->site = (struct site){.code = code};
+    entry->node = NODE_NONE;
 }
 
 
 /* Let what was looked up for an entry be recalled. */
 static void
-entry_remember(const struct path_entry *entry, enum access access)
+entry_remember(const struct frame_entry *entry, enum access access)
 {
     if (access == ACCESS_DETACHED) {
         return;
     }
-    *site_at(entry->instruction, entry->parent) = (struct site){
+    *tm_site_cache_at(entry->instruction, entry->parent) = (struct cached_site){
         .instruction = entry->instruction,
-        .place = entry->place,
+        .site = entry->site,
         .parent = entry->parent,
-        .path = entry->path,
+        .node = entry->node,
     };
 }
 
 
-void
-_PyTraceMalloc_ForgetSites(void)
+PART void
+tm_clear_site_cache(void)
 {
-    memset(_PyTraceMalloc_Sites, 0, sizeof(_PyTraceMalloc_Sites));
+    memset(_PyTraceMalloc_SiteCache, 0, sizeof(_PyTraceMalloc_SiteCache));
 }
 
 
 /* Give an entry's code object a number: 0, or -1 when out of memory. */
 static Py_NO_INLINE int
-entry_number(struct path_entry *entry, enum access access)
+entry_number(struct frame_entry *entry, enum access access)
 {
     PyCodeObject *co = _PyFrame_GetCode(entry->frame);
-    access_lock(access);
-    entry->place.code = code_number_lock_held(co);
-    if (entry->place.code == CODE_NONE) {
-        _PyTraceMalloc_WatchGrowth_lock_held(CODE_NONE, access);
+    tm_access_lock(access);
+    entry->site.code = code_number_lock_held(co);
+    if (entry->site.code == CODE_NONE) {
+        tm_watch_growth_lock_held(CODE_NONE, access);
     }
-    access_unlock(access);
-    return entry->place.code != CODE_NONE ? 0 : -1;
+    tm_access_unlock(access);
+    return entry->site.code != CODE_NONE ? 0 : -1;
 }
 
 
 /* The instruction of an entry, as a number of code units. */
 static inline intptr_t
-entry_unit(const struct path_entry *entry)
+entry_unit(const struct frame_entry *entry)
 {
     const PyCodeObject *co = (PyCodeObject *)entry->frame->f_executable;
     return entry->instruction - _PyCode_CODE(co);
@@ -153,42 +153,42 @@ entry_unit(const struct path_entry *entry)
 /* The line of an entry, after making sure its code object has a number: -1
    when out of memory. */
 static inline int32_t
-entry_line(struct path_entry *entry, enum access access)
+entry_line(struct frame_entry *entry, enum access access)
 {
-    if (entry->place.code == CODE_NONE && entry_number(entry, access) < 0) {
+    if (entry->site.code == CODE_NONE && entry_number(entry, access) < 0) {
         return -1;
     }
-    return source_line(&S->sources, entry->place.code, entry_unit(entry));
+    return tm_source_line(&S->sources, entry->site.code, entry_unit(entry));
 }
 
 
-static path_id
-entry_find_path(struct path_entry *entry, enum access access)
+static node_id
+entry_find_node(struct frame_entry *entry, enum access access)
 {
     int32_t line = entry_line(entry, access);
     if (line < 0) {
-        return PATH_NONE;
+        return NODE_NONE;
     }
-    path_id path = _PyTraceMalloc_FindPath(&S->contexts, entry->parent,
-                                           entry->place.code, line);
-    if (path == PATH_NONE) {
-        access_lock(access);
-        path = _PyTraceMalloc_AddPath(&S->contexts, entry->parent,
-                                      entry->place.code, line);
-        _PyTraceMalloc_WatchGrowth_lock_held(path, access);
+    node_id node = tm_find_node(&S->contexts, entry->parent,
+                                entry->site.code, line);
+    if (node == NODE_NONE) {
+        tm_access_lock(access);
+        node = tm_add_node(&S->contexts, entry->parent,
+                           entry->site.code, line);
+        tm_watch_growth_lock_held(node, access);
         free_replaced(access);
-        access_unlock(access);
+        tm_access_unlock(access);
     }
-    entry->path = path;
-    if (path != PATH_NONE) {
+    entry->node = node;
+    if (node != NODE_NONE) {
         entry_remember(entry, access);
     }
-    return path;
+    return node;
 }
 
 
 static struct context *
-entry_find_context(struct path_entry *entry, enum access access)
+entry_find_context(struct frame_entry *entry, enum access access)
 {
     int32_t line = entry_line(entry, access);
     if (line < 0) {
@@ -197,29 +197,29 @@ entry_find_context(struct path_entry *entry, enum access access)
     intptr_t unit = entry_unit(entry);
     uint32_t site = 0 <= unit && unit < (intptr_t)MAX_UNIT
                     ? (uint32_t)unit : MAX_UNIT;
-    context_id id = _PyTraceMalloc_FindContext(&S->contexts, entry->parent,
-                                               entry->place.code, site, line);
+    context_id id = tm_find_context(&S->contexts, entry->parent,
+                                    entry->site.code, site, line);
     if (id == CONTEXT_NONE) {
-        access_lock(access);
-        id = _PyTraceMalloc_AddContext(&S->contexts, entry->parent,
-                                       entry->place.code, site, line);
-        _PyTraceMalloc_WatchGrowth_lock_held(id, access);
+        tm_access_lock(access);
+        id = tm_add_context(&S->contexts, entry->parent,
+                            entry->site.code, site, line);
+        tm_watch_growth_lock_held(id, access);
         free_replaced(access);
-        access_unlock(access);
+        tm_access_unlock(access);
         if (id == CONTEXT_NONE) {
             return NULL;
         }
     }
-    entry->place.context = context_at(&S->contexts, id);
-    entry->place.context_id = id;
-    return entry->place.context;
+    entry->site.context = tm_context_at(&S->contexts, id);
+    entry->site.context_id = id;
+    return entry->site.context;
 }
 
 
 /* --- capture ------------------------------------------------------------- */
 
-PyThreadState *
-_PyTraceMalloc_DetachedThread(void)
+PART PyThreadState *
+tm_detached_thread(void)
 {
     if (_PyRuntimeState_GetFinalizing(&_PyRuntime) != NULL) {
         /* The states of other threads are being freed under them.  Freeing
@@ -232,11 +232,11 @@ _PyTraceMalloc_DetachedThread(void)
 
 
 /* The entry of a marked frame, or NULL: what lies above it has returned. */
-static struct path_entry *
+static struct frame_entry *
 cache_find(struct _PyTraceMalloc_ThreadCache *cache,
            const _PyInterpreterFrame *frame)
 {
-    for (struct path_entry *entry = cache->top; entry > cache->path; entry--) {
+    for (struct frame_entry *entry = cache->top; entry > cache->entries; entry--) {
         if (entry->frame == frame) {
             return entry;
         }
@@ -254,12 +254,12 @@ cache_find(struct _PyTraceMalloc_ThreadCache *cache,
 #endif
 
 
-/* The path of an entry, or PATH_NONE when out of memory. */
-static inline path_id
-entry_path(struct path_entry *entry, enum access access)
+/* The node of an entry, or NODE_NONE when out of memory. */
+static inline node_id
+entry_node(struct frame_entry *entry, enum access access)
 {
-    return entry->path != PATH_NONE ? entry->path
-                                    : entry_find_path(entry, access);
+    return entry->node != NODE_NONE ? entry->node
+                                    : entry_find_node(entry, access);
 }
 
 
@@ -270,23 +270,23 @@ entry_path(struct path_entry *entry, enum access access)
 
    None of them was marked, so each is compared, down to one that is; then all
    of them are marked. */
-static inline struct path_entry *
+static inline struct frame_entry *
 capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
                 _PyInterpreterFrame *frame, enum access access)
 {
-    intptr_t depth = cache->top - cache->path;
+    intptr_t depth = cache->top - cache->entries;
     /* Seven bits of it, and the nearest depth that has them. */
     depth += (signed char)((frame->tracemalloc_mark & ~1) - (depth << 1)) / 2;
     if (depth < 1 || depth >= (intptr_t)cache->known) {
         return NULL;
     }
-    struct path_entry *entry = cache->path + depth;
-    if (entry->frame != frame || entry->place.code != frame_code(frame)) {
+    struct frame_entry *entry = cache->entries + depth;
+    if (entry->frame != frame || entry->site.code != tm_frame_code(frame)) {
         return NULL;
     }
     _PyInterpreterFrame *frames[NEAR];
     intptr_t n = 0, most = Py_MIN(depth - 1, NEAR), highest = 0, lowest = 0;
-    struct path_entry *at = entry;
+    struct frame_entry *at = entry;
     for (;;) {
         /* What runs a generator is below it, unless that is C alone: throw()
            links a suspended generator above whatever frame there is. */
@@ -300,7 +300,7 @@ capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
         if (frame == NULL) {
             return NULL;
         }
-        if (frame_is_marked(frame) && at <= cache->top) {
+        if (tm_frame_is_marked(frame) && at <= cache->top) {
             break;
         }
         if (n == most) {
@@ -308,7 +308,7 @@ capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
         }
         frames[n++] = frame;
         if (at->frame != frame || at->instruction != frame->instr_ptr
-            || at[1].parent != at->path || at->place.code != frame_code(frame))
+            || at[1].parent != at->node || at->site.code != tm_frame_code(frame))
         {
             lowest = n;
             highest = highest != 0 ? highest : n;
@@ -318,11 +318,11 @@ capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
         return NULL;
     }
     if (at->instruction != frame->instr_ptr) {
-        entry_update(at, frame, at[-1].path, access);
+        entry_update(at, frame, at[-1].node, access);
     }
     intptr_t all = n;
     frame = entry->frame;
-    if (at[1].parent != at->path) {
+    if (at[1].parent != at->node) {
         lowest = n;
     }
     else if (lowest == 0) {
@@ -331,26 +331,26 @@ capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
     cache->top = at;
     for (n = lowest; n > 0; n--) {
         at = entry - n;
-        path_id parent = entry_path(at - 1, access);
-        if (parent == PATH_NONE) {
+        node_id parent = entry_node(at - 1, access);
+        if (parent == NODE_NONE) {
             return NULL;
         }
         entry_update(at, frames[n - 1], parent, access);
         cache->top = at;
-        if (n <= highest && at[1].parent == at->path) {
+        if (n <= highest && at[1].parent == at->node) {
             goto done;
         }
     }
-    path_id parent = entry_path(entry - 1, access);
-    if (parent == PATH_NONE) {
+    node_id parent = entry_node(entry - 1, access);
+    if (parent == NODE_NONE) {
         return NULL;
     }
     entry_update(entry, frame, parent, access);
 done:
     for (intptr_t i = 0; i < all; i++) {
-        frame_mark(frames[i], depth - 1 - i);
+        tm_frame_mark(frames[i], depth - 1 - i);
     }
-    frame_mark(frame, depth);
+    tm_frame_mark(frame, depth);
     return entry;
 }
 
@@ -361,9 +361,9 @@ static Py_NO_INLINE _PyInterpreterFrame **
 cache_more_frames(struct _PyTraceMalloc_ThreadCache *cache,
                   _PyInterpreterFrame **frames, size_t n, enum access access)
 {
-    access_lock(access);
+    tm_access_lock(access);
     int failed = cache_reserve_frames(cache, n + 1) < 0;
-    access_unlock(access);
+    tm_access_unlock(access);
     if (failed) {
         return NULL;
     }
@@ -379,14 +379,14 @@ static Py_NO_INLINE int
 cache_extend(struct _PyTraceMalloc_ThreadCache *cache, size_t depth,
              enum access access)
 {
-    access_lock(access);
+    tm_access_lock(access);
     int failed = cache_reserve(cache, depth) < 0;
-    access_unlock(access);
+    tm_access_unlock(access);
     if (failed) {
         return -1;
     }
-    memset(cache->path + cache->known, 0,
-           (depth + 1 - cache->known) * sizeof(cache->path[0]));
+    memset(cache->entries + cache->known, 0,
+           (depth + 1 - cache->known) * sizeof(cache->entries[0]));
     cache->known = depth + 1;
     return 0;
 }
@@ -396,7 +396,7 @@ cache_extend(struct _PyTraceMalloc_ThreadCache *cache, size_t depth,
    take as many steps as there are frames. */
 #define RESUMED_TRIES 3
 
-static const struct place *
+static const struct site *
 capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
                _PyInterpreterFrame *frame, enum access access)
 {
@@ -404,16 +404,16 @@ capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
        that is; entry 0 is there if none is. */
     _PyInterpreterFrame *near[NEAR], **frames = near;
     size_t n = 0, room = NEAR;
-    struct path_entry *entry;
+    struct frame_entry *entry;
     int lost = 0, tries = 0;
     for (;; frame = frame->previous) {
         if (frame == NULL) {
-            entry = cache->path;
+            entry = cache->entries;
             break;
         }
-        if (frame_is_marked(frame)) {
+        if (tm_frame_is_marked(frame)) {
             if (!lost && (entry = cache_find(cache, frame)) != NULL) {
-                entry_update(entry, frame, entry[-1].path, access);
+                entry_update(entry, frame, entry[-1].node, access);
                 break;
             }
             /* Another greenlet's: looking for each of them would take time
@@ -440,18 +440,18 @@ capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
         frames[n++] = frame;
     }
 
-    size_t base = entry - cache->path;
+    size_t base = entry - cache->entries;
     if (base + n >= cache->known) {
         if (cache_extend(cache, base + n, access) < 0) {
             /* Entries above this one have it as it was. */
             cache->top = entry;
             return NULL;
         }
-        entry = cache->path + base;
+        entry = cache->entries + base;
     }
     while (n > 0) {
-        path_id parent = entry_path(entry, access);
-        if (parent == PATH_NONE) {
+        node_id parent = entry_node(entry, access);
+        if (parent == NODE_NONE) {
             /* Entries up to here are right. */
             cache->top = entry;
             return NULL;
@@ -459,50 +459,50 @@ capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
         frame = frames[--n];
         entry++;
         entry_update(entry, frame, parent, access);
-        frame_mark(frame, entry - cache->path);
+        tm_frame_mark(frame, entry - cache->entries);
     }
     cache->top = entry;
-    if (entry == cache->path) {
-        return &S->unknown.place;
+    if (entry == cache->entries) {
+        return &S->unknown.site;
     }
-    if (entry->place.context == NULL) {
+    if (entry->site.context == NULL) {
         if (entry_find_context(entry, access) == NULL) {
             return NULL;
         }
         entry_remember(entry, access);
     }
     else if (access != ACCESS_DETACHED
-             && site_met(entry->instruction, entry->parent, entry->place.code)
+             && site_cached(entry->instruction, entry->parent, entry->site.code)
                 == NULL)
     {
         /* So that the next one is found at once. */
         entry_remember(entry, access);
     }
-    return &entry->place;
+    return &entry->site;
 }
 
 
 /* The same for who has no thread state, or none that captured before, when
    contexts are to be reclaimed, and where nothing is to be found: a quiet
    thread's cache is put aside. */
-static Py_NO_INLINE const struct place *
+static Py_NO_INLINE const struct site *
 capture_first(PyThreadState *tstate, enum access access)
 {
-    if (tracer_is_quiet(tstate)) {
+    if (tm_is_quiet(tstate)) {
         return NULL;
     }
     if (tstate == NULL || _PyThreadState_GetFrame(tstate) == NULL) {
-        return &S->unknown.place;
+        return &S->unknown.site;
     }
-    if (reclaim_is_wanted() && access != ACCESS_DETACHED) {
-        _PyTraceMalloc_ReclaimNow(access);
+    if (tm_reclaim_is_wanted() && access != ACCESS_DETACHED) {
+        tm_reclaim_now(access);
     }
     struct _PyTraceMalloc_ThreadCache **owner =
         &((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
     if (*owner == NULL) {
-        access_lock(access);
+        tm_access_lock(access);
         cache_new(tstate, owner, access);
-        access_unlock(access);
+        tm_access_unlock(access);
         if (*owner == NULL) {
             return NULL;
         }
@@ -514,82 +514,82 @@ capture_first(PyThreadState *tstate, enum access access)
 /* The newest frame is not marked, its caller is in the cache, and both are at
    places that were met before: where it is, or NULL.  The cache is right
    either way. */
-static inline const struct place *
+static inline const struct site *
 capture_called(struct _PyTraceMalloc_ThreadCache *cache,
                _PyInterpreterFrame *frame)
 {
     const _PyInterpreterFrame *caller = frame->previous;
-    struct path_entry *entry = cache->top;
+    struct frame_entry *entry = cache->top;
     if (caller != NULL && caller->owner == FRAME_OWNED_BY_CSTACK) {
         caller = caller->previous;
     }
     entry -= entry->frame != caller;
-    if (entry->frame != caller || !frame_is_marked(caller)
+    if (entry->frame != caller || !tm_frame_is_marked(caller)
         || _PyFrame_IsIncomplete(frame)
-        || entry + 1 == cache->path + cache->known)
+        || entry + 1 == cache->entries + cache->known)
     {
         return NULL;
     }
-    const struct site *site;
+    const struct cached_site *cached;
     if (entry->instruction != caller->instr_ptr) {
-        site = site_met(caller->instr_ptr, entry->parent, entry->place.code);
-        if (site == NULL) {
+        cached = site_cached(caller->instr_ptr, entry->parent, entry->site.code);
+        if (cached == NULL) {
             return NULL;
         }
-        entry->instruction = site->instruction;
-        entry->place = site->place;
-        entry->path = site->path;
+        entry->instruction = cached->instruction;
+        entry->site = cached->site;
+        entry->node = cached->node;
     }
-    path_id parent = entry->path;
-    site = site_met(frame->instr_ptr, parent, frame_code(frame));
-    if (parent == PATH_NONE || site == NULL || site->place.context == NULL) {
+    node_id parent = entry->node;
+    cached = site_cached(frame->instr_ptr, parent, tm_frame_code(frame));
+    if (parent == NODE_NONE || cached == NULL || cached->site.context == NULL) {
         return NULL;
     }
     entry++;
     entry->frame = frame;
-    entry->instruction = site->instruction;
-    entry->place = site->place;
+    entry->instruction = cached->instruction;
+    entry->site = cached->site;
     entry->parent = parent;
-    entry->path = site->path;
-    /* The other bits of a generator's stay: if they name a wrong place, it is
+    entry->node = cached->node;
+    /* The other bits of a generator's stay: if they name a wrong site, it is
        looked for there in vain the next time, and marked anew. */
     frame->tracemalloc_mark |= 1;
     cache->top = entry;
-    return &site->place;
+    return &cached->site;
 }
 
 
-const struct place *
+const struct site *
 _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
 {
     struct _PyTraceMalloc_ThreadCache *cache = NULL;
     if (tstate != NULL) {
         cache = ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
     }
-    if (cache == NULL || reclaim_is_wanted()) {
+    if (cache == NULL || tm_reclaim_is_wanted()) {
         return capture_first(tstate, access);
     }
     _PyInterpreterFrame *frame = tstate->current_frame;
     if (frame != NULL && access != ACCESS_DETACHED) {
         /* With access: the table of sites may be read. */
-        struct path_entry *entry;
-        if (frame_is_marked(frame)) {
+        struct frame_entry *entry;
+        if (tm_frame_is_marked(frame)) {
             entry = cache_find(cache, frame);
         }
         else {
-            const struct place *place = capture_called(cache, frame);
-            if (place != NULL) {
-                return place;
+            const struct site *site = capture_called(cache, frame);
+            if (site != NULL) {
+                return site;
             }
             entry = frame->owner == FRAME_OWNED_BY_GENERATOR
                     ? capture_resumed(cache, frame, access) : NULL;
         }
         if (entry != NULL) {
             cache->top = entry;
-            const struct site *site = site_met(frame->instr_ptr, entry->parent,
-                                               entry->place.code);
-            if (site != NULL && site->place.context != NULL) {
-                return &site->place;
+            const struct cached_site *cached = site_cached(frame->instr_ptr, entry->parent,
+                                                           entry->site.code);
+            if (cached != NULL && cached->site.context != NULL) {
+                return &cached->site;
             }
         }
     }
@@ -612,7 +612,7 @@ _PyTraceMalloc_FrameMoved(_PyInterpreterFrame *moved)
     /* It waits in another thread or greenlet, and which frames it has called
        cannot be found out from here. */
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        _PyTraceMalloc_FreeCaches();
-        tracer_end_locked();
+        tm_free_caches();
+        tm_end_locked();
     }
 }

@@ -72,12 +72,12 @@ lines_make(PyCodeObject *co)
 }
 
 
-static file_id
+static name_id
 name_number_lock_held(PyObject *name)
 {
-    return _PyTraceMalloc_AddName(&S->sources, PyUnicode_KIND(name),
-                                  PyUnicode_DATA(name),
-                                  PyUnicode_GET_LENGTH(name));
+    return tm_add_name(&S->sources, PyUnicode_KIND(name),
+                       PyUnicode_DATA(name),
+                       PyUnicode_GET_LENGTH(name));
 }
 
 
@@ -94,12 +94,12 @@ code_number_lock_held(PyCodeObject *co)
             (const unsigned char *)PyBytes_AS_STRING(co->co_linetable),
         .nlocations = (uint32_t)PyBytes_GET_SIZE(co->co_linetable),
     };
-    if (source.file == FILE_NONE || source.function == FILE_NONE
+    if (source.file == NAME_NONE || source.function == NAME_NONE
         || (source.lines = lines_make(co)) == NULL)
     {
         return CODE_NONE;
     }
-    code_id code = _PyTraceMalloc_AddCode(&S->sources, co, &source);
+    code_id code = tm_add_code(&S->sources, co, &source);
     if (code == CODE_NONE) {
         free(source.lines);
     }
@@ -108,11 +108,11 @@ code_number_lock_held(PyCodeObject *co)
 }
 
 
-void
-_PyTraceMalloc_ForgetCodeObjects(void)
+PART void
+tm_forget_code_objects(void)
 {
     for (code_id id = 1; id < S->sources.used; id++) {
-        PyCodeObject *co = source_at(&S->sources, id)->owner;
+        PyCodeObject *co = tm_source_at(&S->sources, id)->owner;
         if (co != NULL) {
             co->_co_tracemalloc_id = CODE_NONE;
         }

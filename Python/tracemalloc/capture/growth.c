@@ -13,48 +13,48 @@
 #define S (&_PyTraceMalloc_State)
 
 
-void
-_PyTraceMalloc_ReclaimNow(enum access access)
+PART void
+tm_reclaim_now(enum access access)
 {
-    access_lock(access);
+    tm_access_lock(access);
     if (access == ACCESS_GIL) {
-        _PyTraceMalloc_DrainDetached_lock_held();
+        tm_drain_detached_lock_held();
     }
     struct context_tree *tree = &S->contexts;
-    reclaim_want(0);
-    _PyTraceMalloc_RenewEpochs(tree, &S->bytes);
+    tm_reclaim_want(0);
+    tm_renew_epochs(tree, &S->bytes);
     struct reclaim_roots roots = {
         .contexts = calloc(tree->contexts.used, 1),
-        .paths = calloc(tree->paths.used, 1),
+        .nodes = calloc(tree->nodes.used, 1),
     };
     long taken = -1;
-    if (roots.contexts != NULL && roots.paths != NULL) {
-        _PyTraceMalloc_MarkCaches(&roots);
+    if (roots.contexts != NULL && roots.nodes != NULL) {
+        tm_mark_caches(&roots);
         roots.contexts[CONTEXT_OWN] = 1;
-        _PyTraceMalloc_ForgetSites();
-        taken = _PyTraceMalloc_Reclaim(
+        tm_clear_site_cache();
+        taken = tm_reclaim(
             tree, &S->sources, &S->bytes, &roots,
-            _PyTraceMalloc_PaceIsHard(&S->pace, tree));
+            tm_pace_is_hard(&S->pace, tree));
         if (taken > 0) {
-            _PyTraceMalloc_Reindex(tree);
+            tm_reindex(tree);
         }
     }
     free(roots.contexts);
-    free(roots.paths);
+    free(roots.nodes);
     tree->generation++;
-    _PyTraceMalloc_SetPace(&S->pace, tree, &S->sources, &S->bytes, taken);
-    access_unlock(access);
+    tm_set_pace(&S->pace, tree, &S->sources, &S->bytes, taken);
+    tm_access_unlock(access);
 }
 
 
-void
-_PyTraceMalloc_WatchGrowth_lock_held(uint32_t id, enum access access)
+PART void
+tm_watch_growth_lock_held(uint32_t id, enum access access)
 {
     /* Without access, traced bytes may not be read. */
-    if (id != 0 ? pace_is_due(&S->pace, &S->contexts)
-        : _PyTraceMalloc_CountMiss(&S->pace, access == ACCESS_DETACHED
+    if (id != 0 ? tm_pace_is_due(&S->pace, &S->contexts)
+        : tm_count_miss(&S->pace, access == ACCESS_DETACHED
                                              ? NULL : &S->bytes))
     {
-        reclaim_want(1);
+        tm_reclaim_want(1);
     }
 }

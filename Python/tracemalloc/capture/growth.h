@@ -6,15 +6,15 @@
 #include "../state.h"
 
 /* Reclaim contexts; needs access. */
-extern void _PyTraceMalloc_ReclaimNow(enum access access);
+PART void tm_reclaim_now(enum access access);
 
-/* A path, context or code object got this number, or none: 0.  Let the next
+/* A node, context or code object got this number, or none: 0.  Let the next
    capture that may do so reclaim, if it is time. */
-extern void _PyTraceMalloc_WatchGrowth_lock_held(uint32_t id,
-                                                 enum access access);
+PART void tm_watch_growth_lock_held(uint32_t id,
+                                    enum access access);
 
 static inline int
-reclaim_is_wanted(void)
+tm_reclaim_is_wanted(void)
 {
     return _Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.reclaim_wanted);
 }
@@ -22,7 +22,7 @@ reclaim_is_wanted(void)
 
 /* Needs the store lock. */
 static inline void
-reclaim_want(int wanted)
+tm_reclaim_want(int wanted)
 {
     _Py_atomic_store_int_relaxed(&_PyTraceMalloc_State.reclaim_wanted, wanted);
 }

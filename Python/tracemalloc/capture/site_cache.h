@@ -9,41 +9,41 @@
 #include "../store/contexts.h"
 
 /* What is known of an instruction under a caller. */
-struct place {
+struct site {
     struct context *context;    /* of an allocation there; NULL: not known */
     context_id context_id;
     code_id code;
 };
 
 /* Where a frame is, in a thread's cache. */
-struct path_entry {
+struct frame_entry {
     _PyInterpreterFrame *frame;
     const _Py_CODEUNIT *instruction;    /* where the frame was */
-    struct place place;
-    path_id parent;             /* path of the entry below */
-    path_id path;               /* own, for callees; PATH_NONE: not known */
+    struct site site;
+    node_id parent;             /* node of the entry below */
+    node_id node;               /* own, for callees; NODE_NONE: not known */
 };
 
 /* A call site under a caller, met before: saves looking its line up, and then
-   its path and its context. */
-struct site {
+   its node and its context. */
+struct cached_site {
     const _Py_CODEUNIT *instruction;
-    struct place place;
-    path_id parent;
-    path_id path;               /* or PATH_NONE */
+    struct site site;
+    node_id parent;
+    node_id node;               /* or NODE_NONE */
 };
 
-#define SITES 1024
+#define SITE_CACHE_SIZE 1024
 
-/* By site_at(); access.  Not part of the tracer's state: its address
+/* By tm_site_cache_at(); access.  Not part of the tracer's state: its address
    costs nothing then. */
-extern struct site _PyTraceMalloc_Sites[SITES];
+extern struct cached_site _PyTraceMalloc_SiteCache[SITE_CACHE_SIZE];
 
-static inline struct site *
-site_at(const _Py_CODEUNIT *instruction, path_id parent)
+static inline struct cached_site *
+tm_site_cache_at(const _Py_CODEUNIT *instruction, node_id parent)
 {
     size_t key = ((uintptr_t)instruction >> 1) ^ (size_t)parent * 0x9e3779b1u;
-    return &_PyTraceMalloc_Sites[(key ^ key >> 10) % SITES];
+    return &_PyTraceMalloc_SiteCache[(key ^ key >> 10) % SITE_CACHE_SIZE];
 }
 
 #endif  /* !TRACEMALLOC_SITE_CACHE_H */

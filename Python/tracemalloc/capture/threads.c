@@ -6,9 +6,9 @@
 
        slots   [ main ][ a thread ][ free ][ a thread ] ... [ all others ]
                   |         |                                    |
-       paths    root    root of 1                        root of the last
+       nodes    root    root of 1                        root of the last
 
-   Contexts know their thread by the root of their path, so a capture costs
+   Contexts know their thread by the root of their node, so a capture costs
    the same as without.  A thread keeps its slot as long as its state lives;
    then the next new thread gets it, the lowest slot first.  So a server with a
    thread for each request has few roots, and the memory of contexts does not
@@ -85,15 +85,15 @@ slot_of(PyThreadState *tstate)
 }
 
 
-path_id
-_PyTraceMalloc_ThreadRoot(PyThreadState *tstate)
+PART node_id
+tm_thread_root(PyThreadState *tstate)
 {
-    return _PyTraceMalloc_AddRoot(&S->contexts, slot_of(tstate));
+    return tm_add_root(&S->contexts, slot_of(tstate));
 }
 
 
-void
-_PyTraceMalloc_ReleaseThread(PyThreadState *tstate)
+PART void
+tm_release_thread(PyThreadState *tstate)
 {
     const void *owner = thread_owner(tstate);
     for (uint32_t i = 1; i < SHARED_SLOT; i++) {
@@ -104,8 +104,8 @@ _PyTraceMalloc_ReleaseThread(PyThreadState *tstate)
 }
 
 
-void
-_PyTraceMalloc_ClearThreads(int all)
+PART void
+tm_clear_threads(int all)
 {
     for (uint32_t i = 0; i < THREAD_SLOTS; i++) {
         struct thread_slot *slot = &S->threads[i];
@@ -120,12 +120,12 @@ _PyTraceMalloc_ClearThreads(int all)
 }
 
 
-int
-_PyTraceMalloc_NameThread(uint32_t number, const struct thread_slot *known,
-                          uint32_t kind, const void *text, size_t length)
+PART int
+tm_name_thread(uint32_t number, const struct thread_slot *known,
+               uint32_t kind, const void *text, size_t length)
 {
     struct thread_slot *slot = &S->threads[number];
-    struct source_file *name = malloc(sizeof(*name) + length * kind);
+    struct name *name = malloc(sizeof(*name) + length * kind);
     if (name == NULL) {
         return -1;
     }
@@ -134,7 +134,7 @@ _PyTraceMalloc_NameThread(uint32_t number, const struct thread_slot *known,
         free(name);
         return 0;
     }
-    *name = (struct source_file){.kind = kind, .length = length};
+    *name = (struct name){.kind = kind, .length = length};
     memcpy(name->text, text, length * kind);
     free(slot->name);
     slot->name = name;

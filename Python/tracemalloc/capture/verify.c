@@ -49,10 +49,10 @@ static uint64_t captures;
 
 
 static struct verify_sums *
-sums_map(const char *path)
+sums_map(const char *node)
 {
     void *map = MAP_FAILED;
-    int fd = open(path, O_RDWR | O_CLOEXEC);
+    int fd = open(node, O_RDWR | O_CLOEXEC);
     if (fd >= 0) {
         struct stat status;
         errno = EINVAL;
@@ -65,7 +65,7 @@ sums_map(const char *path)
     }
     if (map == MAP_FAILED) {
         fprintf(stderr, "tracemalloc: TRACEMALLOC_VERIFY_FILE: %s is no file "
-                "of %zu bytes to count in (%s)\n", path,
+                "of %zu bytes to count in (%s)\n", node,
                 sizeof(struct verify_sums), strerror(errno));
         map = &own_sums;
     }
@@ -76,23 +76,23 @@ sums_map(const char *path)
 }
 
 
-void
-_PyTraceMalloc_BeginVerify(void)
+PART void
+tm_begin_verify(void)
 {
     if (sums_ready) {
         return;
     }
     sums_ready = 1;
-    const char *path = getenv("TRACEMALLOC_VERIFY_FILE");
-    if (path != NULL && *path) {
-        sums = sums_map(path);
+    const char *node = getenv("TRACEMALLOC_VERIFY_FILE");
+    if (node != NULL && *node) {
+        sums = sums_map(node);
     }
     _Py_atomic_add_uint64(&sums->processes, 1);
 }
 
 
-void
-_PyTraceMalloc_ForkVerify(void)
+PART void
+tm_fork_verify(void)
 {
     /* The mapping is still there. */
     _Py_atomic_store_uint64(&captures, 0);
@@ -156,28 +156,28 @@ capture_is_right(PyThreadState *tstate, const struct context *context)
     const struct context_tree *tree = &S->contexts;
     code_id code = context->code;
     int32_t line = context->line;
-    path_id path = context->path;
+    node_id node = context->node;
     _PyInterpreterFrame *frame = _PyThreadState_GetFrame(tstate);
     if (frame == NULL) {
-        return code == CODE_NONE && path_is_root(tree, path);
+        return code == CODE_NONE && tm_node_is_root(tree, node);
     }
     /* The thread's own: a thread with frames has a cache. */
     const struct _PyTraceMalloc_ThreadCache *cache =
         ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
-    path_id root = cache->path->path;
+    node_id root = cache->entries->node;
     for (;;) {
         if (code == CODE_NONE || frame_line(frame) != line
-            || source_at(&S->sources, code)->owner != _PyFrame_GetCode(frame))
+            || tm_source_at(&S->sources, code)->owner != _PyFrame_GetCode(frame))
         {
             return 0;
         }
         frame = _PyFrame_GetFirstComplete(frame->previous);
-        if (frame == NULL || path == root) {
-            return frame == NULL && path == root;
+        if (frame == NULL || node == root) {
+            return frame == NULL && node == root;
         }
-        code = path_at(tree, path)->code;
-        line = path_at(tree, path)->line;
-        path = path_at(tree, path)->parent;
+        code = tm_node_at(tree, node)->code;
+        line = tm_node_at(tree, node)->line;
+        node = tm_node_at(tree, node)->parent;
     }
 }
 
@@ -199,25 +199,25 @@ capture_dump(PyThreadState *tstate, const struct context *context,
     }
     fprintf(stderr, "  context, newest first:\n    code %u line %d\n",
             context->code, context->line);
-    for (path_id path = context->path; !path_is_root(&S->contexts, path);
-         path = path_at(&S->contexts, path)->parent)
+    for (node_id node = context->node; !tm_node_is_root(&S->contexts, node);
+         node = tm_node_at(&S->contexts, node)->parent)
     {
         fprintf(stderr, "    code %u line %d\n",
-                path_at(&S->contexts, path)->code,
-                path_at(&S->contexts, path)->line);
+                tm_node_at(&S->contexts, node)->code,
+                tm_node_at(&S->contexts, node)->line);
     }
 }
 
 
 void
 _PyTraceMalloc_VerifyCapture(PyThreadState *tstate,
-                             const struct place *place)
+                             const struct site *site)
 {
     _Py_atomic_add_uint64(&sums->captures, 1);
     uint64_t number = _Py_atomic_add_uint64(&captures, 1) + 1;
-    if (!capture_is_right(tstate, place->context)) {
+    if (!capture_is_right(tstate, site->context)) {
         _Py_atomic_add_uint64(&sums->differences, 1);
-        capture_dump(tstate, place->context, number);
+        capture_dump(tstate, site->context, number);
         abort();
     }
 }

@@ -10,45 +10,45 @@
 #define S (&_PyTraceMalloc_State)
 
 
-void
-_PyTraceMalloc_SetFilters(struct trace_filter *filters, size_t n)
+PART void
+tm_set_filters(struct trace_filter *filters, size_t n)
 {
-    tracer_lock();
-    _PyTraceMalloc_ReplaceFilters(&S->filters, filters, n);
-    attention_update_lock_held();
-    tracer_unlock();
+    tm_lock();
+    tm_replace_filters(&S->filters, filters, n);
+    tm_update_slow_flags_lock_held();
+    tm_unlock();
 }
 
 
-void
-_PyTraceMalloc_SetLimit_lock_held(int nframe)
+PART void
+tm_set_limit_lock_held(int nframe)
 {
     _PyRuntime.tracemalloc.nframe = nframe;
     S->filters.nframe = (uint32_t)nframe;
-    _PyTraceMalloc_ForgetVerdicts(&S->filters);
+    tm_forget_filter_results(&S->filters);
 }
 
 
 int
-_PyTraceMalloc_IsAdmitted(const struct place *place, enum access access)
+_PyTraceMalloc_IsAdmitted(const struct site *site, enum access access)
 {
-    if (S->filters.n == 0 || place == NULL) {
+    if (S->filters.n == 0 || site == NULL) {
         return 1;
     }
-    context_id id = place->context_id;
+    context_id id = site->context_id;
     int admitted = -1;
     if (access != ACCESS_DETACHED) {
-        admitted = _PyTraceMalloc_RecallVerdict(&S->filters, &S->contexts, id);
+        admitted = tm_recall_filter_result(&S->filters, &S->contexts, id);
     }
     if (admitted < 0) {
         /* The lock, for the file names. */
-        access_lock(access);
-        admitted = _PyTraceMalloc_JudgeContext(&S->filters, &S->sources,
-                                               &S->contexts, id);
-        access_unlock(access);
+        tm_access_lock(access);
+        admitted = tm_apply_filters(&S->filters, &S->sources,
+                                    &S->contexts, id);
+        tm_access_unlock(access);
         if (access != ACCESS_DETACHED) {
-            _PyTraceMalloc_KeepVerdict(&S->filters, &S->contexts, id,
-                                       admitted);
+            tm_keep_filter_result(&S->filters, &S->contexts, id,
+                                  admitted);
         }
     }
     return admitted;

@@ -8,13 +8,13 @@
 
 /* Whether the filters let a block that was captured be noted; they let what is
    not known (NULL) pass. */
-extern int _PyTraceMalloc_IsAdmitted(const struct place *,
+extern int _PyTraceMalloc_IsAdmitted(const struct site *,
                                      enum access access);
 
 /* Put other filters in force; takes them over. */
-extern void _PyTraceMalloc_SetFilters(struct trace_filter *, size_t n);
+PART void tm_set_filters(struct trace_filter *, size_t n);
 
 /* Show at most `nframe` frames from now on. */
-extern void _PyTraceMalloc_SetLimit_lock_held(int nframe);
+PART void tm_set_limit_lock_held(int nframe);
 
 #endif  /* !TRACEMALLOC_ADMISSION_H */

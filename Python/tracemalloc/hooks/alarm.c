@@ -1,6 +1,6 @@
 /* Attention: what is looked at while blocks are noted, if somebody asked.
 
-   Called by the hooks, for each block they note while ATTENTION_NOTE is set;
+   Called by the hooks, for each block they note while SLOW_NOTE is set;
    by Modules/_tracemalloc.c and Python/tracemalloc_pytracemalloc.c, which set
    filters and the alarm; and by Python/ceval_gil.c, when the alarm rings.
 
@@ -69,25 +69,25 @@ _PyTraceMalloc_WatchAlarm(enum access access)
     {
         return;
     }
-    access_lock(access);
+    tm_access_lock(access);
     alarm->set = 0;
     alarm->rung_at = current;
-    attention_update_lock_held();
-    access_unlock(access);
+    tm_update_slow_flags_lock_held();
+    tm_access_unlock(access);
     _Py_set_eval_breaker_bit(tstate, _PY_TRACEMALLOC_ALARM_BIT);
 }
 
 
-void
-_PyTraceMalloc_CancelAlarm_lock_held(void)
+PART void
+tm_cancel_alarm_lock_held(void)
 {
     S->alarm.set = 0;
-    attention_update_lock_held();
+    tm_update_slow_flags_lock_held();
 }
 
 
-void
-_PyTraceMalloc_KeepAlarm_lock_held(PyThreadState *tstate)
+PART void
+tm_keep_alarm_lock_held(PyThreadState *tstate)
 {
     if (S->alarm.interp != tstate->interp) {
         return;
@@ -101,13 +101,13 @@ _PyTraceMalloc_KeepAlarm_lock_held(PyThreadState *tstate)
     else if (bits & _PY_TRACEMALLOC_ALARM_BIT) {
         S->alarm.set = 1;
     }
-    attention_update_lock_held();
+    tm_update_slow_flags_lock_held();
 }
 
 
-int
-_PyTraceMalloc_SetAlarm(PyObject *callback, size_t low, size_t high,
-                        PyTime_t deadline)
+PART int
+tm_set_alarm(PyObject *callback, size_t low, size_t high,
+             PyTime_t deadline)
 {
     PyInterpreterState *interp = PyInterpreterState_Get();
     PyObject *dict = PyInterpreterState_GetDict(interp);    // borrowed
@@ -118,16 +118,16 @@ _PyTraceMalloc_SetAlarm(PyObject *callback, size_t low, size_t high,
     if (PyDict_SetItemString(dict, CALLBACK_KEY, callback) < 0) {
         return -1;
     }
-    tracer_lock();
+    tm_lock();
     S->alarm = (struct alarm){
-        .set = callback != Py_None && tracer_is_tracing(),
+        .set = callback != Py_None && tm_is_tracing(),
         .low = low,
         .high = high,
         .deadline = deadline,
         .interp = callback != Py_None ? interp : NULL,
     };
-    attention_update_lock_held();
-    tracer_unlock();
+    tm_update_slow_flags_lock_held();
+    tm_unlock();
     return 0;
 }
 
@@ -136,20 +136,20 @@ void
 _PyTraceMalloc_RunAlarm(PyThreadState *tstate)
 {
     _Py_unset_eval_breaker_bit(tstate, _PY_TRACEMALLOC_ALARM_BIT);
-    tracer_lock();
+    tm_lock();
     size_t rung_at = S->alarm.rung_at;
     /* It may have been set anew, or cancelled, since it rang. */
     int cancelled = S->alarm.set || S->alarm.interp != tstate->interp;
-    tracer_unlock();
+    tm_unlock();
     PyObject *dict = PyInterpreterState_GetDict(tstate->interp);
     if (cancelled || dict == NULL) {
         return;
     }
     PyObject *callback = NULL, *result = NULL;
     /* The number is no memory of the line that is running. */
-    enum reentrancy before = guard_enter(REENTRANT);
+    enum reentrancy before = tm_guard_enter(REENTRANT);
     PyObject *memory = PyLong_FromSize_t(rung_at);
-    guard_leave(before);
+    tm_guard_leave(before);
     if (memory != NULL
         && PyDict_GetItemStringRef(dict, CALLBACK_KEY, &callback) > 0
         && callback != Py_None)

@@ -24,11 +24,11 @@ extern void _PyTraceMalloc_WatchAlarm(enum access access);
    above `high`, or at a time of the monotonic clock (in nanoseconds; 0 for
    none).  Once only; replaces the alarm that was set.  A callback of None sets
    none.  0, or -1 with an exception. */
-extern int _PyTraceMalloc_SetAlarm(PyObject *callback, size_t low, size_t high,
-                                   PyTime_t deadline);
-extern void _PyTraceMalloc_CancelAlarm_lock_held(void);
+PART int tm_set_alarm(PyObject *callback, size_t low, size_t high,
+                      PyTime_t deadline);
+PART void tm_cancel_alarm_lock_held(void);
 
 /* A thread ends: if it was to call back, let another one ring. */
-extern void _PyTraceMalloc_KeepAlarm_lock_held(PyThreadState *);
+PART void tm_keep_alarm_lock_held(PyThreadState *);
 
 #endif  /* !TRACEMALLOC_ALARM_H */

@@ -23,34 +23,34 @@
 #define S (&_PyTraceMalloc_State)
 
 
-static const struct place *
+static const struct site *
 capture_any(enum access access)
 {
     PyThreadState *tstate = _PyThreadState_GET();
     if (tstate != NULL && access != ACCESS_DETACHED) {
-        return capture(tstate, access);
+        return tm_capture(tstate, access);
     }
     if (tstate == NULL) {
-        tstate = _PyTraceMalloc_DetachedThread();
+        tstate = tm_detached_thread();
     }
-    return capture_verified(tstate,
-                            _PyTraceMalloc_CaptureSlow(tstate, access));
+    return tm_capture_verified(tstate,
+                               _PyTraceMalloc_CaptureSlow(tstate, access));
 }
 
 
 /* The context of a place in any domain. */
 static context_id
-context_in_domain(const struct place *place, uint32_t domain,
+context_in_domain(const struct site *site, uint32_t domain,
                   enum access access)
 {
     if (domain == DEFAULT_DOMAIN) {
-        return place->context_id;
+        return site->context_id;
     }
-    access_lock(access);
-    context_id id = _PyTraceMalloc_AddContextOfDomain(
-        &S->contexts, place->context, domain);
-    _PyTraceMalloc_WatchGrowth_lock_held(id, access);
-    access_unlock(access);
+    tm_access_lock(access);
+    context_id id = tm_add_context_of_domain(
+        &S->contexts, site->context, domain);
+    tm_watch_growth_lock_held(id, access);
+    tm_access_unlock(access);
     return id;
 }
 
@@ -60,7 +60,7 @@ static inline void
 table_lock(const struct block_table *table, enum access access)
 {
     if (table == &S->raw) {
-        access_lock(access);
+        tm_access_lock(access);
     }
 }
 
@@ -69,7 +69,7 @@ static inline void
 table_unlock(const struct block_table *table, enum access access)
 {
     if (table == &S->raw) {
-        access_unlock(access);
+        tm_access_unlock(access);
     }
 }
 
@@ -94,18 +94,18 @@ own_note(struct block_table *table, uint32_t domain, uintptr_t address,
     }
     int put = _PyTraceMalloc_PutBlock(table, &block, &stale);
     if (put < 0) {
-        counted_drop(access);
+        tm_counted_drop(access);
         return -1;
     }
     if (put > 0) {
-        counted_free(stale.context, stale.size, access);
+        tm_counted_free(stale.context, stale.size, access);
     }
     if (access != ACCESS_SAMPLING) {
         _PyTraceMalloc_CountOwn(size);
     }
     else if (_PyTraceMalloc_CountSample(CONTEXT_OWN, size) < 0) {
         (void)_PyTraceMalloc_RemoveBlock(table, domain, address, &stale);
-        counted_drop(access);
+        tm_counted_drop(access);
         return -1;
     }
     return 0;
@@ -117,9 +117,9 @@ thread_is_quiet(enum access access)
 {
     PyThreadState *tstate = _PyThreadState_GET();
     if (tstate == NULL && access == ACCESS_DETACHED) {
-        tstate = _PyTraceMalloc_DetachedThread();
+        tstate = tm_detached_thread();
     }
-    return tracer_is_quiet(tstate);
+    return tm_is_quiet(tstate);
 }
 
 
@@ -130,26 +130,26 @@ _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
     struct block block = {.address = address, .size = size, .domain = domain};
     struct block stale;
     if (domain != DEFAULT_DOMAIN && access != ACCESS_DETACHED
-        && reclaim_is_wanted())
+        && tm_reclaim_is_wanted())
     {
         /* A capture does not, at a place that was met before; but there is one
            more context there for each domain. */
-        _PyTraceMalloc_ReclaimNow(access);
+        tm_reclaim_now(access);
     }
-    const struct place *place = capture_any(access);
-    int watched = tracer_is_watched();
+    const struct site *site = capture_any(access);
+    int watched = tm_is_watched();
     int ignored = 0;
     if (watched) {
         _PyTraceMalloc_WatchAlarm(access);
-        ignored = !_PyTraceMalloc_IsAdmitted(place, access);
+        ignored = !_PyTraceMalloc_IsAdmitted(site, access);
     }
-    if (place == NULL) {
+    if (site == NULL) {
         if (thread_is_quiet(access)) {
             return own_note(table, domain, address, size, access);
         }
     }
     else if (!ignored) {
-        block.context = context_in_domain(place, domain, access);
+        block.context = context_in_domain(site, domain, access);
     }
     int put = -1, noted = 0;
     table_lock(table, access);
@@ -158,22 +158,22 @@ _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
         if (put == 1) {
             /* It was freed behind our back, or is reported again by its
                extension. */
-            counted_free(stale.context, stale.size, access);
+            tm_counted_free(stale.context, stale.size, access);
         }
         noted = put >= 0
-                && counted_alloc(block.context, size, access) == 0;
+                && tm_counted_alloc(block.context, size, access) == 0;
     }
     if (!noted && _PyTraceMalloc_RemoveBlock(table, domain, address, &stale)
         && put < 0)
     {
-        counted_free(stale.context, stale.size, access);
+        tm_counted_free(stale.context, stale.size, access);
     }
     table_unlock(table, access);
     if (watched) {
         _PyTraceMalloc_WatchAlarm(access);
     }
     if (!noted && !ignored) {
-        counted_drop(access);
+        tm_counted_drop(access);
         return -1;
     }
     return ignored;
@@ -188,7 +188,7 @@ _PyTraceMalloc_ForgetBlock(struct block_table *table, uint32_t domain,
     table_lock(table, access);
     int found = _PyTraceMalloc_RemoveBlock(table, domain, address, removed);
     if (found) {
-        counted_free(removed->context, removed->size, access);
+        tm_counted_free(removed->context, removed->size, access);
     }
     table_unlock(table, access);
     if (!found && table == &S->large && S->foreign) {
@@ -212,12 +212,12 @@ block_lift(struct block_table *table, void *ptr, struct lifted *lifted)
     if (ptr == NULL) {
         return;
     }
-    enum access access = tracer_begin();
+    enum access access = tm_begin();
     if (access != ACCESS_NONE) {
         lifted->present = _PyTraceMalloc_ForgetBlock(
             table, DEFAULT_DOMAIN, (uintptr_t)ptr, &lifted->block, access);
         lifted->generation = S->contexts.generation;
-        tracer_end(access);
+        tm_end(access);
     }
 }
 
@@ -230,7 +230,7 @@ block_put_back(struct block_table *table, const struct lifted *lifted)
     if (!lifted->present) {
         return;
     }
-    enum access access = tracer_begin();
+    enum access access = tm_begin();
     if (access == ACCESS_NONE) {
         return;
     }
@@ -238,16 +238,16 @@ block_put_back(struct block_table *table, const struct lifted *lifted)
         const struct block *block = &lifted->block;
         table_lock(table, access);
         int failed = _PyTraceMalloc_ReserveBlock(table) < 0
-            || counted_put_back(block->context, block->size, access) < 0;
+            || tm_counted_put_back(block->context, block->size, access) < 0;
         if (!failed) {
             _PyTraceMalloc_AddBlock(table, block);
         }
         table_unlock(table, access);
         if (failed) {
-            counted_drop(access);
+            tm_counted_drop(access);
         }
     }
-    tracer_end(access);
+    tm_end(access);
 }
 
 
@@ -269,31 +269,31 @@ static int
 block_move(struct block_table *table, uintptr_t address, enum access access)
 {
     table_lock(table, access);
-    struct block *block = _PyTraceMalloc_FindBlock(table, DEFAULT_DOMAIN,
-                                                   address);
+    struct block *block = tm_find_block(table, DEFAULT_DOMAIN,
+                                        address);
     table_unlock(table, access);
     if (block == NULL) {
         return 0;
     }
-    const struct place *place = capture_any(access);
-    if (place == NULL) {
+    const struct site *site = capture_any(access);
+    if (site == NULL) {
         if (!thread_is_quiet(access)) {
             /* Who had it before has let go of it. */
             object_forget(address, access);
-            counted_drop(access);
+            tm_counted_drop(access);
         }
         return 1;
     }
     table_lock(table, access);
     if (table == &S->raw) {
         /* Detached threads may have changed the table meanwhile. */
-        block = _PyTraceMalloc_FindBlock(table, DEFAULT_DOMAIN, address);
+        block = tm_find_block(table, DEFAULT_DOMAIN, address);
     }
     if (block != NULL) {
-        context_make_room(&S->contexts, place->context, block->size);
-        count_move(&S->bytes, context_at(&S->contexts, block->context),
-                   place->context, block->size);
-        block->context = place->context_id;
+        tm_context_make_room(&S->contexts, site->context, block->size);
+        tm_count_move(&S->bytes, tm_context_at(&S->contexts, block->context),
+                      site->context, block->size);
+        block->context = site->context_id;
     }
     table_unlock(table, access);
     return 1;
@@ -307,20 +307,20 @@ void
 _PyTraceMalloc_MoveObject(PyObject *op)
 {
     if (_PyThreadState_GET() == NULL
-        || (tracer_is_fast()
-            && _PyTraceMalloc_IsFresh(tracer_fresh(ACCESS_GIL), op)))
+        || (tm_is_fast()
+            && _PyTraceMalloc_IsFresh(tm_fresh(ACCESS_GIL), op)))
     {
         return;
     }
-    enum access access = tracer_begin();
+    enum access access = tm_begin();
     if (access == ACCESS_NONE) {
         return;
     }
     uintptr_t address = _PyTraceMalloc_BlockOfObject(op);
-    if (_PyTraceMalloc_IsFresh(tracer_fresh(access), op)) {
+    if (_PyTraceMalloc_IsFresh(tm_fresh(access), op)) {
         /* Allocated by the very call that makes the object. */
     }
-    else if (tracer_is_watched()
+    else if (tm_is_watched()
              && !_PyTraceMalloc_IsAdmitted(capture_any(access), access))
     {
         object_forget(address, access);
@@ -330,7 +330,7 @@ _PyTraceMalloc_MoveObject(PyObject *op)
     {
         (void)block_move(&S->raw, address, access);
     }
-    tracer_end(access);
+    tm_end(access);
 }
 
 
@@ -351,10 +351,10 @@ _PyTraceMalloc_LookUp(uint32_t domain, uintptr_t address, struct block *block)
     }
     const struct block *found = NULL;
     if (domain == DEFAULT_DOMAIN) {
-        found = _PyTraceMalloc_FindBlock(&S->large, domain, address);
+        found = tm_find_block(&S->large, domain, address);
     }
     if (found == NULL) {
-        found = _PyTraceMalloc_FindBlock(&S->raw, domain, address);
+        found = tm_find_block(&S->raw, domain, address);
     }
     if (found == NULL && lifted_now != NULL && lifted_now->present
         && lifted_now->generation == S->contexts.generation

@@ -17,31 +17,31 @@ static inline int
 detached_announce(int failed)
 {
     if (!failed) {
-        attention_change(ATTENTION_ACCESS, 1);
+        tm_set_slow_flag(SLOW_ACCESS, 1);
     }
     return failed;
 }
 
 
-int
-counted_alloc(context_id id, size_t size, enum access access)
+PART int
+tm_counted_alloc(context_id id, size_t size, enum access access)
 {
     if (access == ACCESS_SAMPLING) {
         return _PyTraceMalloc_CountSample(id, size);
     }
     if (access == ACCESS_DETACHED) {
         return detached_announce(
-            _PyTraceMalloc_CountDetachedAlloc(&S->detached, id, size));
+            tm_count_detached_alloc(&S->detached, id, size));
     }
-    struct context *context = context_at(&S->contexts, id);
-    context_make_room(&S->contexts, context, size);
-    count_alloc(&S->bytes, context, size);
+    struct context *context = tm_context_at(&S->contexts, id);
+    tm_context_make_room(&S->contexts, context, size);
+    tm_count_alloc(&S->bytes, context, size);
     return 0;
 }
 
 
-void
-counted_free(context_id id, size_t size, enum access access)
+PART void
+tm_counted_free(context_id id, size_t size, enum access access)
 {
     if (access == ACCESS_SAMPLING) {
         _PyTraceMalloc_CountSampleFree(id, size);
@@ -49,36 +49,36 @@ counted_free(context_id id, size_t size, enum access access)
     }
     if (access == ACCESS_DETACHED
         && detached_announce(
-            _PyTraceMalloc_CountDetachedFree(&S->detached, id, size)) == 0)
+            tm_count_detached_free(&S->detached, id, size)) == 0)
     {
         return;
     }
-    struct context *context = context_at(&S->contexts, id);
+    struct context *context = tm_context_at(&S->contexts, id);
     if (access == ACCESS_DETACHED) {
-        _PyTraceMalloc_CountLost(&S->bytes, context, size);
+        tm_count_lost(&S->bytes, context, size);
     }
     else {
-        count_free(&S->bytes, context, size);
+        tm_count_free(&S->bytes, context, size);
     }
 }
 
 
-int
-counted_put_back(context_id id, size_t size, enum access access)
+PART int
+tm_counted_put_back(context_id id, size_t size, enum access access)
 {
     if (access == ACCESS_DETACHED) {
         return detached_announce(
-            _PyTraceMalloc_UncountDetachedFree(&S->detached, id, size));
+            tm_uncount_detached_free(&S->detached, id, size));
     }
-    uncount_free(&S->bytes, context_at(&S->contexts, id), size);
+    tm_uncount_free(&S->bytes, tm_context_at(&S->contexts, id), size);
     return 0;
 }
 
 
-void
-counted_drop(enum access access)
+PART void
+tm_counted_drop(enum access access)
 {
-    access_lock(access);
+    tm_access_lock(access);
     S->dropped++;
-    access_unlock(access);
+    tm_access_unlock(access);
 }

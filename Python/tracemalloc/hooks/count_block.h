@@ -6,14 +6,14 @@
 #include "../state.h"
 
 /* Count a block that was noted: 0, or -1 when out of memory. */
-extern int counted_alloc(context_id id, size_t size, enum access access);
+PART int tm_counted_alloc(context_id id, size_t size, enum access access);
 
 /* Count one that was forgotten; and one that was, but is still there: 0, or -1
    when out of memory. */
-extern void counted_free(context_id id, size_t size, enum access access);
-extern int counted_put_back(context_id id, size_t size, enum access access);
+PART void tm_counted_free(context_id id, size_t size, enum access access);
+PART int tm_counted_put_back(context_id id, size_t size, enum access access);
 
 /* A trace is lost. */
-extern void counted_drop(enum access access);
+PART void tm_counted_drop(enum access access);
 
 #endif  /* !TRACEMALLOC_COUNT_BLOCK_H */

@@ -21,15 +21,15 @@ extern _Py_thread_local enum reentrancy _PyTraceMalloc_Reentrant;
 
 
 static inline int
-guard_is_entered(void)
+tm_guard_is_entered(void)
 {
     return _PyTraceMalloc_Reentrant != NOT_REENTRANT;
 }
 
 
-/* What it was before, which is to be given to guard_leave(). */
+/* What it was before, which is to be given to tm_guard_leave(). */
 static inline enum reentrancy
-guard_enter(enum reentrancy reentrancy)
+tm_guard_enter(enum reentrancy reentrancy)
 {
     enum reentrancy before = _PyTraceMalloc_Reentrant;
     _PyTraceMalloc_Reentrant = reentrancy;
@@ -38,7 +38,7 @@ guard_enter(enum reentrancy reentrancy)
 
 
 static inline void
-guard_leave(enum reentrancy before)
+tm_guard_leave(enum reentrancy before)
 {
     _PyTraceMalloc_Reentrant = before;
 }

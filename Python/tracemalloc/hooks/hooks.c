@@ -77,16 +77,16 @@ hook_table(const struct hook *hook)
 static void
 hook_note(struct hook *hook, void *ptr, size_t size)
 {
-    enum access access = tracer_begin();
+    enum access access = tm_begin();
     if (access == ACCESS_NONE) {
         return;
     }
     if (_PyTraceMalloc_NoteBlock(hook_table(hook), DEFAULT_DOMAIN,
                                  (uintptr_t)ptr, size, access) == 0)
     {
-        tracer_set_fresh(access, ptr, size);
+        tm_set_fresh(access, ptr, size);
     }
-    tracer_end(access);
+    tm_end(access);
 }
 
 
@@ -94,7 +94,7 @@ hook_note(struct hook *hook, void *ptr, size_t size)
 static inline int
 hook_is_quiet(struct hook *hook)
 {
-    if (!guard_is_entered()) {
+    if (!tm_guard_is_entered()) {
         return 0;
     }
     if (probed == hook) {
@@ -111,12 +111,12 @@ hook_malloc(struct hook *hook, size_t size)
     if (hook_is_quiet(hook)) {
         return below->malloc(below->ctx, size);
     }
-    enum reentrancy before = guard_enter(REENTRANT);
+    enum reentrancy before = tm_guard_enter(REENTRANT);
     void *ptr = below->malloc(below->ctx, size);
     if (ptr != NULL) {
         hook_note(hook, ptr, size);
     }
-    guard_leave(before);
+    tm_guard_leave(before);
     return ptr;
 }
 
@@ -128,13 +128,13 @@ hook_calloc(struct hook *hook, size_t count, size_t size)
     if (hook_is_quiet(hook)) {
         return below->calloc(below->ctx, count, size);
     }
-    enum reentrancy before = guard_enter(REENTRANT);
+    enum reentrancy before = tm_guard_enter(REENTRANT);
     void *ptr = below->calloc(below->ctx, count, size);
     if (ptr != NULL) {
         /* No overflow: it would not have been allocated. */
         hook_note(hook, ptr, count * size);
     }
-    guard_leave(before);
+    tm_guard_leave(before);
     return ptr;
 }
 
@@ -149,7 +149,7 @@ hook_realloc(struct hook *hook, void *ptr, size_t size)
     int quiet = hook_is_quiet(hook);
     struct lifted lifted;
     block_lift(hook_table(hook), ptr, &lifted);
-    enum reentrancy before = guard_enter(REENTRANT);
+    enum reentrancy before = tm_guard_enter(REENTRANT);
     void *moved = below->realloc(below->ctx, ptr, size);
     if (moved == NULL) {
         block_put_back(hook_table(hook), &lifted);
@@ -158,7 +158,7 @@ hook_realloc(struct hook *hook, void *ptr, size_t size)
         hook_note(hook, moved, size);
     }
     lifted_now = NULL;
-    guard_leave(before);
+    tm_guard_leave(before);
     return moved;
 }
 
@@ -197,7 +197,7 @@ static int
 hook_is_reached(struct hook *hook)
 {
     void *ptr;
-    enum reentrancy before = guard_enter(REENTRANT);
+    enum reentrancy before = tm_guard_enter(REENTRANT);
     probed = hook;
     _PyTraceMalloc_InterruptGap();
     switch (hook->domain) {
@@ -216,7 +216,7 @@ hook_is_reached(struct hook *hook)
     }
     int reached = probed == NULL;
     probed = NULL;
-    guard_leave(before);
+    tm_guard_leave(before);
     return reached;
 }
 
@@ -265,8 +265,8 @@ hook_remove(struct hook *hook)
 }
 
 
-void
-_PyTraceMalloc_InstallHooks(int sampling)
+PART void
+tm_install_hooks(int sampling)
 {
     for (size_t i = 0; i < Py_ARRAY_LENGTH(hooks[0]); i++) {
         hook_install(&hooks[sampling][i]);
@@ -274,8 +274,8 @@ _PyTraceMalloc_InstallHooks(int sampling)
 }
 
 
-void
-_PyTraceMalloc_RemoveHooks(int sampling)
+PART void
+tm_remove_hooks(int sampling)
 {
     for (size_t i = 0; i < Py_ARRAY_LENGTH(hooks[0]); i++) {
         hook_remove(&hooks[sampling][i]);

@@ -49,8 +49,8 @@ extern struct hook _PyTraceMalloc_Hooks[2][3];
 /* Put the hooks of all domains in place, or take them out where nobody else's
    allocator depends on them: those that note every block, or samples.  Need
    control_lock. */
-extern void _PyTraceMalloc_InstallHooks(int sampling);
-extern void _PyTraceMalloc_RemoveHooks(int sampling);
+PART void tm_install_hooks(int sampling);
+PART void tm_remove_hooks(int sampling);
 
 /* A hook that was replaced by traced pymalloc is asked while busy. */
 extern void _PyTraceMalloc_HookReached(void *ctx);

@@ -73,7 +73,7 @@ cell_of(poolp pool, const void *p)
     uint32_t unit = (uint32_t)((uintptr_t)p - (uintptr_t)pool - POOL_OVERHEAD)
                     >> ALIGNMENT_SHIFT;
     uint32_t at = unit * reciprocals[pool->szidx] >> 16;
-    return &row_at(&S->cells, pool->ref.cells)->cells[at];
+    return &tm_row_at(&S->cells, pool->ref.cells)->cells[at];
 }
 
 
@@ -89,14 +89,14 @@ cell_block(const struct cell_row *row, uint32_t at)
 static int
 pool_attach_cells(poolp pool, enum access access)
 {
-    access_lock(access);
+    tm_access_lock(access);
     uint32_t row = _PyTraceMalloc_AddRow(&S->cells, (uintptr_t)pool,
                                          pool->szidx, NUMBLOCKS(pool->szidx));
-    access_unlock(access);
+    tm_access_unlock(access);
     pool->ref.cells = row;
     if (UNLIKELY(S->bytes.epoch >= LATE_EPOCH)) {
         /* Epochs are numbered anew on that occasion. */
-        reclaim_want(1);
+        tm_reclaim_want(1);
     }
     return row != 0 ? 0 : -1;
 }
@@ -116,7 +116,7 @@ pool_release_cells(poolp pool)
                 _PyTraceMalloc_TakeFromPages(&S->sampler, (uintptr_t)pool);
             }
         }
-        tracer_end_locked();
+        tm_end_locked();
     }
     pool->ref.cells = 0;
 }
@@ -141,20 +141,20 @@ arena_release_cells(const struct arena_object *arena)
 static void
 small_drop(enum access access)
 {
-    access_lock(access);
+    tm_access_lock(access);
     S->dropped++;
-    access_unlock(access);
+    tm_access_unlock(access);
 }
 
 
 /* Note a block of a pool that has cells, at a place that has room for it. */
 static Py_ALWAYS_INLINE inline void
-small_note_at(const struct place *place, poolp pool, void *p, size_t size,
+small_note_at(const struct site *site, poolp pool, void *p, size_t size,
               size_t slack, enum access access)
 {
-    *cell_of(pool, p) = CELL(place->context_id, slack);
-    count_alloc(&S->bytes, place->context, size);
-    tracer_set_fresh(access, p, size);
+    *cell_of(pool, p) = CELL(site->context_id, slack);
+    tm_count_alloc(&S->bytes, site->context, size);
+    tm_set_fresh(access, p, size);
 }
 
 
@@ -163,7 +163,7 @@ static Py_NO_INLINE void
 small_note_own(void *p, size_t size, enum access access)
 {
     poolp pool = POOL_ADDR(p);
-    if (!tracer_is_quiet(_PyThreadState_GET())
+    if (!tm_is_quiet(_PyThreadState_GET())
         || (pool->ref.cells == 0 && pool_attach_cells(pool, access) < 0))
     {
         small_drop(access);
@@ -171,16 +171,16 @@ small_note_own(void *p, size_t size, enum access access)
     }
     *cell_of(pool, p) = CELL(CONTEXT_OWN, INDEX2SIZE(pool->szidx) - size);
     _PyTraceMalloc_CountOwn(size);
-    tracer_set_fresh(access, p, size);
+    tm_set_fresh(access, p, size);
 }
 
 
 /* The same for any pool, and without a place when there is none. */
 static inline void
-small_note(const struct place *place, void *p, size_t size, enum access access)
+small_note(const struct site *site, void *p, size_t size, enum access access)
 {
     poolp pool = POOL_ADDR(p);
-    if (UNLIKELY(place == NULL)) {
+    if (UNLIKELY(site == NULL)) {
         small_note_own(p, size, access);
         return;
     }
@@ -190,8 +190,8 @@ small_note(const struct place *place, void *p, size_t size, enum access access)
         small_drop(access);
         return;
     }
-    context_make_room(&S->contexts, place->context, size);
-    small_note_at(place, pool, p, size, INDEX2SIZE(pool->szidx) - size,
+    tm_context_make_room(&S->contexts, site->context, size);
+    small_note_at(site, pool, p, size, INDEX2SIZE(pool->szidx) - size,
                   access);
 }
 
@@ -204,8 +204,8 @@ small_forget(poolp pool, void *p)
     uint32_t cell = *at;
     if (LIKELY(cell != 0)) {
         *at = 0;
-        count_free(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(cell)),
-                   INDEX2SIZE(pool->szidx) - CELL_SLACK(cell));
+        tm_count_free(&S->bytes, tm_context_at(&S->contexts, CELL_CONTEXT(cell)),
+                      INDEX2SIZE(pool->szidx) - CELL_SLACK(cell));
     }
     return cell;
 }
@@ -215,7 +215,7 @@ small_forget(poolp pool, void *p)
 static inline int
 small_is_fast(void)
 {
-    return tracer_is_fast() && !guard_is_entered();
+    return tm_is_fast() && !tm_guard_is_entered();
 }
 
 
@@ -224,14 +224,14 @@ small_is_fast(void)
 static inline int
 large_note_fast(void *ptr, size_t size)
 {
-    const struct place *place = capture(_PyThreadState_GET(), ACCESS_GIL);
-    if (place == NULL) {
+    const struct site *site = tm_capture(_PyThreadState_GET(), ACCESS_GIL);
+    if (site == NULL) {
         return -1;
     }
     struct block stale, block = {
         .address = (uintptr_t)ptr,
         .size = size,
-        .context = place->context_id,
+        .context = site->context_id,
         .domain = DEFAULT_DOMAIN,
     };
     int put = _PyTraceMalloc_PutBlock(&S->large, &block, &stale);
@@ -240,12 +240,12 @@ large_note_fast(void *ptr, size_t size)
     }
     if (put > 0) {
         /* It was freed behind our back. */
-        count_free(&S->bytes, context_at(&S->contexts, stale.context),
-                   stale.size);
+        tm_count_free(&S->bytes, tm_context_at(&S->contexts, stale.context),
+                      stale.size);
     }
-    context_make_room(&S->contexts, place->context, size);
-    count_alloc(&S->bytes, place->context, size);
-    tracer_set_fresh(ACCESS_GIL, ptr, size);
+    tm_context_make_room(&S->contexts, site->context, size);
+    tm_count_alloc(&S->bytes, site->context, size);
+    tm_set_fresh(ACCESS_GIL, ptr, size);
     return 0;
 }
 
@@ -254,19 +254,19 @@ large_note_fast(void *ptr, size_t size)
 static void *
 large_note(void *ptr, size_t size)
 {
-    if (ptr == NULL || guard_is_entered()
-        || (tracer_is_fast() && large_note_fast(ptr, size) == 0))
+    if (ptr == NULL || tm_guard_is_entered()
+        || (tm_is_fast() && large_note_fast(ptr, size) == 0))
     {
         return ptr;
     }
-    enum access access = tracer_begin();
+    enum access access = tm_begin();
     if (access != ACCESS_NONE) {
         if (_PyTraceMalloc_NoteBlock(&S->large, DEFAULT_DOMAIN,
                                      (uintptr_t)ptr, size, access) == 0)
         {
-            tracer_set_fresh(access, ptr, size);
+            tm_set_fresh(access, ptr, size);
         }
-        tracer_end(access);
+        tm_end(access);
     }
     return ptr;
 }
@@ -276,10 +276,10 @@ static void *
 large_alloc(size_t count, size_t size, int zero)
 {
     OMState *state = get_state();
-    enum reentrancy before = guard_enter(REENTRANT_BELOW);
+    enum reentrancy before = tm_guard_enter(REENTRANT_BELOW);
     void *ptr = zero ? PyMem_RawCalloc(count, size)
                      : PyMem_RawMalloc(count * size);
-    guard_leave(before);
+    tm_guard_leave(before);
     raw_allocated_blocks += ptr != NULL;
     return large_note(ptr, count * size);
 }
@@ -290,18 +290,18 @@ large_forget(void *ptr)
 {
     struct block removed;
     enum access access;
-    if (tracer_is_free()) {
+    if (tm_is_free()) {
         if (_PyTraceMalloc_RemoveBlock(&S->large, DEFAULT_DOMAIN,
                                        (uintptr_t)ptr, &removed))
         {
-            count_free(&S->bytes, context_at(&S->contexts, removed.context),
-                       removed.size);
+            tm_count_free(&S->bytes, tm_context_at(&S->contexts, removed.context),
+                          removed.size);
         }
     }
-    else if ((access = tracer_begin()) != ACCESS_NONE) {
+    else if ((access = tm_begin()) != ACCESS_NONE) {
         _PyTraceMalloc_ForgetBlock(&S->large, DEFAULT_DOMAIN, (uintptr_t)ptr,
                                    &removed, access);
-        tracer_end(access);
+        tm_end(access);
     }
 }
 
@@ -311,9 +311,9 @@ large_free(void *ptr)
 {
     OMState *state = get_state();
     large_forget(ptr);
-    enum reentrancy before = guard_enter(REENTRANT_BELOW);
+    enum reentrancy before = tm_guard_enter(REENTRANT_BELOW);
     PyMem_RawFree(ptr);
-    guard_leave(before);
+    tm_guard_leave(before);
     raw_allocated_blocks--;
 }
 
@@ -325,24 +325,24 @@ large_free(void *ptr)
 static void
 small_note_slow(void *ctx, void *p, size_t size)
 {
-    if (guard_is_entered()) {
+    if (tm_guard_is_entered()) {
         _PyTraceMalloc_HookReached(ctx);
         return;
     }
-    enum access access = tracer_begin();
+    enum access access = tm_begin();
     if (access != ACCESS_NONE) {
-        const struct place *place = capture(_PyThreadState_GET(), access);
-        int watched = tracer_is_watched();
+        const struct site *site = tm_capture(_PyThreadState_GET(), access);
+        int watched = tm_is_watched();
         if (watched) {
             _PyTraceMalloc_WatchAlarm(access);
         }
-        if (!watched || _PyTraceMalloc_IsAdmitted(place, access)) {
-            small_note(place, p, size, access);
+        if (!watched || _PyTraceMalloc_IsAdmitted(site, access)) {
+            small_note(site, p, size, access);
         }
         if (watched) {
             _PyTraceMalloc_WatchAlarm(access);
         }
-        tracer_end(access);
+        tm_end(access);
     }
 }
 
@@ -350,7 +350,7 @@ small_note_slow(void *ctx, void *p, size_t size)
 static void
 small_forget_slow(poolp pool, void *p)
 {
-    enum access access = tracer_begin();
+    enum access access = tm_begin();
     if (access != ACCESS_NONE) {
         if (pool->ref.cells != 0) {
             small_forget(pool, p);
@@ -360,7 +360,7 @@ small_forget_slow(poolp pool, void *p)
             _PyTraceMalloc_ForgetBlock(&S->large, DEFAULT_DOMAIN, (uintptr_t)p,
                                        &removed, access);
         }
-        tracer_end(access);
+        tm_end(access);
     }
 }
 
@@ -368,10 +368,10 @@ small_forget_slow(poolp pool, void *p)
 /* The last free block of a pool.  Never NULL: said to the compiler, so that
    this can be the end of a function that saves no register. */
 static Py_NO_INLINE __attribute__((returns_nonnull)) void *
-alloc_last(const struct place *place, poolp pool, void *p, size_t size)
+alloc_last(const struct site *site, poolp pool, void *p, size_t size)
 {
     pymalloc_pool_extend(pool, pool->szidx);
-    small_note_at(place, pool, p, size, INDEX2SIZE(pool->szidx) - size,
+    small_note_at(site, pool, p, size, INDEX2SIZE(pool->szidx) - size,
                   ACCESS_GIL);
     return p;
 }
@@ -380,15 +380,15 @@ alloc_last(const struct place *place, poolp pool, void *p, size_t size)
 /* A block of a pool that has cells and a block to give, noted at a place that
    has room. */
 static Py_ALWAYS_INLINE inline void *
-alloc_in(poolp pool, const struct place *place, size_t size)
+alloc_in(poolp pool, const struct site *site, size_t size)
 {
     pymem_block *p = pool->freeblock;
     pool->ref.count++;
     pool->freeblock = *(pymem_block **)p;
     if (UNLIKELY(pool->freeblock == NULL)) {
-        return alloc_last(place, pool, p, size);
+        return alloc_last(site, pool, p, size);
     }
-    small_note_at(place, pool, p, size, (0 - size) & (ALIGNMENT - 1),
+    small_note_at(site, pool, p, size, (0 - size) & (ALIGNMENT - 1),
                   ACCESS_GIL);
     return p;
 }
@@ -397,15 +397,15 @@ alloc_in(poolp pool, const struct place *place, size_t size)
 /* The same for a context without counters, aside to leave registers to those
    that have them.  Never NULL, either. */
 static Py_NO_INLINE __attribute__((returns_nonnull)) void *
-alloc_few(poolp pool, const struct place *place, size_t size)
+alloc_few(poolp pool, const struct site *site, size_t size)
 {
-    return alloc_in(pool, place, size);
+    return alloc_in(pool, site, size);
 }
 
 
 /* The same for any context, or NULL if there is no such pool, or no room. */
 static Py_ALWAYS_INLINE inline void *
-alloc_at(const struct place *place, size_t size)
+alloc_at(const struct site *site, size_t size)
 {
     OMState *state = get_state();
     unsigned size_class = (unsigned)(size - 1) >> ALIGNMENT_SHIFT;
@@ -413,11 +413,11 @@ alloc_at(const struct place *place, size_t size)
     if (UNLIKELY(pool == pool->nextpool) || UNLIKELY(pool->ref.cells == 0)) {
         return NULL;
     }
-    if (LIKELY(place->context->full)) {
-        return alloc_in(pool, place, size);
+    if (LIKELY(site->context->has_counters)) {
+        return alloc_in(pool, site, size);
     }
-    if (LIKELY(context_has_room(place->context, size))) {
-        return alloc_few(pool, place, size);
+    if (LIKELY(tm_context_has_room(site->context, size))) {
+        return alloc_few(pool, site, size);
     }
     return NULL;
 }
@@ -445,8 +445,8 @@ alloc_at_once(size_t size)
     if (UNLIKELY(!alloc_is_fast(size))) {
         return NULL;
     }
-    const struct place *place = capture_met(_PyThreadState_GET());
-    return LIKELY(place != NULL) ? alloc_at(place, size) : NULL;
+    const struct site *site = tm_capture_met(_PyThreadState_GET());
+    return LIKELY(site != NULL) ? alloc_at(site, size) : NULL;
 }
 
 
@@ -456,12 +456,12 @@ alloc_slow(void *ctx, size_t count, size_t size, int zero)
 {
     void *p;
     int fast = alloc_is_fast(count * size);
-    const struct place *place = NULL;
+    const struct site *site = NULL;
     if (fast) {
-        place = capture_new(_PyThreadState_GET(), ACCESS_GIL);
-        if (LIKELY(place != NULL)) {
-            context_make_room(&S->contexts, place->context, count * size);
-            p = alloc_at(place, count * size);
+        site = tm_capture_new(_PyThreadState_GET(), ACCESS_GIL);
+        if (LIKELY(site != NULL)) {
+            tm_context_make_room(&S->contexts, site->context, count * size);
+            p = alloc_at(site, count * size);
             if (LIKELY(p != NULL)) {
                 return zero ? memset(p, 0, count * size) : p;
             }
@@ -472,7 +472,7 @@ alloc_slow(void *ctx, size_t count, size_t size, int zero)
         p = pymalloc_alloc(get_state(), ctx, count * size);
     }
     if (p == NULL) {
-        if (guard_is_entered()) {
+        if (tm_guard_is_entered()) {
             _PyTraceMalloc_HookReached(ctx);
         }
         return large_alloc(count, size, zero);
@@ -481,7 +481,7 @@ alloc_slow(void *ctx, size_t count, size_t size, int zero)
         memset(p, 0, count * size);
     }
     if (fast) {
-        small_note(place, p, count * size, ACCESS_GIL);
+        small_note(site, p, count * size, ACCESS_GIL);
     }
     else {
         small_note_slow(ctx, p, count * size);
@@ -529,7 +529,7 @@ traced_free(void *ctx, void *p)
         return;
     }
     OMState *state = get_state();
-    if (UNLIKELY(!pool_is_near(state, p)) || UNLIKELY(!tracer_is_free())) {
+    if (UNLIKELY(!pool_is_near(state, p)) || UNLIKELY(!tm_is_free())) {
         free_slow(p);
         return;
     }
@@ -546,21 +546,21 @@ large_realloc(void *ptr, size_t size)
 {
     /* Forgotten first: its address may be given to another thread at once. */
     struct block removed = {.context = CONTEXT_NONE};
-    enum access access = tracer_begin();
+    enum access access = tm_begin();
     uint32_t generation = 0;
     if (access != ACCESS_NONE) {
         _PyTraceMalloc_ForgetBlock(&S->large, DEFAULT_DOMAIN, (uintptr_t)ptr,
                                    &removed, access);
         generation = S->contexts.generation;
-        tracer_end(access);
+        tm_end(access);
     }
-    enum reentrancy before = guard_enter(REENTRANT_BELOW);
+    enum reentrancy before = tm_guard_enter(REENTRANT_BELOW);
     void *moved = PyMem_RawRealloc(ptr, size);
-    guard_leave(before);
+    tm_guard_leave(before);
     if (moved != NULL) {
         return large_note(moved, size);
     }
-    access = tracer_begin();
+    access = tm_begin();
     if (access != ACCESS_NONE) {
         if (removed.context == CONTEXT_NONE
             || generation != S->contexts.generation)
@@ -571,11 +571,11 @@ large_realloc(void *ptr, size_t size)
             small_drop(access);
         }
         else {
-            uncount_free(&S->bytes, context_at(&S->contexts, removed.context),
-                         removed.size);
+            tm_uncount_free(&S->bytes, tm_context_at(&S->contexts, removed.context),
+                            removed.size);
             _PyTraceMalloc_AddBlock(&S->large, &removed);
         }
-        tracer_end(access);
+        tm_end(access);
     }
     return NULL;
 }
@@ -600,7 +600,7 @@ traced_realloc(void *ctx, void *p, size_t size)
             if (pool->ref.cells != 0) {
                 small_forget(pool, p);
             }
-            small_note(capture(_PyThreadState_GET(), ACCESS_GIL), p, size,
+            small_note(tm_capture(_PyThreadState_GET(), ACCESS_GIL), p, size,
                        ACCESS_GIL);
         }
         else {
@@ -611,13 +611,13 @@ traced_realloc(void *ctx, void *p, size_t size)
     }
     /* Forgotten first, so that the two are never counted together. */
     uint32_t cell = 0, generation = 0;
-    enum access access = tracer_begin();
+    enum access access = tm_begin();
     if (access != ACCESS_NONE) {
         if (pool->ref.cells != 0) {
             cell = small_forget(pool, p);
         }
         generation = S->contexts.generation;
-        tracer_end(access);
+        tm_end(access);
     }
     if (UNLIKELY(S->foreign)) {
         small_forget_slow(pool, p);
@@ -627,14 +627,14 @@ traced_realloc(void *ctx, void *p, size_t size)
         memcpy(moved, p, Py_MIN(room, size));
         pymalloc_free_in_pool(state, pool, p);
     }
-    else if (cell != 0 && (access = tracer_begin()) != ACCESS_NONE) {
+    else if (cell != 0 && (access = tm_begin()) != ACCESS_NONE) {
         if (generation == S->contexts.generation && pool->ref.cells != 0) {
             *cell_of(pool, p) = cell;
-            uncount_free(&S->bytes,
-                         context_at(&S->contexts, CELL_CONTEXT(cell)),
-                         room - CELL_SLACK(cell));
+            tm_uncount_free(&S->bytes,
+                            tm_context_at(&S->contexts, CELL_CONTEXT(cell)),
+                            room - CELL_SLACK(cell));
         }
-        tracer_end(access);
+        tm_end(access);
     }
     return moved;
 }
@@ -736,36 +736,36 @@ _PyTraceMalloc_LookUpCell(uintptr_t address, struct block *block)
 /* An object from a free list belongs to who takes it now: freed and allocated
    again, as far as counters go.  The place must have room. */
 static Py_ALWAYS_INLINE inline void
-cell_move(uint32_t *cell, size_t class_size, const struct place *place)
+cell_move(uint32_t *cell, size_t class_size, const struct site *site)
 {
-    if (CELL_CONTEXT(*cell) == place->context_id) {
-        count_again(&S->bytes, place->context,
-                    class_size - CELL_SLACK(*cell));
+    if (CELL_CONTEXT(*cell) == site->context_id) {
+        tm_count_again(&S->bytes, site->context,
+                       class_size - CELL_SLACK(*cell));
         return;
     }
-    count_move(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(*cell)),
-               place->context, class_size - CELL_SLACK(*cell));
-    *cell = CELL(place->context_id, CELL_SLACK(*cell));
+    tm_count_move(&S->bytes, tm_context_at(&S->contexts, CELL_CONTEXT(*cell)),
+                  site->context, class_size - CELL_SLACK(*cell));
+    *cell = CELL(site->context_id, CELL_SLACK(*cell));
 }
 
 
-/* The same for any place.  What the library takes stays whose it was.  Others
+/* The same for any site.  What the library takes stays whose it was.  Others
    without a place were short of memory or numbers: then the trace is dropped,
    since who had the block before has let go of it. */
 static Py_NO_INLINE void
-cell_move_to(uint32_t *cell, size_t class_size, const struct place *place,
+cell_move_to(uint32_t *cell, size_t class_size, const struct site *site,
              enum access access)
 {
     size_t size = class_size - CELL_SLACK(*cell);
-    if (place != NULL) {
-        context_make_room(&S->contexts, place->context, size);
-        cell_move(cell, class_size, place);
+    if (site != NULL) {
+        tm_context_make_room(&S->contexts, site->context, size);
+        cell_move(cell, class_size, site);
         return;
     }
-    if (tracer_is_quiet(_PyThreadState_GET())) {
+    if (tm_is_quiet(_PyThreadState_GET())) {
         return;
     }
-    count_free(&S->bytes, context_at(&S->contexts, CELL_CONTEXT(*cell)), size);
+    tm_count_free(&S->bytes, tm_context_at(&S->contexts, CELL_CONTEXT(*cell)), size);
     *cell = 0;
     small_drop(access);
 }
@@ -788,7 +788,7 @@ _PyTraceMalloc_MoveCell(uintptr_t address, enum access access)
         return 0;
     }
     cell_move_to(cell, INDEX2SIZE(pool->szidx),
-                 capture(_PyThreadState_GET(), access), access);
+                 tm_capture(_PyThreadState_GET(), access), access);
     return 1;
 }
 
@@ -803,7 +803,7 @@ _PyTraceMalloc_BlockOfObject(PyObject *op)
     if (pool == NULL || pool->ref.cells == 0) {
         return (uintptr_t)op - _PyType_PreHeaderSize(Py_TYPE(op));
     }
-    const struct cell_row *row = row_at(&S->cells, pool->ref.cells);
+    const struct cell_row *row = tm_row_at(&S->cells, pool->ref.cells);
     return (uintptr_t)cell_block(row, (uint32_t)(cell_of(pool, op)
                                                  - row->cells));
 }
@@ -814,7 +814,7 @@ static Py_NO_INLINE void
 cell_move_slow(uint32_t *cell, size_t class_size)
 {
     cell_move_to(cell, class_size,
-                 capture_new(_PyThreadState_GET(), ACCESS_GIL), ACCESS_GIL);
+                 tm_capture_new(_PyThreadState_GET(), ACCESS_GIL), ACCESS_GIL);
 }
 
 
@@ -822,7 +822,7 @@ cell_move_slow(uint32_t *cell, size_t class_size)
 void
 _PyTraceMalloc_NewReference(PyObject *op)
 {
-    if (UNLIKELY(!tracer_is_fast())
+    if (UNLIKELY(!tm_is_fast())
         || UNLIKELY(_PyThreadState_GET() == NULL)
         || UNLIKELY(!pool_is_near(get_state(), op)))
     {
@@ -831,7 +831,7 @@ _PyTraceMalloc_NewReference(PyObject *op)
     }
     poolp pool = POOL_ADDR(op);
     if (pool->ref.cells == 0
-        || _PyTraceMalloc_IsFresh(tracer_fresh(ACCESS_GIL), op))
+        || _PyTraceMalloc_IsFresh(tm_fresh(ACCESS_GIL), op))
     {
         return;
     }
@@ -840,16 +840,16 @@ _PyTraceMalloc_NewReference(PyObject *op)
     if (*cell == 0) {
         return;
     }
-    const struct place *place = capture_met(_PyThreadState_GET());
+    const struct site *site = tm_capture_met(_PyThreadState_GET());
     size_t class_size = INDEX2SIZE(pool->szidx);
-    if (UNLIKELY(place == NULL)) {
+    if (UNLIKELY(site == NULL)) {
         cell_move_slow(cell, class_size);
     }
-    else if (LIKELY(place->context->full)) {
-        cell_move(cell, class_size, place);
+    else if (LIKELY(site->context->has_counters)) {
+        cell_move(cell, class_size, site);
     }
     else {
-        cell_move_to(cell, class_size, place, ACCESS_GIL);
+        cell_move_to(cell, class_size, site, ACCESS_GIL);
     }
 }
 
@@ -881,7 +881,7 @@ _PyTraceMalloc_SizeOfArenas(void)
         return 0;
     }
     for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        const struct cell_row *row = row_at(&S->cells, id);
+        const struct cell_row *row = tm_row_at(&S->cells, id);
         for (uint32_t i = 0; i < row->ncells; i++) {
             if (row->cells[i] != 0) {
                 n += arena_mark(marks, (uintptr_t)cell_block(row, i));
@@ -905,7 +905,7 @@ _PyTraceMalloc_CountCells(void)
 {
     size_t n = 0;
     for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        const struct cell_row *row = row_at(&S->cells, id);
+        const struct cell_row *row = tm_row_at(&S->cells, id);
         for (uint32_t i = 0; i < row->ncells; i++) {
             n += row->cells[i] != 0;
         }
@@ -918,7 +918,7 @@ void
 _PyTraceMalloc_CopyCells(struct block *blocks)
 {
     for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        const struct cell_row *row = row_at(&S->cells, id);
+        const struct cell_row *row = tm_row_at(&S->cells, id);
         for (uint32_t i = 0; i < row->ncells; i++) {
             uint32_t cell = row->cells[i];
             if (cell != 0) {
@@ -938,7 +938,7 @@ void
 _PyTraceMalloc_ClearCells(void)
 {
     for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        struct cell_row *row = row_at(&S->cells, id);
+        struct cell_row *row = tm_row_at(&S->cells, id);
         memset(row->cells, 0, row->ncells * sizeof(row->cells[0]));
     }
 }
@@ -948,7 +948,7 @@ void
 _PyTraceMalloc_FreeCells(void)
 {
     for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        ((poolp)row_at(&S->cells, id)->pool)->ref.cells = 0;
+        ((poolp)tm_row_at(&S->cells, id)->pool)->ref.cells = 0;
     }
     _PyTraceMalloc_FiniCells(&S->cells);
 }
@@ -959,7 +959,7 @@ _PyTraceMalloc_CheckCells(struct live_sums *live)
 {
     size_t rows = 0;
     for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        const struct cell_row *row = row_at(&S->cells, id);
+        const struct cell_row *row = tm_row_at(&S->cells, id);
         poolp pool = (poolp)row->pool;
         rows++;
         if (pool->ref.cells != id || pool->szidx != row->size_class

@@ -76,7 +76,7 @@ sample_is_due(size_t size)
 {
     struct sampler *sampler = &S->sampler;
     uint32_t epoch = _Py_atomic_load_uint32_relaxed(&sampler->epoch);
-    if (!tracer_is_sampling()) {
+    if (!tm_is_sampling()) {
         gap = (struct gap){.left = GAP_PART};
         return 0;
     }
@@ -91,7 +91,7 @@ sample_is_due(size_t size)
     }
     gap.left = Py_MIN(left, GAP_PART);
     gap.more = left - gap.left;
-    return due && !guard_is_entered();
+    return due && !tm_guard_is_entered();
 }
 
 
@@ -119,7 +119,7 @@ static Py_NO_INLINE void
 raw_ended(const struct hook *hook, void *ptr, size_t size)
 {
     int due = sample_is_due(size + (size == 0));
-    if (guard_is_entered()) {
+    if (tm_guard_is_entered()) {
         _PyTraceMalloc_HookReached((void *)hook);
     }
     else if (due && ptr != NULL) {
@@ -187,7 +187,7 @@ static Py_ALWAYS_INLINE inline void *
 sampled_raw_realloc(struct hook *hook, void *ptr, size_t size)
 {
     void *moved;
-    if (LIKELY(!sampler_may_have(&S->sampler, (uintptr_t)ptr))) {
+    if (LIKELY(!tm_sampler_may_have(&S->sampler, (uintptr_t)ptr))) {
         moved = hook->below.realloc(hook->below.ctx, ptr, size);
     }
     else {
@@ -213,7 +213,7 @@ raw_free_sample(const struct hook *hook, void *ptr)
 static Py_ALWAYS_INLINE inline void
 sampled_raw_free(struct hook *hook, void *ptr)
 {
-    if (LIKELY(!sampler_may_have(&S->sampler, (uintptr_t)ptr))) {
+    if (LIKELY(!tm_sampler_may_have(&S->sampler, (uintptr_t)ptr))) {
         hook->below.free(hook->below.ctx, ptr);
         return;
     }
@@ -233,7 +233,7 @@ HOOK_ALLOCATOR(raw_sampler, sampled_raw,
         enum reentrancy before = _PyTraceMalloc_Reentrant;   \
         _PyTraceMalloc_Reentrant = REENTRANT;                 \
         statement;                                  \
-        guard_leave(before);             \
+        tm_guard_leave(before);             \
     } while (0)
 
 
@@ -244,7 +244,7 @@ other_ended(const struct hook *hook, void *ptr, size_t size)
         return;
     }
     int due = sample_is_due(size + (size == 0));
-    if (guard_is_entered()) {
+    if (tm_guard_is_entered()) {
         _PyTraceMalloc_HookReached((void *)hook);
     }
     else if (due && ptr != NULL) {
@@ -318,17 +318,17 @@ sampled_row_lock_held(poolp pool)
         if (pool_attach_cells(pool, ACCESS_SAMPLING) < 0) {
             return NULL;
         }
-        row_at(&S->cells, pool->ref.cells)->used = 0;
+        tm_row_at(&S->cells, pool->ref.cells)->used = 0;
         _PyTraceMalloc_AddToPages(&S->sampler, (uintptr_t)pool);
     }
-    return row_at(&S->cells, pool->ref.cells);
+    return tm_row_at(&S->cells, pool->ref.cells);
 }
 
 
 static void
 sampled_row_let_go_lock_held(poolp pool)
 {
-    struct cell_row *row = row_at(&S->cells, pool->ref.cells);
+    struct cell_row *row = tm_row_at(&S->cells, pool->ref.cells);
     if (--row->used == 0) {
         _PyTraceMalloc_FreeRow(&S->cells, pool->ref.cells);
         pool->ref.cells = 0;
@@ -341,7 +341,7 @@ static Py_NO_INLINE void
 small_ended(void *ctx, void *p, size_t size)
 {
     int due = sample_is_due(size);
-    if (guard_is_entered()) {
+    if (tm_guard_is_entered()) {
         _PyTraceMalloc_HookReached(ctx);
         return;
     }
@@ -349,22 +349,22 @@ small_ended(void *ctx, void *p, size_t size)
     if (access != ACCESS_SAMPLING) {
         /* Tracing has ended, or begun anew, just now. */
         if (access != ACCESS_NONE) {
-            tracer_end_locked();
+            tm_end_locked();
         }
         return;
     }
     poolp pool = POOL_ADDR(p);
-    const struct place *place = capture(_PyThreadState_GET(), access);
-    int watched = tracer_is_watched();
+    const struct site *site = tm_capture(_PyThreadState_GET(), access);
+    int watched = tm_is_watched();
     if (watched) {
         _PyTraceMalloc_WatchAlarm(access);
-        if (!_PyTraceMalloc_IsAdmitted(place, access)) {
-            tracer_end_locked();
+        if (!_PyTraceMalloc_IsAdmitted(site, access)) {
+            tm_end_locked();
             return;
         }
     }
-    context_id id = place != NULL ? place->context_id
-                    : tracer_is_quiet(_PyThreadState_GET()) ? CONTEXT_OWN
+    context_id id = site != NULL ? site->context_id
+                    : tm_is_quiet(_PyThreadState_GET()) ? CONTEXT_OWN
                     : CONTEXT_NONE;
     struct cell_row *row = id != CONTEXT_NONE ? sampled_row_lock_held(pool)
                                               : NULL;
@@ -373,17 +373,17 @@ small_ended(void *ctx, void *p, size_t size)
         if (_PyTraceMalloc_CountSample(id, size) == 0) {
             *cell_of(pool, p) = CELL(id,
                                      INDEX2SIZE(pool->szidx) - size);
-            tracer_set_fresh(access, p, size);
+            tm_set_fresh(access, p, size);
             if (watched) {
                 _PyTraceMalloc_WatchAlarm(access);
             }
-            tracer_end_locked();
+            tm_end_locked();
             return;
         }
         sampled_row_let_go_lock_held(pool);
     }
     S->dropped++;
-    tracer_end_locked();
+    tm_end_locked();
 }
 
 
@@ -421,7 +421,7 @@ small_forget_sample(poolp pool, void *p, uint32_t *generation)
         *generation = S->contexts.generation;
     }
     if (access != ACCESS_NONE) {
-        tracer_end_locked();
+        tm_end_locked();
     }
     if (cell == 0 && S->foreign) {
         struct lifted lifted;
@@ -463,7 +463,7 @@ small_put_back_sample(poolp pool, void *p, uint32_t cell, uint32_t generation)
             S->dropped++;
         }
     }
-    tracer_end_locked();
+    tm_end_locked();
 }
 
 
@@ -545,7 +545,7 @@ sampled_realloc(void *ctx, void *p, size_t size)
     }
     size_t room = INDEX2SIZE(pool->szidx);
     if (size <= room && 4 * size > 3 * room) {
-        /* In place, as in traced_realloc(). */
+        /* In site, as in traced_realloc(). */
         if (UNLIKELY(pool->ref.cells != 0)) {
             uint32_t generation;
             (void)small_forget_sample(pool, p, &generation);
@@ -588,22 +588,22 @@ _PyTraceMalloc_MoveSampledCell(uintptr_t address)
     if (cell == NULL || *cell == 0) {
         return 0;
     }
-    const struct place *place = capture(_PyThreadState_GET(),
-                                        ACCESS_SAMPLING);
-    if (tracer_is_watched()
-        && !_PyTraceMalloc_IsAdmitted(place, ACCESS_SAMPLING))
+    const struct site *site = tm_capture(_PyThreadState_GET(),
+                                         ACCESS_SAMPLING);
+    if (tm_is_watched()
+        && !_PyTraceMalloc_IsAdmitted(site, ACCESS_SAMPLING))
     {
         (void)sampled_cell_take_lock_held(pool, (void *)address);
     }
-    else if (place != NULL
+    else if (site != NULL
              && _PyTraceMalloc_MoveSample(CELL_CONTEXT(*cell),
-                                          place->context_id,
+                                          site->context_id,
                                           INDEX2SIZE(pool->szidx)
                                           - CELL_SLACK(*cell)) == 0)
     {
-        *cell = CELL(place->context_id, CELL_SLACK(*cell));
+        *cell = CELL(site->context_id, CELL_SLACK(*cell));
     }
-    else if (!tracer_is_quiet(_PyThreadState_GET())) {
+    else if (!tm_is_quiet(_PyThreadState_GET())) {
         /* Who had it before has let go of it. */
         (void)sampled_cell_take_lock_held(pool, (void *)address);
         S->dropped++;
@@ -635,7 +635,7 @@ const char *
 _PyTraceMalloc_CheckSampledRows(void)
 {
     for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        const struct cell_row *row = row_at(&S->cells, id);
+        const struct cell_row *row = tm_row_at(&S->cells, id);
         uint32_t used = 0;
         for (uint32_t i = 0; i < row->ncells; i++) {
             used += row->cells[i] != 0;
@@ -643,7 +643,7 @@ _PyTraceMalloc_CheckSampledRows(void)
         if ((row->used & ~ROW_WATCHED) != used || row->used == 0) {
             return "samples: a row is kept by nothing, or miscounted";
         }
-        if (!sampler_may_have(&S->sampler, row->pool)) {
+        if (!tm_sampler_may_have(&S->sampler, row->pool)) {
             return "samples: the page of a pool is not marked";
         }
     }
@@ -688,7 +688,7 @@ _PyTraceMalloc_CheckSampledRows(void)
 void
 _PyTraceMalloc_SampledReference(PyObject *op)
 {
-    if (UNLIKELY(sampler_may_have(&S->sampler, (uintptr_t)op))) {
+    if (UNLIKELY(tm_sampler_may_have(&S->sampler, (uintptr_t)op))) {
         _PyTraceMalloc_MoveSampledObject(op);
     }
 }

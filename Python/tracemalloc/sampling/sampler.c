@@ -49,9 +49,9 @@
 #define FINE_INTERVAL 4096
 
 
-void
-_PyTraceMalloc_InitSampler(struct sampler *sampler, uint64_t interval,
-                           uint64_t seed)
+PART void
+tm_init_sampler(struct sampler *sampler, uint64_t interval,
+                uint64_t seed)
 {
     assert(interval <= MAX_SAMPLE_INTERVAL);
     free(sampler->spreads);
@@ -61,7 +61,7 @@ _PyTraceMalloc_InitSampler(struct sampler *sampler, uint64_t interval,
     if (interval < FINE_INTERVAL && sizeof(size_t) >= sizeof(uint64_t)) {
         sampler->bytes_shift = SAMPLE_SHIFT;
     }
-    _PyTraceMalloc_ClearSampler(sampler);
+    tm_clear_sampler(sampler);
     __atomic_store_n(&sampler->interval, interval, __ATOMIC_RELAXED);
     _PyTraceMalloc_SeedSampler(sampler, seed);
 }
@@ -76,8 +76,8 @@ _PyTraceMalloc_SeedSampler(struct sampler *sampler, uint64_t seed)
 }
 
 
-void
-_PyTraceMalloc_ClearSampler(struct sampler *sampler)
+PART void
+tm_clear_sampler(struct sampler *sampler)
 {
     /* Who reads an entry without the lock reads it before or after. */
     memset(sampler->pages, 0, sizeof(sampler->pages));
@@ -93,8 +93,8 @@ _PyTraceMalloc_ClearSampler(struct sampler *sampler)
 /* SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
    generators, 2014): the mix of a counter, so that threads can share it
    without a lock. */
-uint64_t
-_PyTraceMalloc_MixBits(uint64_t bits)
+PART uint64_t
+tm_mix_bits(uint64_t bits)
 {
     bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;
     bits = (bits ^ bits >> 27) * 0x94d049bb133111ebu;
@@ -102,10 +102,10 @@ _PyTraceMalloc_MixBits(uint64_t bits)
 }
 
 
-uint64_t
-_PyTraceMalloc_RandomBits(struct sampler *sampler)
+PART uint64_t
+tm_random_bits(struct sampler *sampler)
 {
-    return _PyTraceMalloc_MixBits(__atomic_add_fetch(
+    return tm_mix_bits(__atomic_add_fetch(
         &sampler->random, 0x9e3779b97f4a7c15u, __ATOMIC_RELAXED));
 }
 
@@ -115,7 +115,7 @@ _PyTraceMalloc_DrawGap(struct sampler *sampler)
 {
     uint64_t interval = __atomic_load_n(&sampler->interval, __ATOMIC_RELAXED);
     /* Evenly from (0, 1]: the logarithm is at least -36.8. */
-    double even = (double)((_PyTraceMalloc_RandomBits(sampler) >> 11) + 1)
+    double even = (double)((tm_random_bits(sampler) >> 11) + 1)
                   * 0x1p-53;
     return (int64_t)(-log(even) * (double)interval);
 }
@@ -130,8 +130,8 @@ sample_probability(const struct sampler *sampler, size_t size)
 }
 
 
-struct sample_weight
-_PyTraceMalloc_WeighSample(const struct sampler *sampler, size_t size)
+PART struct sample_weight
+tm_weigh_sample(const struct sampler *sampler, size_t size)
 {
     double blocks = 1 / sample_probability(sampler, size);
     double bytes = blocks * (double)size * (1 << sampler->bytes_shift);
@@ -143,8 +143,8 @@ _PyTraceMalloc_WeighSample(const struct sampler *sampler, size_t size)
 }
 
 
-struct sample_spread
-_PyTraceMalloc_SpreadSample(const struct sampler *sampler, size_t size)
+PART struct sample_spread
+tm_spread_sample(const struct sampler *sampler, size_t size)
 {
     double p = sample_probability(sampler, size);
     double blocks = (1 - p) / (p * p);
@@ -161,7 +161,7 @@ _PyTraceMalloc_RoundTotals(const struct sampler *sampler, int bytes,
                            uint64_t *peak)
 {
     uint64_t (*whole)(const struct sampler *, uint64_t) =
-        bytes ? sampled_bytes : sampled_blocks;
+        bytes ? tm_sampled_bytes : tm_sampled_blocks;
     uint64_t live = whole(sampler, *allocated - *freed);
     *freed = whole(sampler, *freed);
     *allocated = *freed + live;
@@ -169,20 +169,20 @@ _PyTraceMalloc_RoundTotals(const struct sampler *sampler, int bytes,
 }
 
 
-uint64_t
-_PyTraceMalloc_CountKind(const struct sampler *sampler, context_id id,
-                         size_t size, uint64_t n)
+PART uint64_t
+tm_count_kind(const struct sampler *sampler, context_id id,
+              size_t size, uint64_t n)
 {
-    uint64_t blocks = n * _PyTraceMalloc_WeighSample(sampler, size).blocks;
+    uint64_t blocks = n * tm_weigh_sample(sampler, size).blocks;
     /* Add any fraction of one block as often as any other, and cut. */
-    uint64_t bits = _PyTraceMalloc_MixBits(
-        _PyTraceMalloc_MixBits(size) ^ id ^ sampler->seed);
+    uint64_t bits = tm_mix_bits(
+        tm_mix_bits(size) ^ id ^ sampler->seed);
     return (blocks + (bits >> (64 - SAMPLE_SHIFT))) >> SAMPLE_SHIFT;
 }
 
 
-int
-_PyTraceMalloc_ReserveSpread(struct sampler *sampler, context_id id)
+PART int
+tm_reserve_spread(struct sampler *sampler, context_id id)
 {
     if (id < sampler->nspreads) {
         return 0;

@@ -36,30 +36,30 @@ struct sampler {
 
 /* Begin with no samples.  The sampler must be all zeros or have been used
    before; an interval of 0 frees what it has. */
-extern void _PyTraceMalloc_InitSampler(struct sampler *, uint64_t interval,
-                                       uint64_t seed);
+PART void tm_init_sampler(struct sampler *, uint64_t interval,
+                          uint64_t seed);
 
 /* Draw all gaps anew, from other random numbers. */
 extern void _PyTraceMalloc_SeedSampler(struct sampler *, uint64_t seed);
 
 /* Forget all samples. */
-extern void _PyTraceMalloc_ClearSampler(struct sampler *);
+PART void tm_clear_sampler(struct sampler *);
 
 /* Random bits that have nothing to do with each other; no lock. */
-extern uint64_t _PyTraceMalloc_MixBits(uint64_t);
-extern uint64_t _PyTraceMalloc_RandomBits(struct sampler *);
+PART uint64_t tm_mix_bits(uint64_t);
+PART uint64_t tm_random_bits(struct sampler *);
 
 /* Bytes up to the next sample; no lock. */
 extern int64_t _PyTraceMalloc_DrawGap(struct sampler *);
 
 /* What a sample of a block of a size stands for, and its part in variances. */
-extern struct sample_weight _PyTraceMalloc_WeighSample(const struct sampler *,
-                                                       size_t size);
-extern struct sample_spread _PyTraceMalloc_SpreadSample(const struct sampler *,
-                                                        size_t size);
+PART struct sample_weight tm_weigh_sample(const struct sampler *,
+                                          size_t size);
+PART struct sample_spread tm_spread_sample(const struct sampler *,
+                                           size_t size);
 
 /* Make room for the spread of a context: 0, or -1 when out of memory. */
-extern int _PyTraceMalloc_ReserveSpread(struct sampler *, context_id);
+PART int tm_reserve_spread(struct sampler *, context_id);
 
 /* More or less may be at an address; a block's object may begin up to
    SAMPLE_HEADER bytes behind it. */
@@ -70,7 +70,7 @@ extern void _PyTraceMalloc_TakeFromPages(struct sampler *, uintptr_t address);
 /* Whether a sample, or an object in one, may be at an address: if not, there
    is none.  No lock. */
 static inline int
-sampler_may_have(const struct sampler *sampler, uintptr_t address)
+tm_sampler_may_have(const struct sampler *sampler, uintptr_t address)
 {
     return __atomic_load_n(
         &sampler->pages[(address >> SAMPLE_PAGE_SHIFT) % SAMPLE_PAGES],
@@ -79,14 +79,14 @@ sampler_may_have(const struct sampler *sampler, uintptr_t address)
 
 /* Fixed point to whole numbers. */
 static inline uint64_t
-sampled_blocks(const struct sampler *sampler, uint64_t blocks)
+tm_sampled_blocks(const struct sampler *sampler, uint64_t blocks)
 {
     return sampler->interval == 0 ? blocks
            : (blocks + (1 << (SAMPLE_SHIFT - 1))) >> SAMPLE_SHIFT;
 }
 
 static inline uint64_t
-sampled_bytes(const struct sampler *sampler, uint64_t bytes)
+tm_sampled_bytes(const struct sampler *sampler, uint64_t bytes)
 {
     uint32_t shift = sampler->interval == 0 ? 0 : sampler->bytes_shift;
     return shift == 0 ? bytes
@@ -101,7 +101,7 @@ extern void _PyTraceMalloc_RoundTotals(const struct sampler *, int bytes,
 
 /* How many blocks n samples of one size in one context stand for: at least n;
    right in the mean, and the same whenever it is asked for. */
-extern uint64_t _PyTraceMalloc_CountKind(const struct sampler *, context_id,
-                                         size_t size, uint64_t n);
+PART uint64_t tm_count_kind(const struct sampler *, context_id,
+                            size_t size, uint64_t n);
 
 #endif  /* !TRACEMALLOC_SAMPLER_H */

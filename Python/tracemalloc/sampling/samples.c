@@ -38,24 +38,24 @@ int
 _PyTraceMalloc_CountSample(context_id id, size_t size)
 {
     struct sampler *sampler = &S->sampler;
-    if (_PyTraceMalloc_ReserveSpread(sampler, id) < 0) {
+    if (tm_reserve_spread(sampler, id) < 0) {
         return -1;
     }
-    struct context *context = context_at(&S->contexts, id);
+    struct context *context = tm_context_at(&S->contexts, id);
     _PyTraceMalloc_GiveCounters(&S->contexts, context);
     if (context->counters->allocated_blocks == 0) {
         /* The number may have been another context's. */
         sampler->spreads[id] = (struct sample_spread){0, 0};
     }
-    struct sample_spread spread = _PyTraceMalloc_SpreadSample(sampler, size);
+    struct sample_spread spread = tm_spread_sample(sampler, size);
     sampler->spreads[id].blocks += spread.blocks;
     sampler->spreads[id].bytes += spread.bytes;
-    struct sample_weight weight = _PyTraceMalloc_WeighSample(sampler, size);
+    struct sample_weight weight = tm_weigh_sample(sampler, size);
     if (id == CONTEXT_OWN) {
-        count_own_alloc(&S->bytes, context, weight);
+        tm_count_own_alloc(&S->bytes, context, weight);
     }
     else {
-        count_sample_alloc(&S->bytes, context, weight);
+        tm_count_sample_alloc(&S->bytes, context, weight);
     }
     return 0;
 }
@@ -64,16 +64,16 @@ _PyTraceMalloc_CountSample(context_id id, size_t size)
 void
 _PyTraceMalloc_CountSampleFree(context_id id, size_t size)
 {
-    count_sample_free(&S->bytes, context_at(&S->contexts, id),
-                      _PyTraceMalloc_WeighSample(&S->sampler, size));
+    tm_count_sample_free(&S->bytes, tm_context_at(&S->contexts, id),
+                         tm_weigh_sample(&S->sampler, size));
 }
 
 
 void
 _PyTraceMalloc_UncountSampleFree(context_id id, size_t size)
 {
-    uncount_sample_free(&S->bytes, context_at(&S->contexts, id),
-                        _PyTraceMalloc_WeighSample(&S->sampler, size));
+    tm_uncount_sample_free(&S->bytes, tm_context_at(&S->contexts, id),
+                           tm_weigh_sample(&S->sampler, size));
 }
 
 
@@ -85,22 +85,22 @@ _PyTraceMalloc_MoveSample(context_id from, context_id to, size_t size)
     if (from == to) {
         return 0;
     }
-    if (_PyTraceMalloc_ReserveSpread(sampler, to) < 0) {
+    if (tm_reserve_spread(sampler, to) < 0) {
         return -1;
     }
-    struct context *receiver = context_at(&S->contexts, to);
+    struct context *receiver = tm_context_at(&S->contexts, to);
     struct sample_spread *spreads = sampler->spreads;
     _PyTraceMalloc_GiveCounters(&S->contexts, receiver);
     if (receiver->counters->allocated_blocks == 0) {
         spreads[to] = (struct sample_spread){0, 0};
     }
-    struct sample_spread spread = _PyTraceMalloc_SpreadSample(sampler, size);
+    struct sample_spread spread = tm_spread_sample(sampler, size);
     spreads[from].blocks -= spread.blocks;
     spreads[from].bytes -= spread.bytes;
     spreads[to].blocks += spread.blocks;
     spreads[to].bytes += spread.bytes;
-    count_sample_move(&S->bytes, context_at(&S->contexts, from), receiver,
-                      _PyTraceMalloc_WeighSample(sampler, size));
+    tm_count_sample_move(&S->bytes, tm_context_at(&S->contexts, from), receiver,
+                         tm_weigh_sample(sampler, size));
     return 0;
 }
 
@@ -120,12 +120,12 @@ _PyTraceMalloc_NoteSample(struct block_table *table, uint32_t domain,
         && _PyTraceMalloc_NoteBlock(table, domain, address, size, access) == 0)
     {
         _PyTraceMalloc_AddToPages(&S->sampler, address);
-        tracer_set_fresh(access, (void *)address, size);
+        tm_set_fresh(access, (void *)address, size);
         if (domain == DEFAULT_DOMAIN && S->foreign) {
             _PyTraceMalloc_WatchPool(address);
         }
     }
-    tracer_end_locked();
+    tm_end_locked();
 }
 
 
@@ -149,7 +149,7 @@ _PyTraceMalloc_LiftSample(struct block_table *table, uintptr_t address,
                           struct lifted *lifted)
 {
     lifted->present = 0;
-    if (address == 0 || !sampler_may_have(&S->sampler, address)) {
+    if (address == 0 || !tm_sampler_may_have(&S->sampler, address)) {
         return;
     }
     enum access access = _PyTraceMalloc_BeginLocked();
@@ -161,7 +161,7 @@ _PyTraceMalloc_LiftSample(struct block_table *table, uintptr_t address,
                                                   address, &lifted->block);
         lifted->generation = S->contexts.generation;
     }
-    tracer_end_locked();
+    tm_end_locked();
     if (lifted->present) {
         _PyTraceMalloc_ShowLifted(lifted);
     }
@@ -192,7 +192,7 @@ _PyTraceMalloc_PutBackSample(struct block_table *table,
             S->dropped++;
         }
     }
-    tracer_end_locked();
+    tm_end_locked();
 }
 
 
@@ -202,7 +202,7 @@ static void
 tracked_forget_lock_held(uint32_t domain, uintptr_t address)
 {
     struct block removed;
-    if (!sampler_may_have(&S->sampler, address)) {
+    if (!tm_sampler_may_have(&S->sampler, address)) {
         return;
     }
     if (!sample_forget_lock_held(&S->raw, domain, address, &removed)
@@ -214,8 +214,8 @@ tracked_forget_lock_held(uint32_t domain, uintptr_t address)
 }
 
 
-int
-_PyTraceMalloc_TrackSample(uint32_t domain, uintptr_t address, size_t size)
+PART int
+tm_track_sample(uint32_t domain, uintptr_t address, size_t size)
 {
     enum access access = _PyTraceMalloc_BeginLocked();
     if (access == ACCESS_NONE) {
@@ -226,7 +226,7 @@ _PyTraceMalloc_TrackSample(uint32_t domain, uintptr_t address, size_t size)
         tracked_forget_lock_held(domain, address);
         S->foreign |= domain == DEFAULT_DOMAIN;
     }
-    tracer_end_locked();
+    tm_end_locked();
     if (_PyTraceMalloc_IsSampleDue(size)) {
         _PyTraceMalloc_NoteSample(&S->raw, domain, address, size);
     }
@@ -234,8 +234,8 @@ _PyTraceMalloc_TrackSample(uint32_t domain, uintptr_t address, size_t size)
 }
 
 
-int
-_PyTraceMalloc_UntrackSample(uint32_t domain, uintptr_t address)
+PART int
+tm_untrack_sample(uint32_t domain, uintptr_t address)
 {
     enum access access = _PyTraceMalloc_BeginLocked();
     if (access == ACCESS_NONE) {
@@ -244,7 +244,7 @@ _PyTraceMalloc_UntrackSample(uint32_t domain, uintptr_t address)
     if (access == ACCESS_SAMPLING) {
         tracked_forget_lock_held(domain, address);
     }
-    tracer_end_locked();
+    tm_end_locked();
     return 0;
 }
 
@@ -259,30 +259,30 @@ object_move_lock_held(PyObject *op)
         return;
     }
     struct block_table *table = &S->large;
-    struct block *block = _PyTraceMalloc_FindBlock(table, DEFAULT_DOMAIN,
-                                                   address);
+    struct block *block = tm_find_block(table, DEFAULT_DOMAIN,
+                                        address);
     if (block == NULL) {
         table = &S->raw;
-        block = _PyTraceMalloc_FindBlock(table, DEFAULT_DOMAIN, address);
+        block = tm_find_block(table, DEFAULT_DOMAIN, address);
     }
     if (block == NULL) {
         return;
     }
     struct block removed;
-    const struct place *place = capture(_PyThreadState_GET(), ACCESS_SAMPLING);
-    if (tracer_is_watched()
-        && !_PyTraceMalloc_IsAdmitted(place, ACCESS_SAMPLING))
+    const struct site *site = tm_capture(_PyThreadState_GET(), ACCESS_SAMPLING);
+    if (tm_is_watched()
+        && !_PyTraceMalloc_IsAdmitted(site, ACCESS_SAMPLING))
     {
         (void)sample_forget_lock_held(table, DEFAULT_DOMAIN, address,
                                       &removed);
     }
-    else if (place != NULL
-             && _PyTraceMalloc_MoveSample(block->context, place->context_id,
+    else if (site != NULL
+             && _PyTraceMalloc_MoveSample(block->context, site->context_id,
                                           block->size) == 0)
     {
-        block->context = place->context_id;
+        block->context = site->context_id;
     }
-    else if (!tracer_is_quiet(_PyThreadState_GET())) {
+    else if (!tm_is_quiet(_PyThreadState_GET())) {
         /* Who had it before has let go of it. */
         (void)sample_forget_lock_held(table, DEFAULT_DOMAIN, address,
                                       &removed);
@@ -304,11 +304,11 @@ _PyTraceMalloc_MoveSampledObject(PyObject *op)
         return;
     }
     if (access == ACCESS_SAMPLING
-        && !_PyTraceMalloc_IsFresh(tracer_fresh(access), op))
+        && !_PyTraceMalloc_IsFresh(tm_fresh(access), op))
     {
         object_move_lock_held(op);
     }
-    tracer_end_locked();
+    tm_end_locked();
 }
 
 
@@ -323,7 +323,7 @@ _PyTraceMalloc_CopyErrors(struct context_errors *errors, size_t ncontexts,
         errors[i] = (struct context_errors){0, 0, 0, 0};
         /* Unused since it was another context's: see CountSample(). */
         if (i < sampler->nspreads && i >= CONTEXT_UNKNOWN
-            && context_counters(context_at(&S->contexts, (context_id)i))
+            && tm_context_counters(tm_context_at(&S->contexts, (context_id)i))
                    .allocated_blocks != 0)
         {
             /* Moves may leave less than nothing of a sum of fractions. */
@@ -333,7 +333,7 @@ _PyTraceMalloc_CopyErrors(struct context_errors *errors, size_t ncontexts,
         }
     }
     for (size_t i = 0; i < n; i++) {
-        struct sample_spread spread = _PyTraceMalloc_SpreadSample(
+        struct sample_spread spread = tm_spread_sample(
             sampler, samples[i].size);
         errors[samples[i].context].live_blocks += spread.blocks;
         errors[samples[i].context].live_bytes += spread.bytes;
@@ -367,7 +367,7 @@ _PyTraceMalloc_GroupSamples(struct block *samples, size_t n)
              && block_compare(&samples[end], &samples[i]) == 0; end++)
         {
         }
-        kind.address = (uintptr_t)_PyTraceMalloc_CountKind(
+        kind.address = (uintptr_t)tm_count_kind(
             &S->sampler, kind.context, kind.size, end - i);
         samples[kinds++] = kind;
     }
@@ -382,7 +382,7 @@ _PyTraceMalloc_CheckSamples(const struct block *samples, size_t n,
     memset(live, 0, S->contexts.contexts.used * sizeof(live[0]));
     for (size_t i = 0; i < n; i++) {
         const struct block *sample = &samples[i];
-        struct sample_weight weight = _PyTraceMalloc_WeighSample(
+        struct sample_weight weight = tm_weigh_sample(
             &S->sampler, sample->size);
         live[sample->context].blocks += weight.blocks;
         live[sample->context].bytes += weight.bytes;
@@ -391,8 +391,8 @@ _PyTraceMalloc_CheckSamples(const struct block *samples, size_t n,
         }
         size_t header = sample->size > SAMPLE_HEADER ? SAMPLE_HEADER
                                                       : 0;
-        if (!sampler_may_have(&S->sampler, sample->address)
-            || !sampler_may_have(&S->sampler, sample->address + header))
+        if (!tm_sampler_may_have(&S->sampler, sample->address)
+            || !tm_sampler_may_have(&S->sampler, sample->address + header))
         {
             return "samples: a page is not marked";
         }

@@ -24,9 +24,9 @@ extern void _PyTraceMalloc_PutBackSample(struct block_table *,
                                          const struct lifted *);
 
 /* As the public functions, when sampling. */
-extern int _PyTraceMalloc_TrackSample(uint32_t domain, uintptr_t address,
-                                      size_t size);
-extern int _PyTraceMalloc_UntrackSample(uint32_t domain, uintptr_t address);
+PART int tm_track_sample(uint32_t domain, uintptr_t address,
+                         size_t size);
+PART int tm_untrack_sample(uint32_t domain, uintptr_t address);
 
 /* An object that begins in a page with samples was taken from a free list, or
    just allocated. */

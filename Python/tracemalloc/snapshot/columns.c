@@ -1,13 +1,13 @@
-/* Columns: a picture as a Python object.
+/* Columns: a snapshot as a Python object.
 
-   Called by Modules/_tracemalloc.c; calls picture and threads.
+   Called by Modules/_tracemalloc.c; calls snapshot and threads.
 
-       Picture --+-- struct picture (C library)   <-- Column <-- memoryview
+       Snapshot --+-- struct snapshot (C library)   <-- Column <-- memoryview
                  +-- names, made when asked for
 
-   All data stays where the picture has it, outside of Python's heap.  What is
+   All data stays where the snapshot has it, outside of Python's heap.  What is
    made here, a few small objects and the names, is the library's own: a snapshot
-   does not show itself.  A column keeps its picture alive. */
+   does not show itself.  A column keeps its snapshot alive. */
 
 #include "Python.h"
 #include "pycore_critical_section.h"
@@ -17,7 +17,7 @@
 #include "../access.h"
 #include "../own.h"
 #include "columns.h"
-#include "picture.h"
+#include "snapshot.h"
 
 #include <stddef.h>               // offsetof()
 #include <stdlib.h>               // calloc()
@@ -26,30 +26,30 @@
 
 typedef struct {
     PyObject_HEAD
-    struct picture picture;     /* fixed after init */
-    struct thread_slot *threads;        /* copies; as picture.threads */
+    struct snapshot snapshot;     /* fixed after init */
+    struct thread_slot *threads;        /* copies; as snapshot.threads */
     size_t nthreads;
     size_t current, peak;       /* traced memory at that moment */
     uint64_t sample_interval;   /* or 0 */
     uint64_t dropped;
     uint64_t reclaimed_blocks, reclaimed_bytes;     /* allocated and freed in
-                                   places that are not in the picture */
+                                   places that are not in the snapshot */
     PyTypeObject *column_type;
     PyObject *names;            /* list of str, or NULL: not made yet;
                                    critical section */
-} PictureObject;
+} SnapshotObject;
 
 /* How Python sees a column. */
 struct column {
     const char *format;
     Py_ssize_t item_size;
-    size_t data;                /* offsets in struct picture */
+    size_t data;                /* offsets in struct snapshot */
     size_t length;
 };
 
 typedef struct {
     PyObject_HEAD
-    PictureObject *owner;
+    SnapshotObject *owner;
     const struct column *column;
     Py_ssize_t length;
     Py_ssize_t stride;
@@ -81,10 +81,10 @@ static_assert(sizeof(int) == 4 && sizeof(long long) == 8, "formats");
 #define COLUMN(table, name, type) { \
         .format = FORMAT_##type, \
         .item_size = sizeof(type), \
-        .data = offsetof(struct picture, table##_##name), \
-        .length = offsetof(struct picture, n##table##s), \
+        .data = offsetof(struct snapshot, table##_##name), \
+        .length = offsetof(struct snapshot, n##table##s), \
     },
-static const struct column columns[] = {PICTURE_COLUMNS(COLUMN)};
+static const struct column columns[] = {SNAPSHOT_COLUMNS(COLUMN)};
 #undef COLUMN
 
 
@@ -118,7 +118,7 @@ column_getbuffer(ColumnObject *self, Py_buffer *view, int flags)
                         "a column of a snapshot is read-only");
         return -1;
     }
-    view->buf = *(void **)((char *)&self->owner->picture + column->data);
+    view->buf = *(void **)((char *)&self->owner->snapshot + column->data);
     view->len = self->length * column->item_size;
     view->itemsize = column->item_size;
     view->readonly = 1;
@@ -134,7 +134,7 @@ column_getbuffer(ColumnObject *self, Py_buffer *view, int flags)
 }
 
 
-PyDoc_STRVAR(column_doc, "A column of a picture, as its memoryview has it.");
+PyDoc_STRVAR(column_doc, "A column of a snapshot, as its memoryview has it.");
 
 static PyType_Slot column_slots[] = {
     {Py_tp_doc, (void *)column_doc},
@@ -154,16 +154,16 @@ static PyType_Spec column_spec = {
 
 
 static PyObject *
-column_new(PictureObject *owner, const struct column *column)
+column_new(SnapshotObject *owner, const struct column *column)
 {
     ColumnObject *self = (ColumnObject *)owner->column_type->tp_alloc(
         owner->column_type, 0);
     if (self == NULL) {
         return NULL;
     }
-    self->owner = (PictureObject *)Py_NewRef(owner);
+    self->owner = (SnapshotObject *)Py_NewRef(owner);
     self->column = column;
-    self->length = *(const Py_ssize_t *)((char *)&owner->picture
+    self->length = *(const Py_ssize_t *)((char *)&owner->snapshot
                                          + column->length);
     self->stride = column->item_size;
     PyObject *view = PyMemoryView_FromObject((PyObject *)self);
@@ -173,10 +173,10 @@ column_new(PictureObject *owner, const struct column *column)
 
 
 static PyObject *
-picture_get_column(PictureObject *self, void *closure)
+snapshot_get_column(SnapshotObject *self, void *closure)
 {
     const struct column *column = closure;
-    if (*(void **)((char *)&self->picture + column->data) == NULL) {
+    if (*(void **)((char *)&self->snapshot + column->data) == NULL) {
         Py_RETURN_NONE;
     }
     int was_quiet = quiet_begin();
@@ -189,7 +189,7 @@ picture_get_column(PictureObject *self, void *closure)
 /* --- names --------------------------------------------------------------- */
 
 static PyObject *
-text_decode(const struct source_file *name)
+text_decode(const struct name *name)
 {
     return PyUnicode_FromKindAndData((int)name->kind, name->text,
                                      (Py_ssize_t)name->length);
@@ -227,26 +227,26 @@ thread_label(const struct thread_slot *slot, uint32_t number)
 
 
 static PyObject *
-name_decode(const PictureObject *self, size_t number)
+name_decode(const SnapshotObject *self, size_t number)
 {
-    const struct picture *picture = &self->picture;
+    const struct snapshot *snapshot = &self->snapshot;
     if (number == 0) {
         return PyUnicode_FromString("");
     }
-    if (number >= picture->nnames) {
-        number -= picture->nnames;
-        return thread_label(&self->threads[number], picture->threads[number]);
+    if (number >= snapshot->nnames) {
+        number -= snapshot->nnames;
+        return thread_label(&self->threads[number], snapshot->threads[number]);
     }
-    const struct source_file *name = picture->names[number];
+    const struct name *name = snapshot->names[number];
     return name != NULL ? text_decode(name)
                         : PyUnicode_FromString("<unknown>");
 }
 
 
 static PyObject *
-names_make(const PictureObject *self)
+names_make(const SnapshotObject *self)
 {
-    size_t n = self->picture.nnames + self->picture.nthreads;
+    size_t n = self->snapshot.nnames + self->snapshot.nthreads;
     PyObject *names = PyList_New((Py_ssize_t)n);
     for (size_t i = 0; names != NULL && i < n; i++) {
         PyObject *name = name_decode(self, i);
@@ -261,7 +261,7 @@ names_make(const PictureObject *self)
 
 
 static PyObject *
-picture_get_names(PictureObject *self, void *Py_UNUSED(closure))
+snapshot_get_names(SnapshotObject *self, void *Py_UNUSED(closure))
 {
     PyObject *names;
     int was_quiet = quiet_begin();
@@ -276,10 +276,10 @@ picture_get_names(PictureObject *self, void *Py_UNUSED(closure))
 }
 
 
-/* --- pictures ------------------------------------------------------------ */
+/* --- snapshots ------------------------------------------------------------ */
 
 static PyObject *
-picture_get_traced_memory(PictureObject *self, void *Py_UNUSED(closure))
+snapshot_get_traced_memory(SnapshotObject *self, void *Py_UNUSED(closure))
 {
     return Py_BuildValue("(nn)", (Py_ssize_t)self->current,
                          (Py_ssize_t)self->peak);
@@ -287,7 +287,7 @@ picture_get_traced_memory(PictureObject *self, void *Py_UNUSED(closure))
 
 
 static PyObject *
-picture_get_sample_interval(PictureObject *self, void *Py_UNUSED(closure))
+snapshot_get_sample_interval(SnapshotObject *self, void *Py_UNUSED(closure))
 {
     if (self->sample_interval == 0) {
         Py_RETURN_NONE;
@@ -297,34 +297,34 @@ picture_get_sample_interval(PictureObject *self, void *Py_UNUSED(closure))
 
 
 static PyObject *
-picture_get_dropped(PictureObject *self, void *Py_UNUSED(closure))
+snapshot_get_dropped(SnapshotObject *self, void *Py_UNUSED(closure))
 {
     return PyLong_FromUnsignedLongLong(self->dropped);
 }
 
 
 static PyObject *
-picture_get_reclaimed(PictureObject *self, void *Py_UNUSED(closure))
+snapshot_get_reclaimed(SnapshotObject *self, void *Py_UNUSED(closure))
 {
     return Py_BuildValue("(KK)", (unsigned long long)self->reclaimed_blocks,
                          (unsigned long long)self->reclaimed_bytes);
 }
 
 
-PyDoc_STRVAR(picture_sizeof_doc,
+PyDoc_STRVAR(snapshot_sizeof_doc,
 "__sizeof__($self, /)\n--\n\n"
 "Bytes of all columns and names, which lie outside of Python's heap.");
 
 static PyObject *
-picture_sizeof(PictureObject *self, PyObject *Py_UNUSED(ignored))
+snapshot_sizeof(SnapshotObject *self, PyObject *Py_UNUSED(ignored))
 {
-    const struct picture *picture = &self->picture;
-    size_t size = sizeof(*self) + picture->text_size
-                  + picture->nnames * sizeof(picture->names[0])
-                  + picture->nthreads * sizeof(self->threads[0]);
+    const struct snapshot *snapshot = &self->snapshot;
+    size_t size = sizeof(*self) + snapshot->text_size
+                  + snapshot->nnames * sizeof(snapshot->names[0])
+                  + snapshot->nthreads * sizeof(self->threads[0]);
     for (size_t i = 0; i < Py_ARRAY_LENGTH(columns); i++) {
-        if (*(void **)((char *)picture + columns[i].data) != NULL) {
-            size += *(const size_t *)((char *)picture + columns[i].length)
+        if (*(void **)((char *)snapshot + columns[i].data) != NULL) {
+            size += *(const size_t *)((char *)snapshot + columns[i].length)
                     * (size_t)columns[i].item_size;
         }
     }
@@ -333,7 +333,7 @@ picture_sizeof(PictureObject *self, PyObject *Py_UNUSED(ignored))
 
 
 static int
-picture_traverse(PictureObject *self, visitproc visit, void *arg)
+snapshot_traverse(SnapshotObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->column_type);
@@ -343,7 +343,7 @@ picture_traverse(PictureObject *self, visitproc visit, void *arg)
 
 
 static int
-picture_clear(PictureObject *self)
+snapshot_clear(SnapshotObject *self)
 {
     Py_CLEAR(self->names);
     return 0;
@@ -351,7 +351,7 @@ picture_clear(PictureObject *self)
 
 
 static void
-picture_dealloc(PictureObject *self)
+snapshot_dealloc(SnapshotObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
@@ -359,47 +359,47 @@ picture_dealloc(PictureObject *self)
         free(self->threads[i].name);
     }
     free(self->threads);
-    _PyTraceMalloc_FreePicture(&self->picture);
+    tm_free_snapshot(&self->snapshot);
     Py_XDECREF(self->names);
     Py_XDECREF(self->column_type);
     type->tp_free(self);
     Py_DECREF(type);
     /* A snapshot goes, most of which lay in memory of our own. */
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        _PyTraceMalloc_SettleOwn();
-        tracer_end_locked();
+        tm_settle_own();
+        tm_end_locked();
     }
 }
 
 
-PyDoc_STRVAR(picture_doc,
+PyDoc_STRVAR(snapshot_doc,
 "Contexts and blocks at one moment, in columns.\n\n"
 "Each column is a read-only memoryview of numbers.  The data lies outside of\n"
 "Python's heap, and is freed with the last view.  Threads may share it.");
 
 #define COLUMN(table, name, type) \
-    {#table "_" #name, (getter)picture_get_column, NULL, NULL, \
+    {#table "_" #name, (getter)snapshot_get_column, NULL, NULL, \
      (void *)&columns[COLUMN_##table##_##name]},
 #define PLACE(table, name, type) COLUMN_##table##_##name,
-enum { PICTURE_COLUMNS(PLACE) };
-static PyGetSetDef picture_getset[] = {
-    PICTURE_COLUMNS(COLUMN)
-    {"names", (getter)picture_get_names, NULL,
+enum { SNAPSHOT_COLUMNS(PLACE) };
+static PyGetSetDef snapshot_getset[] = {
+    SNAPSHOT_COLUMNS(COLUMN)
+    {"names", (getter)snapshot_get_names, NULL,
      PyDoc_STR("The names that columns have numbers of; '' is the first."),
      NULL},
-    {"traced_memory", (getter)picture_get_traced_memory, NULL,
+    {"traced_memory", (getter)snapshot_get_traced_memory, NULL,
      PyDoc_STR("Bytes of all traced blocks as a tuple (then, highest)."),
      NULL},
-    {"sample_interval", (getter)picture_get_sample_interval, NULL,
+    {"sample_interval", (getter)snapshot_get_sample_interval, NULL,
      PyDoc_STR("Bytes from sample to sample, in the mean, when all figures\n"
                "are estimates, or None."),
      NULL},
-    {"dropped", (getter)picture_get_dropped, NULL,
+    {"dropped", (getter)snapshot_get_dropped, NULL,
      PyDoc_STR("Traces lost so far because there was no memory for them."),
      NULL},
-    {"reclaimed", (getter)picture_get_reclaimed, NULL,
+    {"reclaimed", (getter)snapshot_get_reclaimed, NULL,
      PyDoc_STR("Blocks and bytes, as a tuple, that were allocated and freed "
-               "in places\nwhich the tracer has let go of; the picture has "
+               "in places\nwhich the tracer has let go of; the snapshot has "
                "no context for them."),
      NULL},
     {NULL},
@@ -407,39 +407,39 @@ static PyGetSetDef picture_getset[] = {
 #undef COLUMN
 #undef PLACE
 
-static PyMethodDef picture_methods[] = {
-    {"__sizeof__", (PyCFunction)picture_sizeof, METH_NOARGS,
-     picture_sizeof_doc},
+static PyMethodDef snapshot_methods[] = {
+    {"__sizeof__", (PyCFunction)snapshot_sizeof, METH_NOARGS,
+     snapshot_sizeof_doc},
     {NULL, NULL, 0, NULL},
 };
 
-static PyType_Slot picture_slots[] = {
-    {Py_tp_doc, (void *)picture_doc},
-    {Py_tp_traverse, picture_traverse},
-    {Py_tp_clear, picture_clear},
-    {Py_tp_dealloc, picture_dealloc},
-    {Py_tp_getset, picture_getset},
-    {Py_tp_methods, picture_methods},
+static PyType_Slot snapshot_slots[] = {
+    {Py_tp_doc, (void *)snapshot_doc},
+    {Py_tp_traverse, snapshot_traverse},
+    {Py_tp_clear, snapshot_clear},
+    {Py_tp_dealloc, snapshot_dealloc},
+    {Py_tp_getset, snapshot_getset},
+    {Py_tp_methods, snapshot_methods},
     {0, NULL},
 };
 
-static PyType_Spec picture_spec = {
-    .name = "_tracemalloc.Picture",
-    .basicsize = sizeof(PictureObject),
+static PyType_Spec snapshot_spec = {
+    .name = "_tracemalloc.Snapshot",
+    .basicsize = sizeof(SnapshotObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC
              | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    .slots = picture_slots,
+    .slots = snapshot_slots,
 };
 
 
 int
-_PyTraceMalloc_InitPictureTypes(PyObject *module, struct picture_types *types)
+_PyTraceMalloc_InitSnapshotTypes(PyObject *module, struct snapshot_types *types)
 {
-    types->picture = (PyTypeObject *)PyType_FromModuleAndSpec(
-        module, &picture_spec, NULL);
+    types->snapshot = (PyTypeObject *)PyType_FromModuleAndSpec(
+        module, &snapshot_spec, NULL);
     types->column = (PyTypeObject *)PyType_FromModuleAndSpec(
         module, &column_spec, NULL);
-    return types->picture != NULL && types->column != NULL ? 0 : -1;
+    return types->snapshot != NULL && types->column != NULL ? 0 : -1;
 }
 
 
@@ -450,9 +450,9 @@ static int
 threads_name(PyObject *names)
 {
     struct thread_slot known[THREAD_SLOTS];
-    tracer_lock();
+    tm_lock();
     memcpy(known, S->threads, sizeof(known));
-    tracer_unlock();
+    tm_unlock();
     known[0].ident = _PyRuntime.main_thread;
     int64_t interpreter = PyInterpreterState_GetID(_PyInterpreterState_GET());
     for (uint32_t i = 0; i < THREAD_SLOTS; i++) {
@@ -470,11 +470,11 @@ threads_name(PyObject *names)
         Py_DECREF(ident);
         int failed = 0;
         if (name != NULL && PyUnicode_Check(name)) {
-            tracer_lock();
-            failed = _PyTraceMalloc_NameThread(
+            tm_lock();
+            failed = tm_name_thread(
                 i, &known[i], PyUnicode_KIND(name), PyUnicode_DATA(name),
                 (size_t)PyUnicode_GET_LENGTH(name)) < 0;
-            tracer_unlock();
+            tm_unlock();
         }
         Py_XDECREF(name);
         if (failed) {
@@ -486,19 +486,19 @@ threads_name(PyObject *names)
 }
 
 
-/* Copy what is known of the threads in the picture: 0, or -1 when out of
+/* Copy what is known of the threads in the snapshot: 0, or -1 when out of
    memory. */
 static int
-threads_copy_lock_held(PictureObject *self)
+threads_copy_lock_held(SnapshotObject *self)
 {
-    const struct picture *picture = &self->picture;
-    self->threads = calloc(picture->nthreads + 1, sizeof(self->threads[0]));
+    const struct snapshot *snapshot = &self->snapshot;
+    self->threads = calloc(snapshot->nthreads + 1, sizeof(self->threads[0]));
     if (self->threads == NULL) {
         return -1;
     }
-    self->nthreads = picture->nthreads;
-    for (size_t i = 0; i < picture->nthreads; i++) {
-        const struct thread_slot *slot = &S->threads[picture->threads[i]];
+    self->nthreads = snapshot->nthreads;
+    for (size_t i = 0; i < snapshot->nthreads; i++) {
+        const struct thread_slot *slot = &S->threads[snapshot->threads[i]];
         self->threads[i] = *slot;
         self->threads[i].name = NULL;
         if (slot->name != NULL) {
@@ -517,9 +517,9 @@ threads_copy_lock_held(PictureObject *self)
 
 /* 1, 0 if there is no tracing, or -1 when out of memory. */
 static int
-picture_take(PictureObject *self, int peak)
+snapshot_take(SnapshotObject *self, int peak)
 {
-    struct picture_source from = {
+    struct snapshot_source from = {
         .sources = &S->sources,
         .tree = &S->contexts,
         .bytes = &S->bytes,
@@ -532,27 +532,27 @@ picture_take(PictureObject *self, int peak)
     if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
         return 0;
     }
-    from.sampler = tracer_is_sampling() ? &S->sampler : NULL;
-    _PyTraceMalloc_SettleOwn();
-    int failed = _PyTraceMalloc_TakePicture(&self->picture, &from) < 0
+    from.sampler = tm_is_sampling() ? &S->sampler : NULL;
+    tm_settle_own();
+    int failed = tm_take_snapshot(&self->snapshot, &from) < 0
                  || threads_copy_lock_held(self) < 0;
     _PyTraceMalloc_ProgramBytes(&self->current, &self->peak);
     self->sample_interval = S->sampler.interval;
     self->dropped = S->dropped;
-    self->reclaimed_blocks = sampled_blocks(&S->sampler,
-                                            S->contexts.reclaimed_blocks);
-    self->reclaimed_bytes = sampled_bytes(&S->sampler,
-                                          S->contexts.reclaimed_bytes);
-    tracer_end_locked();
+    self->reclaimed_blocks = tm_sampled_blocks(&S->sampler,
+                                               S->contexts.reclaimed_blocks);
+    self->reclaimed_bytes = tm_sampled_bytes(&S->sampler,
+                                             S->contexts.reclaimed_bytes);
+    tm_end_locked();
     return failed ? -1 : 1;
 }
 
 
 static PyObject *
-picture_new(const struct picture_types *types, int peak, PyObject *names)
+snapshot_new(const struct snapshot_types *types, int peak, PyObject *names)
 {
-    PictureObject *self = (PictureObject *)types->picture->tp_alloc(
-        types->picture, 0);
+    SnapshotObject *self = (SnapshotObject *)types->snapshot->tp_alloc(
+        types->snapshot, 0);
     if (self == NULL) {
         return NULL;
     }
@@ -561,11 +561,11 @@ picture_new(const struct picture_types *types, int peak, PyObject *names)
         Py_DECREF(self);
         return NULL;
     }
-    int taken = picture_take(self, peak);
+    int taken = snapshot_take(self, peak);
     if (taken > 0) {
         int failed;
         Py_BEGIN_ALLOW_THREADS
-        failed = _PyTraceMalloc_FinishPicture(&self->picture) < 0;
+        failed = tm_finish_snapshot(&self->snapshot) < 0;
         Py_END_ALLOW_THREADS
         taken = failed ? -1 : 1;
     }
@@ -575,7 +575,7 @@ picture_new(const struct picture_types *types, int peak, PyObject *names)
             return PyErr_NoMemory();
         }
         PyErr_SetString(PyExc_RuntimeError, "there are no traces to take a "
-                        "picture of: call tracemalloc.start() first");
+                        "snapshot of: call tracemalloc.start() first");
         return NULL;
     }
     return (PyObject *)self;
@@ -583,11 +583,11 @@ picture_new(const struct picture_types *types, int peak, PyObject *names)
 
 
 PyObject *
-_PyTraceMalloc_NewPicture(const struct picture_types *types, int peak,
-                          PyObject *thread_names)
+_PyTraceMalloc_NewSnapshot(const struct snapshot_types *types, int peak,
+                           PyObject *thread_names)
 {
     int was_quiet = quiet_begin();
-    PyObject *picture = picture_new(types, peak, thread_names);
+    PyObject *snapshot = snapshot_new(types, peak, thread_names);
     quiet_end(was_quiet);
-    return picture;
+    return snapshot;
 }

@@ -68,11 +68,11 @@ _PyTraceMalloc_InitDecoder(struct decoder *decoder,
 
 /* Borrowed references, here and below. */
 static PyObject *
-decode_name(struct decoder *decoder, file_id id)
+decode_name(struct decoder *decoder, name_id id)
 {
     PyObject **name = &decoder->names[id];
     if (*name == NULL) {
-        const struct source_file *file = decoder->frozen->files[id];
+        const struct name *file = decoder->frozen->files[id];
         *name = file == NULL
             ? PyUnicode_FromString("<unknown>")
             : PyUnicode_FromKindAndData(file->kind, file->text, file->length);
@@ -82,7 +82,7 @@ decode_name(struct decoder *decoder, file_id id)
 
 
 static PyObject *
-decode_path(struct decoder *decoder, path_id id)
+decode_path(struct decoder *decoder, node_id id)
 {
     PyObject **frame = &decoder->frames[id];
     if (*frame == NULL) {
@@ -108,7 +108,7 @@ decode_frames(struct decoder *decoder, const struct frozen_context *context)
     }
     PyObject *newest = Py_BuildValue("(Oi)", name, (int)context->line);
     PyTuple_SET_ITEM(frames, 0, newest);
-    path_id at = context->path;
+    node_id at = context->path;
     for (uint32_t i = 1; newest != NULL && i < nframe; i++) {
         newest = Py_XNewRef(decode_path(decoder, at));
         PyTuple_SET_ITEM(frames, i, newest);
@@ -156,10 +156,10 @@ known_or_none(int32_t number)
 
 /* (function, end line, column, end column), each None if it is not known. */
 static PyObject *
-decode_detail(struct decoder *decoder, file_id function, int32_t end_line,
+decode_detail(struct decoder *decoder, name_id function, int32_t end_line,
               int32_t column, int32_t end_column)
 {
-    PyObject *name = function == FILE_NONE ? Py_None
+    PyObject *name = function == NAME_NONE ? Py_None
                                            : decode_name(decoder, function);
     if (name == NULL) {
         return NULL;
@@ -184,7 +184,7 @@ _PyTraceMalloc_DecodeDetails(struct decoder *decoder, context_id id,
         where->lines < 0 ? -1 : context->line + where->lines,
         where->column, where->end_column);
     PyTuple_SET_ITEM(details, 0, detail);
-    path_id at = context->path;
+    node_id at = context->path;
     for (uint32_t i = 1; detail != NULL && i < nframe; i++) {
         const struct frozen_path *path = &decoder->frozen->paths[at];
         detail = decode_detail(decoder, path->function, -1, -1, -1);
@@ -230,7 +230,7 @@ dump_text(int fd, const char *text)
 
 
 static void
-dump_name(int fd, const struct source_file *file)
+dump_name(int fd, const struct name *file)
 {
     /* Like _Py_DumpASCII(), for a name that is no str: printable ASCII as it
        is, the rest escaped, long names cut. */
@@ -256,9 +256,9 @@ dump_name(int fd, const struct source_file *file)
 static void
 dump_call_site(int fd, code_id code, int32_t line)
 {
-    file_id file = source_at(&S->sources, code)->file;
+    name_id file = tm_source_at(&S->sources, code)->file;
     dump_text(fd, "  File \"");
-    if (file == FILE_NONE) {
+    if (file == NAME_NONE) {
         dump_text(fd, "<unknown>");
     }
     else {
@@ -284,18 +284,18 @@ _PyMem_DumpTraceback(int fd, const void *ptr)
     struct block block;
     if (_PyTraceMalloc_LookUp(DEFAULT_DOMAIN, (uintptr_t)ptr, &block)) {
         dump_text(fd, "Memory block allocated at (most recent call first):\n");
-        const struct context *context = context_at(&S->contexts,
-                                                   block.context);
+        const struct context *context = tm_context_at(&S->contexts,
+                                                      block.context);
         dump_call_site(fd, context->code, context->line);
-        path_id at = context->path;
+        node_id at = context->node;
         for (int left = _PyRuntime.tracemalloc.nframe - 1;
-             left > 0 && !path_is_root(&S->contexts, at); left--)
+             left > 0 && !tm_node_is_root(&S->contexts, at); left--)
         {
-            const struct path *path = path_at(&S->contexts, at);
+            const struct frame_node *path = tm_node_at(&S->contexts, at);
             dump_call_site(fd, path->code, path->line);
             at = path->parent;
         }
         dump_text(fd, "\n");
     }
-    tracer_end_locked();
+    tm_end_locked();
 }

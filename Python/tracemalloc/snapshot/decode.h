@@ -12,8 +12,8 @@
 struct decoder {
     const struct frozen_traces *frozen;
     uint32_t nframe;            /* frames per traceback at most */
-    PyObject **names;           /* by file_id: str */
-    PyObject **frames;          /* by path_id: (filename, lineno) */
+    PyObject **names;           /* by name_id: str */
+    PyObject **frames;          /* by node_id: (filename, lineno) */
     PyObject **tracebacks;      /* by context_id: tuple of frames */
     PyObject *interned;         /* dict: traceback -> itself */
 };

@@ -13,12 +13,12 @@
 
 
 static struct frozen_path
-path_freeze(const struct source_table *sources, const struct path *path)
+path_freeze(const struct source_table *sources, const struct frame_node *path)
 {
     return (struct frozen_path){
         .parent = path->parent,
-        .file = source_at(sources, path->code)->file,
-        .function = source_at(sources, path->code)->function,
+        .file = tm_source_at(sources, path->code)->file,
+        .function = tm_source_at(sources, path->code)->function,
         .line = path->line,
         .depth = path->depth,
     };
@@ -30,11 +30,11 @@ context_freeze(const struct source_table *sources,
                const struct context_tree *tree, const struct context *context)
 {
     return (struct frozen_context){
-        .path = context->path,
-        .file = source_at(sources, context->code)->file,
-        .function = source_at(sources, context->code)->function,
+        .path = context->node,
+        .file = tm_source_at(sources, context->code)->file,
+        .function = tm_source_at(sources, context->code)->function,
         .line = context->line,
-        .depth = context_depth(tree, context),
+        .depth = tm_context_depth(tree, context),
     };
 }
 
@@ -43,7 +43,7 @@ static int
 frozen_alloc(struct frozen_traces *frozen, const struct source_table *sources,
              size_t nblocks, size_t npaths, size_t ncontexts)
 {
-    struct source_names *names = sources->names;
+    struct name_table *names = sources->names;
     *frozen = (struct frozen_traces){
         .blocks = malloc((nblocks + 1) * sizeof(frozen->blocks[0])),
         .nblocks = nblocks,
@@ -62,7 +62,7 @@ frozen_alloc(struct frozen_traces *frozen, const struct source_table *sources,
     }
     memcpy(frozen->files, names->files,
            names->used * sizeof(frozen->files[0]));
-    _PyTraceMalloc_HoldNames(names);
+    tm_hold_names(names);
     frozen->names = names;
     return 0;
 }
@@ -73,20 +73,20 @@ _PyTraceMalloc_Freeze(struct frozen_traces *frozen,
                       const struct source_table *sources,
                       const struct context_tree *tree, size_t nblocks)
 {
-    if (frozen_alloc(frozen, sources, nblocks, tree->paths.used,
+    if (frozen_alloc(frozen, sources, nblocks, tree->nodes.used,
                      tree->contexts.used) < 0)
     {
         return -1;
     }
-    for (path_id id = PATH_ROOT + 1; id < tree->paths.used; id++) {
-        if (path_at(tree, id)->parent != PATH_NONE) {
-            frozen->paths[id] = path_freeze(sources, path_at(tree, id));
+    for (node_id id = NODE_ROOT + 1; id < tree->nodes.used; id++) {
+        if (tm_node_at(tree, id)->parent != NODE_NONE) {
+            frozen->paths[id] = path_freeze(sources, tm_node_at(tree, id));
         }
     }
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
-        if (context_at(tree, id)->path != PATH_NONE) {
+        if (tm_context_at(tree, id)->node != NODE_NONE) {
             frozen->contexts[id] = context_freeze(sources, tree,
-                                                  context_at(tree, id));
+                                                  tm_context_at(tree, id));
         }
     }
     return 0;
@@ -99,9 +99,9 @@ _PyTraceMalloc_FreezeBlock(struct frozen_traces *frozen,
                            const struct context_tree *tree,
                            const struct block *block)
 {
-    const struct context *context = context_at(tree, block->context);
-    uint32_t callers = path_at(tree, context->path)->depth;
-    if (frozen_alloc(frozen, sources, 1, PATH_ROOT + callers + 1,
+    const struct context *context = tm_context_at(tree, block->context);
+    uint32_t callers = tm_node_at(tree, context->node)->depth;
+    if (frozen_alloc(frozen, sources, 1, NODE_ROOT + callers + 1,
                      CONTEXT_UNKNOWN + 1) < 0)
     {
         return -1;
@@ -109,14 +109,14 @@ _PyTraceMalloc_FreezeBlock(struct frozen_traces *frozen,
     frozen->blocks[0] = *block;
     frozen->blocks[0].context = CONTEXT_UNKNOWN;
     frozen->contexts[CONTEXT_UNKNOWN] = context_freeze(sources, tree, context);
-    frozen->contexts[CONTEXT_UNKNOWN].path = PATH_ROOT + callers;
-    path_id at = context->path;
-    for (path_id id = PATH_ROOT + callers; id > PATH_ROOT; id--) {
-        frozen->paths[id] = path_freeze(sources, path_at(tree, at));
+    frozen->contexts[CONTEXT_UNKNOWN].path = NODE_ROOT + callers;
+    node_id at = context->node;
+    for (node_id id = NODE_ROOT + callers; id > NODE_ROOT; id--) {
+        frozen->paths[id] = path_freeze(sources, tm_node_at(tree, at));
         frozen->paths[id].parent = id - 1;
-        at = path_at(tree, at)->parent;
+        at = tm_node_at(tree, at)->parent;
     }
-    assert(path_is_root(tree, at));
+    assert(tm_node_is_root(tree, at));
     return 0;
 }
 
@@ -129,7 +129,7 @@ _PyTraceMalloc_FreeFrozen(struct frozen_traces *frozen)
     free(frozen->contexts);
     free(frozen->files);
     if (frozen->names != NULL) {
-        _PyTraceMalloc_DropNames(frozen->names);
+        tm_drop_names(frozen->names);
     }
     memset(frozen, 0, sizeof(*frozen));
 }

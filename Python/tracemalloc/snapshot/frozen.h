@@ -8,17 +8,17 @@
 
 /* A call site of a frozen copy: the code object is already a file. */
 struct frozen_path {
-    path_id parent;
-    file_id file;
-    file_id function;
+    node_id parent;
+    name_id file;
+    name_id function;
     int32_t line;
     uint32_t depth;
 };
 
 struct frozen_context {
-    path_id path;
-    file_id file;
-    file_id function;
+    node_id path;
+    name_id file;
+    name_id function;
     int32_t line;
     uint32_t depth;
 };
@@ -29,13 +29,13 @@ struct frozen_traces {
     struct block *blocks;
     size_t nblocks;
     int grouped;                /* an address is a number of blocks alike */
-    struct frozen_path *paths;          /* by path_id */
+    struct frozen_path *paths;          /* by node_id */
     size_t npaths;
     struct frozen_context *contexts;    /* by context_id */
     size_t ncontexts;
-    struct source_file **files; /* by file_id; NULL at FILE_NONE */
+    struct name **files; /* by name_id; NULL at NAME_NONE */
     size_t nfiles;
-    struct source_names *names; /* holds a reference: keeps the files alive */
+    struct name_table *names; /* holds a reference: keeps the files alive */
 };
 
 /* Copy all paths, contexts and names, and make room for `nblocks` blocks,

@@ -58,8 +58,8 @@ slot_find(const struct block_table *table, uint32_t domain, uintptr_t address)
 }
 
 
-int
-_PyTraceMalloc_InitBlocks(struct block_table *table)
+PART int
+tm_init_blocks(struct block_table *table)
 {
     memset(table, 0, sizeof(*table));
     table->slots = calloc(FIRST_BLOCK_SLOTS, sizeof(table->slots[0]));
@@ -71,8 +71,8 @@ _PyTraceMalloc_InitBlocks(struct block_table *table)
 }
 
 
-void
-_PyTraceMalloc_FiniBlocks(struct block_table *table)
+PART void
+tm_fini_blocks(struct block_table *table)
 {
     free(table->slots);
     memset(table, 0, sizeof(*table));
@@ -102,12 +102,12 @@ table_resize(struct block_table *table, size_t nslots)
 }
 
 
-void
-_PyTraceMalloc_ClearBlocks(struct block_table *table)
+PART void
+tm_clear_blocks(struct block_table *table)
 {
     struct block_table fresh;
-    if (table->mask >= FIRST_BLOCK_SLOTS && _PyTraceMalloc_InitBlocks(&fresh) == 0) {
-        _PyTraceMalloc_FiniBlocks(table);
+    if (table->mask >= FIRST_BLOCK_SLOTS && tm_init_blocks(&fresh) == 0) {
+        tm_fini_blocks(table);
         *table = fresh;
         return;
     }
@@ -195,9 +195,9 @@ _PyTraceMalloc_RemoveBlock(struct block_table *table, uint32_t domain,
 }
 
 
-struct block *
-_PyTraceMalloc_FindBlock(const struct block_table *table, uint32_t domain,
-                         uintptr_t address)
+PART struct block *
+tm_find_block(const struct block_table *table, uint32_t domain,
+              uintptr_t address)
 {
     struct block *block = &table->slots[slot_find(table, domain, address)];
     return block->context != CONTEXT_NONE ? block : NULL;

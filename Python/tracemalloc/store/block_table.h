@@ -18,9 +18,9 @@ struct block_table {
     size_t used;
 };
 
-extern int _PyTraceMalloc_InitBlocks(struct block_table *);
-extern void _PyTraceMalloc_FiniBlocks(struct block_table *);
-extern void _PyTraceMalloc_ClearBlocks(struct block_table *);
+PART int tm_init_blocks(struct block_table *);
+PART void tm_fini_blocks(struct block_table *);
+PART void tm_clear_blocks(struct block_table *);
 
 /* Make room for one more block: 0, or -1 when out of memory. */
 extern int _PyTraceMalloc_ReserveBlock(struct block_table *);
@@ -40,9 +40,9 @@ extern int _PyTraceMalloc_RemoveBlock(struct block_table *, uint32_t domain,
                                       struct block *removed);
 
 /* The block at an address, or NULL.  Valid until the table changes. */
-extern struct block *_PyTraceMalloc_FindBlock(const struct block_table *,
-                                              uint32_t domain,
-                                              uintptr_t address);
+PART struct block *tm_find_block(const struct block_table *,
+                                 uint32_t domain,
+                                 uintptr_t address);
 
 extern size_t _PyTraceMalloc_SizeOfBlocks(const struct block_table *);
 

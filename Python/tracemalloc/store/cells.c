@@ -8,7 +8,7 @@
                               ^-------------------------+
 
    A pool holds blocks of one size, so the cell of a block is found by its
-   place; malloc is a store, free a load.  Rows lie in chunks, at multiples of
+   site; malloc is a store, free a load.  Rows lie in chunks, at multiples of
    ROW_UNIT bytes, one behind the other; the number of a row is the number of
    its first unit.  A chunk ends with a header of zeros, or with its end.
 
@@ -51,8 +51,8 @@ _PyTraceMalloc_InitCells(struct cell_store *store)
 }
 
 
-void *
-_PyTraceMalloc_NewZeros(size_t size, size_t unit)
+PART void *
+tm_new_zeros(size_t size, size_t unit)
 {
     /* Memory of calloc() is not touched before it is used.  Where it begins is
        kept below what is given out. */
@@ -67,8 +67,8 @@ _PyTraceMalloc_NewZeros(size_t size, size_t unit)
 }
 
 
-void
-_PyTraceMalloc_FreeZeros(void *zeros)
+PART void
+tm_free_zeros(void *zeros)
 {
     free(((char **)zeros)[-1]);
 }
@@ -78,7 +78,7 @@ void
 _PyTraceMalloc_FiniCells(struct cell_store *store)
 {
     for (uint32_t i = 0; i < store->nchunks; i++) {
-        _PyTraceMalloc_FreeZeros(store->chunks[i]);
+        tm_free_zeros(store->chunks[i]);
     }
     _PyTraceMalloc_InitCells(store);
 }
@@ -93,8 +93,8 @@ units_take(struct cell_store *store, uint32_t units)
         if (store->nchunks == MAX_ROW_CHUNKS) {
             return 0;
         }
-        char *chunk = _PyTraceMalloc_NewZeros((size_t)CHUNK_UNITS * ROW_UNIT,
-                                              ROW_UNIT);
+        char *chunk = tm_new_zeros((size_t)CHUNK_UNITS * ROW_UNIT,
+                                   ROW_UNIT);
         if (chunk == NULL) {
             return 0;
         }
@@ -115,18 +115,18 @@ _PyTraceMalloc_AddRow(struct cell_store *store, uintptr_t pool,
     assert(size_class < CELL_CLASSES && pool != 0);
     uint32_t number = store->unused[size_class];
     if (number != 0) {
-        store->unused[size_class] = row_at(store, number)->next_unused;
-        assert(row_at(store, number)->ncells == ncells);
+        store->unused[size_class] = tm_row_at(store, number)->next_unused;
+        assert(tm_row_at(store, number)->ncells == ncells);
     }
     else {
         number = units_take(store, row_units(ncells));
         if (number == 0) {
             return 0;
         }
-        row_at(store, number)->ncells = (uint16_t)ncells;
-        row_at(store, number)->size_class = (uint16_t)size_class;
+        tm_row_at(store, number)->ncells = (uint16_t)ncells;
+        tm_row_at(store, number)->size_class = (uint16_t)size_class;
     }
-    struct cell_row *row = row_at(store, number);
+    struct cell_row *row = tm_row_at(store, number);
     row->pool = pool;
     row->next_unused = 0;
     store->rows++;
@@ -137,7 +137,7 @@ _PyTraceMalloc_AddRow(struct cell_store *store, uintptr_t pool,
 void
 _PyTraceMalloc_FreeRow(struct cell_store *store, uint32_t number)
 {
-    struct cell_row *row = row_at(store, number);
+    struct cell_row *row = tm_row_at(store, number);
     assert(row->pool != 0);
     memset(row->cells, 0, row->ncells * sizeof(row->cells[0]));
     row->pool = 0;
@@ -152,10 +152,10 @@ _PyTraceMalloc_NextRow(const struct cell_store *store, uint32_t number)
 {
     uint32_t next = 1;
     if (number != 0) {
-        next = number + row_units(row_at(store, number)->ncells);
+        next = number + row_units(tm_row_at(store, number)->ncells);
     }
     while (next >> ROWS_SHIFT < store->nchunks) {
-        const struct cell_row *row = row_at(store, next);
+        const struct cell_row *row = tm_row_at(store, next);
         if (row->ncells == 0) {
             /* The rest of this chunk was never used. */
             next = ((next >> ROWS_SHIFT) + 1) << ROWS_SHIFT;

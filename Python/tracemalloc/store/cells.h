@@ -8,8 +8,8 @@
 /* Zeros at a multiple of `unit`, a power of two, or NULL: for chunks of which
    some may never be used, and are not touched then.  They take `size + unit`
    bytes, and are freed by FreeZeros() only. */
-extern void *_PyTraceMalloc_NewZeros(size_t size, size_t unit);
-extern void _PyTraceMalloc_FreeZeros(void *);
+PART void *tm_new_zeros(size_t size, size_t unit);
+PART void tm_free_zeros(void *);
 
 /* The cells of one pool; `cell[i]` belongs to the block at
    first + i * block_size. */
@@ -66,7 +66,7 @@ extern uint32_t _PyTraceMalloc_NextRow(const struct cell_store *,
 extern size_t _PyTraceMalloc_SizeOfCells(const struct cell_store *);
 
 static inline struct cell_row *
-row_at(const struct cell_store *store, uint32_t row)
+tm_row_at(const struct cell_store *store, uint32_t row)
 {
     return (struct cell_row *)(store->chunks[row >> ROWS_SHIFT]
         + (size_t)(row & ((1 << ROWS_SHIFT) - 1)) * ROW_UNIT);

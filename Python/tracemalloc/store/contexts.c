@@ -1,10 +1,10 @@
-/* Paths and contexts: the tree of everything that ever called an allocation.
+/* Nodes and contexts: the tree of everything that ever called an allocation.
 
    Called by Python/tracemalloc_capture.c to find the context of a stack, by
    Python/tracemalloc_reclaim.c to take away what nobody needs, and by the
    block stores to count; calls nobody.
 
-       paths      root
+       nodes      root
                    +-- main.py:40
                         +-- main.py:12
                         |    +-- json.py:9
@@ -13,28 +13,28 @@
        contexts             [main.py:14] list.py:7, instruction 31  <- blocks
                             [main.py:14] list.py:7, instruction 44
 
-   A path is one call site under one caller, by line: recursion over the same
-   lines then has few paths.  A context is the allocating instruction under the
-   path of its callers; only contexts count, the busy ones in counters of their
+   A node is one call site under one caller, by line: recursion over the same
+   lines then has few nodes.  A context is the allocating instruction under the
+   node of its callers; only contexts count, the busy ones in counters of their
    own.
 
    States of a number: never given -> node -> unused -> node ...  A number
    becomes unused when nobody needs it (reclaim), or all at once (clear), which
    bumps `generation`: whoever remembers numbers remembers that with them.
 
-   A path names the first path and the first context below it, which is all
+   A node names the first node and the first context below it, which is all
    there is below most; an index has the others, if any.
 
    Looking up takes no lock, so: chunks never move; a node is complete before
-   its number is stored in a path or in the index; an index that is outgrown
+   its number is stored in a node or in the index; an index that is outgrown
    waits in `replaced` until nobody can be reading it.
 
    Invariants
-     I1  a path's parent is a path, and its depth the parent's + 1; the root
+     I1  a node's parent is a node, and its depth the parent's + 1; the root
          has depth 0, and so have the roots of other threads, right below it
-     I2  a context's path is a path
-     I3  no two paths, and no two contexts, have the same key; each is the
-         first one below its path, or the index finds it, and nothing else is
+     I2  a context's node is a node
+     I3  no two nodes, and no two contexts, have the same key; each is the
+         first one below its node, or the index finds it, and nothing else is
          in the indexes
      I4  no more blocks were freed than allocated, and no bytes are live
          without a block.  Bytes count modulo 2**64, since extensions may
@@ -58,9 +58,9 @@
 #  define FIRST_SLOTS 4096
 #endif
 
-static_assert(sizeof(struct path) == 24, "paths are many: keep them small");
+static_assert(sizeof(struct frame_node) == 24, "nodes are many: keep them small");
 static_assert(sizeof(struct context) == 32, "two in a cache line");
-static_assert(MAX_PATHS <= (size_t)1 << PATH_BITS, "numbers fit a slot");
+static_assert(MAX_NODES <= (size_t)1 << NODE_BITS, "numbers fit a slot");
 static_assert(MAX_CONTEXTS <= (size_t)1 << CONTEXT_BITS, "numbers fit a slot");
 
 
@@ -82,9 +82,9 @@ mix(uint64_t key)
    the order of calls, so going down or up a stack reads the index from one end
    to the other, where a hash alone would miss the processor's cache each time.
 
-   Slots are never emptied, so a free slot ends the search.  Few paths have
+   Slots are never emptied, so a free slot ends the search.  Few nodes have
    more children; larger buckets lie further apart. */
-#define PATHS_BUCKET 4
+#define NODES_BUCKET 4
 #define CONTEXTS_BUCKET 6
 
 struct probe {
@@ -123,7 +123,7 @@ probe_next(struct probe *probe)
 
 
 static inline uint64_t
-path_key(code_id code, int32_t line)
+node_key(code_id code, int32_t line)
 {
     return code ^ (uint64_t)(uint32_t)line * 0xff51afd7ed558ccdu;
 }
@@ -149,7 +149,7 @@ index_new(size_t nslots)
 
 
 static inline struct number_index *
-index_of(const struct node_space *space)
+index_of(const struct number_space *space)
 {
     return __atomic_load_n(&space->index, __ATOMIC_ACQUIRE);
 }
@@ -173,18 +173,18 @@ slot_store(struct number_index *index, size_t at, uint32_t slot)
 static inline uint32_t
 context_late(const struct context_tree *tree, context_id id, uint32_t site)
 {
-    return site >> 24 == LATE_DOMAIN ? context_domain(tree, id) : 0;
+    return site >> 24 == LATE_DOMAIN ? tm_context_domain(tree, id) : 0;
 }
 
 
-/* Whether a node has a key, but for the path that it is under.  Number 0 has
+/* Whether a node has a key, but for the node that it is under.  Number 0 has
    none: there a node of zeros lies. */
 static inline int
-path_is(const struct context_tree *tree, path_id id, code_id code,
+node_is(const struct context_tree *tree, node_id id, code_id code,
         int32_t line)
 {
-    const struct path *path = path_at(tree, id);
-    return path->code == code && path->line == line;
+    const struct frame_node *node = tm_node_at(tree, id);
+    return node->code == code && node->line == line;
 }
 
 
@@ -192,8 +192,8 @@ static inline int
 context_is(const struct context_tree *tree, context_id id, code_id code,
            uint32_t site, int32_t line, uint32_t late)
 {
-    const struct context *context = context_at(tree, id);
-    return context->site == site && context->code == code
+    const struct context *context = tm_context_at(tree, id);
+    return context->instr_domain == site && context->code == code
            && context->line == line && context_late(tree, id, site) == late;
 }
 
@@ -212,36 +212,36 @@ first_store(uint32_t *first, uint32_t id)
 }
 
 
-/* Look for a path or context in an index: its slot, or the free one where it
+/* Look for a node or context in an index: its slot, or the free one where it
    goes.  *found is the number in it.  Without the lock the slot may not be
    read once more: a free one may be another node's by then. */
 static inline struct probe
-path_probe(const struct context_tree *tree, const struct number_index *index,
-           path_id parent, code_id code, int32_t line, path_id *found)
+node_probe(const struct context_tree *tree, const struct number_index *index,
+           node_id parent, code_id code, int32_t line, node_id *found)
 {
-    struct probe probe = probe_begin(index, parent, path_key(code, line),
-                                     PATH_BITS, PATHS_BUCKET);
+    struct probe probe = probe_begin(index, parent, node_key(code, line),
+                                     NODE_BITS, NODES_BUCKET);
     uint32_t slot;
     while ((slot = slot_load(index, probe.at)) != 0) {
-        *found = SLOT_PATH(slot);
-        if (slot == (*found | probe.tag) && path_is(tree, *found, code, line)
-            && path_at(tree, *found)->parent == parent)
+        *found = SLOT_NODE(slot);
+        if (slot == (*found | probe.tag) && node_is(tree, *found, code, line)
+            && tm_node_at(tree, *found)->parent == parent)
         {
             return probe;
         }
         probe_next(&probe);
     }
-    *found = PATH_NONE;
+    *found = NODE_NONE;
     return probe;
 }
 
 
 static inline struct probe
 context_probe(const struct context_tree *tree,
-              const struct number_index *index, path_id path, code_id code,
+              const struct number_index *index, node_id node, code_id code,
               uint32_t site, int32_t line, uint32_t late, context_id *found)
 {
-    struct probe probe = probe_begin(index, path,
+    struct probe probe = probe_begin(index, node,
                                      context_key(code, site, late),
                                      CONTEXT_BITS, CONTEXTS_BUCKET);
     uint32_t slot;
@@ -249,7 +249,7 @@ context_probe(const struct context_tree *tree,
         *found = SLOT_CONTEXT(slot);
         if (slot == (*found | probe.tag)
             && context_is(tree, *found, code, site, line, late)
-            && context_at(tree, *found)->path == path)
+            && tm_context_at(tree, *found)->node == node)
         {
             return probe;
         }
@@ -274,21 +274,21 @@ is_first(uint32_t *first, uint32_t id)
 /* Enter all nodes that belong there, if there is an index, and count them.  In
    place of a first one that went comes the next. */
 static uint32_t
-index_fill_paths(const struct context_tree *tree, struct number_index *index)
+index_fill_nodes(const struct context_tree *tree, struct number_index *index)
 {
     uint32_t n = 0;
-    for (path_id id = PATH_ROOT + 1; id < tree->paths.used; id++) {
-        const struct path *path = path_at(tree, id);
-        if (path->parent == PATH_NONE
-            || is_first(&path_at(tree, path->parent)->first_child, id))
+    for (node_id id = NODE_ROOT + 1; id < tree->nodes.used; id++) {
+        const struct frame_node *node = tm_node_at(tree, id);
+        if (node->parent == NODE_NONE
+            || is_first(&tm_node_at(tree, node->parent)->first_child, id))
         {
             continue;
         }
         n++;
         if (index != NULL) {
-            path_id found;
-            struct probe probe = path_probe(tree, index, path->parent,
-                                            path->code, path->line, &found);
+            node_id found;
+            struct probe probe = node_probe(tree, index, node->parent,
+                                            node->code, node->line, &found);
             slot_store(index, probe.at, id | probe.tag);
         }
     }
@@ -302,9 +302,9 @@ index_fill_contexts(const struct context_tree *tree,
 {
     uint32_t n = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
-        const struct context *context = context_at(tree, id);
-        if (context->path == PATH_NONE
-            || is_first(&path_at(tree, context->path)->first_context, id))
+        const struct context *context = tm_context_at(tree, id);
+        if (context->node == NODE_NONE
+            || is_first(&tm_node_at(tree, context->node)->first_context, id))
         {
             continue;
         }
@@ -312,8 +312,8 @@ index_fill_contexts(const struct context_tree *tree,
         if (index != NULL) {
             context_id found;
             struct probe probe = context_probe(
-                tree, index, context->path, context->code, context->site,
-                context->line, context_late(tree, id, context->site), &found);
+                tree, index, context->node, context->code, context->instr_domain,
+                context->line, context_late(tree, id, context->instr_domain), &found);
             slot_store(index, probe.at, id | probe.tag);
         }
     }
@@ -322,17 +322,17 @@ index_fill_contexts(const struct context_tree *tree,
 
 
 static uint32_t
-index_fill(const struct context_tree *tree, const struct node_space *space,
+index_fill(const struct context_tree *tree, const struct number_space *space,
            struct number_index *index)
 {
-    return space == &tree->paths ? index_fill_paths(tree, index)
+    return space == &tree->nodes ? index_fill_nodes(tree, index)
                                  : index_fill_contexts(tree, index);
 }
 
 
 /* Replace the index of one kind of node by one of another size. */
 static int
-index_replace(struct context_tree *tree, struct node_space *space,
+index_replace(struct context_tree *tree, struct number_space *space,
               size_t nslots)
 {
     struct number_index *index = index_new(nslots);
@@ -353,7 +353,7 @@ index_replace(struct context_tree *tree, struct node_space *space,
 /* A smaller index if that is enough, or else the same one filled again.  Room
    there is: it held all nodes when there were more of them. */
 static void
-space_reindex(struct context_tree *tree, struct node_space *space)
+space_reindex(struct context_tree *tree, struct number_space *space)
 {
     size_t nslots = FIRST_SLOTS;
     uint32_t n = index_fill(tree, space, NULL);
@@ -370,16 +370,16 @@ space_reindex(struct context_tree *tree, struct node_space *space)
 }
 
 
-void
-_PyTraceMalloc_Reindex(struct context_tree *tree)
+PART void
+tm_reindex(struct context_tree *tree)
 {
-    space_reindex(tree, &tree->paths);
+    space_reindex(tree, &tree->nodes);
     space_reindex(tree, &tree->contexts);
 }
 
 
-void
-_PyTraceMalloc_FreeReplaced(struct context_tree *tree)
+PART void
+tm_free_replaced(struct context_tree *tree)
 {
     while (tree->replaced != NULL) {
         struct number_index *next = tree->replaced->next;
@@ -391,27 +391,27 @@ _PyTraceMalloc_FreeReplaced(struct context_tree *tree)
 
 /* --- numbers ------------------------------------------------------------- */
 
-static path_id
-path_take(struct context_tree *tree)
+static node_id
+node_take(struct context_tree *tree)
 {
-    struct node_space *space = &tree->paths;
-    path_id id = space->unused;
-    if (id != PATH_NONE) {
-        space->unused = path_at(tree, id)->code;
+    struct number_space *space = &tree->nodes;
+    node_id id = space->unused;
+    if (id != NODE_NONE) {
+        space->unused = tm_node_at(tree, id)->code;
         space->live++;
         return id;
     }
     id = space->used;
     size_t chunk = id >> CHUNK_SHIFT;
     if (chunk == space->chunks) {
-        if (id >= MAX_PATHS) {
-            return PATH_NONE;
+        if (id >= MAX_NODES) {
+            return NODE_NONE;
         }
-        struct path *nodes = calloc(CHUNK_SIZE, sizeof(nodes[0]));
+        struct frame_node *nodes = calloc(CHUNK_SIZE, sizeof(nodes[0]));
         if (nodes == NULL) {
-            return PATH_NONE;
+            return NODE_NONE;
         }
-        tree->path_chunks[chunk] = nodes;
+        tree->node_chunks[chunk] = nodes;
         space->chunks++;
     }
     space->used++;
@@ -435,10 +435,10 @@ counters_reserve(struct context_tree *tree, context_id id)
 static context_id
 context_take(struct context_tree *tree)
 {
-    struct node_space *space = &tree->contexts;
+    struct number_space *space = &tree->contexts;
     context_id id = space->unused;
     if (id != CONTEXT_NONE) {
-        space->unused = context_at(tree, id)->code;
+        space->unused = tm_context_at(tree, id)->code;
         space->live++;
         return id;
     }
@@ -448,7 +448,7 @@ context_take(struct context_tree *tree)
         if (id >= MAX_CONTEXTS || counters_reserve(tree, id) < 0) {
             return CONTEXT_NONE;
         }
-        struct context *nodes = _PyTraceMalloc_NewZeros(
+        struct context *nodes = tm_new_zeros(
             CHUNK_SIZE * sizeof(nodes[0]), sizeof(nodes[0]));
         if (nodes == NULL) {
             return CONTEXT_NONE;
@@ -462,42 +462,42 @@ context_take(struct context_tree *tree)
 }
 
 
-void
-_PyTraceMalloc_FreePath(struct context_tree *tree, path_id id)
+PART void
+tm_free_node(struct context_tree *tree, node_id id)
 {
-    struct path *parent = path_at(tree, path_at(tree, id)->parent);
+    struct frame_node *parent = tm_node_at(tree, tm_node_at(tree, id)->parent);
     if (parent->first_child == id) {
-        parent->first_child = PATH_NONE;
+        parent->first_child = NODE_NONE;
     }
-    *path_at(tree, id) = (struct path){.code = tree->paths.unused};
-    tree->paths.unused = id;
-    tree->paths.live--;
-    tree->reclaimed_paths++;
+    *tm_node_at(tree, id) = (struct frame_node){.code = tree->nodes.unused};
+    tree->nodes.unused = id;
+    tree->nodes.live--;
+    tree->reclaimed_nodes++;
 }
 
 
 static void
 context_give_back(struct context_tree *tree, context_id id)
 {
-    *context_at(tree, id) = (struct context){.code = tree->contexts.unused};
+    *tm_context_at(tree, id) = (struct context){.code = tree->contexts.unused};
     tree->contexts.unused = id;
     tree->contexts.live--;
 }
 
 
-void
-_PyTraceMalloc_FreeContext(struct context_tree *tree, context_id id)
+PART void
+tm_free_context(struct context_tree *tree, context_id id)
 {
-    const struct context *context = context_at(tree, id);
-    struct path *path = path_at(tree, context->path);
-    if (path->first_context == id) {
-        path->first_context = CONTEXT_NONE;
+    const struct context *context = tm_context_at(tree, id);
+    struct frame_node *node = tm_node_at(tree, context->node);
+    if (node->first_context == id) {
+        node->first_context = CONTEXT_NONE;
     }
-    struct counters counters = context_counters(context);
+    struct counters counters = tm_context_counters(context);
     tree->reclaimed_blocks += counters.allocated_blocks;
     tree->reclaimed_bytes += counters.allocated_bytes;
     tree->reclaimed_contexts++;
-    if (context->full) {
+    if (context->has_counters) {
         context->counters->next_unused = tree->unused_counters;
         tree->unused_counters = context->counters;
     }
@@ -510,7 +510,7 @@ _PyTraceMalloc_FreeContext(struct context_tree *tree, context_id id)
 void
 _PyTraceMalloc_GiveCounters(struct context_tree *tree, struct context *context)
 {
-    if (context->full) {
+    if (context->has_counters) {
         return;
     }
     struct counters *counters = tree->unused_counters;
@@ -523,18 +523,18 @@ _PyTraceMalloc_GiveCounters(struct context_tree *tree, struct context *context)
         counters = &tree->counter_chunks[at >> COUNTERS_SHIFT]
                         [at & (((uint32_t)1 << COUNTERS_SHIFT) - 1)];
     }
-    *counters = context_counters(context);
+    *counters = tm_context_counters(context);
     context->counters = counters;
-    __atomic_store_n(&context->full, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&context->has_counters, 1, __ATOMIC_RELEASE);
 }
 
 
-void
-_PyTraceMalloc_CountLost(struct traced_bytes *bytes, struct context *context,
-                         size_t size)
+PART void
+tm_count_lost(struct traced_bytes *bytes, struct context *context,
+              size_t size)
 {
-    if (__atomic_load_n(&context->full, __ATOMIC_ACQUIRE)) {
-        count_free(bytes, context, size);
+    if (__atomic_load_n(&context->has_counters, __ATOMIC_ACQUIRE)) {
+        tm_count_free(bytes, context, size);
         return;
     }
     /* The peak is not saved: it would be written where a pointer may be by
@@ -547,36 +547,36 @@ _PyTraceMalloc_CountLost(struct traced_bytes *bytes, struct context *context,
 
 /* --- life cycle ---------------------------------------------------------- */
 
-int
-_PyTraceMalloc_InitContexts(struct context_tree *tree)
+PART int
+tm_init_contexts(struct context_tree *tree)
 {
     tree->generation++;
-    tree->paths.used = PATH_ROOT;
+    tree->nodes.used = NODE_ROOT;
     tree->contexts.used = CONTEXT_UNKNOWN;
     tree->ndomains = 1;
     tree->domains[0] = 0;
-    if (index_replace(tree, &tree->paths, FIRST_SLOTS) < 0
+    if (index_replace(tree, &tree->nodes, FIRST_SLOTS) < 0
         || index_replace(tree, &tree->contexts, FIRST_SLOTS) < 0
-        || path_take(tree) != PATH_ROOT
-        || _PyTraceMalloc_AddContext(tree, PATH_ROOT, CODE_NONE, 0, 0)
+        || node_take(tree) != NODE_ROOT
+        || tm_add_context(tree, NODE_ROOT, CODE_NONE, 0, 0)
             != CONTEXT_UNKNOWN)
     {
-        _PyTraceMalloc_FiniContexts(tree);
+        tm_fini_contexts(tree);
         return -1;
     }
     return 0;
 }
 
 
-void
-_PyTraceMalloc_FiniContexts(struct context_tree *tree)
+PART void
+tm_fini_contexts(struct context_tree *tree)
 {
-    for (size_t i = 0; i < tree->paths.chunks; i++) {
-        free(tree->path_chunks[i]);
-        tree->path_chunks[i] = NULL;
+    for (size_t i = 0; i < tree->nodes.chunks; i++) {
+        free(tree->node_chunks[i]);
+        tree->node_chunks[i] = NULL;
     }
     for (size_t i = 0; i < tree->contexts.chunks; i++) {
-        _PyTraceMalloc_FreeZeros(tree->context_chunks[i]);
+        tm_free_zeros(tree->context_chunks[i]);
         free(tree->late_chunks[i]);
         tree->context_chunks[i] = NULL;
         tree->late_chunks[i] = NULL;
@@ -590,42 +590,42 @@ _PyTraceMalloc_FiniContexts(struct context_tree *tree)
     tree->unused_counters = NULL;
     tree->used_counters = 0;
     tree->nlate_chunks = 0;
-    free(tree->paths.index);
+    free(tree->nodes.index);
     free(tree->contexts.index);
-    _PyTraceMalloc_FreeReplaced(tree);
-    memset(&tree->paths, 0, sizeof(tree->paths));
+    tm_free_replaced(tree);
+    memset(&tree->nodes, 0, sizeof(tree->nodes));
     memset(&tree->contexts, 0, sizeof(tree->contexts));
     tree->reclaimed_blocks = tree->reclaimed_bytes = 0;
-    tree->reclaimed_contexts = tree->reclaimed_paths = 0;
+    tree->reclaimed_contexts = tree->reclaimed_nodes = 0;
     tree->generation++;
 }
 
 
 /* --- looking up ---------------------------------------------------------- */
 
-path_id
-_PyTraceMalloc_FindPath(const struct context_tree *tree, path_id parent,
-                        code_id code, int32_t line)
+PART node_id
+tm_find_node(const struct context_tree *tree, node_id parent,
+             code_id code, int32_t line)
 {
-    path_id found = first_load(&path_at(tree, parent)->first_child);
-    if (path_is(tree, found, code, line)) {
+    node_id found = first_load(&tm_node_at(tree, parent)->first_child);
+    if (node_is(tree, found, code, line)) {
         return found;
     }
-    (void)path_probe(tree, index_of(&tree->paths), parent, code, line, &found);
+    (void)node_probe(tree, index_of(&tree->nodes), parent, code, line, &found);
     return found;
 }
 
 
-context_id
-_PyTraceMalloc_FindContext(const struct context_tree *tree, path_id path,
-                           code_id code, uint32_t site, int32_t line)
+PART context_id
+tm_find_context(const struct context_tree *tree, node_id node,
+                code_id code, uint32_t site, int32_t line)
 {
-    context_id found = first_load(&path_at(tree, path)->first_context);
+    context_id found = first_load(&tm_node_at(tree, node)->first_context);
     if (found != CONTEXT_NONE && context_is(tree, found, code, site, line, 0))
     {
         return found;
     }
-    (void)context_probe(tree, index_of(&tree->contexts), path, code, site,
+    (void)context_probe(tree, index_of(&tree->contexts), node, code, site,
                         line, 0, &found);
     return found;
 }
@@ -634,14 +634,14 @@ _PyTraceMalloc_FindContext(const struct context_tree *tree, path_id path,
 /* Whether there is no room for one more number: an index stays at most half
    full. */
 static inline int
-space_is_full(const struct node_space *space)
+space_is_full(const struct number_space *space)
 {
     return 2 * ((size_t)space->indexed + 1) > space->index->mask + 1;
 }
 
 
 static inline size_t
-space_more_slots(const struct node_space *space)
+space_more_slots(const struct number_space *space)
 {
     return 2 * (space->index->mask + 1);
 }
@@ -649,7 +649,7 @@ space_more_slots(const struct node_space *space)
 
 /* Let a node that is complete be found: as the first one, or in the index. */
 static inline void
-space_enter(struct node_space *space, uint32_t *first,
+space_enter(struct number_space *space, uint32_t *first,
             const struct probe *probe, uint32_t id)
 {
     if (*first == 0) {
@@ -661,60 +661,60 @@ space_enter(struct node_space *space, uint32_t *first,
 }
 
 
-static path_id
-path_add(struct context_tree *tree, path_id parent, code_id code, int32_t line)
+static node_id
+node_add(struct context_tree *tree, node_id parent, code_id code, int32_t line)
 {
-    assert(parent != PATH_NONE && line >= 0);
-    struct node_space *space = &tree->paths;
-    path_id *first = &path_at(tree, parent)->first_child;
-    path_id id = *first;
+    assert(parent != NODE_NONE && line >= 0);
+    struct number_space *space = &tree->nodes;
+    node_id *first = &tm_node_at(tree, parent)->first_child;
+    node_id id = *first;
     struct probe probe = {0};
-    if (id != PATH_NONE) {
-        if (path_is(tree, id, code, line)) {
+    if (id != NODE_NONE) {
+        if (node_is(tree, id, code, line)) {
             return id;
         }
-        probe = path_probe(tree, space->index, parent, code, line, &id);
-        if (id != PATH_NONE) {
+        probe = node_probe(tree, space->index, parent, code, line, &id);
+        if (id != NODE_NONE) {
             return id;
         }
         if (space_is_full(space)) {
             if (index_replace(tree, space, space_more_slots(space)) < 0) {
-                return PATH_NONE;
+                return NODE_NONE;
             }
-            probe = path_probe(tree, space->index, parent, code, line, &id);
+            probe = node_probe(tree, space->index, parent, code, line, &id);
         }
     }
-    id = path_take(tree);
-    if (id == PATH_NONE) {
-        return PATH_NONE;
+    id = node_take(tree);
+    if (id == NODE_NONE) {
+        return NODE_NONE;
     }
-    *path_at(tree, id) = (struct path){
+    *tm_node_at(tree, id) = (struct frame_node){
         .parent = parent,
         .code = code,
         .line = line,
-        .depth = code == CODE_NONE ? 0 : path_at(tree, parent)->depth + 1,
+        .depth = code == CODE_NONE ? 0 : tm_node_at(tree, parent)->depth + 1,
     };
     space_enter(space, first, &probe, id);
     return id;
 }
 
 
-path_id
-_PyTraceMalloc_AddPath(struct context_tree *tree, path_id parent, code_id code,
-                       int32_t line)
+PART node_id
+tm_add_node(struct context_tree *tree, node_id parent, code_id code,
+            int32_t line)
 {
     assert(code != CODE_NONE);
-    return path_add(tree, parent, code, line);
+    return node_add(tree, parent, code, line);
 }
 
 
-path_id
-_PyTraceMalloc_AddRoot(struct context_tree *tree, uint32_t thread)
+PART node_id
+tm_add_root(struct context_tree *tree, uint32_t thread)
 {
     if (thread == 0) {
-        return PATH_ROOT;
+        return NODE_ROOT;
     }
-    return path_add(tree, PATH_ROOT, CODE_NONE, (int32_t)thread);
+    return node_add(tree, NODE_ROOT, CODE_NONE, (int32_t)thread);
 }
 
 
@@ -736,19 +736,19 @@ late_reserve(struct context_tree *tree, context_id id, uint32_t site)
 
 /* `late` is the domain if `site` has LATE_DOMAIN, otherwise 0. */
 static context_id
-context_add(struct context_tree *tree, path_id path, code_id code,
+context_add(struct context_tree *tree, node_id node, code_id code,
             uint32_t site, int32_t line, uint32_t late)
 {
-    assert(path != PATH_NONE && line >= 0);
-    struct node_space *space = &tree->contexts;
-    context_id *first = &path_at(tree, path)->first_context;
+    assert(node != NODE_NONE && line >= 0);
+    struct number_space *space = &tree->contexts;
+    context_id *first = &tm_node_at(tree, node)->first_context;
     context_id id = *first;
     struct probe probe = {0};
     if (id != CONTEXT_NONE) {
         if (context_is(tree, id, code, site, line, late)) {
             return id;
         }
-        probe = context_probe(tree, space->index, path, code, site, line, late,
+        probe = context_probe(tree, space->index, node, code, site, line, late,
                               &id);
         if (id != CONTEXT_NONE) {
             return id;
@@ -757,7 +757,7 @@ context_add(struct context_tree *tree, path_id path, code_id code,
             if (index_replace(tree, space, space_more_slots(space)) < 0) {
                 return CONTEXT_NONE;
             }
-            probe = context_probe(tree, space->index, path, code, site, line,
+            probe = context_probe(tree, space->index, node, code, site, line,
                                   late, &id);
         }
     }
@@ -769,10 +769,10 @@ context_add(struct context_tree *tree, path_id path, code_id code,
         context_give_back(tree, id);
         return CONTEXT_NONE;
     }
-    struct context *context = context_at(tree, id);
-    context->path = path;
+    struct context *context = tm_context_at(tree, id);
+    context->node = node;
     context->code = code;
-    context->site = site;
+    context->instr_domain = site;
     context->line = line;
     if (site >> 24 == LATE_DOMAIN) {
         tree->late_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK] = late;
@@ -782,12 +782,12 @@ context_add(struct context_tree *tree, path_id path, code_id code,
 }
 
 
-context_id
-_PyTraceMalloc_AddContext(struct context_tree *tree, path_id path,
-                          code_id code, uint32_t site, int32_t line)
+PART context_id
+tm_add_context(struct context_tree *tree, node_id node,
+               code_id code, uint32_t site, int32_t line)
 {
     assert(site <= MAX_UNIT);
-    return context_add(tree, path, code, site, line, 0);
+    return context_add(tree, node, code, site, line, 0);
 }
 
 
@@ -807,15 +807,15 @@ domain_number(struct context_tree *tree, uint32_t domain)
 }
 
 
-context_id
-_PyTraceMalloc_AddContextOfDomain(struct context_tree *tree,
-                                  const struct context *context,
-                                  uint32_t domain)
+PART context_id
+tm_add_context_of_domain(struct context_tree *tree,
+                         const struct context *context,
+                         uint32_t domain)
 {
-    assert(context->site <= MAX_UNIT);
+    assert(context->instr_domain <= MAX_UNIT);
     uint32_t number = domain_number(tree, domain);
-    return context_add(tree, context->path, context->code,
-                       CONTEXT_SITE(context->site, number), context->line,
+    return context_add(tree, context->node, context->code,
+                       CONTEXT_INSTR_DOMAIN(context->instr_domain, number), context->line,
                        number == LATE_DOMAIN ? domain : 0);
 }
 
@@ -823,12 +823,12 @@ _PyTraceMalloc_AddContextOfDomain(struct context_tree *tree,
 size_t
 _PyTraceMalloc_SizeOfContexts(const struct context_tree *tree)
 {
-    size_t size = CHUNK_SIZE * (tree->paths.chunks * sizeof(struct path)
+    size_t size = CHUNK_SIZE * (tree->nodes.chunks * sizeof(struct frame_node)
                   + tree->nlate_chunks * sizeof(uint32_t));
     size += tree->contexts.chunks * (CHUNK_SIZE + 1) * sizeof(struct context);
     size += tree->used_counters * sizeof(struct counters);
     const struct number_index *lists[] = {
-        tree->paths.index, tree->contexts.index, tree->replaced,
+        tree->nodes.index, tree->contexts.index, tree->replaced,
     };
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         for (const struct number_index *index = lists[i]; index != NULL;
@@ -846,7 +846,7 @@ _PyTraceMalloc_SizeOfContexts(const struct context_tree *tree)
 
 /* Whether an index has so many slots in use, and knows it. */
 static int
-index_is_full_of(const struct node_space *space, size_t n)
+index_is_full_of(const struct number_space *space, size_t n)
 {
     size_t used = 0;
     for (size_t i = 0; i <= space->index->mask; i++) {
@@ -857,43 +857,43 @@ index_is_full_of(const struct node_space *space, size_t n)
 
 
 static const char *
-check_paths(const struct context_tree *tree)
+check_nodes(const struct context_tree *tree)
 {
     size_t live = 1, first = 0;
-    for (path_id id = PATH_ROOT + 1; id < tree->paths.used; id++) {
-        const struct path *path = path_at(tree, id);
-        if (path->parent == PATH_NONE) {
+    for (node_id id = NODE_ROOT + 1; id < tree->nodes.used; id++) {
+        const struct frame_node *node = tm_node_at(tree, id);
+        if (node->parent == NODE_NONE) {
             continue;
         }
         live++;
-        const struct path *parent = path->parent < tree->paths.used
-                                    ? path_at(tree, path->parent) : NULL;
+        const struct frame_node *parent = node->parent < tree->nodes.used
+                                    ? tm_node_at(tree, node->parent) : NULL;
         if (parent == NULL
-            || (path->parent != PATH_ROOT && parent->parent == PATH_NONE)
-            || (path->code == CODE_NONE
-                ? path->parent != PATH_ROOT || path->depth != 0
-                : path->depth != parent->depth + 1))
+            || (node->parent != NODE_ROOT && parent->parent == NODE_NONE)
+            || (node->code == CODE_NONE
+                ? node->parent != NODE_ROOT || node->depth != 0
+                : node->depth != parent->depth + 1))
         {
-            return "contexts: I1, a path hangs in the air";
+            return "contexts: I1, a node hangs in the air";
         }
-        if (_PyTraceMalloc_FindPath(tree, path->parent, path->code,
-                                    path->line) != id)
+        if (tm_find_node(tree, node->parent, node->code,
+                         node->line) != id)
         {
-            return "contexts: I3, a path is not found by its key";
+            return "contexts: I3, a node is not found by its key";
         }
         first += parent->first_child == id;
     }
     size_t unused = 0;
-    for (path_id id = tree->paths.unused; id != PATH_NONE;
-         id = path_at(tree, id)->code)
+    for (node_id id = tree->nodes.unused; id != NODE_NONE;
+         id = tm_node_at(tree, id)->code)
     {
         unused++;
     }
-    if (!index_is_full_of(&tree->paths, live - 1 - first)) {
-        return "contexts: I3, the index names what is no path";
+    if (!index_is_full_of(&tree->nodes, live - 1 - first)) {
+        return "contexts: I3, the index names what is no node";
     }
-    if (live != tree->paths.live || 1 + live + unused != tree->paths.used) {
-        return "contexts: I5, the number of paths is wrong";
+    if (live != tree->nodes.live || 1 + live + unused != tree->nodes.used) {
+        return "contexts: I5, the number of nodes is wrong";
     }
     return NULL;
 }
@@ -902,44 +902,44 @@ check_paths(const struct context_tree *tree)
 const char *
 _PyTraceMalloc_CheckContexts(const struct context_tree *tree)
 {
-    const char *fault = check_paths(tree);
+    const char *fault = check_nodes(tree);
     if (fault != NULL) {
         return fault;
     }
     size_t live = 0, first = 0, counted = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
-        const struct context *context = context_at(tree, id);
-        if (context->path == PATH_NONE) {
+        const struct context *context = tm_context_at(tree, id);
+        if (context->node == NODE_NONE) {
             continue;
         }
         live++;
-        if (context->path >= tree->paths.used
-            || (context->path != PATH_ROOT
-                && path_at(tree, context->path)->parent == PATH_NONE))
+        if (context->node >= tree->nodes.used
+            || (context->node != NODE_ROOT
+                && tm_node_at(tree, context->node)->parent == NODE_NONE))
         {
-            return "contexts: I2, a context has no path";
+            return "contexts: I2, a context has no node";
         }
-        if (context->site >> 24 == LATE_DOMAIN
+        if (context->instr_domain >> 24 == LATE_DOMAIN
             && tree->late_chunks[id >> CHUNK_SHIFT] == NULL)
         {
             return "contexts: I6, a context has no domain";
         }
-        uint32_t late = context_late(tree, id, context->site);
-        context_id found = path_at(tree, context->path)->first_context;
+        uint32_t late = context_late(tree, id, context->instr_domain);
+        context_id found = tm_node_at(tree, context->node)->first_context;
         first += found == id;
         if (found == CONTEXT_NONE
-            || !context_is(tree, found, context->code, context->site,
+            || !context_is(tree, found, context->code, context->instr_domain,
                            context->line, late))
         {
-            (void)context_probe(tree, tree->contexts.index, context->path,
-                                context->code, context->site, context->line,
+            (void)context_probe(tree, tree->contexts.index, context->node,
+                                context->code, context->instr_domain, context->line,
                                 late, &found);
         }
         if (found != id) {
             return "contexts: I3, a context is not found by its key";
         }
-        counted += context->full;
-        struct counters counters = context_counters(context);
+        counted += context->has_counters;
+        struct counters counters = tm_context_counters(context);
         if (counters.freed_blocks > counters.allocated_blocks
             || (counters.freed_blocks == counters.allocated_blocks
                 && counters.freed_bytes != counters.allocated_bytes))
@@ -949,7 +949,7 @@ _PyTraceMalloc_CheckContexts(const struct context_tree *tree)
     }
     size_t unused = 0;
     for (context_id id = tree->contexts.unused; id != CONTEXT_NONE;
-         id = context_at(tree, id)->code)
+         id = tm_context_at(tree, id)->code)
     {
         unused++;
     }

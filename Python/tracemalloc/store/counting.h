@@ -40,9 +40,9 @@ struct traced_bytes {
 
 /* The counters of a context, whether it has them or not. */
 static inline struct counters
-context_counters(const struct context *context)
+tm_context_counters(const struct context *context)
 {
-    if (context->full) {
+    if (context->has_counters) {
         return *context->counters;
     }
     return (struct counters){
@@ -56,16 +56,16 @@ context_counters(const struct context *context)
 }
 
 static inline uint64_t
-context_live_blocks(const struct context *context)
+tm_context_live_blocks(const struct context *context)
 {
-    struct counters counters = context_counters(context);
+    struct counters counters = tm_context_counters(context);
     return counters.allocated_blocks - counters.freed_blocks;
 }
 
 static inline uint64_t
-context_live_bytes(const struct context *context)
+tm_context_live_bytes(const struct context *context)
 {
-    struct counters counters = context_counters(context);
+    struct counters counters = tm_context_counters(context);
     return counters.allocated_bytes - counters.freed_bytes;
 }
 
@@ -75,26 +75,26 @@ extern void _PyTraceMalloc_GiveCounters(struct context_tree *,
 
 /* Whether a context can count one more block of so many bytes. */
 static inline int
-context_has_room(const struct context *context, size_t size)
+tm_context_has_room(const struct context *context, size_t size)
 {
-    return context->full
+    return context->has_counters
            || (context->few.allocated_blocks < MAX_FEW
                && size <= (size_t)UINT16_MAX - context->few.allocated_bytes);
 }
 
 static inline void
-context_make_room(struct context_tree *tree, struct context *context,
-                  size_t size)
+tm_context_make_room(struct context_tree *tree, struct context *context,
+                     size_t size)
 {
-    if (!context_has_room(context, size)) {
+    if (!tm_context_has_room(context, size)) {
         _PyTraceMalloc_GiveCounters(tree, context);
     }
 }
 
 static inline void
-context_save_peak(struct context *context, struct traced_bytes *bytes)
+tm_context_save_peak(struct context *context, struct traced_bytes *bytes)
 {
-    if (context->full) {
+    if (context->has_counters) {
         struct counters *all = context->counters;
         all->peak_blocks = all->allocated_blocks - all->freed_blocks;
         all->peak_bytes = all->allocated_bytes - all->freed_bytes;
@@ -111,18 +111,18 @@ context_save_peak(struct context *context, struct traced_bytes *bytes)
 
 /* Before a context changes, other than by a new maximum. */
 static inline void
-context_touch(struct context *context, struct traced_bytes *bytes)
+tm_context_touch(struct context *context, struct traced_bytes *bytes)
 {
     if (context->epoch != bytes->epoch) {
-        context_save_peak(context, bytes);
+        tm_context_save_peak(context, bytes);
     }
 }
 
-/* One block more, or one less, was ever allocated or freed at a place. */
+/* One block more, or one less, was ever allocated or freed at a site. */
 static inline void
-context_add_alloc(struct context *context, size_t size)
+tm_context_add_alloc(struct context *context, size_t size)
 {
-    if (context->full) {
+    if (context->has_counters) {
         context->counters->allocated_blocks++;
         context->counters->allocated_bytes += size;
     }
@@ -133,9 +133,9 @@ context_add_alloc(struct context *context, size_t size)
 }
 
 static inline void
-context_add_free(struct context *context, size_t size)
+tm_context_add_free(struct context *context, size_t size)
 {
-    if (context->full) {
+    if (context->has_counters) {
         context->counters->freed_blocks++;
         context->counters->freed_bytes += size;
     }
@@ -146,9 +146,9 @@ context_add_free(struct context *context, size_t size)
 }
 
 static inline void
-context_take_free(struct context *context, size_t size)
+tm_context_take_free(struct context *context, size_t size)
 {
-    if (context->full) {
+    if (context->has_counters) {
         context->counters->freed_blocks--;
         context->counters->freed_bytes -= size;
     }
@@ -160,7 +160,7 @@ context_take_free(struct context *context, size_t size)
 
 /* More is live from now on: a new maximum, or a change within the epoch. */
 static inline void
-count_rise(struct traced_bytes *bytes, struct context *context, size_t size)
+tm_count_rise(struct traced_bytes *bytes, struct context *context, size_t size)
 {
     bytes->current += size;
     if (bytes->current > bytes->peak) {
@@ -168,68 +168,68 @@ count_rise(struct traced_bytes *bytes, struct context *context, size_t size)
         bytes->epoch = bytes->saved + 1;
     }
     else {
-        context_touch(context, bytes);
+        tm_context_touch(context, bytes);
     }
 }
 
 /* A new block.  The context must have room. */
 static inline void
-count_alloc(struct traced_bytes *bytes, struct context *context, size_t size)
+tm_count_alloc(struct traced_bytes *bytes, struct context *context, size_t size)
 {
-    count_rise(bytes, context, size);
-    context_add_alloc(context, size);
+    tm_count_rise(bytes, context, size);
+    tm_context_add_alloc(context, size);
 }
 
 static inline void
-count_free(struct traced_bytes *bytes, struct context *context, size_t size)
+tm_count_free(struct traced_bytes *bytes, struct context *context, size_t size)
 {
     bytes->current -= size;
     /* Asked once: both know it then, and the common one is a straight line. */
-    if (context->full) {
-        context_touch(context, bytes);
-        context_add_free(context, size);
+    if (context->has_counters) {
+        tm_context_touch(context, bytes);
+        tm_context_add_free(context, size);
     }
     else {
-        context_touch(context, bytes);
-        context_add_free(context, size);
+        tm_context_touch(context, bytes);
+        tm_context_add_free(context, size);
     }
 }
 
 /* A block is another context's from now on: freed and allocated again, except
    that both are live for no moment.  That context must have room. */
 static inline void
-count_move(struct traced_bytes *bytes, struct context *from,
-           struct context *to, size_t size)
+tm_count_move(struct traced_bytes *bytes, struct context *from,
+              struct context *to, size_t size)
 {
-    context_touch(from, bytes);
-    context_touch(to, bytes);
-    context_add_free(from, size);
-    context_add_alloc(to, size);
+    tm_context_touch(from, bytes);
+    tm_context_touch(to, bytes);
+    tm_context_add_free(from, size);
+    tm_context_add_alloc(to, size);
 }
 
 /* The same, where both are one context. */
 static inline void
-count_again(struct traced_bytes *bytes, struct context *context, size_t size)
+tm_count_again(struct traced_bytes *bytes, struct context *context, size_t size)
 {
-    context_touch(context, bytes);
-    context_add_free(context, size);
-    context_add_alloc(context, size);
+    tm_context_touch(context, bytes);
+    tm_context_add_free(context, size);
+    tm_context_add_alloc(context, size);
 }
 
-/* Take back a count_free(): the block is still there.  Others may have counted
+/* Take back a tm_count_free(): the block is still there.  Others may have counted
    in between. */
 static inline void
-uncount_free(struct traced_bytes *bytes, struct context *context, size_t size)
+tm_uncount_free(struct traced_bytes *bytes, struct context *context, size_t size)
 {
-    count_rise(bytes, context, size);
-    context_take_free(context, size);
+    tm_count_rise(bytes, context, size);
+    tm_context_take_free(context, size);
 }
 
 /* A block is freed without access and without memory to say so later.  Whoever
    has access may count, or give counters, at the same moment: then one of the
    two counts may be lost, and nothing else. */
-extern void _PyTraceMalloc_CountLost(struct traced_bytes *, struct context *,
-                                     size_t size);
+PART void tm_count_lost(struct traced_bytes *, struct context *,
+                        size_t size);
 
 /* The tracer's own blocks are no part of what a program holds, and make no
    maximum: the peak is told without those in it, so both rise and fall alike.
@@ -239,10 +239,10 @@ extern void _PyTraceMalloc_CountLost(struct traced_bytes *, struct context *,
    whose it is.  Until then, what the program gains is compared with a peak that
    is too high by what was freed. */
 static inline void
-count_own_settled(struct traced_bytes *bytes, struct context *own)
+tm_count_own_settled(struct traced_bytes *bytes, struct context *own)
 {
     struct counters *all = own->counters;
-    context_touch(own, bytes);
+    tm_context_touch(own, bytes);
     uint64_t live = all->allocated_bytes - all->freed_bytes;
     bytes->peak += (size_t)(live - all->peak_bytes);
     all->peak_bytes = live;
@@ -255,22 +255,22 @@ count_own_settled(struct traced_bytes *bytes, struct context *own)
 
 /* Some new ones: one, or what a sample stands for. */
 static inline void
-count_own_alloc(struct traced_bytes *bytes, struct context *own,
-                struct sample_weight weight)
+tm_count_own_alloc(struct traced_bytes *bytes, struct context *own,
+                   struct sample_weight weight)
 {
-    context_touch(own, bytes);
+    tm_context_touch(own, bytes);
     bytes->current += (size_t)weight.bytes;
     own->counters->allocated_blocks += weight.blocks;
     own->counters->allocated_bytes += weight.bytes;
-    count_own_settled(bytes, own);
+    tm_count_own_settled(bytes, own);
 }
 
 /* Live blocks and bytes at the peak. */
 static inline void
-context_peak(const struct context *context, const struct traced_bytes *bytes,
-             uint64_t *nblocks, uint64_t *nbytes)
+tm_context_peak(const struct context *context, const struct traced_bytes *bytes,
+                uint64_t *nblocks, uint64_t *nbytes)
 {
-    struct counters counters = context_counters(context);
+    struct counters counters = tm_context_counters(context);
     int saved = context->epoch == bytes->epoch;
     *nblocks = saved ? counters.peak_blocks
                      : counters.allocated_blocks - counters.freed_blocks;
@@ -278,32 +278,32 @@ context_peak(const struct context *context, const struct traced_bytes *bytes,
                     : counters.allocated_bytes - counters.freed_bytes;
 }
 
-/* As count_alloc(), count_free() and uncount_free(), for samples.  Their
+/* As tm_count_alloc(), tm_count_free() and tm_uncount_free(), for samples.  Their
    contexts must have counters. */
 static inline void
-count_sample_alloc(struct traced_bytes *bytes, struct context *context,
-                   struct sample_weight weight)
+tm_count_sample_alloc(struct traced_bytes *bytes, struct context *context,
+                      struct sample_weight weight)
 {
-    count_rise(bytes, context, (size_t)weight.bytes);
+    tm_count_rise(bytes, context, (size_t)weight.bytes);
     context->counters->allocated_blocks += weight.blocks;
     context->counters->allocated_bytes += weight.bytes;
 }
 
 static inline void
-count_sample_free(struct traced_bytes *bytes, struct context *context,
-                  struct sample_weight weight)
+tm_count_sample_free(struct traced_bytes *bytes, struct context *context,
+                     struct sample_weight weight)
 {
-    context_touch(context, bytes);
+    tm_context_touch(context, bytes);
     context->counters->freed_blocks += weight.blocks;
     context->counters->freed_bytes += weight.bytes;
     bytes->current -= (size_t)weight.bytes;
 }
 
 static inline void
-uncount_sample_free(struct traced_bytes *bytes, struct context *context,
-                    struct sample_weight weight)
+tm_uncount_sample_free(struct traced_bytes *bytes, struct context *context,
+                       struct sample_weight weight)
 {
-    count_rise(bytes, context, (size_t)weight.bytes);
+    tm_count_rise(bytes, context, (size_t)weight.bytes);
     context->counters->freed_blocks -= weight.blocks;
     context->counters->freed_bytes -= weight.bytes;
 }
@@ -311,11 +311,11 @@ uncount_sample_free(struct traced_bytes *bytes, struct context *context,
 /* A live sample belongs to another context from now on, as if it had been
    allocated there. */
 static inline void
-count_sample_move(struct traced_bytes *bytes, struct context *from,
-                  struct context *to, struct sample_weight weight)
+tm_count_sample_move(struct traced_bytes *bytes, struct context *from,
+                     struct context *to, struct sample_weight weight)
 {
-    context_touch(from, bytes);
-    context_touch(to, bytes);
+    tm_context_touch(from, bytes);
+    tm_context_touch(to, bytes);
     from->counters->allocated_blocks -= weight.blocks;
     from->counters->allocated_bytes -= weight.bytes;
     to->counters->allocated_blocks += weight.blocks;

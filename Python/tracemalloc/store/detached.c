@@ -11,7 +11,7 @@
    The order of events.  A detached event counts as made when the list is taken
    over: before everything that thread with access does from then on, and after
    everything done before.  Whoever must see it earlier has been told of it by
-   the thread that made it, so it sees `attention` as well, and takes the list
+   the thread that made it, so it sees `slow_flags` as well, and takes the list
    over first; so no thread can find that the order was another.  In the list
    the order is that of the store lock.
 
@@ -74,8 +74,8 @@ count_save_peak(struct detached_counts *list, struct detached_count *count)
 }
 
 
-void
-_PyTraceMalloc_ClearDetached(struct detached_counts *list)
+PART void
+tm_clear_detached(struct detached_counts *list)
 {
     list->used = 0;
     list->bytes = list->peak = 0;
@@ -84,13 +84,13 @@ _PyTraceMalloc_ClearDetached(struct detached_counts *list)
 }
 
 
-void
-_PyTraceMalloc_FiniDetached(struct detached_counts *list)
+PART void
+tm_fini_detached(struct detached_counts *list)
 {
     free(list->counts);
     list->counts = NULL;
     list->allocated = 0;
-    _PyTraceMalloc_ClearDetached(list);
+    tm_clear_detached(list);
 }
 
 
@@ -202,9 +202,9 @@ list_rise(struct detached_counts *list, struct detached_count *count,
 }
 
 
-int
-_PyTraceMalloc_CountDetachedAlloc(struct detached_counts *list,
-                                  context_id context, size_t size)
+PART int
+tm_count_detached_alloc(struct detached_counts *list,
+                        context_id context, size_t size)
 {
     struct detached_count *count = list_get(list, context);
     if (count == NULL) {
@@ -217,9 +217,9 @@ _PyTraceMalloc_CountDetachedAlloc(struct detached_counts *list,
 }
 
 
-int
-_PyTraceMalloc_CountDetachedFree(struct detached_counts *list,
-                                 context_id context, size_t size)
+PART int
+tm_count_detached_free(struct detached_counts *list,
+                       context_id context, size_t size)
 {
     struct detached_count *count = list_get(list, context);
     if (count == NULL) {
@@ -233,9 +233,9 @@ _PyTraceMalloc_CountDetachedFree(struct detached_counts *list,
 }
 
 
-int
-_PyTraceMalloc_UncountDetachedFree(struct detached_counts *list,
-                                   context_id context, size_t size)
+PART int
+tm_uncount_detached_free(struct detached_counts *list,
+                         context_id context, size_t size)
 {
     struct detached_count *count = list_get(list, context);
     if (count == NULL) {
@@ -256,7 +256,7 @@ list_take_peak(struct detached_counts *list, struct context_tree *tree,
 {
     for (size_t i = 0; i < list->used; i++) {
         struct detached_count *count = &list->counts[i];
-        struct context *context = context_at(tree, count->context);
+        struct context *context = tm_context_at(tree, count->context);
         count_save_peak(list, count);
         _PyTraceMalloc_GiveCounters(tree, context);
         context->counters->allocated_blocks += count->peak_blocks;
@@ -271,19 +271,19 @@ list_take_peak(struct detached_counts *list, struct context_tree *tree,
 }
 
 
-void
-_PyTraceMalloc_TakeDetached(struct detached_counts *list,
-                            struct context_tree *tree,
-                            struct traced_bytes *bytes)
+PART void
+tm_take_detached(struct detached_counts *list,
+                 struct context_tree *tree,
+                 struct traced_bytes *bytes)
 {
     if (list->peak != 0 && bytes->current + list->peak > bytes->peak) {
         list_take_peak(list, tree, bytes);
     }
     for (size_t i = 0; i < list->used; i++) {
         const struct detached_count *count = &list->counts[i];
-        struct context *context = context_at(tree, count->context);
+        struct context *context = tm_context_at(tree, count->context);
         _PyTraceMalloc_GiveCounters(tree, context);
-        context_touch(context, bytes);
+        tm_context_touch(context, bytes);
         context->counters->allocated_blocks += count->allocated_blocks;
         context->counters->allocated_bytes += count->allocated_bytes;
         context->counters->freed_blocks += count->freed_blocks;
@@ -295,5 +295,5 @@ _PyTraceMalloc_TakeDetached(struct detached_counts *list,
         bytes->peak = bytes->current;
         bytes->epoch = bytes->saved + 1;
     }
-    _PyTraceMalloc_ClearDetached(list);
+    tm_clear_detached(list);
 }

@@ -34,21 +34,21 @@ struct detached_counts {
 };
 
 /* Empty a list, which zeros alone are not; and free its memory too. */
-extern void _PyTraceMalloc_ClearDetached(struct detached_counts *);
-extern void _PyTraceMalloc_FiniDetached(struct detached_counts *);
+PART void tm_clear_detached(struct detached_counts *);
+PART void tm_fini_detached(struct detached_counts *);
 
-/* As count_alloc(), count_free() and uncount_free(): 0, or -1 when out of
+/* As tm_count_alloc(), tm_count_free() and tm_uncount_free(): 0, or -1 when out of
    memory, and then nothing is counted. */
-extern int _PyTraceMalloc_CountDetachedAlloc(struct detached_counts *,
-                                             context_id, size_t size);
-extern int _PyTraceMalloc_CountDetachedFree(struct detached_counts *,
-                                            context_id, size_t size);
-extern int _PyTraceMalloc_UncountDetachedFree(struct detached_counts *,
-                                              context_id, size_t size);
+PART int tm_count_detached_alloc(struct detached_counts *,
+                                 context_id, size_t size);
+PART int tm_count_detached_free(struct detached_counts *,
+                                context_id, size_t size);
+PART int tm_uncount_detached_free(struct detached_counts *,
+                                  context_id, size_t size);
 
 /* Take a list over, and empty it.  Needs access. */
-extern void _PyTraceMalloc_TakeDetached(struct detached_counts *,
-                                        struct context_tree *,
-                                        struct traced_bytes *);
+PART void tm_take_detached(struct detached_counts *,
+                           struct context_tree *,
+                           struct traced_bytes *);
 
 #endif  /* !TRACEMALLOC_DETACHED_H */

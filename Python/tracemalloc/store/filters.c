@@ -6,15 +6,15 @@
        filters    + *app.py      any line    newest frame
                   - *cache.py    line 12     all frames
 
-       verdicts   context 1: ignored   2: admitted   3: not asked yet   ...
+       results   context 1: ignored   2: admitted   3: not asked yet   ...
 
    A context is judged once: what it needs for that never changes.  So what
    filters cost is one byte looked up per block, however many filters there
-   are.  The verdicts are forgotten when the filters change, when the limit of
+   are.  The results are forgotten when the filters change, when the limit of
    tracebacks does, and when the numbers of contexts are given anew
    (`generation`).
 
-   Invariant: a verdict that is there is what judging would say now; checked by
+   Invariant: a result that is there is what judging would say now; checked by
    _PyTraceMalloc_CheckFilters. */
 
 #include "filters.h"
@@ -22,17 +22,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum verdict {
-    VERDICT_NONE,
-    VERDICT_ADMITTED,
-    VERDICT_IGNORED,
+enum filter_result {
+    RESULT_NONE,
+    RESULT_ADMITTED,
+    RESULT_IGNORED,
 };
 
 
 /* --- matching ------------------------------------------------------------ */
 
 static inline uint32_t
-name_char(const struct source_file *file, size_t at)
+name_char(const struct name *file, size_t at)
 {
     const void *text = file->text;
     switch (file->kind) {
@@ -49,7 +49,7 @@ name_char(const struct source_file *file, size_t at)
 /* Characters of a name that are compared: of compiled files, what their
    source is called. */
 static size_t
-name_length(const struct source_file *file)
+name_length(const struct name *file)
 {
     size_t n = file->length;
     if (n < 4 || name_char(file, n - 4) != '.'
@@ -67,7 +67,7 @@ name_length(const struct source_file *file)
    to the product of the lengths. */
 static int
 pattern_matches(const struct trace_filter *filter,
-                const struct source_file *file)
+                const struct name *file)
 {
     const uint32_t *pattern = filter->pattern;
     size_t length = filter->length;
@@ -106,7 +106,7 @@ filter_matches_site(const struct trace_filter *filter,
     if (filter->line > 0 && filter->line != line) {
         return 0;
     }
-    file_id file = source_at(sources, code)->file;
+    name_id file = tm_source_at(sources, code)->file;
     return pattern_matches(filter, sources->names->files[file]);
 }
 
@@ -119,15 +119,15 @@ filter_matches(const struct trace_filter *filter, uint32_t nframe,
     if (filter_matches_site(filter, sources, context->code, context->line)) {
         return 1;
     }
-    path_id at = context->path;
+    node_id at = context->node;
     for (uint32_t left = filter->all_frames ? nframe - 1 : 0;
-         left > 0 && !path_is_root(tree, at); left--)
+         left > 0 && !tm_node_is_root(tree, at); left--)
     {
-        const struct path *path = path_at(tree, at);
-        if (filter_matches_site(filter, sources, path->code, path->line)) {
+        const struct frame_node *node = tm_node_at(tree, at);
+        if (filter_matches_site(filter, sources, node->code, node->line)) {
             return 1;
         }
-        at = path->parent;
+        at = node->parent;
     }
     return 0;
 }
@@ -135,12 +135,12 @@ filter_matches(const struct trace_filter *filter, uint32_t nframe,
 
 /* --- judging ------------------------------------------------------------- */
 
-int
-_PyTraceMalloc_JudgeContext(const struct filter_set *set,
-                            const struct source_table *sources,
-                            const struct context_tree *tree, context_id id)
+PART int
+tm_apply_filters(const struct filter_set *set,
+                 const struct source_table *sources,
+                 const struct context_tree *tree, context_id id)
 {
-    const struct context *context = context_at(tree, id);
+    const struct context *context = tm_context_at(tree, id);
     int some_inclusive = 0, included = 0;
     for (size_t i = 0; i < set->n; i++) {
         const struct trace_filter *filter = &set->filters[i];
@@ -161,58 +161,58 @@ _PyTraceMalloc_JudgeContext(const struct filter_set *set,
 }
 
 
-int
-_PyTraceMalloc_RecallVerdict(const struct filter_set *set,
-                             const struct context_tree *tree, context_id id)
+PART int
+tm_recall_filter_result(const struct filter_set *set,
+                        const struct context_tree *tree, context_id id)
 {
-    if (id >= set->nverdicts || set->generation != tree->generation) {
+    if (id >= set->nresults || set->generation != tree->generation) {
         return -1;
     }
-    return set->verdicts[id] == VERDICT_NONE ? -1
-           : set->verdicts[id] == VERDICT_ADMITTED;
+    return set->results[id] == RESULT_NONE ? -1
+           : set->results[id] == RESULT_ADMITTED;
 }
 
 
-void
-_PyTraceMalloc_KeepVerdict(struct filter_set *set,
-                           const struct context_tree *tree, context_id id,
-                           int admitted)
+PART void
+tm_keep_filter_result(struct filter_set *set,
+                      const struct context_tree *tree, context_id id,
+                      int admitted)
 {
     if (set->generation != tree->generation) {
-        _PyTraceMalloc_ForgetVerdicts(set);
+        tm_forget_filter_results(set);
         set->generation = tree->generation;
     }
-    if (id >= set->nverdicts) {
-        size_t n = set->nverdicts ? set->nverdicts : 64;
+    if (id >= set->nresults) {
+        size_t n = set->nresults ? set->nresults : 64;
         while (n <= id) {
             n *= 2;
         }
-        unsigned char *verdicts = realloc(set->verdicts, n);
-        if (verdicts == NULL) {
+        unsigned char *results = realloc(set->results, n);
+        if (results == NULL) {
             /* It is judged again next time. */
             return;
         }
-        memset(verdicts + set->nverdicts, VERDICT_NONE, n - set->nverdicts);
-        set->verdicts = verdicts;
-        set->nverdicts = n;
+        memset(results + set->nresults, RESULT_NONE, n - set->nresults);
+        set->results = results;
+        set->nresults = n;
     }
-    set->verdicts[id] = admitted ? VERDICT_ADMITTED : VERDICT_IGNORED;
+    set->results[id] = admitted ? RESULT_ADMITTED : RESULT_IGNORED;
 }
 
 
-void
-_PyTraceMalloc_ForgetVerdicts(struct filter_set *set)
+PART void
+tm_forget_filter_results(struct filter_set *set)
 {
-    free(set->verdicts);
-    set->verdicts = NULL;
-    set->nverdicts = 0;
+    free(set->results);
+    set->results = NULL;
+    set->nresults = 0;
 }
 
 
 /* --- the set ------------------------------------------------------------- */
 
-void
-_PyTraceMalloc_FreeFilters(struct trace_filter *filters, size_t n)
+PART void
+tm_free_filters(struct trace_filter *filters, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         free(filters[i].pattern);
@@ -221,12 +221,12 @@ _PyTraceMalloc_FreeFilters(struct trace_filter *filters, size_t n)
 }
 
 
-void
-_PyTraceMalloc_ReplaceFilters(struct filter_set *set,
-                              struct trace_filter *filters, size_t n)
+PART void
+tm_replace_filters(struct filter_set *set,
+                   struct trace_filter *filters, size_t n)
 {
-    _PyTraceMalloc_FreeFilters(set->filters, set->n);
-    _PyTraceMalloc_ForgetVerdicts(set);
+    tm_free_filters(set->filters, set->n);
+    tm_forget_filter_results(set);
     set->filters = filters;
     set->n = n;
 }
@@ -235,7 +235,7 @@ _PyTraceMalloc_ReplaceFilters(struct filter_set *set,
 size_t
 _PyTraceMalloc_SizeOfFilters(const struct filter_set *set)
 {
-    size_t size = set->nverdicts + set->n * sizeof(set->filters[0]);
+    size_t size = set->nresults + set->n * sizeof(set->filters[0]);
     for (size_t i = 0; i < set->n; i++) {
         size += set->filters[i].length * sizeof(set->filters[i].pattern[0]);
     }
@@ -249,14 +249,14 @@ _PyTraceMalloc_CheckFilters(const struct filter_set *set,
                             const struct context_tree *tree)
 {
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
-        if (context_at(tree, id)->path == PATH_NONE) {
+        if (tm_context_at(tree, id)->node == NODE_NONE) {
             continue;
         }
-        int verdict = _PyTraceMalloc_RecallVerdict(set, tree, id);
-        if (verdict >= 0
-            && verdict != _PyTraceMalloc_JudgeContext(set, sources, tree, id))
+        int result = tm_recall_filter_result(set, tree, id);
+        if (result >= 0
+            && result != tm_apply_filters(set, sources, tree, id))
         {
-            return "filters: a verdict is not what the filters say";
+            return "filters: a result is not what the filters say";
         }
     }
     return NULL;

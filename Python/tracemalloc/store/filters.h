@@ -19,32 +19,32 @@ struct filter_set {
     size_t n;                   /* 0: everything is admitted */
     struct trace_filter *filters;       /* from malloc, like the patterns */
     uint32_t nframe;            /* frames that a traceback shows, >= 1 */
-    uint32_t generation;        /* of the contexts that verdicts are of */
-    size_t nverdicts;
-    unsigned char *verdicts;    /* by context_id */
+    uint32_t generation;        /* of the contexts that results are of */
+    size_t nresults;
+    unsigned char *results;    /* by context_id */
 };
 
 /* Put other filters in force; takes them over.  Call with (NULL, 0) to have
    none. */
-extern void _PyTraceMalloc_ReplaceFilters(struct filter_set *,
-                                          struct trace_filter *, size_t n);
-extern void _PyTraceMalloc_FreeFilters(struct trace_filter *, size_t n);
+PART void tm_replace_filters(struct filter_set *,
+                             struct trace_filter *, size_t n);
+PART void tm_free_filters(struct trace_filter *, size_t n);
 
 /* Whether blocks of a context are to be noted: 1, or 0 to ignore them.  A
    block without a frame has the file name "" and line 0. */
-extern int _PyTraceMalloc_JudgeContext(const struct filter_set *,
-                                       const struct source_table *,
-                                       const struct context_tree *,
-                                       context_id);
+PART int tm_apply_filters(const struct filter_set *,
+                          const struct source_table *,
+                          const struct context_tree *,
+                          context_id);
 
 /* The same, as it was kept, or -1 if it was not. */
-extern int _PyTraceMalloc_RecallVerdict(const struct filter_set *,
-                                        const struct context_tree *,
-                                        context_id);
-extern void _PyTraceMalloc_KeepVerdict(struct filter_set *,
-                                       const struct context_tree *,
-                                       context_id, int admitted);
-extern void _PyTraceMalloc_ForgetVerdicts(struct filter_set *);
+PART int tm_recall_filter_result(const struct filter_set *,
+                                 const struct context_tree *,
+                                 context_id);
+PART void tm_keep_filter_result(struct filter_set *,
+                                const struct context_tree *,
+                                context_id, int admitted);
+PART void tm_forget_filter_results(struct filter_set *);
 
 extern size_t _PyTraceMalloc_SizeOfFilters(const struct filter_set *);
 

@@ -1,4 +1,4 @@
-/* Reclaim: take away contexts and paths that nobody needs any more.
+/* Reclaim: take away contexts and nodes that nobody needs any more.
 
    Called by Objects/tracemalloc_hooks.c when many numbers are in use, with
    access to everything; calls sources and contexts.
@@ -7,8 +7,8 @@
    months would otherwise fill the tree.  What is needed:
 
        a context   with live blocks, now or at the peak
-       a context or path in the cache of a thread (the caller's roots)
-       a path      of a context that is needed, or above one that is
+       a context or node in the cache of a thread (the caller's roots)
+       a node      of a context that is needed, or above one that is
 
    In the mild form only contexts of dead code go: they cannot come back, so
    nothing is lost but their history, whose sum is kept.  File names go with
@@ -33,34 +33,34 @@ context_is_needed(const struct context *context,
                   const struct source_table *sources,
                   const struct traced_bytes *bytes, int all)
 {
-    if (context_live_blocks(context) != 0) {
+    if (tm_context_live_blocks(context) != 0) {
         return 1;
     }
     uint64_t peak_blocks, peak_bytes;
-    context_peak(context, bytes, &peak_blocks, &peak_bytes);
+    tm_context_peak(context, bytes, &peak_blocks, &peak_bytes);
     if (peak_blocks != 0) {
         return 1;
     }
     return !all && (context->code == CODE_NONE
-                    || source_at(sources, context->code)->owner != NULL);
+                    || tm_source_at(sources, context->code)->owner != NULL);
 }
 
 
-/* Mark a path and those above it. */
+/* Mark a node and those above it. */
 static void
-path_mark(const struct context_tree *tree, unsigned char *marks, path_id id)
+node_mark(const struct context_tree *tree, unsigned char *marks, node_id id)
 {
-    while (id != PATH_ROOT && marks[id] != 2) {
+    while (id != NODE_ROOT && marks[id] != 2) {
         marks[id] = 2;
-        id = path_at(tree, id)->parent;
+        id = tm_node_at(tree, id)->parent;
     }
 }
 
 
-long
-_PyTraceMalloc_Reclaim(struct context_tree *tree, struct source_table *sources,
-                       const struct traced_bytes *bytes,
-                       struct reclaim_roots *roots, int all)
+PART long
+tm_reclaim(struct context_tree *tree, struct source_table *sources,
+           const struct traced_bytes *bytes,
+           struct reclaim_roots *roots, int all)
 {
     unsigned char *codes = calloc(sources->used, 1);
     if (codes == NULL) {
@@ -68,42 +68,42 @@ _PyTraceMalloc_Reclaim(struct context_tree *tree, struct source_table *sources,
     }
     long taken = 0;
 
-    for (path_id id = PATH_ROOT + 1; id < tree->paths.used; id++) {
-        if (roots->paths[id] == 1) {
-            path_mark(tree, roots->paths, id);
+    for (node_id id = NODE_ROOT + 1; id < tree->nodes.used; id++) {
+        if (roots->nodes[id] == 1) {
+            node_mark(tree, roots->nodes, id);
         }
     }
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
-        const struct context *context = context_at(tree, id);
-        if (context->path == PATH_NONE) {
+        const struct context *context = tm_context_at(tree, id);
+        if (context->node == NODE_NONE) {
             continue;
         }
         if (id == CONTEXT_UNKNOWN || roots->contexts[id]
             || context_is_needed(context, sources, bytes, all))
         {
-            path_mark(tree, roots->paths, context->path);
+            node_mark(tree, roots->nodes, context->node);
             codes[context->code] = 1;
         }
         else {
-            _PyTraceMalloc_FreeContext(tree, id);
+            tm_free_context(tree, id);
             taken++;
         }
     }
-    for (path_id id = PATH_ROOT + 1; id < tree->paths.used; id++) {
-        const struct path *path = path_at(tree, id);
-        if (path->parent == PATH_NONE) {
+    for (node_id id = NODE_ROOT + 1; id < tree->nodes.used; id++) {
+        const struct frame_node *node = tm_node_at(tree, id);
+        if (node->parent == NODE_NONE) {
             continue;
         }
-        if (roots->paths[id]) {
-            codes[path->code] = 1;
+        if (roots->nodes[id]) {
+            codes[node->code] = 1;
         }
         else {
-            _PyTraceMalloc_FreePath(tree, id);
+            tm_free_node(tree, id);
             taken++;
         }
     }
-    _PyTraceMalloc_RecycleCodes(sources, codes);
-    _PyTraceMalloc_ReclaimFiles(sources);
+    tm_recycle_codes(sources, codes);
+    tm_reclaim_names(sources);
     free(codes);
     return taken;
 }
@@ -111,15 +111,15 @@ _PyTraceMalloc_Reclaim(struct context_tree *tree, struct source_table *sources,
 
 /* --- epochs -------------------------------------------------------------- */
 
-void
-_PyTraceMalloc_RenewEpochs(struct context_tree *tree,
-                           struct traced_bytes *bytes)
+PART void
+tm_renew_epochs(struct context_tree *tree,
+                struct traced_bytes *bytes)
 {
     if (bytes->epoch < LATE_EPOCH) {
         return;
     }
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
-        struct context *context = context_at(tree, id);
+        struct context *context = tm_context_at(tree, id);
         context->epoch = context->epoch == bytes->epoch ? 2 : 0;
     }
     bytes->saved = bytes->saved == bytes->epoch ? 2 : 1;
@@ -132,7 +132,7 @@ _PyTraceMalloc_ResetPeak(struct context_tree *tree, struct traced_bytes *bytes)
 {
     bytes->peak = bytes->current;
     bytes->epoch = bytes->saved + 1;
-    _PyTraceMalloc_RenewEpochs(tree, bytes);
+    tm_renew_epochs(tree, bytes);
 }
 
 
@@ -145,12 +145,12 @@ larger(size_t a, size_t b)
 }
 
 
-void
-_PyTraceMalloc_BeginPace(struct reclaim_pace *pace)
+PART void
+tm_begin_pace(struct reclaim_pace *pace)
 {
     *pace = (struct reclaim_pace){
         .contexts = RECLAIM_CONTEXTS,
-        .paths = RECLAIM_PATHS,
+        .nodes = RECLAIM_NODES,
         .retired = RECLAIM_RETIRED,
         .patience = 1,
     };
@@ -163,7 +163,7 @@ _PyTraceMalloc_BeginPace(struct reclaim_pace *pace)
    same again finds its contexts.  But before the numbers have run out, as long
    as enough can be added to pay for it. */
 static size_t
-pace_of_space(const struct node_space *space, size_t limit, size_t least)
+pace_of_space(const struct number_space *space, size_t limit, size_t least)
 {
     size_t live = space->live;
     size_t next = larger(larger(4 * live, space->used), least);
@@ -183,17 +183,17 @@ bytes_held(const struct traced_bytes *bytes)
 }
 
 
-void
-_PyTraceMalloc_SetPace(struct reclaim_pace *pace,
-                       const struct context_tree *tree,
-                       const struct source_table *sources,
-                       const struct traced_bytes *bytes, long taken)
+PART void
+tm_set_pace(struct reclaim_pace *pace,
+            const struct context_tree *tree,
+            const struct source_table *sources,
+            const struct traced_bytes *bytes, long taken)
 {
     pace->contexts = pace_of_space(&tree->contexts, MAX_CONTEXTS,
                                    RECLAIM_CONTEXTS);
-    pace->paths = pace_of_space(&tree->paths, MAX_PATHS, RECLAIM_PATHS);
+    pace->nodes = pace_of_space(&tree->nodes, MAX_NODES, RECLAIM_NODES);
     pace->retired = larger(2 * sources->retired_bytes, RECLAIM_RETIRED);
-    size_t nodes = (size_t)tree->contexts.used + tree->paths.used;
+    size_t nodes = (size_t)tree->contexts.used + tree->nodes.used;
     if (taken > 0 && (size_t)taken >= nodes / 64) {
         pace->patience = 1;
     }
@@ -206,9 +206,9 @@ _PyTraceMalloc_SetPace(struct reclaim_pace *pace,
 }
 
 
-int
-_PyTraceMalloc_CountMiss(struct reclaim_pace *pace,
-                         const struct traced_bytes *bytes)
+PART int
+tm_count_miss(struct reclaim_pace *pace,
+              const struct traced_bytes *bytes)
 {
     pace->misses++;
     return pace->misses >= pace->patience
@@ -216,10 +216,10 @@ _PyTraceMalloc_CountMiss(struct reclaim_pace *pace,
 }
 
 
-int
-_PyTraceMalloc_PaceIsHard(const struct reclaim_pace *pace,
-                          const struct context_tree *tree)
+PART int
+tm_pace_is_hard(const struct reclaim_pace *pace,
+                const struct context_tree *tree)
 {
     return pace->misses > 0
-           || (size_t)tree->contexts.live + tree->paths.live > RECLAIM_ALL;
+           || (size_t)tree->contexts.live + tree->nodes.live > RECLAIM_ALL;
 }

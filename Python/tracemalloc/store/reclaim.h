@@ -16,8 +16,8 @@
 
 /* Do so, if it is time: O(contexts), once in so many epochs.  Needs access and
    the lock. */
-extern void _PyTraceMalloc_RenewEpochs(struct context_tree *,
-                                       struct traced_bytes *);
+PART void tm_renew_epochs(struct context_tree *,
+                          struct traced_bytes *);
 
 /* Let the peak begin anew from what is live now; needs the same. */
 extern void _PyTraceMalloc_ResetPeak(struct context_tree *,
@@ -27,12 +27,12 @@ extern void _PyTraceMalloc_ResetPeak(struct context_tree *,
    contexts of live code too, and so many bytes kept of dead code. */
 #ifdef Py_TRACEMALLOC_STRESS
 #  define RECLAIM_CONTEXTS 256
-#  define RECLAIM_PATHS 256
+#  define RECLAIM_NODES 256
 #  define RECLAIM_ALL 4096
 #  define RECLAIM_RETIRED 1024
 #else
 #  define RECLAIM_CONTEXTS ((size_t)1 << 15)
-#  define RECLAIM_PATHS ((size_t)1 << 16)
+#  define RECLAIM_NODES ((size_t)1 << 16)
 #  define RECLAIM_ALL ((size_t)1 << 18)
 #  define RECLAIM_RETIRED ((size_t)1 << 22)
 #endif
@@ -40,7 +40,7 @@ extern void _PyTraceMalloc_ResetPeak(struct context_tree *,
 /* What calls for the next reclaim. */
 struct reclaim_pace {
     size_t contexts;            /* so many of them */
-    size_t paths;
+    size_t nodes;
     size_t retired;             /* so many bytes of dead code */
     size_t misses;              /* nodes and codes that were wanted since the
                                    last one, and that there was no number or
@@ -51,44 +51,44 @@ struct reclaim_pace {
                                    there are misses */
 };
 
-extern void _PyTraceMalloc_BeginPace(struct reclaim_pace *);
+PART void tm_begin_pace(struct reclaim_pace *);
 
 /* After a reclaim that took so many nodes, or none. */
-extern void _PyTraceMalloc_SetPace(struct reclaim_pace *,
-                                   const struct context_tree *,
-                                   const struct source_table *,
-                                   const struct traced_bytes *, long taken);
+PART void tm_set_pace(struct reclaim_pace *,
+                      const struct context_tree *,
+                      const struct source_table *,
+                      const struct traced_bytes *, long taken);
 
 /* Whether it is time for a reclaim: after a node was added, and after none
    could be, without looking at the bytes if those are NULL. */
 static inline int
-pace_is_due(const struct reclaim_pace *pace, const struct context_tree *tree)
+tm_pace_is_due(const struct reclaim_pace *pace, const struct context_tree *tree)
 {
     return tree->contexts.live >= pace->contexts
-           || tree->paths.live >= pace->paths;
+           || tree->nodes.live >= pace->nodes;
 }
 
-extern int _PyTraceMalloc_CountMiss(struct reclaim_pace *,
-                                    const struct traced_bytes *);
+PART int tm_count_miss(struct reclaim_pace *,
+                       const struct traced_bytes *);
 
 /* Whether the next reclaim is to take contexts of live code, too. */
-extern int _PyTraceMalloc_PaceIsHard(const struct reclaim_pace *,
-                                     const struct context_tree *);
+PART int tm_pace_is_hard(const struct reclaim_pace *,
+                         const struct context_tree *);
 
 /* What must stay though no live block names it. */
 struct reclaim_roots {
     unsigned char *contexts;    /* by context_id: not 0 to keep */
-    unsigned char *paths;       /* by path_id */
+    unsigned char *nodes;       /* by node_id */
 };
 
-/* Take away contexts without live blocks, now and at the peak, then paths
+/* Take away contexts without live blocks, now and at the peak, then nodes
    without contexts.  With `all` 0 only those of code objects that are dead.
    Number of nodes taken, or -1 when out of memory (nothing changed).  The
    caller has marked the roots, in arrays of `used` bytes each, which serve for
    more marks. */
-extern long _PyTraceMalloc_Reclaim(struct context_tree *,
-                                   struct source_table *,
-                                   const struct traced_bytes *,
-                                   struct reclaim_roots *, int all);
+PART long tm_reclaim(struct context_tree *,
+                     struct source_table *,
+                     const struct traced_bytes *,
+                     struct reclaim_roots *, int all);
 
 #endif  /* !TRACEMALLOC_RECLAIM_H */

@@ -31,11 +31,11 @@
 #define FIRST_NAMES 64
 
 /* What a name takes beside itself. */
-#define NAME_BYTES (sizeof(struct source_file *) + sizeof(file_id))
+#define NAME_BYTES (sizeof(struct name *) + sizeof(name_id))
 
 /* Retired and unused entries both have no owner; the file tells them apart. */
 #define ENTRY_IS_RETIRED(entry) \
-    ((entry)->owner == NULL && (entry)->file != FILE_NONE)
+    ((entry)->owner == NULL && (entry)->file != NAME_NONE)
 
 
 static uint32_t
@@ -51,7 +51,7 @@ name_hash(uint32_t kind, const unsigned char *text, size_t length)
 
 
 static int
-name_equals(const struct source_file *file, uint32_t hash, uint32_t kind,
+name_equals(const struct name *file, uint32_t hash, uint32_t kind,
             const void *text, size_t length)
 {
     return file->hash == hash && file->kind == kind && file->length == length
@@ -59,10 +59,10 @@ name_equals(const struct source_file *file, uint32_t hash, uint32_t kind,
 }
 
 
-static struct source_names *
+static struct name_table *
 names_new(void)
 {
-    struct source_names *names = calloc(1, sizeof(*names));
+    struct name_table *names = calloc(1, sizeof(*names));
     if (names == NULL) {
         return NULL;
     }
@@ -73,22 +73,22 @@ names_new(void)
     names->next_unused = calloc(FIRST_NAMES, sizeof(names->next_unused[0]));
     names->bytes = sizeof(*names) + FIRST_NAMES * NAME_BYTES;
     if (names->files == NULL || names->next_unused == NULL) {
-        _PyTraceMalloc_DropNames(names);
+        tm_drop_names(names);
         return NULL;
     }
     return names;
 }
 
 
-void
-_PyTraceMalloc_HoldNames(struct source_names *names)
+PART void
+tm_hold_names(struct name_table *names)
 {
     names->refcount++;
 }
 
 
-void
-_PyTraceMalloc_DropNames(struct source_names *names)
+PART void
+tm_drop_names(struct name_table *names)
 {
     assert(names->refcount > 0);
     if (--names->refcount > 0) {
@@ -103,8 +103,8 @@ _PyTraceMalloc_DropNames(struct source_names *names)
 }
 
 
-int
-_PyTraceMalloc_InitSources(struct source_table *table)
+PART int
+tm_init_sources(struct source_table *table)
 {
     table->names = names_new();
     table->name_slots = calloc(2 * FIRST_NAMES, sizeof(table->name_slots[0]));
@@ -112,7 +112,7 @@ _PyTraceMalloc_InitSources(struct source_table *table)
     if (table->names == NULL || table->name_slots == NULL
         || table->chunks[0] == NULL)
     {
-        _PyTraceMalloc_FiniSources(table);
+        tm_fini_sources(table);
         return -1;
     }
     table->name_mask = 2 * FIRST_NAMES - 1;
@@ -121,14 +121,14 @@ _PyTraceMalloc_InitSources(struct source_table *table)
 }
 
 
-void
-_PyTraceMalloc_FiniSources(struct source_table *table)
+PART void
+tm_fini_sources(struct source_table *table)
 {
     if (table->names != NULL) {
-        _PyTraceMalloc_DropNames(table->names);
+        tm_drop_names(table->names);
     }
     for (code_id id = 1; id < table->used; id++) {
-        struct source_code *entry = source_at(table, id);
+        struct source_code *entry = tm_source_at(table, id);
         free(entry->lines);
         if (entry->owner == NULL) {
             free((void *)entry->locations);
@@ -150,7 +150,7 @@ _PyTraceMalloc_FiniSources(struct source_table *table)
 static void
 names_index(struct source_table *table)
 {
-    const struct source_names *names = table->names;
+    const struct name_table *names = table->names;
     for (size_t i = 1; i < names->used; i++) {
         if (names->files[i] != NULL) {
             size_t at = names->files[i]->hash & table->name_mask;
@@ -167,12 +167,12 @@ names_index(struct source_table *table)
 static int
 names_grow(struct source_table *table)
 {
-    struct source_names *names = table->names;
+    struct name_table *names = table->names;
     size_t allocated = 2 * names->allocated;
     size_t mask = 2 * allocated - 1;
     uint32_t *slots = calloc(mask + 1, sizeof(slots[0]));
-    struct source_file **files = malloc(allocated * sizeof(files[0]));
-    file_id *next_unused = malloc(allocated * sizeof(next_unused[0]));
+    struct name **files = malloc(allocated * sizeof(files[0]));
+    name_id *next_unused = malloc(allocated * sizeof(next_unused[0]));
     if (slots == NULL || files == NULL || next_unused == NULL) {
         free(slots);
         free(files);
@@ -196,44 +196,44 @@ names_grow(struct source_table *table)
 }
 
 
-file_id
-_PyTraceMalloc_AddName(struct source_table *table, uint32_t kind,
-                       const void *text, size_t length)
+PART name_id
+tm_add_name(struct source_table *table, uint32_t kind,
+            const void *text, size_t length)
 {
     uint32_t hash = name_hash(kind, text, length);
-    struct source_names *names = table->names;
+    struct name_table *names = table->names;
     size_t at = hash & table->name_mask;
     while (table->name_slots[at]) {
-        file_id id = table->name_slots[at];
+        name_id id = table->name_slots[at];
         if (name_equals(names->files[id], hash, kind, text, length)) {
             return id;
         }
         at = (at + 1) & table->name_mask;
     }
 
-    file_id id = names->unused;
-    if (id == FILE_NONE && names->used == names->allocated) {
+    name_id id = names->unused;
+    if (id == NAME_NONE && names->used == names->allocated) {
         if (names->used > UINT32_MAX / 4 || names_grow(table) < 0) {
-            return FILE_NONE;
+            return NAME_NONE;
         }
         at = hash & table->name_mask;
         while (table->name_slots[at]) {
             at = (at + 1) & table->name_mask;
         }
     }
-    struct source_file *file = malloc(sizeof(*file) + length * kind);
+    struct name *file = malloc(sizeof(*file) + length * kind);
     if (file == NULL) {
-        return FILE_NONE;
+        return NAME_NONE;
     }
     file->hash = hash;
     file->kind = kind;
     file->length = length;
     memcpy(file->text, text, length * kind);
-    if (id != FILE_NONE) {
+    if (id != NAME_NONE) {
         names->unused = names->next_unused[id];
     }
     else {
-        id = (file_id)names->used++;
+        id = (name_id)names->used++;
     }
     names->files[id] = file;
     names->bytes += sizeof(*file) + length * kind;
@@ -248,7 +248,7 @@ code_take(struct source_table *table)
 {
     code_id id = table->unused;
     if (id != CODE_NONE) {
-        table->unused = source_at(table, id)->next_unused;
+        table->unused = tm_source_at(table, id)->next_unused;
         return id;
     }
     id = table->used;
@@ -275,15 +275,15 @@ line_map_size(const struct line_map *map)
 }
 
 
-code_id
-_PyTraceMalloc_AddCode(struct source_table *table, void *owner,
-                       const struct code_source *source)
+PART code_id
+tm_add_code(struct source_table *table, void *owner,
+            const struct code_source *source)
 {
     assert(owner != NULL && source->lines != NULL);
-    assert(source->file != FILE_NONE && source->function != FILE_NONE);
+    assert(source->file != NAME_NONE && source->function != NAME_NONE);
     code_id id = code_take(table);
     if (id != CODE_NONE) {
-        *source_at(table, id) = (struct source_code){
+        *tm_source_at(table, id) = (struct source_code){
             .owner = owner,
             .lines = source->lines,
             .locations = source->locations,
@@ -297,11 +297,11 @@ _PyTraceMalloc_AddCode(struct source_table *table, void *owner,
 }
 
 
-void
-_PyTraceMalloc_RetireCode(struct source_table *table, code_id id)
+PART void
+tm_retire_code(struct source_table *table, code_id id)
 {
     assert(id != CODE_NONE && id < table->used);
-    struct source_code *entry = source_at(table, id);
+    struct source_code *entry = tm_source_at(table, id);
     assert(entry->owner != NULL);
     table->line_bytes -= line_map_size(entry->lines);
     free(entry->lines);
@@ -323,12 +323,12 @@ _PyTraceMalloc_RetireCode(struct source_table *table, code_id id)
 }
 
 
-void
-_PyTraceMalloc_RecycleCodes(struct source_table *table,
-                            const unsigned char *used)
+PART void
+tm_recycle_codes(struct source_table *table,
+                 const unsigned char *used)
 {
     for (code_id id = table->used - 1; id != CODE_NONE; id--) {
-        struct source_code *entry = source_at(table, id);
+        struct source_code *entry = tm_source_at(table, id);
         if (ENTRY_IS_RETIRED(entry) && (used == NULL || !used[id])) {
             table->retired_bytes -= entry->nlocations;
             free((void *)entry->locations);
@@ -340,10 +340,10 @@ _PyTraceMalloc_RecycleCodes(struct source_table *table,
 }
 
 
-void
-_PyTraceMalloc_ReclaimFiles(struct source_table *table)
+PART void
+tm_reclaim_names(struct source_table *table)
 {
-    struct source_names *names = table->names;
+    struct name_table *names = table->names;
     unsigned char *used = NULL;
     if (names->refcount == 1) {
         used = calloc(names->used, 1);
@@ -353,11 +353,11 @@ _PyTraceMalloc_ReclaimFiles(struct source_table *table)
         return;
     }
     for (code_id id = 1; id < table->used; id++) {
-        used[source_at(table, id)->file] = 1;
-        used[source_at(table, id)->function] = 1;
+        used[tm_source_at(table, id)->file] = 1;
+        used[tm_source_at(table, id)->function] = 1;
     }
-    for (file_id id = 1; id < names->used; id++) {
-        struct source_file *file = names->files[id];
+    for (name_id id = 1; id < names->used; id++) {
+        struct name *file = names->files[id];
         if (file != NULL && !used[id]) {
             names->bytes -= sizeof(*file) + file->length * file->kind;
             free(file);
@@ -496,9 +496,9 @@ _PyTraceMalloc_CountSources(const struct source_table *table,
 {
     *codes = *names = 0;
     for (code_id id = 1; id < table->used; id++) {
-        *codes += source_at(table, id)->file != FILE_NONE;
+        *codes += tm_source_at(table, id)->file != NAME_NONE;
     }
-    for (file_id id = 1; id < table->names->used; id++) {
+    for (name_id id = 1; id < table->names->used; id++) {
         *names += table->names->files[id] != NULL;
     }
 }

@@ -8,7 +8,7 @@
 /* The name of a file or a function, as the 1, 2 or 4 bytes per character that
    str uses, so that every name, lone surrogates included, comes back as it
    was. */
-struct source_file {
+struct name {
     uint32_t hash;
     uint32_t kind;              /* bytes per character: 1, 2 or 4 */
     size_t length;              /* characters */
@@ -17,13 +17,13 @@ struct source_file {
 
 /* Names never move or change, and none goes while a frozen copy holds a
    reference: that has its own array of pointers, so decoding needs no lock. */
-struct source_names {
+struct name_table {
     size_t refcount;
     size_t used;                /* entries; number 0 is never used */
     size_t allocated;
-    struct source_file **files; /* NULL: unused */
-    file_id *next_unused;       /* chain of unused numbers */
-    file_id unused;             /* its head */
+    struct name **files; /* NULL: unused */
+    name_id *next_unused;       /* chain of unused numbers */
+    name_id unused;             /* its head */
     size_t bytes;               /* memory of this structure and the names */
 };
 
@@ -41,8 +41,8 @@ struct line_map {
 
 /* What is known of a code object. */
 struct code_source {
-    file_id file;
-    file_id function;           /* its qualified name */
+    name_id file;
+    name_id function;           /* its qualified name */
     struct line_map *lines;
     /* Its location table, which says for each instruction from where to where
        it stands.  The code object's own, which is not copied before the code
@@ -58,16 +58,16 @@ struct source_code {
     struct line_map *lines;     /* NULL without an owner */
     const unsigned char *locations;     /* own memory without an owner */
     uint32_t nlocations;
-    file_id file;
-    file_id function;
+    name_id file;
+    name_id function;
     code_id next_unused;        /* chain of unused entries */
 };
 
 #define MAX_CODES ((size_t)1 << 25)
 
 struct source_table {
-    struct source_names *names;
-    uint32_t *name_slots;       /* open addressing, file_id or 0 */
+    struct name_table *names;
+    uint32_t *name_slots;       /* open addressing, name_id or 0 */
     size_t name_mask;
     uint32_t used;              /* code objects, number 0 included */
     uint32_t unused;            /* head of the chain of unused numbers */
@@ -77,33 +77,33 @@ struct source_table {
     struct source_code *chunks[MAX_CODES >> CHUNK_SHIFT];   /* never move */
 };
 
-extern int _PyTraceMalloc_InitSources(struct source_table *);
-extern void _PyTraceMalloc_FiniSources(struct source_table *);
+PART int tm_init_sources(struct source_table *);
+PART void tm_fini_sources(struct source_table *);
 
-/* The number of a name, added if new; FILE_NONE when out of memory. */
-extern file_id _PyTraceMalloc_AddName(struct source_table *, uint32_t kind,
-                                      const void *text, size_t length);
+/* The number of a name, added if new; NAME_NONE when out of memory. */
+PART name_id tm_add_name(struct source_table *, uint32_t kind,
+                         const void *text, size_t length);
 
 /* Give a code object a number.  Takes over the lines (from malloc) on success,
    and borrows the locations until the code object is retired.  CODE_NONE when
    out of memory or numbers. */
-extern code_id _PyTraceMalloc_AddCode(struct source_table *, void *owner,
-                                      const struct code_source *);
+PART code_id tm_add_code(struct source_table *, void *owner,
+                         const struct code_source *);
 
 /* The code object dies: keep only what contexts name.  Without memory for a
    copy of its locations they are unknown from then on. */
-extern void _PyTraceMalloc_RetireCode(struct source_table *, code_id);
+PART void tm_retire_code(struct source_table *, code_id);
 
 /* Let retired numbers for which used[number] is 0 be given again; a NULL
    stands for all zeros. */
-extern void _PyTraceMalloc_RecycleCodes(struct source_table *,
-                                        const unsigned char *used);
+PART void tm_recycle_codes(struct source_table *,
+                           const unsigned char *used);
 
 /* Free names that no code object, live or retired, has. */
-extern void _PyTraceMalloc_ReclaimFiles(struct source_table *);
+PART void tm_reclaim_names(struct source_table *);
 
-extern void _PyTraceMalloc_HoldNames(struct source_names *);
-extern void _PyTraceMalloc_DropNames(struct source_names *);
+PART void tm_hold_names(struct name_table *);
+PART void tm_drop_names(struct name_table *);
 extern size_t _PyTraceMalloc_SizeOfSources(const struct source_table *);
 
 /* How many code objects, live or retired, and names there are. */
@@ -127,7 +127,7 @@ extern void _PyTraceMalloc_ReadLocations(const unsigned char *table,
                                          size_t nunits);
 
 static inline struct source_code *
-source_at(const struct source_table *table, code_id code)
+tm_source_at(const struct source_table *table, code_id code)
 {
     return &table->chunks[code >> CHUNK_SHIFT][code & CHUNK_MASK];
 }
@@ -135,9 +135,9 @@ source_at(const struct source_table *table, code_id code)
 /* The line of a code unit of a live code object; 0 if it has none.  -1 stands
    for "before the first one", which is the line where the code begins. */
 static inline int32_t
-source_line(const struct source_table *table, code_id code, intptr_t unit)
+tm_source_line(const struct source_table *table, code_id code, intptr_t unit)
 {
-    const struct line_map *map = source_at(table, code)->lines;
+    const struct line_map *map = tm_source_at(table, code)->lines;
     /* The entry behind the last unit is the line where the code begins. */
     size_t at = (size_t)unit < map->nunits ? (size_t)unit : map->nunits;
     if (map->wide) {

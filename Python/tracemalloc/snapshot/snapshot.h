@@ -1,6 +1,6 @@
-/* Pictures: a snapshot in columns, plain C; see Python/tracemalloc_picture.c.
+/* Snapshots: a snapshot in columns, plain C; see Python/tracemalloc_picture.c.
 
-   A picture has three tables, whose rows are told apart by numbers from 0:
+   A snapshot has three tables, whose rows are told apart by numbers from 0:
 
        paths      call paths, as a tree.  Path 0 is the root, without a frame;
                   a path's caller has a smaller number
@@ -11,8 +11,8 @@
    Each column is an array.  Columns of names and threads hold numbers of
    names. */
 
-#ifndef TRACEMALLOC_PICTURE_H
-#define TRACEMALLOC_PICTURE_H
+#ifndef TRACEMALLOC_SNAPSHOT_H
+#define TRACEMALLOC_SNAPSHOT_H
 
 #include "../sampling/sampler.h"
 #include "../store/block_table.h"
@@ -21,13 +21,13 @@
 #include "../store/sources.h"
 
 /* COLUMN(table, name, type): all columns. */
-#define PICTURE_PATHS(COLUMN) \
+#define SNAPSHOT_PATHS(COLUMN) \
     COLUMN(path, parent, uint32_t) \
     COLUMN(path, file, uint32_t) \
     COLUMN(path, function, uint32_t) \
     COLUMN(path, line, int32_t)
 
-#define PICTURE_CONTEXTS(COLUMN) \
+#define SNAPSHOT_CONTEXTS(COLUMN) \
     COLUMN(context, path, uint32_t) \
     COLUMN(context, file, uint32_t) \
     COLUMN(context, function, uint32_t) \
@@ -45,40 +45,40 @@
     COLUMN(context, peak_blocks, uint64_t) \
     COLUMN(context, peak_bytes, uint64_t)
 
-#define PICTURE_ROWS(COLUMN) \
+#define SNAPSHOT_ROWS(COLUMN) \
     COLUMN(row, context, uint32_t) \
     COLUMN(row, size, uint64_t) \
     COLUMN(row, count, uint64_t)
 
-#define PICTURE_COLUMNS(COLUMN) \
-    PICTURE_PATHS(COLUMN) \
-    PICTURE_CONTEXTS(COLUMN) \
-    PICTURE_ROWS(COLUMN)
+#define SNAPSHOT_COLUMNS(COLUMN) \
+    SNAPSHOT_PATHS(COLUMN) \
+    SNAPSHOT_CONTEXTS(COLUMN) \
+    SNAPSHOT_ROWS(COLUMN)
 
-struct picture_draft;
+struct snapshot_draft;
 
-struct picture {
+struct snapshot {
     size_t npaths;
     size_t ncontexts;
     size_t nrows;
 #define COLUMN(table, name, type) type *table##_##name;
-    PICTURE_COLUMNS(COLUMN)
+    SNAPSHOT_COLUMNS(COLUMN)
 #undef COLUMN
     /* Names of files and functions, copied.  Number 0 is empty, and NULL, like
        the one of contexts without a frame. */
     size_t nnames;
-    const struct source_file **names;
+    const struct name **names;
     char *text;                 /* where they lie */
     size_t text_size;
     /* Numbers from nnames on are threads: the line of their root.  Number 0
        is no thread's: that of contexts without a frame. */
     size_t nthreads;
     uint32_t *threads;
-    struct picture_draft *draft;    /* until it is finished */
+    struct snapshot_draft *draft;    /* until it is finished */
 };
 
-/* What a picture is taken of. */
-struct picture_source {
+/* What a snapshot is taken of. */
+struct snapshot_source {
     const struct source_table *sources;
     const struct context_tree *tree;
     const struct traced_bytes *bytes;
@@ -92,13 +92,13 @@ struct picture_source {
 
 /* Copy what must not change meanwhile: 0, or -1 when out of memory.  Needs
    access to all of it. */
-extern int _PyTraceMalloc_TakePicture(struct picture *,
-                                      const struct picture_source *);
+PART int tm_take_snapshot(struct snapshot *,
+                          const struct snapshot_source *);
 
 /* Complete the columns, with no need for anything else: 0, or -1 when out of
    memory, and it is freed. */
-extern int _PyTraceMalloc_FinishPicture(struct picture *);
+PART int tm_finish_snapshot(struct snapshot *);
 
-extern void _PyTraceMalloc_FreePicture(struct picture *);
+PART void tm_free_snapshot(struct snapshot *);
 
-#endif  /* !TRACEMALLOC_PICTURE_H */
+#endif  /* !TRACEMALLOC_SNAPSHOT_H */

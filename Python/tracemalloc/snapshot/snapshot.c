@@ -1,4 +1,4 @@
-/* Pictures: all contexts and blocks at one moment, in columns.
+/* Snapshots: all contexts and blocks at one moment, in columns.
 
    Called by Python/tracemalloc_columns.c; reads sources, contexts, cells and
    block tables.
@@ -15,7 +15,7 @@
    Memory: what the columns take, 88 bytes per context, 16 per path and 20 per
    row; for a short time 24 to 64 bytes per row and 4 to 16 per node more. */
 
-#include "picture.h"
+#include "snapshot.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -25,14 +25,14 @@
 #define MAX_DEPTH 65535
 
 /* Blocks of one size in one context. */
-struct picture_row {
+struct snapshot_row {
     uint64_t size;
     uint64_t count;             /* 0: the slot is free */
     context_id context;
 };
 
 /* A location table that was copied, and what is needed of it. */
-struct picture_code {
+struct snapshot_code {
     size_t locations;           /* where it begins in draft->locations */
     uint32_t nlocations;
     uint32_t first;             /* site of this code + 1; chain by `next` */
@@ -40,38 +40,38 @@ struct picture_code {
 };
 
 /* An instruction of contexts: they are many more than these. */
-struct picture_site {
+struct snapshot_site {
     uint32_t code;              /* its number */
     uint32_t unit;
     uint32_t next;              /* of the same code: number + 1, or 0 */
     struct location location;
 };
 
-/* What is needed only until the picture is finished. */
-struct picture_draft {
-    const struct picture_source *from;      /* not in FinishPicture */
-    uint32_t *path_numbers;     /* by path_id; 0: not needed, or the root */
-    path_id *paths;             /* by number */
+/* What is needed only until the snapshot is finished. */
+struct snapshot_draft {
+    const struct snapshot_source *from;      /* not in FinishPicture */
+    uint32_t *path_numbers;     /* by node_id; 0: not needed, or the root */
+    node_id *paths;             /* by number */
     uint32_t *path_roots;       /* by number: line of the root */
     uint32_t *context_numbers;  /* by context_id: number + 1, or 0 */
     context_id *contexts;       /* by number */
-    uint32_t *name_numbers;     /* by file_id; FILE_NONE: "<unknown>" */
+    uint32_t *name_numbers;     /* by name_id; NAME_NONE: "<unknown>" */
     uint32_t *code_numbers;     /* by code_id: number + 1, or 0 */
     uint32_t *thread_numbers;   /* by line of the root: number + 1, or 0 */
     uint32_t nroots;
 
-    struct picture_code *codes;
+    struct snapshot_code *codes;
     size_t ncodes;
     unsigned char *locations;
     uint32_t *context_sites;    /* by number of the context */
-    struct picture_site *sites;
+    struct snapshot_site *sites;
     size_t nsites;
     uint32_t *site_slots;       /* open addressing on (code, unit): number + 1,
                                    or 0; always room for half as many sites */
     size_t site_mask;
 
     size_t nlive;               /* contexts with live blocks */
-    struct picture_row *slots;  /* open addressing on (context, size) */
+    struct snapshot_row *slots;  /* open addressing on (context, size) */
     size_t mask;
     size_t used;
 };
@@ -80,7 +80,7 @@ struct picture_draft {
 /* --- memory -------------------------------------------------------------- */
 
 static void
-draft_free(struct picture_draft *draft)
+draft_free(struct snapshot_draft *draft)
 {
     if (draft == NULL) {
         return;
@@ -103,51 +103,51 @@ draft_free(struct picture_draft *draft)
 }
 
 
-void
-_PyTraceMalloc_FreePicture(struct picture *picture)
+PART void
+tm_free_snapshot(struct snapshot *snapshot)
 {
-    draft_free(picture->draft);
-#define COLUMN(table, name, type) free(picture->table##_##name);
-    PICTURE_COLUMNS(COLUMN)
+    draft_free(snapshot->draft);
+#define COLUMN(table, name, type) free(snapshot->table##_##name);
+    SNAPSHOT_COLUMNS(COLUMN)
 #undef COLUMN
-    free(picture->names);
-    free(picture->text);
-    free(picture->threads);
-    memset(picture, 0, sizeof(*picture));
+    free(snapshot->names);
+    free(snapshot->text);
+    free(snapshot->threads);
+    memset(snapshot, 0, sizeof(*snapshot));
 }
 
 
 /* Room for the columns of a table: 0, or -1 when out of memory.  A table
    without rows has columns all the same. */
 #define COLUMN(table, name, type) \
-    picture->table##_##name = malloc((n + 1) * sizeof(type)); \
-    if (picture->table##_##name == NULL) { \
+    snapshot->table##_##name = malloc((n + 1) * sizeof(type)); \
+    if (snapshot->table##_##name == NULL) { \
         return -1; \
     }
 
 static int
-paths_alloc(struct picture *picture, size_t n)
+paths_alloc(struct snapshot *snapshot, size_t n)
 {
-    picture->npaths = n;
-    PICTURE_PATHS(COLUMN)
+    snapshot->npaths = n;
+    SNAPSHOT_PATHS(COLUMN)
     return 0;
 }
 
 
 static int
-contexts_alloc(struct picture *picture, size_t n)
+contexts_alloc(struct snapshot *snapshot, size_t n)
 {
-    picture->ncontexts = n;
-    PICTURE_CONTEXTS(COLUMN)
+    snapshot->ncontexts = n;
+    SNAPSHOT_CONTEXTS(COLUMN)
     return 0;
 }
 
 
 static int
-rows_alloc(struct picture *picture, size_t n)
+rows_alloc(struct snapshot *snapshot, size_t n)
 {
-    picture->nrows = n;
-    PICTURE_ROWS(COLUMN)
+    snapshot->nrows = n;
+    SNAPSHOT_ROWS(COLUMN)
     return 0;
 }
 
@@ -161,18 +161,18 @@ numbers_new(size_t n)
 }
 
 
-static struct picture_draft *
-draft_new(const struct picture_source *from)
+static struct snapshot_draft *
+draft_new(const struct snapshot_source *from)
 {
-    struct picture_draft *draft = calloc(1, sizeof(*draft));
+    struct snapshot_draft *draft = calloc(1, sizeof(*draft));
     if (draft == NULL) {
         return NULL;
     }
     const struct context_tree *tree = from->tree;
     draft->from = from;
-    draft->path_numbers = numbers_new(tree->paths.used);
-    draft->paths = numbers_new(tree->paths.live);
-    draft->path_roots = numbers_new(tree->paths.live);
+    draft->path_numbers = numbers_new(tree->nodes.used);
+    draft->paths = numbers_new(tree->nodes.live);
+    draft->path_roots = numbers_new(tree->nodes.live);
     draft->context_numbers = numbers_new(tree->contexts.used);
     draft->contexts = numbers_new(tree->contexts.live);
     draft->name_numbers = numbers_new(from->sources->names->used);
@@ -193,22 +193,22 @@ draft_new(const struct picture_source *from)
 
 /* Number a path and all above it, callers first. */
 static void
-path_number(struct picture *picture, path_id id)
+path_number(struct snapshot *snapshot, node_id id)
 {
-    struct picture_draft *draft = picture->draft;
+    struct snapshot_draft *draft = snapshot->draft;
     const struct context_tree *tree = draft->from->tree;
     /* Those that have no number yet, newest first, lie at the end of the list
        for a moment. */
-    size_t first = picture->npaths, end = first;
-    while (path_at(tree, id)->depth != 0 && draft->path_numbers[id] == 0) {
+    size_t first = snapshot->npaths, end = first;
+    while (tm_node_at(tree, id)->depth != 0 && draft->path_numbers[id] == 0) {
         draft->paths[end++] = id;
-        id = path_at(tree, id)->parent;
+        id = tm_node_at(tree, id)->parent;
     }
-    uint32_t root = path_at(tree, id)->depth == 0
-        ? (uint32_t)path_at(tree, id)->line
+    uint32_t root = tm_node_at(tree, id)->depth == 0
+        ? (uint32_t)tm_node_at(tree, id)->line
         : draft->path_roots[draft->path_numbers[id]];
     for (size_t low = first, high = end; low + 1 < high; low++) {
-        path_id newer = draft->paths[low];
+        node_id newer = draft->paths[low];
         draft->paths[low] = draft->paths[--high];
         draft->paths[high] = newer;
     }
@@ -216,26 +216,26 @@ path_number(struct picture *picture, path_id id)
         draft->path_numbers[draft->paths[number]] = (uint32_t)number;
         draft->path_roots[number] = root;
     }
-    picture->npaths = end;
+    snapshot->npaths = end;
 }
 
 
 /* Number all contexts that ever allocated, and the paths they need. */
 static void
-nodes_number(struct picture *picture)
+nodes_number(struct snapshot *snapshot)
 {
-    struct picture_draft *draft = picture->draft;
+    struct snapshot_draft *draft = snapshot->draft;
     const struct context_tree *tree = draft->from->tree;
-    picture->npaths = 1;
+    snapshot->npaths = 1;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
-        const struct context *context = context_at(tree, id);
-        if (context->path != PATH_NONE && id != draft->from->hidden
-            && context_counters(context).allocated_blocks != 0)
+        const struct context *context = tm_context_at(tree, id);
+        if (context->node != NODE_NONE && id != draft->from->hidden
+            && tm_context_counters(context).allocated_blocks != 0)
         {
-            draft->contexts[picture->ncontexts++] = id;
-            draft->context_numbers[id] = (uint32_t)picture->ncontexts;
-            path_number(picture, context->path);
-            draft->nlive += context_live_blocks(context) != 0;
+            draft->contexts[snapshot->ncontexts++] = id;
+            draft->context_numbers[id] = (uint32_t)snapshot->ncontexts;
+            path_number(snapshot, context->node);
+            draft->nlive += tm_context_live_blocks(context) != 0;
         }
     }
 }
@@ -243,20 +243,20 @@ nodes_number(struct picture *picture)
 
 /* The number of a name; names themselves are copied later. */
 static uint32_t
-name_number(struct picture *picture, file_id id)
+name_number(struct snapshot *snapshot, name_id id)
 {
-    uint32_t *number = &picture->draft->name_numbers[id];
+    uint32_t *number = &snapshot->draft->name_numbers[id];
     if (*number == 0) {
-        *number = (uint32_t)picture->nnames++;
+        *number = (uint32_t)snapshot->nnames++;
     }
     return *number;
 }
 
 
 static uint32_t
-function_number(struct picture *picture, const struct source_code *code)
+function_number(struct snapshot *snapshot, const struct source_code *code)
 {
-    return code->function != FILE_NONE ? name_number(picture, code->function)
+    return code->function != NAME_NONE ? name_number(snapshot, code->function)
                                        : 0;
 }
 
@@ -264,24 +264,24 @@ function_number(struct picture *picture, const struct source_code *code)
 /* --- paths and contexts -------------------------------------------------- */
 
 static int
-paths_copy(struct picture *picture)
+paths_copy(struct snapshot *snapshot)
 {
-    struct picture_draft *draft = picture->draft;
-    const struct picture_source *from = draft->from;
-    if (paths_alloc(picture, picture->npaths) < 0) {
+    struct snapshot_draft *draft = snapshot->draft;
+    const struct snapshot_source *from = draft->from;
+    if (paths_alloc(snapshot, snapshot->npaths) < 0) {
         return -1;
     }
-    picture->path_parent[0] = 0;
-    picture->path_file[0] = 0;
-    picture->path_function[0] = 0;
-    picture->path_line[0] = 0;
-    for (size_t number = 1; number < picture->npaths; number++) {
-        const struct path *path = path_at(from->tree, draft->paths[number]);
-        const struct source_code *code = source_at(from->sources, path->code);
-        picture->path_parent[number] = draft->path_numbers[path->parent];
-        picture->path_file[number] = name_number(picture, code->file);
-        picture->path_function[number] = function_number(picture, code);
-        picture->path_line[number] = path->line;
+    snapshot->path_parent[0] = 0;
+    snapshot->path_file[0] = 0;
+    snapshot->path_function[0] = 0;
+    snapshot->path_line[0] = 0;
+    for (size_t number = 1; number < snapshot->npaths; number++) {
+        const struct frame_node *path = tm_node_at(from->tree, draft->paths[number]);
+        const struct source_code *code = tm_source_at(from->sources, path->code);
+        snapshot->path_parent[number] = draft->path_numbers[path->parent];
+        snapshot->path_file[number] = name_number(snapshot, code->file);
+        snapshot->path_function[number] = function_number(snapshot, code);
+        snapshot->path_line[number] = path->line;
     }
     return 0;
 }
@@ -290,9 +290,9 @@ paths_copy(struct picture *picture)
 /* The number of a thread + 1, by the line of its root: 0, or -1 when out of
    memory. */
 static int
-thread_number(struct picture *picture, uint32_t root, uint32_t *number)
+thread_number(struct snapshot *snapshot, uint32_t root, uint32_t *number)
 {
-    struct picture_draft *draft = picture->draft;
+    struct snapshot_draft *draft = snapshot->draft;
     if (root >= draft->nroots) {
         uint32_t nroots = 2 * root + 2;
         uint32_t *numbers = realloc(draft->thread_numbers,
@@ -304,16 +304,16 @@ thread_number(struct picture *picture, uint32_t root, uint32_t *number)
                (nroots - draft->nroots) * sizeof(numbers[0]));
         draft->thread_numbers = numbers;
         draft->nroots = nroots;
-        uint32_t *threads = realloc(picture->threads,
+        uint32_t *threads = realloc(snapshot->threads,
                                     nroots * sizeof(threads[0]));
         if (threads == NULL) {
             return -1;
         }
-        picture->threads = threads;
+        snapshot->threads = threads;
     }
     if (draft->thread_numbers[root] == 0) {
-        picture->threads[picture->nthreads++] = root;
-        draft->thread_numbers[root] = (uint32_t)picture->nthreads;
+        snapshot->threads[snapshot->nthreads++] = root;
+        draft->thread_numbers[root] = (uint32_t)snapshot->nthreads;
     }
     *number = draft->thread_numbers[root];
     return 0;
@@ -321,44 +321,44 @@ thread_number(struct picture *picture, uint32_t root, uint32_t *number)
 
 
 static int
-context_copy(struct picture *picture, size_t number,
+context_copy(struct snapshot *snapshot, size_t number,
              const struct context *context)
 {
-    struct picture_draft *draft = picture->draft;
-    const struct picture_source *from = draft->from;
-    const struct source_code *code = source_at(from->sources, context->code);
-    uint32_t path = draft->path_numbers[context->path];
+    struct snapshot_draft *draft = snapshot->draft;
+    const struct snapshot_source *from = draft->from;
+    const struct source_code *code = tm_source_at(from->sources, context->code);
+    uint32_t path = draft->path_numbers[context->node];
     uint32_t root = path != 0 ? draft->path_roots[path]
-                    : (uint32_t)path_at(from->tree, context->path)->line;
-    uint32_t depth = context_depth(from->tree, context);
+                    : (uint32_t)tm_node_at(from->tree, context->node)->line;
+    uint32_t depth = tm_context_depth(from->tree, context);
     /* A block without any frame is shown with one. */
     depth = depth < 1 ? 1 : depth > MAX_DEPTH ? MAX_DEPTH : depth;
 
-    picture->context_path[number] = path;
-    picture->context_file[number] = name_number(picture, code->file);
-    picture->context_function[number] = function_number(picture, code);
-    picture->context_line[number] = context->line;
-    picture->context_domain[number] = context_domain(
+    snapshot->context_path[number] = path;
+    snapshot->context_file[number] = name_number(snapshot, code->file);
+    snapshot->context_function[number] = function_number(snapshot, code);
+    snapshot->context_line[number] = context->line;
+    snapshot->context_domain[number] = tm_context_domain(
         from->tree, draft->contexts[number]);
-    picture->context_depth[number] = depth;
-    struct counters counters = context_counters(context);
-    picture->context_allocated_blocks[number] = counters.allocated_blocks;
-    picture->context_allocated_bytes[number] = counters.allocated_bytes;
-    picture->context_freed_blocks[number] = counters.freed_blocks;
-    picture->context_freed_bytes[number] = counters.freed_bytes;
-    context_peak(context, from->bytes, &picture->context_peak_blocks[number],
-                 &picture->context_peak_bytes[number]);
+    snapshot->context_depth[number] = depth;
+    struct counters counters = tm_context_counters(context);
+    snapshot->context_allocated_blocks[number] = counters.allocated_blocks;
+    snapshot->context_allocated_bytes[number] = counters.allocated_bytes;
+    snapshot->context_freed_blocks[number] = counters.freed_blocks;
+    snapshot->context_freed_bytes[number] = counters.freed_bytes;
+    tm_context_peak(context, from->bytes, &snapshot->context_peak_blocks[number],
+                    &snapshot->context_peak_bytes[number]);
     if (context->code == CODE_NONE) {
         /* Of all threads that have no frame. */
-        picture->context_thread[number] = 0;
+        snapshot->context_thread[number] = 0;
         return 0;
     }
-    return thread_number(picture, root, &picture->context_thread[number]);
+    return thread_number(snapshot, root, &snapshot->context_thread[number]);
 }
 
 
 static uint32_t *
-site_slot(const struct picture_draft *draft, uint32_t code, uint32_t unit)
+site_slot(const struct snapshot_draft *draft, uint32_t code, uint32_t unit)
 {
     uint64_t key = (uint64_t)code << 32 | unit;
     size_t at = (size_t)(key * 0x9e3779b97f4a7c15u >> 32) & draft->site_mask;
@@ -375,12 +375,12 @@ site_slot(const struct picture_draft *draft, uint32_t code, uint32_t unit)
 
 /* Twice the room for sites. */
 static int
-sites_grow(struct picture_draft *draft)
+sites_grow(struct snapshot_draft *draft)
 {
     size_t nslots = draft->site_slots ? 2 * (draft->site_mask + 1) : 64;
     uint32_t *slots = numbers_new(nslots);
-    struct picture_site *sites = realloc(draft->sites,
-                                         nslots / 2 * sizeof(sites[0]));
+    struct snapshot_site *sites = realloc(draft->sites,
+                                          nslots / 2 * sizeof(sites[0]));
     if (sites != NULL) {
         draft->sites = sites;
     }
@@ -400,7 +400,7 @@ sites_grow(struct picture_draft *draft)
 
 /* The number of an instruction: 0, or -1 when out of memory. */
 static int
-site_number(struct picture_draft *draft, code_id id, uint32_t unit,
+site_number(struct snapshot_draft *draft, code_id id, uint32_t unit,
             uint32_t *number)
 {
     if (draft->code_numbers[id] == 0) {
@@ -414,8 +414,8 @@ site_number(struct picture_draft *draft, code_id id, uint32_t unit,
     }
     uint32_t *slot = site_slot(draft, code, unit);
     if (*slot == 0) {
-        struct picture_code *owner = &draft->codes[code];
-        draft->sites[draft->nsites++] = (struct picture_site){
+        struct snapshot_code *owner = &draft->codes[code];
+        draft->sites[draft->nsites++] = (struct snapshot_site){
             .code = code,
             .unit = unit,
             .next = owner->first,
@@ -432,25 +432,25 @@ site_number(struct picture_draft *draft, code_id id, uint32_t unit,
 
 
 static int
-contexts_copy(struct picture *picture)
+contexts_copy(struct snapshot *snapshot)
 {
-    struct picture_draft *draft = picture->draft;
-    const struct picture_source *from = draft->from;
-    size_t n = picture->ncontexts;
+    struct snapshot_draft *draft = snapshot->draft;
+    const struct snapshot_source *from = draft->from;
+    size_t n = snapshot->ncontexts;
     draft->context_sites = numbers_new(n);
     draft->codes = calloc(n < from->sources->used ? n + 1
                                                   : from->sources->used,
                           sizeof(draft->codes[0]));
     if (draft->context_sites == NULL || draft->codes == NULL
-        || sites_grow(draft) < 0 || contexts_alloc(picture, n) < 0)
+        || sites_grow(draft) < 0 || contexts_alloc(snapshot, n) < 0)
     {
         return -1;
     }
     for (size_t number = 0; number < n; number++) {
-        const struct context *context = context_at(from->tree,
-                                                   draft->contexts[number]);
-        if (context_copy(picture, number, context) < 0
-            || site_number(draft, context->code, context->site & MAX_UNIT,
+        const struct context *context = tm_context_at(from->tree,
+                                                      draft->contexts[number]);
+        if (context_copy(snapshot, number, context) < 0
+            || site_number(draft, context->code, context->instr_domain & MAX_UNIT,
                            &draft->context_sites[number]) < 0)
         {
             return -1;
@@ -463,7 +463,7 @@ contexts_copy(struct picture *picture)
 /* --- what contexts and paths name ---------------------------------------- */
 
 static size_t
-name_size(const struct source_file *name)
+name_size(const struct name *name)
 {
     size_t size = sizeof(*name) + name->length * name->kind;
     return (size + sizeof(size_t) - 1) & ~(sizeof(size_t) - 1);
@@ -471,29 +471,29 @@ name_size(const struct source_file *name)
 
 
 static int
-names_copy(struct picture *picture)
+names_copy(struct snapshot *snapshot)
 {
-    struct picture_draft *draft = picture->draft;
-    const struct source_names *names = draft->from->sources->names;
+    struct snapshot_draft *draft = snapshot->draft;
+    const struct name_table *names = draft->from->sources->names;
     size_t size = 0;
-    for (file_id id = 1; id < names->used; id++) {
+    for (name_id id = 1; id < names->used; id++) {
         if (draft->name_numbers[id] != 0) {
             size += name_size(names->files[id]);
         }
     }
-    picture->names = calloc(picture->nnames, sizeof(picture->names[0]));
-    picture->text = malloc(size + 1);
-    picture->text_size = size;
-    if (picture->names == NULL || picture->text == NULL) {
+    snapshot->names = calloc(snapshot->nnames, sizeof(snapshot->names[0]));
+    snapshot->text = malloc(size + 1);
+    snapshot->text_size = size;
+    if (snapshot->names == NULL || snapshot->text == NULL) {
         return -1;
     }
-    char *at = picture->text;
-    for (file_id id = 1; id < names->used; id++) {
+    char *at = snapshot->text;
+    for (name_id id = 1; id < names->used; id++) {
         if (draft->name_numbers[id] != 0) {
-            const struct source_file *name = names->files[id];
+            const struct name *name = names->files[id];
             memcpy(at, name, sizeof(*name) + name->length * name->kind);
-            picture->names[draft->name_numbers[id]] =
-                (const struct source_file *)(void *)at;
+            snapshot->names[draft->name_numbers[id]] =
+                (const struct name *)(void *)at;
             at += name_size(name);
         }
     }
@@ -502,13 +502,13 @@ names_copy(struct picture *picture)
 
 
 static int
-locations_copy(struct picture_draft *draft)
+locations_copy(struct snapshot_draft *draft)
 {
     const struct source_table *sources = draft->from->sources;
     size_t size = 0;
     for (code_id id = 1; id < sources->used; id++) {
         if (draft->code_numbers[id] != 0) {
-            size += source_at(sources, id)->nlocations;
+            size += tm_source_at(sources, id)->nlocations;
         }
     }
     draft->locations = malloc(size + 1);
@@ -518,9 +518,9 @@ locations_copy(struct picture_draft *draft)
     size = 0;
     for (code_id id = 1; id < sources->used; id++) {
         if (draft->code_numbers[id] != 0) {
-            struct picture_code *code =
+            struct snapshot_code *code =
                 &draft->codes[draft->code_numbers[id] - 1];
-            const struct source_code *entry = source_at(sources, id);
+            const struct source_code *entry = tm_source_at(sources, id);
             code->locations = size;
             code->nlocations = entry->nlocations;
             if (entry->nlocations != 0) {
@@ -546,12 +546,12 @@ row_hash(context_id context, uint64_t size)
 }
 
 
-static inline struct picture_row *
-row_slot(const struct picture_draft *draft, context_id context, uint64_t size)
+static inline struct snapshot_row *
+row_slot(const struct snapshot_draft *draft, context_id context, uint64_t size)
 {
     size_t at = row_hash(context, size) & draft->mask;
     for (;; at = (at + 1) & draft->mask) {
-        struct picture_row *slot = &draft->slots[at];
+        struct snapshot_row *slot = &draft->slots[at];
         if (slot->count == 0
             || (slot->context == context && slot->size == size))
         {
@@ -562,16 +562,16 @@ row_slot(const struct picture_draft *draft, context_id context, uint64_t size)
 
 
 static int
-slots_grow(struct picture_draft *draft, size_t nslots)
+slots_grow(struct snapshot_draft *draft, size_t nslots)
 {
-    struct picture_draft grown = *draft;
+    struct snapshot_draft grown = *draft;
     grown.slots = calloc(nslots, sizeof(grown.slots[0]));
     grown.mask = nslots - 1;
     if (grown.slots == NULL) {
         return -1;
     }
     for (size_t i = 0; draft->slots != NULL && i <= draft->mask; i++) {
-        const struct picture_row *row = &draft->slots[i];
+        const struct snapshot_row *row = &draft->slots[i];
         if (row->count != 0) {
             *row_slot(&grown, row->context, row->size) = *row;
         }
@@ -584,10 +584,10 @@ slots_grow(struct picture_draft *draft, size_t nslots)
 
 /* More blocks of a size in a context: 0, or -1 when out of memory. */
 static inline int
-row_count(struct picture_draft *draft, context_id context, uint64_t size,
+row_count(struct snapshot_draft *draft, context_id context, uint64_t size,
           uint64_t count)
 {
-    struct picture_row *slot = row_slot(draft, context, size);
+    struct snapshot_row *slot = row_slot(draft, context, size);
     if (slot->count == 0) {
         slot->context = context;
         slot->size = size;
@@ -605,7 +605,7 @@ row_count(struct picture_draft *draft, context_id context, uint64_t size,
    values, but seldom the same twice in a row. */
 struct recent_row {
     uint64_t key;               /* cell and size class; 0: none */
-    struct picture_row *row;
+    struct snapshot_row *row;
 };
 
 #define RECENT_ROWS 256
@@ -613,7 +613,7 @@ struct recent_row {
 
 /* More cells of one value: 0, or -1 when out of memory. */
 static inline int
-cell_count(struct picture_draft *draft, struct recent_row *recent,
+cell_count(struct snapshot_draft *draft, struct recent_row *recent,
            uint32_t cell, uint32_t size_class, uint64_t count)
 {
     uint64_t key = (uint64_t)size_class << 32 | cell;
@@ -622,7 +622,7 @@ cell_count(struct picture_draft *draft, struct recent_row *recent,
         at->row->count += count;
         return 0;
     }
-    const struct picture_row *slots = draft->slots;
+    const struct snapshot_row *slots = draft->slots;
     context_id context = CELL_CONTEXT(cell);
     uint64_t size = (size_class + (uint64_t)1) * draft->from->cell_unit
                     - CELL_SLACK(cell);
@@ -638,12 +638,12 @@ cell_count(struct picture_draft *draft, struct recent_row *recent,
 
 
 static int
-cells_count(struct picture_draft *draft)
+cells_count(struct snapshot_draft *draft)
 {
     const struct cell_store *cells = draft->from->cells;
     struct recent_row recent[RECENT_ROWS] = {{0, NULL}};
     for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(cells, id)) != 0;) {
-        const struct cell_row *row = row_at(cells, id);
+        const struct cell_row *row = tm_row_at(cells, id);
         uint32_t cell = 0;
         for (uint32_t at = 0, begin = 0; at <= row->ncells; at++) {
             uint32_t next = at < row->ncells ? row->cells[at] : 0;
@@ -665,7 +665,7 @@ cells_count(struct picture_draft *draft)
 
 
 static int
-table_count(struct picture_draft *draft, const struct block_table *table)
+table_count(struct snapshot_draft *draft, const struct block_table *table)
 {
     for (size_t i = 0; i <= table->mask; i++) {
         const struct block *block = &table->slots[i];
@@ -681,9 +681,9 @@ table_count(struct picture_draft *draft, const struct block_table *table)
 
 
 static int
-blocks_count(struct picture *picture)
+blocks_count(struct snapshot *snapshot)
 {
-    struct picture_draft *draft = picture->draft;
+    struct snapshot_draft *draft = snapshot->draft;
     size_t nslots = 256;
     while (nslots - nslots / 4 <= draft->nlive) {
         nslots *= 2;
@@ -702,51 +702,51 @@ blocks_count(struct picture *picture)
 
 /* Let samples stand for what was not noted. */
 static void
-samples_scale(struct picture *picture)
+samples_scale(struct snapshot *snapshot)
 {
-    struct picture_draft *draft = picture->draft;
+    struct snapshot_draft *draft = snapshot->draft;
     const struct sampler *sampler = draft->from->sampler;
-    for (size_t i = 0; i < picture->ncontexts; i++) {
+    for (size_t i = 0; i < snapshot->ncontexts; i++) {
         _PyTraceMalloc_RoundTotals(sampler, 0,
-                                   &picture->context_allocated_blocks[i],
-                                   &picture->context_freed_blocks[i],
-                                   &picture->context_peak_blocks[i]);
+                                   &snapshot->context_allocated_blocks[i],
+                                   &snapshot->context_freed_blocks[i],
+                                   &snapshot->context_peak_blocks[i]);
         _PyTraceMalloc_RoundTotals(sampler, 1,
-                                   &picture->context_allocated_bytes[i],
-                                   &picture->context_freed_bytes[i],
-                                   &picture->context_peak_bytes[i]);
+                                   &snapshot->context_allocated_bytes[i],
+                                   &snapshot->context_freed_bytes[i],
+                                   &snapshot->context_peak_bytes[i]);
     }
     for (size_t i = 0; draft->slots != NULL && i <= draft->mask; i++) {
-        struct picture_row *slot = &draft->slots[i];
+        struct snapshot_row *slot = &draft->slots[i];
         if (slot->count != 0) {
-            slot->count = _PyTraceMalloc_CountKind(
+            slot->count = tm_count_kind(
                 sampler, slot->context, (size_t)slot->size, slot->count);
         }
     }
 }
 
 
-int
-_PyTraceMalloc_TakePicture(struct picture *picture,
-                           const struct picture_source *from)
+PART int
+tm_take_snapshot(struct snapshot *snapshot,
+                 const struct snapshot_source *from)
 {
-    *picture = (struct picture){.nnames = 1};
-    picture->draft = draft_new(from);
-    if (picture->draft == NULL) {
+    *snapshot = (struct snapshot){.nnames = 1};
+    snapshot->draft = draft_new(from);
+    if (snapshot->draft == NULL) {
         return -1;
     }
-    nodes_number(picture);
-    if (paths_copy(picture) < 0 || contexts_copy(picture) < 0
-        || names_copy(picture) < 0 || locations_copy(picture->draft) < 0
-        || (from->rows && blocks_count(picture) < 0))
+    nodes_number(snapshot);
+    if (paths_copy(snapshot) < 0 || contexts_copy(snapshot) < 0
+        || names_copy(snapshot) < 0 || locations_copy(snapshot->draft) < 0
+        || (from->rows && blocks_count(snapshot) < 0))
     {
-        _PyTraceMalloc_FreePicture(picture);
+        tm_free_snapshot(snapshot);
         return -1;
     }
     if (from->sampler != NULL) {
-        samples_scale(picture);
+        samples_scale(snapshot);
     }
-    picture->draft->from = NULL;
+    snapshot->draft->from = NULL;
     return 0;
 }
 
@@ -770,17 +770,17 @@ sized_compare(const void *left, const void *right)
 
 /* Put the rows [begin, end) in order of size.  `scratch` has room for them. */
 static void
-rows_sort(struct picture *picture, size_t begin, size_t end,
+rows_sort(struct snapshot *snapshot, size_t begin, size_t end,
           struct sized *scratch)
 {
     for (size_t i = begin; i < end; i++) {
-        scratch[i - begin] = (struct sized){picture->row_size[i],
-                                            picture->row_count[i]};
+        scratch[i - begin] = (struct sized){snapshot->row_size[i],
+                                            snapshot->row_count[i]};
     }
     qsort(scratch, end - begin, sizeof(scratch[0]), sized_compare);
     for (size_t i = begin; i < end; i++) {
-        picture->row_size[i] = scratch[i - begin].size;
-        picture->row_count[i] = scratch[i - begin].count;
+        snapshot->row_size[i] = scratch[i - begin].size;
+        snapshot->row_count[i] = scratch[i - begin].count;
     }
 }
 
@@ -788,9 +788,9 @@ rows_sort(struct picture *picture, size_t begin, size_t end,
 /* Move the rows from their slots to the columns, those of a context together.
    places[number + 1] becomes where those of a context end. */
 static void
-rows_place(struct picture *picture, uint32_t *places)
+rows_place(struct snapshot *snapshot, uint32_t *places)
 {
-    struct picture_draft *draft = picture->draft;
+    struct snapshot_draft *draft = snapshot->draft;
     for (size_t i = 0; i <= draft->mask; i++) {
         if (draft->slots[i].count != 0) {
             places[draft->context_numbers[draft->slots[i].context]]++;
@@ -798,47 +798,47 @@ rows_place(struct picture *picture, uint32_t *places)
     }
     assert(places[0] == 0);
     uint32_t sum = 0;
-    for (size_t number = 1; number <= picture->ncontexts; number++) {
+    for (size_t number = 1; number <= snapshot->ncontexts; number++) {
         uint32_t n = places[number];
         places[number] = sum;
         sum += n;
     }
     for (size_t i = 0; i <= draft->mask; i++) {
-        const struct picture_row *slot = &draft->slots[i];
+        const struct snapshot_row *slot = &draft->slots[i];
         if (slot->count != 0) {
             uint32_t number = draft->context_numbers[slot->context];
             uint32_t row = places[number]++;
-            picture->row_context[row] = number - 1;
-            picture->row_size[row] = slot->size;
-            picture->row_count[row] = slot->count;
+            snapshot->row_context[row] = number - 1;
+            snapshot->row_size[row] = slot->size;
+            snapshot->row_count[row] = slot->count;
         }
     }
 }
 
 
 static int
-rows_finish(struct picture *picture)
+rows_finish(struct snapshot *snapshot)
 {
-    struct picture_draft *draft = picture->draft;
-    uint32_t *places = numbers_new(picture->ncontexts);
-    if (places == NULL || rows_alloc(picture, draft->used) < 0) {
+    struct snapshot_draft *draft = snapshot->draft;
+    uint32_t *places = numbers_new(snapshot->ncontexts);
+    if (places == NULL || rows_alloc(snapshot, draft->used) < 0) {
         free(places);
         return -1;
     }
-    rows_place(picture, places);
+    rows_place(snapshot, places);
     free(draft->slots);
     draft->slots = NULL;
     size_t most = 1;
-    for (size_t number = 1; number <= picture->ncontexts; number++) {
+    for (size_t number = 1; number <= snapshot->ncontexts; number++) {
         size_t n = places[number] - places[number - 1];
         most = n > most ? n : most;
     }
     struct sized *scratch = malloc(most * sizeof(scratch[0]));
-    for (size_t number = 1; number <= picture->ncontexts && scratch != NULL;
+    for (size_t number = 1; number <= snapshot->ncontexts && scratch != NULL;
          number++)
     {
         if (places[number] - places[number - 1] > 1) {
-            rows_sort(picture, places[number - 1], places[number], scratch);
+            rows_sort(snapshot, places[number - 1], places[number], scratch);
         }
     }
     int failed = scratch == NULL;
@@ -850,7 +850,7 @@ rows_finish(struct picture *picture)
 
 /* Read the location tables that were copied, for all sites. */
 static int
-sites_locate(struct picture_draft *draft)
+sites_locate(struct snapshot_draft *draft)
 {
     size_t most = 1;
     for (size_t i = 0; i < draft->ncodes; i++) {
@@ -863,10 +863,10 @@ sites_locate(struct picture_draft *draft)
         return -1;
     }
     for (size_t i = 0; i < draft->ncodes; i++) {
-        const struct picture_code *code = &draft->codes[i];
+        const struct snapshot_code *code = &draft->codes[i];
         _PyTraceMalloc_ReadLocations(draft->locations + code->locations,
                                      code->nlocations, units, code->nunits);
-        struct picture_site *site;
+        struct snapshot_site *site;
         for (uint32_t at = code->first; at != 0; at = site->next) {
             site = &draft->sites[at - 1];
             if (site->unit != MAX_UNIT) {
@@ -880,40 +880,40 @@ sites_locate(struct picture_draft *draft)
 
 
 static int
-locations_finish(struct picture *picture)
+locations_finish(struct snapshot *snapshot)
 {
-    struct picture_draft *draft = picture->draft;
+    struct snapshot_draft *draft = snapshot->draft;
     if (sites_locate(draft) < 0) {
         return -1;
     }
-    for (size_t i = 0; i < picture->ncontexts; i++) {
+    for (size_t i = 0; i < snapshot->ncontexts; i++) {
         const struct location *location =
             &draft->sites[draft->context_sites[i]].location;
-        picture->context_end_line[i] = location->lines < 0 ? -1
-            : picture->context_line[i] + location->lines;
-        picture->context_column[i] = location->column;
-        picture->context_end_column[i] = location->end_column;
+        snapshot->context_end_line[i] = location->lines < 0 ? -1
+            : snapshot->context_line[i] + location->lines;
+        snapshot->context_column[i] = location->column;
+        snapshot->context_end_column[i] = location->end_column;
     }
     return 0;
 }
 
 
-int
-_PyTraceMalloc_FinishPicture(struct picture *picture)
+PART int
+tm_finish_snapshot(struct snapshot *snapshot)
 {
-    struct picture_draft *draft = picture->draft;
-    for (size_t i = 0; i < picture->ncontexts; i++) {
-        if (picture->context_thread[i] != 0) {
-            picture->context_thread[i] += (uint32_t)picture->nnames - 1;
+    struct snapshot_draft *draft = snapshot->draft;
+    for (size_t i = 0; i < snapshot->ncontexts; i++) {
+        if (snapshot->context_thread[i] != 0) {
+            snapshot->context_thread[i] += (uint32_t)snapshot->nnames - 1;
         }
     }
-    if ((draft->slots != NULL && rows_finish(picture) < 0)
-        || locations_finish(picture) < 0)
+    if ((draft->slots != NULL && rows_finish(snapshot) < 0)
+        || locations_finish(snapshot) < 0)
     {
-        _PyTraceMalloc_FreePicture(picture);
+        tm_free_snapshot(snapshot);
         return -1;
     }
     draft_free(draft);
-    picture->draft = NULL;
+    snapshot->draft = NULL;
     return 0;
 }

@@ -1,0 +1,489 @@
+/* Snapshots: columns against a plain search through what they were taken of. */
+
+#include "check.h"
+#include "snapshot/snapshot.h"
+
+#include <string.h>
+
+enum { NCODES = 6, NPATHS = 60, NCONTEXTS = 90, NBLOCKS = 700, UNIT = 16 };
+
+static struct source_table sources;
+static struct context_tree tree;
+static struct traced_bytes bytes;
+static struct cell_store cells;
+static struct block_table tables[2];
+static char owners[NCODES + 1];
+
+static node_id nodes[NPATHS];
+static size_t npaths;
+static context_id contexts[NCONTEXTS];
+static size_t ncontexts;
+
+/* Every block, as it was noted. */
+static struct {
+    context_id context;
+    uint64_t size;
+} blocks[NBLOCKS];
+static size_t nblocks;
+
+static const char *const files[] = {"a.py", "b.py"};
+static const char *const functions[] = {"f", "C.g", ""};
+
+/* One unit at columns 1 to 5, one at 9 to 20 two lines below, one unknown. */
+static const unsigned char locations[] = {
+    0x80, 0x14, 0xf0, 0, 2, 10, 21, 0xf8,
+};
+static const struct location expected[] = {
+    {0, 1, 5}, {2, 9, 20}, {-1, -1, -1},
+};
+
+
+static name_id
+name_add(const char *name)
+{
+    return tm_add_name(&sources, 1, name, strlen(name));
+}
+
+
+static void
+codes_begin(void)
+{
+    for (code_id id = 1; id <= NCODES; id++) {
+        struct line_map *map = test_calloc(
+            1, sizeof(*map) + 3 * sizeof(map->units[0]));
+        map->nunits = 3;
+        struct code_source source = {
+            .file = name_add(files[id % 2]),
+            .function = name_add(functions[id % 3]),
+            .lines = map,
+            .locations = locations,
+            .nlocations = sizeof(locations),
+        };
+        CHECK_EQUAL(tm_add_code(&sources, &owners[id], &source),
+                    id);
+    }
+    /* Names that nothing needs are not copied. */
+    CHECK(name_add("unused.py") != NAME_NONE);
+    tm_retire_code(&sources, 2);
+}
+
+
+static void
+begin(void)
+{
+    CHECK_EQUAL(tm_init_sources(&sources), 0);
+    CHECK_EQUAL(tm_init_contexts(&tree), 0);
+    CHECK_EQUAL(tm_init_blocks(&tables[0]), 0);
+    CHECK_EQUAL(tm_init_blocks(&tables[1]), 0);
+    _PyTraceMalloc_InitCells(&cells);
+    bytes = (struct traced_bytes){.epoch = 1};
+    npaths = ncontexts = nblocks = 0;
+    codes_begin();
+}
+
+
+static void
+end(void)
+{
+    _PyTraceMalloc_FiniCells(&cells);
+    tm_fini_blocks(&tables[0]);
+    tm_fini_blocks(&tables[1]);
+    tm_fini_contexts(&tree);
+    tm_fini_sources(&sources);
+    CHECK_EQUAL(test_live_blocks(), 0);
+}
+
+
+static void
+block_count(context_id context, uint64_t size)
+{
+    CHECK(nblocks < NBLOCKS);
+    count_any(&tree, &bytes, tm_context_at(&tree, context), size);
+    blocks[nblocks].context = context;
+    blocks[nblocks++].size = size;
+}
+
+
+static void
+block_add(uint32_t table, context_id context, uint64_t size)
+{
+    struct block block = {
+        .address = 16 * (nblocks + 1), .size = size, .context = context,
+    };
+    CHECK_EQUAL(_PyTraceMalloc_ReserveBlock(&tables[table]), 0);
+    _PyTraceMalloc_AddBlock(&tables[table], &block);
+    block_count(context, size);
+}
+
+
+static void
+cell_add(struct cell_row *row, context_id context, unsigned slack)
+{
+    uint32_t at = random_below(row->ncells);
+    if (row->cells[at] == 0) {
+        row->cells[at] = CELL(context, slack);
+        block_count(context, (row->size_class + 1u) * UNIT - slack);
+    }
+}
+
+
+static context_id
+context_random(void)
+{
+    return contexts[random_below((uint32_t)ncontexts)];
+}
+
+
+static void
+world_random(void)
+{
+    begin();
+    for (uint32_t thread = 0; thread < 4; thread++) {
+        nodes[npaths++] = tm_add_root(&tree, 5 * thread);
+    }
+    while (npaths < NPATHS) {
+        /* Some are taken away again, so that a caller's number may be the
+           larger one. */
+        node_id away = tm_add_node(
+            &tree, nodes[random_below((uint32_t)npaths)],
+            1 + random_below(NCODES), 1000 + (int32_t)npaths);
+        nodes[npaths] = tm_add_node(
+            &tree, nodes[random_below((uint32_t)npaths)],
+            1 + random_below(NCODES), (int32_t)npaths);
+        npaths++;
+        if (random_below(2)) {
+            tm_free_node(&tree, away);
+        }
+    }
+    tm_reindex(&tree);
+    contexts[ncontexts++] = CONTEXT_UNKNOWN;
+    while (ncontexts < NCONTEXTS) {
+        uint32_t unit = random_below(random_below(2) ? 4 : 60);
+        contexts[ncontexts] = tm_add_context(
+            &tree, nodes[random_below(NPATHS)], 1 + random_below(NCODES),
+            unit == 3 ? MAX_UNIT : unit, 1 + (int32_t)ncontexts);
+        ncontexts++;
+    }
+    struct cell_row *rows[3];
+    for (unsigned i = 0; i < 3; i++) {
+        rows[i] = tm_row_at(&cells, _PyTraceMalloc_AddRow(&cells, 4096, 4 + i,
+                                                          150));
+    }
+    for (int i = 0; i < 500; i++) {
+        if (random_below(4) == 0) {
+            block_add(random_below(2), context_random(), random_below(5));
+        }
+        else {
+            cell_add(rows[random_below(3)], context_random(),
+                     random_below(3));
+        }
+    }
+    /* Some that hold nothing now. */
+    for (int i = 0; i < 20; i++) {
+        struct context *context = tm_context_at(&tree, context_random());
+        count_any(&tree, &bytes, context, 7);
+        tm_count_free(&bytes, context, 7);
+    }
+}
+
+
+static int
+snapshot_take(struct snapshot *snapshot, int rows)
+{
+    struct snapshot_source from = {
+        .sources = &sources,
+        .tree = &tree,
+        .bytes = &bytes,
+        .rows = rows,
+        .cells = &cells,
+        .cell_unit = UNIT,
+        .tables = {&tables[0], &tables[1]},
+    };
+    if (tm_take_snapshot(snapshot, &from) < 0) {
+        return -1;
+    }
+    return tm_finish_snapshot(snapshot);
+}
+
+
+static void
+check_name(const struct snapshot *snapshot, uint32_t number, name_id id)
+{
+    CHECK(number < snapshot->nnames);
+    const struct name *name = snapshot->names[number];
+    if (id == NAME_NONE) {
+        CHECK(name == NULL);
+        return;
+    }
+    const struct name *original = sources.names->files[id];
+    CHECK_EQUAL(name->length, original->length);
+    CHECK_EQUAL(name->kind, original->kind);
+    CHECK(memcmp(name->text, original->text,
+                 name->length * name->kind) == 0);
+}
+
+
+/* A node, and all above it; the number of its thread. */
+static uint32_t
+check_path(const struct snapshot *snapshot, uint32_t number, node_id id)
+{
+    while (!tm_node_is_root(&tree, id)) {
+        const struct frame_node *node = tm_node_at(&tree, id);
+        const struct source_code *code = tm_source_at(&sources, node->code);
+        CHECK(0 < number && number < snapshot->npaths);
+        CHECK(snapshot->path_parent[number] < number);
+        check_name(snapshot, snapshot->path_file[number], code->file);
+        check_name(snapshot, snapshot->path_function[number], code->function);
+        CHECK_EQUAL(snapshot->path_line[number], node->line);
+        number = snapshot->path_parent[number];
+        id = node->parent;
+    }
+    CHECK_EQUAL(number, 0);
+    return (uint32_t)tm_node_at(&tree, id)->line;
+}
+
+
+static void
+check_context(const struct snapshot *snapshot, size_t number, context_id id)
+{
+    const struct context *context = tm_context_at(&tree, id);
+    const struct source_code *code = tm_source_at(&sources, context->code);
+    uint32_t root = check_path(snapshot, snapshot->context_path[number],
+                               context->node);
+    uint32_t thread = snapshot->context_thread[number];
+    if (context->code == CODE_NONE) {
+        CHECK_EQUAL(thread, 0);
+    }
+    else {
+        CHECK(snapshot->nnames <= thread
+              && thread < snapshot->nnames + snapshot->nthreads);
+        CHECK_EQUAL(snapshot->threads[thread - snapshot->nnames], root);
+    }
+    check_name(snapshot, snapshot->context_file[number], code->file);
+    if (code->function == NAME_NONE) {
+        CHECK_EQUAL(snapshot->context_function[number], 0);
+    }
+    else {
+        check_name(snapshot, snapshot->context_function[number],
+                   code->function);
+    }
+    CHECK_EQUAL(snapshot->context_line[number], context->line);
+    CHECK_EQUAL(snapshot->context_domain[number], 0);
+    uint32_t depth = tm_context_depth(&tree, context);
+    CHECK_EQUAL(snapshot->context_depth[number], depth ? depth : 1);
+    struct counters counters = tm_context_counters(context);
+    CHECK_EQUAL(snapshot->context_allocated_blocks[number],
+                counters.allocated_blocks);
+    CHECK_EQUAL(snapshot->context_allocated_bytes[number],
+                counters.allocated_bytes);
+    CHECK_EQUAL(snapshot->context_freed_blocks[number], counters.freed_blocks);
+    CHECK_EQUAL(snapshot->context_freed_bytes[number], counters.freed_bytes);
+    uint64_t peak_blocks, peak_bytes;
+    tm_context_peak(context, &bytes, &peak_blocks, &peak_bytes);
+    CHECK_EQUAL(snapshot->context_peak_blocks[number], peak_blocks);
+    CHECK_EQUAL(snapshot->context_peak_bytes[number], peak_bytes);
+
+    uint32_t unit = context->instr_domain & MAX_UNIT;
+    struct location location = {-1, -1, -1};
+    if (unit < 3 && context->code != CODE_NONE) {
+        location = expected[unit];
+    }
+    CHECK(snapshot->context_end_line[number]
+          == (location.lines < 0 ? -1 : context->line + location.lines));
+    CHECK(snapshot->context_column[number] == location.column);
+    CHECK(snapshot->context_end_column[number] == location.end_column);
+}
+
+
+/* Contexts come in the order of their ids; those without blocks do not. */
+static void
+check_contexts(const struct snapshot *snapshot, uint32_t *numbers)
+{
+    size_t n = 0;
+    for (context_id id = CONTEXT_UNKNOWN; id < tree.contexts.used; id++) {
+        if (tm_context_counters(tm_context_at(&tree, id)).allocated_blocks != 0) {
+            CHECK(n < snapshot->ncontexts);
+            check_context(snapshot, n, id);
+            numbers[id] = (uint32_t)n++;
+        }
+    }
+    CHECK_EQUAL(n, snapshot->ncontexts);
+}
+
+
+static void
+check_rows(const struct snapshot *snapshot, const uint32_t *numbers)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < snapshot->nrows; i++) {
+        if (i > 0) {
+            CHECK(snapshot->row_context[i - 1] < snapshot->row_context[i]
+                  || (snapshot->row_context[i - 1] == snapshot->row_context[i]
+                      && snapshot->row_size[i - 1] < snapshot->row_size[i]));
+        }
+        uint64_t count = 0;
+        for (size_t b = 0; b < nblocks; b++) {
+            count += numbers[blocks[b].context] == snapshot->row_context[i]
+                     && blocks[b].size == snapshot->row_size[i];
+        }
+        CHECK(count > 0);
+        CHECK_EQUAL(snapshot->row_count[i], count);
+        sum += count;
+    }
+    CHECK_EQUAL(sum, nblocks);
+}
+
+
+static void
+test_random_worlds(void)
+{
+    for (int round = 0; round < (test_options.quick ? 10 : 100); round++) {
+        uint32_t numbers[NCONTEXTS + 2] = {0};
+        struct snapshot snapshot;
+        world_random();
+        CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+        size_t before = test_live_blocks();
+        CHECK_EQUAL(snapshot_take(&snapshot, 1), 0);
+        check_contexts(&snapshot, numbers);
+        check_rows(&snapshot, numbers);
+        CHECK(snapshot.draft == NULL);
+        tm_free_snapshot(&snapshot);
+        CHECK_EQUAL(test_live_blocks(), before);
+        end();
+    }
+}
+
+
+static void
+test_only_what_is_needed(void)
+{
+    begin();
+    node_id root = tm_add_root(&tree, 2);
+    node_id node = tm_add_node(&tree, root, 1, 10);
+    CHECK(tm_add_node(&tree, node, 2, 11) != NODE_NONE);
+    CHECK(tm_add_context(&tree, node, 1, 0, 12) != CONTEXT_NONE);
+    block_add(0, tm_add_context(&tree, node, 3, 1, 13), 100);
+    struct snapshot snapshot;
+    CHECK_EQUAL(snapshot_take(&snapshot, 1), 0);
+    CHECK_EQUAL(snapshot.npaths, 2);
+    CHECK_EQUAL(snapshot.ncontexts, 1);
+    CHECK_EQUAL(snapshot.nrows, 1);
+    CHECK_EQUAL(snapshot.nthreads, 1);
+    CHECK_EQUAL(snapshot.threads[0], 2);
+    /* The empty one, b.py, C.g and f. */
+    CHECK_EQUAL(snapshot.nnames, 4);
+    CHECK(snapshot.names[0] == NULL);
+    CHECK_EQUAL(snapshot.context_thread[0], 4);
+    CHECK_EQUAL(snapshot.context_end_line[0], 15);
+    tm_free_snapshot(&snapshot);
+    end();
+}
+
+
+static void
+test_nothing_traced(void)
+{
+    begin();
+    struct snapshot snapshot;
+    CHECK_EQUAL(snapshot_take(&snapshot, 1), 0);
+    CHECK_EQUAL(snapshot.npaths, 1);
+    CHECK_EQUAL(snapshot.ncontexts, 0);
+    CHECK_EQUAL(snapshot.nrows, 0);
+    CHECK_EQUAL(snapshot.nnames, 1);
+    CHECK(snapshot.row_size != NULL);
+    tm_free_snapshot(&snapshot);
+    end();
+}
+
+
+static void
+test_without_rows(void)
+{
+    uint32_t numbers[NCONTEXTS + 2];
+    struct snapshot snapshot;
+    world_random();
+    CHECK_EQUAL(snapshot_take(&snapshot, 0), 0);
+    check_contexts(&snapshot, numbers);
+    CHECK_EQUAL(snapshot.nrows, 0);
+    CHECK(snapshot.row_context == NULL && snapshot.row_size == NULL
+          && snapshot.row_count == NULL);
+    tm_free_snapshot(&snapshot);
+    end();
+}
+
+
+/* The table of rows grows, and sizes of one context are many. */
+static void
+test_many_sizes(void)
+{
+    begin();
+    context_id id = tm_add_context(&tree, NODE_ROOT, 1, 0, 12);
+    for (uint64_t size = 0; size < NBLOCKS; size++) {
+        block_add(1, id, size << 40 | 7);
+    }
+    struct snapshot snapshot;
+    CHECK_EQUAL(snapshot_take(&snapshot, 1), 0);
+    CHECK_EQUAL(snapshot.nrows, NBLOCKS);
+    for (uint64_t size = 0; size < NBLOCKS; size++) {
+        CHECK_EQUAL(snapshot.row_size[size], size << 40 | 7);
+        CHECK_EQUAL(snapshot.row_count[size], 1);
+    }
+    tm_free_snapshot(&snapshot);
+    end();
+}
+
+
+static void
+test_outlives_the_store(void)
+{
+    struct snapshot snapshot;
+    begin();
+    block_add(0, tm_add_context(&tree, NODE_ROOT, 1, 1, 12), 100);
+    CHECK_EQUAL(snapshot_take(&snapshot, 1), 0);
+    tm_fini_blocks(&tables[0]);
+    tm_fini_blocks(&tables[1]);
+    tm_fini_contexts(&tree);
+    tm_fini_sources(&sources);
+    const struct name *name = snapshot.names[snapshot.context_file[0]];
+    CHECK(name->length == 4 && memcmp(name->text, "b.py", 4) == 0);
+    CHECK_EQUAL(snapshot.row_size[0], 100);
+    tm_free_snapshot(&snapshot);
+    CHECK_EQUAL(test_live_blocks(), 0);
+}
+
+
+static void
+test_without_memory(void)
+{
+    world_random();
+    size_t before = test_live_blocks();
+    size_t failed = 0;
+    for (;; failed++) {
+        struct snapshot snapshot;
+        test_fail_after(failed, 0);
+        int result = snapshot_take(&snapshot, 1);
+        size_t failures = test_failures();
+        test_fail_never();
+        if (result == 0) {
+            CHECK(failures == failed);
+            tm_free_snapshot(&snapshot);
+            break;
+        }
+        CHECK_EQUAL(test_live_blocks(), before);
+    }
+    /* Each column, and more. */
+    CHECK(failed > 23);
+    end();
+}
+
+
+const struct test snapshot_tests[] = {
+    {"columns against a plain search", test_random_worlds},
+    {"only what is needed is copied", test_only_what_is_needed},
+    {"a snapshot of nothing", test_nothing_traced},
+    {"a snapshot without rows", test_without_rows},
+    {"many sizes in one context", test_many_sizes},
+    {"a snapshot outlives the store", test_outlives_the_store},
+    {"without memory nothing is left behind", test_without_memory},
+    {NULL, NULL},
+};
