@@ -5,7 +5,7 @@
 
        hooks/       what allocates and frees: allocator hooks, pymalloc with
                     cells, filters and the alarm
-       sampling/    the same, for one block every so many bytes
+       sampler/     the same, for one block every so many bytes
        capture/     the frames of the calling thread -> its context
        store/       contexts with their counters, blocks, names: plain C
        snapshot/    copies of the store, for Python and for reports
@@ -39,8 +39,8 @@
 #include "tracemalloc/capture/capture.c"
 #include "tracemalloc/capture/verify.c"
 
-#include "tracemalloc/sampling/sampler.c"
-#include "tracemalloc/sampling/samples.c"
+#include "tracemalloc/sampler/sampler.c"
+#include "tracemalloc/sampler/sampled_blocks.c"
 
 #include "tracemalloc/hooks/admission.c"
 #include "tracemalloc/hooks/alarm.c"

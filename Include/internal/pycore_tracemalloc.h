@@ -1,7 +1,6 @@
 /* What the rest of the core may call of the tracer, and nothing more.
 
-   The tracer's data is described in pycore_tracemalloc_core.h.  Only
-   Modules/_tracemalloc.c and Python/tracemalloc_*.c look inside. */
+   All else is declared in Python/tracemalloc, where the tracer is. */
 
 #ifndef Py_BUILD_CORE
 #  error "pycore_tracemalloc.h is internal: define Py_BUILD_CORE to use it"
@@ -146,7 +145,7 @@ extern void _PyRefTracer_ChooseCreateHook(void);
 /* --- the alarm ----------------------------------------------------------- */
 
 /* A bit of the eval breaker, beside those of pycore_ceval.h: the thread's last
-   allocations set off an alarm (Objects/tracemalloc_attention.c). */
+   allocations set off an alarm (Python/tracemalloc/hooks/alarm.c). */
 #define _PY_TRACEMALLOC_ALARM_BIT (1U << 7)
 
 /* Take the bit back and call who set the alarm.  What that raises is reported

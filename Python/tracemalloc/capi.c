@@ -5,7 +5,7 @@
 #include "hooks/blocks.h"
 #include "hooks/pymalloc.h"
 #include "pycore_tracemalloc.h"
-#include "sampling/samples.h"
+#include "sampler/sampled_blocks.h"
 
 #define S (&_PyTraceMalloc_State)
 

@@ -18,7 +18,9 @@
 #include "pycore_tstate.h"        // _PyThreadStateImpl
 #include "pycore_tracemalloc.h"
 #include "access.h"
+#include "capture/cache.h"
 #include "capture/capture.h"
+#include "capture/code_objects.h"
 #include "control.h"
 #include "hooks/admission.h"
 #include "hooks/alarm.h"
@@ -26,7 +28,7 @@
 #include "hooks/hooks.h"
 #include "hooks/pymalloc.h"
 #include "own.h"
-#include "sampling/allocators.h"
+#include "sampler/allocators.h"
 #include "snapshot/decode.h"
 
 #ifdef HAVE_PTHREAD_H

@@ -6,7 +6,7 @@
 #include "state.h"
 
 /* Start tracing, if it is off, until as many claims have ended as began
-   (Python/tracemalloc_control.c).  0, or -1 with an exception set.  Tracing
+   (control.c).  0, or -1 with an exception set.  Tracing
    that another has started is left on, after stopping this one too. */
 extern int _PyTraceMalloc_BeginClaim(int nframe);
 extern void _PyTraceMalloc_EndClaim(void);

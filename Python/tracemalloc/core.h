@@ -1,37 +1,42 @@
-/* The tracer's own data: sources, nodes, contexts, blocks and cells.
+/* The tracer's own data: what its words mean, and the numbers by which its
+   parts name each other's things.
 
-   Everything declared here is plain C.  No Python object, no interpreter
-   state and no lock lives in these structures, so their files compile without
-   Python.h and are tested, fuzzed and sanitized on their own.
+   Everything declared here and in store/ is plain C.  No Python object, no
+   interpreter state and no lock lives in these structures, so their files
+   compile without Python.h and are tested, fuzzed and sanitized on their own.
 
    Glossary
 
-       block     a live allocation: (domain, address) -> size and context
-       domain    the address space of a block: 0 for Python's own memory, any
-                 other number for what extensions report
-       node      a chain of call sites, from the outermost frame to a caller;
-                 a node of the node tree
-       context   where a block comes from: the node of the callers, and the
-                 instruction that allocates.  Has the counters
-       source    what must outlive a code object: its names, and where its
-                 instructions stand
-       cell      4 bytes beside each block of a pymalloc pool: its context
-       trace     a block as users see it: domain, size, decoded context
-       sample    a block that is noted for itself and for others that are not
-       weight    how many blocks and bytes a sample stands for
+       block        a live allocation: (domain, address) -> size and context
+       domain       the address space of a block: 0 for Python's own memory,
+       any
+                    other number for what extensions report
+       frame node   a call site under its caller; a node of the call tree.  The
+                    nodes from one up to the root are a call path
+       context      where blocks come from: the instruction that allocates,
+                    under the node of its callers.  Has the counters
+       code         what must outlive a code object: its names, and where its
+                    instructions stand
+       cell         4 bytes beside each block of a pymalloc pool: its context
+       trace        a block as users see it: domain, size, traceback sample
+       a block that is noted for itself and for others that are not weight
+       how many blocks and bytes a sample stands for snapshot     a copy of
+       contexts and blocks at one moment, in columns epoch        the time
+       since traced memory was highest session      the time from start() to
+       stop()
 
-   Flow: capture -> context -> cells and block tables -> frozen -> Python.
+   Flow: capture -> context -> cells and block tables -> snapshot -> Python.
 
    Access.  The counters of contexts, the cells and the table of large blocks
    belong to whoever has the right to change them: the holder of the GIL while
-   the process has one GIL, the holder of the store lock otherwise (see
-   Python/tracemalloc/access.h).  All else needs the store lock, except that
-   nodes and contexts may be looked up without it: nodes never move, are
-   complete before an index names them, and an index that was replaced is kept
-   until its readers are gone.
+   the process has one GIL, the holder of the store lock otherwise (access.h).
+   All else needs the store lock, except that nodes and contexts may be looked
+   up without it: they never move, are complete before an index names them, and
+   an index that was replaced is kept until its readers are gone.
 
-   No function calls back, and all memory comes from the C library, so the
-   store lock is a leaf: nothing else is ever taken under it. */
+   No function of the store calls back, and all memory comes from the C
+   library, so the store lock is a leaf: nothing else is ever taken under it.
+   */
 
 #ifndef TRACEMALLOC_CORE_H
 #define TRACEMALLOC_CORE_H
@@ -70,9 +75,9 @@ enum {
 
 #define DEFAULT_DOMAIN 0        /* Python's own memory */
 
-/* What the library allocates for itself, in which no frame is told: all that it
-   does to take, compare and write snapshots.  Noted, so that what later comes
-   to the program from a free list is the program's, and shown to nobody. */
+/* What the library allocates for itself, to take, compare and write snapshots.
+   Noted, so that what later comes to the program from a free list is the
+   program's; without a frame, and shown to nobody. */
 enum {CONTEXT_OWN = CONTEXT_UNKNOWN + 1};
 
 /* A cell has 25 bits for the context; the stress build has numbers so small

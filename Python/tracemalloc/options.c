@@ -3,9 +3,9 @@
    Called by Python/initconfig.c, which reads NFRAME as it always did; so a
    plain number means what it means in any CPython, with the same messages.
 
-   The only key is `sample`.  Its value is a number of bytes, with a unit behind
-   it or nothing: the sampling interval.  The command line takes the place of
-   the environment variable as a whole. */
+   The only key is `sample`.  Its value is a number of bytes, with a unit
+   behind it or nothing: the sampling interval.  The command line takes the
+   place of the environment variable as a whole. */
 
 #include "Python.h"
 #include "pycore_runtime.h"       // _PyRuntime
@@ -30,8 +30,8 @@ wrong(const char *origin, const char *format, const char *what)
 }
 
 
-/* The unit behind a number, as a power of two; -1 if it is none.  K, KB and KiB
-   are 1024, as for the command line (Lib/tracemalloc/_cli/units.py). */
+/* The unit behind a number, as a power of two; -1 if it is none.  K, KB and
+   KiB are 1024, as for the command line (Lib/tracemalloc/_cli/units.py). */
 static int
 unit_parse(const char *text)
 {

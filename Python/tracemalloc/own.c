@@ -45,7 +45,8 @@ void
 _PyTraceMalloc_CountOwn(size_t size)
 {
     struct sample_weight one = {.blocks = 1, .bytes = size};
-    tm_count_own_alloc(&S->bytes, tm_context_at(&S->contexts, CONTEXT_OWN), one);
+    tm_count_own_alloc(&S->bytes, tm_context_at(&S->contexts, CONTEXT_OWN),
+                       one);
 }
 
 
@@ -65,5 +66,6 @@ _PyTraceMalloc_ProgramBytes(size_t *current, size_t *peak)
     tm_context_peak(own, &S->bytes, &blocks, &bytes);
     *current = (size_t)tm_sampled_bytes(
         &S->sampler, S->bytes.current - (size_t)tm_context_live_bytes(own));
-    *peak = (size_t)tm_sampled_bytes(&S->sampler, S->bytes.peak - (size_t)bytes);
+    *peak = (size_t)tm_sampled_bytes(&S->sampler,
+                                     S->bytes.peak - (size_t)bytes);
 }

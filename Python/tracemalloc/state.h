@@ -12,7 +12,7 @@
 #include "capture/site_cache.h"
 #include "capture/threads.h"
 #include "hooks/alarm.h"
-#include "sampling/sampler.h"
+#include "sampler/sampler.h"
 #include "store/block_table.h"
 #include "store/cells.h"
 #include "store/detached.h"
@@ -66,8 +66,8 @@ struct tracer_state {
                                    bytes, or 0; GIL */
     struct frame_entry unknown;  /* where threads without frames allocate;
                                    fixed while tracing */
-    struct source_table sources;        /* store lock; see core.h */
-    struct context_tree contexts;       /* store lock; see core.h */
+    struct source_table sources;        /* store lock; see access.h */
+    struct context_tree contexts;       /* store lock; see access.h */
 };
 
 extern struct tracer_state _PyTraceMalloc_State;

@@ -6,7 +6,7 @@
 
 #include "Python.h"
 #include "../access.h"
-#include "capture.h"
+#include "cache.h"
 #include "growth.h"
 
 #include <stdlib.h>               // calloc()
@@ -20,9 +20,8 @@
 #endif
 
 
-/* Room for `depth` frames above entry 0. */
-static int
-cache_reserve(struct _PyTraceMalloc_ThreadCache *cache, size_t depth)
+PART int
+tm_reserve_entries(struct _PyTraceMalloc_ThreadCache *cache, size_t depth)
 {
     if (depth < cache->allocated) {
         return 0;
@@ -33,22 +32,22 @@ cache_reserve(struct _PyTraceMalloc_ThreadCache *cache, size_t depth)
     }
     struct frame_entry *base = cache->entries ? cache->entries - 1 : NULL;
     size_t top = cache->top - cache->entries;
-    struct frame_entry *node = realloc(base,
-                                       (allocated + 1) * sizeof(node[0]));
-    if (node == NULL) {
+    struct frame_entry *entries = realloc(
+        base, (allocated + 1) * sizeof(entries[0]));
+    if (entries == NULL) {
         return -1;
     }
-    node++;
-    S->cache_bytes += (allocated - cache->allocated) * sizeof(node[0]);
-    cache->entries = node;
-    cache->top = node + top;
+    entries++;
+    S->cache_bytes += (allocated - cache->allocated) * sizeof(entries[0]);
+    cache->entries = entries;
+    cache->top = entries + top;
     cache->allocated = allocated;
     return 0;
 }
 
 
-static int
-cache_reserve_frames(struct _PyTraceMalloc_ThreadCache *cache, size_t n)
+PART int
+tm_reserve_frames(struct _PyTraceMalloc_ThreadCache *cache, size_t n)
 {
     if (n <= cache->frames_allocated) {
         return 0;
@@ -67,22 +66,22 @@ cache_reserve_frames(struct _PyTraceMalloc_ThreadCache *cache, size_t n)
 }
 
 
-static struct _PyTraceMalloc_ThreadCache *
-cache_new(PyThreadState *tstate, struct _PyTraceMalloc_ThreadCache **owner,
-          enum access access)
+PART void
+tm_new_cache(PyThreadState *tstate, struct _PyTraceMalloc_ThreadCache **owner,
+             enum access access)
 {
     node_id root = tm_thread_root(tstate);
     tm_watch_growth_lock_held(root, access);
     if (root == NODE_NONE) {
-        return NULL;
+        return;
     }
     struct _PyTraceMalloc_ThreadCache *cache = calloc(1, sizeof(*cache));
     if (cache == NULL) {
-        return NULL;
+        return;
     }
-    if (cache_reserve(cache, 1) < 0) {
+    if (tm_reserve_entries(cache, 1) < 0) {
         free(cache);
-        return NULL;
+        return;
     }
     cache->known = 1;
     cache->entries[0] = S->unknown;
@@ -98,7 +97,6 @@ cache_new(PyThreadState *tstate, struct _PyTraceMalloc_ThreadCache **owner,
     S->caches = cache;
     S->cache_bytes += sizeof(*cache);
     *owner = cache;
-    return cache;
 }
 
 

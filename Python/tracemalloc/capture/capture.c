@@ -1,13 +1,10 @@
 /* Capture: the frames of the calling thread -> the context of an allocation.
 
-   The only reader of frames.  Called by the hooks; calls sources and contexts.
+   The only reader of frames.  Called by whoever notes blocks; calls the call
+   tree, code objects, and growth.
 
-   Each thread state has a cache of the node it captured last, and a frame has
-   a mark, set when it enters that cache:
-
-       stack now     [ main:40 *][ main:12 *][ json:31 ]      * marked
-       cached node   [ main:40  ][ main:12  ][ json:9  ][ re:7 ]
-                                                  ^ top before, gone since
+   Each thread state has a cache of the call path it captured last (cache.h),
+   and a frame has a mark, set when it enters that cache.
 
    A marked frame's callers have not moved since, for it would have to return
    first; so a capture walks from the newest frame to the first marked one, and
@@ -25,28 +22,19 @@
    Entries remember the instruction, which lies inside the code object, and the
    code object's number, which tells two code objects that lived at one address
    apart; so an entry that is gone serves again when the same call comes back.
-
-   Invariants: entry 0 is the root; an entry's parent is the node of the one
-   below; what entries up to `top` name is not reclaimed. */
+   */
 
 #include "Python.h"
 #include "pycore_code.h"          // _PyCode_CODE()
 #include "pycore_frame.h"         // _PyInterpreterFrame
 #include "pycore_tracemalloc.h"
 #include "capture.h"
+#include "code_objects.h"
 #include "growth.h"
-
-#include <stdlib.h>               // malloc()
 
 #define S (&_PyTraceMalloc_State)
 
 struct cached_site _PyTraceMalloc_SiteCache[SITE_CACHE_SIZE];
-
-#ifdef Py_TRACEMALLOC_STRESS
-#  define FIRST_ENTRIES 2
-#else
-#  define FIRST_ENTRIES 64
-#endif
 
 
 /* Free indexes that were just outgrown.  Only the holder of the one GIL looks
@@ -110,7 +98,9 @@ entry_remember(const struct frame_entry *entry, enum access access)
     if (access == ACCESS_DETACHED) {
         return;
     }
-    *tm_site_cache_at(entry->instruction, entry->parent) = (struct cached_site){
+    struct cached_site *cached = tm_site_cache_at(entry->instruction,
+                                                  entry->parent);
+    *cached = (struct cached_site){
         .instruction = entry->instruction,
         .site = entry->site,
         .parent = entry->parent,
@@ -132,7 +122,7 @@ entry_number(struct frame_entry *entry, enum access access)
 {
     PyCodeObject *co = _PyFrame_GetCode(entry->frame);
     tm_access_lock(access);
-    entry->site.code = code_number_lock_held(co);
+    entry->site.code = tm_number_code_object(co);
     if (entry->site.code == CODE_NONE) {
         tm_watch_growth_lock_held(CODE_NONE, access);
     }
@@ -236,7 +226,9 @@ static struct frame_entry *
 cache_find(struct _PyTraceMalloc_ThreadCache *cache,
            const _PyInterpreterFrame *frame)
 {
-    for (struct frame_entry *entry = cache->top; entry > cache->entries; entry--) {
+    for (struct frame_entry *entry = cache->top; entry > cache->entries;
+         entry--)
+    {
         if (entry->frame == frame) {
             return entry;
         }
@@ -308,7 +300,8 @@ capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
         }
         frames[n++] = frame;
         if (at->frame != frame || at->instruction != frame->instr_ptr
-            || at[1].parent != at->node || at->site.code != tm_frame_code(frame))
+            || at[1].parent != at->node
+            || at->site.code != tm_frame_code(frame))
         {
             lowest = n;
             highest = highest != 0 ? highest : n;
@@ -362,7 +355,7 @@ cache_more_frames(struct _PyTraceMalloc_ThreadCache *cache,
                   _PyInterpreterFrame **frames, size_t n, enum access access)
 {
     tm_access_lock(access);
-    int failed = cache_reserve_frames(cache, n + 1) < 0;
+    int failed = tm_reserve_frames(cache, n + 1) < 0;
     tm_access_unlock(access);
     if (failed) {
         return NULL;
@@ -380,7 +373,7 @@ cache_extend(struct _PyTraceMalloc_ThreadCache *cache, size_t depth,
              enum access access)
 {
     tm_access_lock(access);
-    int failed = cache_reserve(cache, depth) < 0;
+    int failed = tm_reserve_entries(cache, depth) < 0;
     tm_access_unlock(access);
     if (failed) {
         return -1;
@@ -472,8 +465,8 @@ capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
         entry_remember(entry, access);
     }
     else if (access != ACCESS_DETACHED
-             && site_cached(entry->instruction, entry->parent, entry->site.code)
-                == NULL)
+             && site_cached(entry->instruction, entry->parent,
+                            entry->site.code) == NULL)
     {
         /* So that the next one is found at once. */
         entry_remember(entry, access);
@@ -501,7 +494,7 @@ capture_first(PyThreadState *tstate, enum access access)
         &((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
     if (*owner == NULL) {
         tm_access_lock(access);
-        cache_new(tstate, owner, access);
+        tm_new_cache(tstate, owner, access);
         tm_access_unlock(access);
         if (*owner == NULL) {
             return NULL;
@@ -532,7 +525,8 @@ capture_called(struct _PyTraceMalloc_ThreadCache *cache,
     }
     const struct cached_site *cached;
     if (entry->instruction != caller->instr_ptr) {
-        cached = site_cached(caller->instr_ptr, entry->parent, entry->site.code);
+        cached = site_cached(caller->instr_ptr, entry->parent,
+                             entry->site.code);
         if (cached == NULL) {
             return NULL;
         }
@@ -542,7 +536,9 @@ capture_called(struct _PyTraceMalloc_ThreadCache *cache,
     }
     node_id parent = entry->node;
     cached = site_cached(frame->instr_ptr, parent, tm_frame_code(frame));
-    if (parent == NODE_NONE || cached == NULL || cached->site.context == NULL) {
+    if (parent == NODE_NONE || cached == NULL
+        || cached->site.context == NULL)
+    {
         return NULL;
     }
     entry++;
@@ -586,8 +582,8 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
         }
         if (entry != NULL) {
             cache->top = entry;
-            const struct cached_site *cached = site_cached(frame->instr_ptr, entry->parent,
-                                                           entry->site.code);
+            const struct cached_site *cached = site_cached(
+                frame->instr_ptr, entry->parent, entry->site.code);
             if (cached != NULL && cached->site.context != NULL) {
                 return &cached->site;
             }

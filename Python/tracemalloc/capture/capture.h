@@ -1,23 +1,11 @@
-/* Capture, for those who note blocks: see Python/tracemalloc_capture.c. */
+/* Capture: see capture.c. */
 
 #ifndef TRACEMALLOC_CAPTURE_H
 #define TRACEMALLOC_CAPTURE_H
 
-#include "../access.h"
-
-/* What a thread state captured last, outermost frame first.  Entry 0 stands
-   for "no caller"; those behind `top` are what was there before, and may still
-   be right. */
-struct _PyTraceMalloc_ThreadCache {
-    struct frame_entry *top;             /* newest frame, or entry 0 */
-    struct frame_entry *entries;            /* node[-1] is there, and no frame's */
-    size_t allocated;                   /* entries */
-    size_t known;                       /* entries that were ever written */
-    _PyInterpreterFrame **frames;       /* scratch */
-    size_t frames_allocated;
-    struct _PyTraceMalloc_ThreadCache **owner;  /* the pointer to this */
-    struct _PyTraceMalloc_ThreadCache *next, *previous;
-};
+#include "cache.h"
+#include "site_cache.h"
+#include "verify.h"
 
 /* Where the calling thread allocates; it has a context, and is right until
    the next capture.  NULL when out of memory, and in a thread that is quiet.
@@ -25,37 +13,11 @@ struct _PyTraceMalloc_ThreadCache {
 extern const struct site *_PyTraceMalloc_CaptureSlow(PyThreadState *tstate,
                                                      enum access access);
 
-#ifdef Py_TRACEMALLOC_VERIFY
-/* Python/tracemalloc_verify.c: walk the whole stack and compare; abort if the
-   entry is wrong. */
-extern void _PyTraceMalloc_VerifyCapture(PyThreadState *tstate,
-                                         const struct site *site);
-
-/* The runtime begins; the child of a fork does. */
-PART void tm_begin_verify(void);
-PART void tm_fork_verify(void);
-
-/* Captures that this process has compared. */
-extern uint64_t _PyTraceMalloc_CountVerified(void);
-#endif
-
 /* Forget all call sites met before; needs access. */
 PART void tm_clear_site_cache(void);
 
 /* The calling thread's state, also when it has detached from it, or NULL. */
 PART PyThreadState *tm_detached_thread(void);
-
-/* Free one cache or all; needs the store lock, and access for all. */
-PART void tm_free_cache(struct _PyTraceMalloc_ThreadCache *);
-PART void tm_free_caches(void);
-
-/* Mark what caches name; forget what lies behind their tops. */
-PART void tm_mark_caches(struct reclaim_roots *);
-
-/* Take the numbers back from all live code objects, before sources go. */
-PART void tm_forget_code_objects(void);
-
-
 
 /* --- the common cases ---------------------------------------------------- */
 
@@ -65,9 +27,9 @@ PART void tm_forget_code_objects(void);
 static inline int
 tm_frame_is_marked(const _PyInterpreterFrame *frame)
 {
-    /* owner == FRAME_OWNED_BY_THREAD && tracemalloc_mark == 1, in one comparison: those
-       of threads have no other mark, and frames of the C stack are born
-       without one. */
+    /* owner == FRAME_OWNED_BY_THREAD && tracemalloc_mark == 1, in one
+       comparison: those of threads have no other mark, and frames of the C
+       stack are born without one. */
     static const char marked[2] = {FRAME_OWNED_BY_THREAD, 1};
     static_assert(offsetof(_PyInterpreterFrame, tracemalloc_mark)
                   == offsetof(_PyInterpreterFrame, owner) + 1,
@@ -100,7 +62,8 @@ tm_frame_code(const _PyInterpreterFrame *frame)
    the frame below, which is marked, where that was when it was captured.  It
    is marked then. */
 static inline int
-tm_frame_is_resumed(_PyInterpreterFrame *frame, const struct frame_entry *entry)
+tm_frame_is_resumed(_PyInterpreterFrame *frame,
+                    const struct frame_entry *entry)
 {
     if (frame->owner == FRAME_OWNED_BY_GENERATOR
         && frame->previous == entry[-1].frame
@@ -140,9 +103,11 @@ tm_capture_met(PyThreadState *tstate)
         const struct frame_entry *entry = cache->top;
         entry -= entry->frame != frame;
         if (entry->frame == frame
-            && (tm_frame_is_marked(frame) || tm_frame_is_resumed(frame, entry)))
+            && (tm_frame_is_marked(frame)
+                || tm_frame_is_resumed(frame, entry)))
         {
-            const struct cached_site *cached = tm_site_cache_at(frame->instr_ptr, entry->parent);
+            const struct cached_site *cached = tm_site_cache_at(
+                frame->instr_ptr, entry->parent);
             if (cached->instruction == frame->instr_ptr
                 && cached->parent == entry->parent
                 && cached->site.code == entry->site.code

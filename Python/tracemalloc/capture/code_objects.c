@@ -1,11 +1,11 @@
 /* Code objects: what is taken of one when it is first met.
 
-   Called by capture.c, with the store lock; calls sources. */
+   Called by capture.c, with the store lock; calls the tables of names and of
+   code objects. */
 
 #include "Python.h"
 #include "pycore_code.h"          // _PyCode_InitAddressRange()
-#include "../access.h"
-#include "capture.h"
+#include "code_objects.h"
 
 #include <stdlib.h>               // malloc()
 
@@ -81,8 +81,8 @@ name_number_lock_held(PyObject *name)
 }
 
 
-static code_id
-code_number_lock_held(PyCodeObject *co)
+PART code_id
+tm_number_code_object(PyCodeObject *co)
 {
     if (co->_co_tracemalloc_id != CODE_NONE) {
         return co->_co_tracemalloc_id;

@@ -5,6 +5,7 @@
 
 #include "Python.h"
 #include "../access.h"
+#include "cache.h"
 #include "capture.h"
 #include "growth.h"
 

@@ -10,8 +10,7 @@ PART void tm_reclaim_now(enum access access);
 
 /* A node, context or code object got this number, or none: 0.  Let the next
    capture that may do so reclaim, if it is time. */
-PART void tm_watch_growth_lock_held(uint32_t id,
-                                    enum access access);
+PART void tm_watch_growth_lock_held(uint32_t id, enum access access);
 
 static inline int
 tm_reclaim_is_wanted(void)

@@ -1,8 +1,8 @@
 /* Threads: which root a thread's captures hang under, and what to call it.
 
-   Called by Python/tracemalloc_capture.c for a thread's first capture, by
-   Python/tracemalloc_control.c when a thread or tracing ends, and by
-   Python/tracemalloc_columns.c for names; calls contexts.
+   Called by cache.c for a thread's first capture, by control.c when a thread
+   or tracing ends, and by the snapshot's columns for names; calls the call
+   tree.
 
        slots   [ main ][ a thread ][ free ][ a thread ] ... [ all others ]
                   |         |                                    |

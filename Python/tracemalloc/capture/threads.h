@@ -1,4 +1,4 @@
-/* Threads, and the roots of their nodes: see threads.c. */
+/* Threads, and the roots of their call paths: see threads.c. */
 
 #ifndef TRACEMALLOC_THREADS_H
 #define TRACEMALLOC_THREADS_H
@@ -13,7 +13,7 @@ struct thread_slot {
     unsigned long ident;        /* of the last one, like the next three */
     unsigned long native_id;
     int64_t interpreter;
-    struct name *name;   /* as Python calls it; NULL: not told */
+    struct name *name;          /* as Python calls it; NULL: not told */
     uint64_t threads;           /* that had it since traces were cleared */
 };
 
@@ -25,7 +25,7 @@ struct thread_slot {
 
 /* All that follow need the store lock. */
 
-/* The root of a thread's nodes, or NODE_NONE when out of memory. */
+/* The root of a thread's call paths, or NODE_NONE when out of memory. */
 PART node_id tm_thread_root(PyThreadState *tstate);
 
 /* The thread state goes away: another thread may have its slot. */
@@ -36,9 +36,7 @@ PART void tm_clear_threads(int all);
 
 /* Say what the thread is called that had a slot, by number, when it was copied
    to `known`.  0, or -1 when out of memory. */
-PART int tm_name_thread(uint32_t number,
-                        const struct thread_slot *known,
-                        uint32_t kind, const void *text,
-                        size_t length);
+PART int tm_name_thread(uint32_t number, const struct thread_slot *known,
+                        uint32_t kind, const void *text, size_t length);
 
 #endif  /* !TRACEMALLOC_THREADS_H */

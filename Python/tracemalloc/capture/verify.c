@@ -1,8 +1,8 @@
 /* Verify: each capture against the whole stack; only in the build with
    --enable-tracemalloc-verify.
 
-   Called with what a capture found, in any thread, and by
-   Python/tracemalloc_control.c; calls nobody.
+   Called with what a capture found, in any thread, and by control.c; calls
+   nobody.
 
    A run of tests is many processes, and most end in ways at which nothing can
    be written any more: os._exit(), a signal, exec.  So they all count in one
@@ -18,7 +18,8 @@
 
 #include "Python.h"
 #include "pycore_frame.h"         // _PyInterpreterFrame
-#include "capture.h"
+#include "cache.h"
+#include "verify.h"
 
 #ifdef Py_TRACEMALLOC_VERIFY
 
@@ -167,7 +168,8 @@ capture_is_right(PyThreadState *tstate, const struct context *context)
     node_id root = cache->entries->node;
     for (;;) {
         if (code == CODE_NONE || frame_line(frame) != line
-            || tm_source_at(&S->sources, code)->owner != _PyFrame_GetCode(frame))
+            || tm_source_at(&S->sources, code)->owner
+                != _PyFrame_GetCode(frame))
         {
             return 0;
         }

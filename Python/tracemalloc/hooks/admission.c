@@ -1,7 +1,7 @@
 /* Admission: whether a block that was captured is to be noted.
 
-   Called by whoever notes blocks, for each of them while there are filters, and
-   by who sets filters; calls the filters, which are plain C. */
+   Called by whoever notes blocks, for each of them while there are filters,
+   and by pytracemalloc.c, which sets them; calls store/filters.c. */
 
 #include "Python.h"
 #include "../access.h"

@@ -1,12 +1,12 @@
-/* Attention: what is looked at while blocks are noted, if somebody asked.
+/* The alarm: calls back when traced memory leaves a window, or at a time.
 
-   Called by the hooks, for each block they note while SLOW_NOTE is set;
-   by Modules/_tracemalloc.c and Python/tracemalloc_pytracemalloc.c, which set
-   filters and the alarm; and by Python/ceval_gil.c, when the alarm rings.
+   Called by whoever notes blocks, before and after each of them while
+   SLOW_NOTE is set; by pytracemalloc.c, which sets the alarm; and by
+   Python/ceval_gil.c, when it rings.
 
        block to be noted --> alarm?  --> filters --> noted --> alarm?
 
-   The alarm watches traced memory and the clock:
+   It watches traced memory and the clock:
 
        off --set--> set --memory left the window, or it is time--> ringing
         ^            |                                                |
@@ -17,9 +17,7 @@
    only have fallen, so no movement escapes, though freeing is not watched.
    Ringing sets a bit of the thread's eval breaker: the callback runs between
    two instructions of that thread, never inside an allocation.  Threads
-   without the GIL do not ring; the next block of one that has it does.
-
-   Nothing here takes time while there is neither a filter nor an alarm. */
+   without the GIL do not ring; the next block of one that has it does. */
 
 #include "Python.h"
 #include "pycore_ceval.h"         // _Py_set_eval_breaker_bit()

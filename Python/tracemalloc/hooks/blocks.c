@@ -13,7 +13,7 @@
 #include "../capture/capture.h"
 #include "../capture/growth.h"
 #include "../own.h"
-#include "../sampling/samples.h"
+#include "../sampler/sampled_blocks.h"
 #include "admission.h"
 #include "alarm.h"
 #include "blocks.h"
@@ -74,8 +74,8 @@ table_unlock(const struct block_table *table, enum access access)
 }
 
 
-/* Note a block of the library's own: 0, 1 if it is left out, since no object can
-   come from it, or -1 when the trace had to be dropped. */
+/* Note a block of the library's own: 0, 1 if it is left out, since no object
+   can come from it, or -1 when the trace had to be dropped. */
 static Py_NO_INLINE int
 own_note(struct block_table *table, uint32_t domain, uintptr_t address,
          size_t size, enum access access)
@@ -94,18 +94,15 @@ own_note(struct block_table *table, uint32_t domain, uintptr_t address,
     }
     int put = _PyTraceMalloc_PutBlock(table, &block, &stale);
     if (put < 0) {
-        tm_counted_drop(access);
+        tm_count_drop(access);
         return -1;
     }
     if (put > 0) {
-        tm_counted_free(stale.context, stale.size, access);
+        tm_count_block_free(stale.context, stale.size, access);
     }
-    if (access != ACCESS_SAMPLING) {
-        _PyTraceMalloc_CountOwn(size);
-    }
-    else if (_PyTraceMalloc_CountSample(CONTEXT_OWN, size) < 0) {
+    if (tm_count_block(CONTEXT_OWN, size, access) < 0) {
         (void)_PyTraceMalloc_RemoveBlock(table, domain, address, &stale);
-        tm_counted_drop(access);
+        tm_count_drop(access);
         return -1;
     }
     return 0;
@@ -158,22 +155,22 @@ _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
         if (put == 1) {
             /* It was freed behind our back, or is reported again by its
                extension. */
-            tm_counted_free(stale.context, stale.size, access);
+            tm_count_block_free(stale.context, stale.size, access);
         }
         noted = put >= 0
-                && tm_counted_alloc(block.context, size, access) == 0;
+                && tm_count_block(block.context, size, access) == 0;
     }
     if (!noted && _PyTraceMalloc_RemoveBlock(table, domain, address, &stale)
         && put < 0)
     {
-        tm_counted_free(stale.context, stale.size, access);
+        tm_count_block_free(stale.context, stale.size, access);
     }
     table_unlock(table, access);
     if (watched) {
         _PyTraceMalloc_WatchAlarm(access);
     }
     if (!noted && !ignored) {
-        tm_counted_drop(access);
+        tm_count_drop(access);
         return -1;
     }
     return ignored;
@@ -188,7 +185,7 @@ _PyTraceMalloc_ForgetBlock(struct block_table *table, uint32_t domain,
     table_lock(table, access);
     int found = _PyTraceMalloc_RemoveBlock(table, domain, address, removed);
     if (found) {
-        tm_counted_free(removed->context, removed->size, access);
+        tm_count_block_free(removed->context, removed->size, access);
     }
     table_unlock(table, access);
     if (!found && table == &S->large && S->foreign) {
@@ -204,8 +201,8 @@ _PyTraceMalloc_ForgetBlock(struct block_table *table, uint32_t domain,
 static _Py_thread_local const struct lifted *lifted_now;
 
 
-static void
-block_lift(struct block_table *table, void *ptr, struct lifted *lifted)
+PART void
+tm_lift_block(struct block_table *table, void *ptr, struct lifted *lifted)
 {
     lifted->present = 0;
     lifted_now = lifted;
@@ -222,9 +219,8 @@ block_lift(struct block_table *table, void *ptr, struct lifted *lifted)
 }
 
 
-/* The allocator below failed: the block is still there, as it was. */
-static void
-block_put_back(struct block_table *table, const struct lifted *lifted)
+PART void
+tm_put_back_block(struct block_table *table, const struct lifted *lifted)
 {
     lifted_now = NULL;
     if (!lifted->present) {
@@ -238,13 +234,13 @@ block_put_back(struct block_table *table, const struct lifted *lifted)
         const struct block *block = &lifted->block;
         table_lock(table, access);
         int failed = _PyTraceMalloc_ReserveBlock(table) < 0
-            || tm_counted_put_back(block->context, block->size, access) < 0;
+            || tm_count_block_kept(block->context, block->size, access) < 0;
         if (!failed) {
             _PyTraceMalloc_AddBlock(table, block);
         }
         table_unlock(table, access);
         if (failed) {
-            tm_counted_drop(access);
+            tm_count_drop(access);
         }
     }
     tm_end(access);
@@ -280,7 +276,7 @@ block_move(struct block_table *table, uintptr_t address, enum access access)
         if (!thread_is_quiet(access)) {
             /* Who had it before has let go of it. */
             object_forget(address, access);
-            tm_counted_drop(access);
+            tm_count_drop(access);
         }
         return 1;
     }

@@ -24,6 +24,11 @@ struct lifted {
     int present;
 };
 
+/* Lift a block of domain 0 while the allocator below works on it, and let
+   LookUp() find it; and put it back as it was, if that failed. */
+PART void tm_lift_block(struct block_table *, void *, struct lifted *);
+PART void tm_put_back_block(struct block_table *, const struct lifted *);
+
 /* Let LookUp() find the block that this thread has lifted; NULL for none. */
 extern void _PyTraceMalloc_ShowLifted(const struct lifted *);
 

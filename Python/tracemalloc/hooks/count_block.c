@@ -1,12 +1,13 @@
-/* Counting of blocks, whoever notes them: holders of the GIL, threads without
-   it, and samples.
+/* Counting of blocks that are noted or forgotten, by whoever it is: who has
+   access, detached threads, and the sampler.
 
-   Called by hooks/blocks.c; calls the counters, the list of detached threads,
-   and sampling. */
+   Called by blocks.c; calls the counters of contexts (store/counting.h), the
+   list of what detached threads count, and the sampler's weights. */
 
 #include "Python.h"
 #include "../access.h"
-#include "../sampling/samples.h"
+#include "../own.h"
+#include "../sampler/sampled_blocks.h"
 #include "count_block.h"
 
 #define S (&_PyTraceMalloc_State)
@@ -24,10 +25,14 @@ detached_announce(int failed)
 
 
 PART int
-tm_counted_alloc(context_id id, size_t size, enum access access)
+tm_count_block(context_id id, size_t size, enum access access)
 {
     if (access == ACCESS_SAMPLING) {
         return _PyTraceMalloc_CountSample(id, size);
+    }
+    if (id == CONTEXT_OWN) {
+        _PyTraceMalloc_CountOwn(size);
+        return 0;
     }
     if (access == ACCESS_DETACHED) {
         return detached_announce(
@@ -41,7 +46,7 @@ tm_counted_alloc(context_id id, size_t size, enum access access)
 
 
 PART void
-tm_counted_free(context_id id, size_t size, enum access access)
+tm_count_block_free(context_id id, size_t size, enum access access)
 {
     if (access == ACCESS_SAMPLING) {
         _PyTraceMalloc_CountSampleFree(id, size);
@@ -64,7 +69,7 @@ tm_counted_free(context_id id, size_t size, enum access access)
 
 
 PART int
-tm_counted_put_back(context_id id, size_t size, enum access access)
+tm_count_block_kept(context_id id, size_t size, enum access access)
 {
     if (access == ACCESS_DETACHED) {
         return detached_announce(
@@ -76,7 +81,7 @@ tm_counted_put_back(context_id id, size_t size, enum access access)
 
 
 PART void
-tm_counted_drop(enum access access)
+tm_count_drop(enum access access)
 {
     tm_access_lock(access);
     S->dropped++;

@@ -1,13 +1,14 @@
 /* Hooks: what the three PEP 445 domains allocate and free -> store.
 
-   Called by whoever allocates, and by Modules/_tracemalloc.c to install and
-   remove the hooks; calls capture and the block stores.
+   Called by whoever allocates, and by control.c, which installs and removes
+   the hooks; calls blocks.c.
 
        PyObject_Malloc() --> traced pymalloc        (obmalloc.c, with cells)
                          or  hook_malloc --below--> another allocator
                                 |                      |
                                 v                      v  large blocks, arenas
-                             the store          hook_malloc, busy: not noted
+                             the store          hook_malloc, re-entrant:
+                                                not noted
 
    States of a hook:
 
@@ -23,23 +24,16 @@
    passive -> tracing    hook_install, if allocations still reach it
 
    A hook may run in any thread, with or without the GIL, and may be entered
-   again while the allocator below runs.  The thread is marked as busy then,
-   and what happens inside is not noted, so a block is counted once.
-
-   A block is forgotten before the allocator below can give its address to
-   another thread, and put back if that fails. */
+   again while the allocator below runs.  The guard says so (guard.h), and what
+   happens inside is not noted, so a block is counted once. */
 
 #include "Python.h"
-#include "pycore_object.h"        // _PyType_PreHeaderSize()
-#include "pycore_tracemalloc.h"
 #include "../access.h"
-#include "../sampling/allocators.h"
+#include "../sampler/allocators.h"
 #include "blocks.h"
 #include "guard.h"
 #include "hooks.h"
 #include "pymalloc.h"
-
-#include <stdlib.h>               // realloc()
 
 #define S (&_PyTraceMalloc_State)
 
@@ -90,9 +84,9 @@ hook_note(struct hook *hook, void *ptr, size_t size)
 }
 
 
-/* Whether what the thread allocates is noted; a probe is answered. */
+/* Whether what the thread allocates goes unnoted; a probe is answered. */
 static inline int
-hook_is_quiet(struct hook *hook)
+hook_is_reentrant(struct hook *hook)
 {
     if (!tm_guard_is_entered()) {
         return 0;
@@ -108,7 +102,7 @@ static Py_ALWAYS_INLINE inline void *
 hook_malloc(struct hook *hook, size_t size)
 {
     PyMemAllocatorEx *below = &hook->below;
-    if (hook_is_quiet(hook)) {
+    if (hook_is_reentrant(hook)) {
         return below->malloc(below->ctx, size);
     }
     enum reentrancy before = tm_guard_enter(REENTRANT);
@@ -125,7 +119,7 @@ static Py_ALWAYS_INLINE inline void *
 hook_calloc(struct hook *hook, size_t count, size_t size)
 {
     PyMemAllocatorEx *below = &hook->below;
-    if (hook_is_quiet(hook)) {
+    if (hook_is_reentrant(hook)) {
         return below->calloc(below->ctx, count, size);
     }
     enum reentrancy before = tm_guard_enter(REENTRANT);
@@ -146,18 +140,18 @@ hook_realloc(struct hook *hook, void *ptr, size_t size)
     if (_PyTraceMalloc_Reentrant == REENTRANT_BELOW) {
         return below->realloc(below->ctx, ptr, size);
     }
-    int quiet = hook_is_quiet(hook);
+    int reentrant = hook_is_reentrant(hook);
     struct lifted lifted;
-    block_lift(hook_table(hook), ptr, &lifted);
+    tm_lift_block(hook_table(hook), ptr, &lifted);
     enum reentrancy before = tm_guard_enter(REENTRANT);
     void *moved = below->realloc(below->ctx, ptr, size);
     if (moved == NULL) {
-        block_put_back(hook_table(hook), &lifted);
+        tm_put_back_block(hook_table(hook), &lifted);
     }
-    else if (!quiet) {
+    else if (!reentrant) {
         hook_note(hook, moved, size);
     }
-    lifted_now = NULL;
+    _PyTraceMalloc_ShowLifted(NULL);
     tm_guard_leave(before);
     return moved;
 }
@@ -168,10 +162,10 @@ hook_free(struct hook *hook, void *ptr)
 {
     struct lifted lifted;
     if (_PyTraceMalloc_Reentrant != REENTRANT_BELOW) {
-        block_lift(hook_table(hook), ptr, &lifted);
+        tm_lift_block(hook_table(hook), ptr, &lifted);
     }
     hook->below.free(hook->below.ctx, ptr);
-    lifted_now = NULL;
+    _PyTraceMalloc_ShowLifted(NULL);
 }
 
 
@@ -224,7 +218,7 @@ hook_is_reached(struct hook *hook)
 void
 _PyTraceMalloc_HookReached(void *ctx)
 {
-    (void)hook_is_quiet(ctx);
+    (void)hook_is_reentrant(ctx);
 }
 
 

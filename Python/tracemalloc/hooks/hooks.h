@@ -52,7 +52,7 @@ extern struct hook _PyTraceMalloc_Hooks[2][3];
 PART void tm_install_hooks(int sampling);
 PART void tm_remove_hooks(int sampling);
 
-/* A hook that was replaced by traced pymalloc is asked while busy. */
+/* A hook that was replaced by traced pymalloc is asked, re-entrantly. */
 extern void _PyTraceMalloc_HookReached(void *ctx);
 
 #endif  /* !TRACEMALLOC_HOOKS_H */

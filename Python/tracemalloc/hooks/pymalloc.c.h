@@ -3,14 +3,12 @@
    The last part of Objects/obmalloc.c, because only there a block's pool is
    known: no table is searched for a small block, neither when it is allocated
    nor when it is freed.  Called by whoever allocates, in place of the hooks of
-   Objects/tracemalloc_hooks.c, which see to other allocators.
+   hooks.c, which see to other allocators.
 
    The fast path is one function per call, without a lock:
 
        malloc   pymalloc_alloc -> entry of the newest frame -> cell, counters
        free     pool -> cell -> counters -> pymalloc_free_in_pool
-
-   pool->ref.cells is the number of the pool's row of cells, or 0.
 
    Invariant: the cell of a block that is not allocated is empty. */
 
@@ -20,7 +18,7 @@
 #include "../access.h"
 #include "../capture/capture.h"
 #include "../own.h"
-#include "../sampling/sampler.h"
+#include "../sampler/sampler.h"
 #include "admission.h"
 #include "alarm.h"
 #include "../capture/growth.h"
@@ -35,105 +33,7 @@ static_assert(NB_SMALL_SIZE_CLASSES <= CELL_CLASSES, "a chain per size class");
 static_assert(POOL_SIZE / ALIGNMENT <= 1024, "see cell_of()");
 
 
-/* --- cells of pools ------------------------------------------------------ */
-
-/* 2**16 / size, rounded up, in units of ALIGNMENT: dividing by means of it is
-   exact here, because offsets have 10 bits (Granlund and Montgomery, Division
-   by Invariant Integers using Multiplication, 1994). */
-#define R1(i) (65536 + (i)) / ((i) + 1)
-#define R4(i) R1(i), R1(i + 1), R1(i + 2), R1(i + 3)
-#define R16(i) R4(i), R4(i + 4), R4(i + 8), R4(i + 12)
-static const uint32_t reciprocals[64] = {R16(0), R16(16), R16(32), R16(48)};
-
-
-/* The pool that holds a block, or NULL if pymalloc does not have it. */
-static inline poolp
-pool_of(OMState *state, void *block)
-{
-    poolp pool = POOL_ADDR(block);
-    return LIKELY(address_in_range(state, block, pool)) ? pool : NULL;
-}
-
-
-/* Whether pymalloc has a block; 0 if that takes a call to find out. */
-static inline int
-pool_is_near(OMState *state, void *block)
-{
-#ifdef WITH_ARENA_WINDOW
-    return window_has(state, block);
-#else
-    return address_in_range(state, block, POOL_ADDR(block));
-#endif
-}
-
-
-static inline uint32_t *
-cell_of(poolp pool, const void *p)
-{
-    uint32_t unit = (uint32_t)((uintptr_t)p - (uintptr_t)pool - POOL_OVERHEAD)
-                    >> ALIGNMENT_SHIFT;
-    uint32_t at = unit * reciprocals[pool->szidx] >> 16;
-    return &tm_row_at(&S->cells, pool->ref.cells)->cells[at];
-}
-
-
-static inline void *
-cell_block(const struct cell_row *row, uint32_t at)
-{
-    return (void *)(row->pool + POOL_OVERHEAD
-                    + (size_t)at * INDEX2SIZE(row->size_class));
-}
-
-
-/* Give a pool its row: 0, or -1 when out of memory. */
-static int
-pool_attach_cells(poolp pool, enum access access)
-{
-    tm_access_lock(access);
-    uint32_t row = _PyTraceMalloc_AddRow(&S->cells, (uintptr_t)pool,
-                                         pool->szidx, NUMBLOCKS(pool->szidx));
-    tm_access_unlock(access);
-    pool->ref.cells = row;
-    if (UNLIKELY(S->bytes.epoch >= LATE_EPOCH)) {
-        /* Epochs are numbered anew on that occasion. */
-        tm_reclaim_want(1);
-    }
-    return row != 0 ? 0 : -1;
-}
-
-
-/* The pool's blocks get another size, or its arena goes: no block is left.
-   Arenas of an interpreter that is gone are freed without its GIL, which other
-   interpreters may share: so the lock is needed, which rows have for this. */
-static void
-pool_release_cells(poolp pool)
-{
-    enum access access = _PyTraceMalloc_BeginLocked();
-    if (access != ACCESS_NONE) {
-        if (pool->ref.cells != 0) {
-            _PyTraceMalloc_FreeRow(&S->cells, pool->ref.cells);
-            if (access == ACCESS_SAMPLING) {
-                _PyTraceMalloc_TakeFromPages(&S->sampler, (uintptr_t)pool);
-            }
-        }
-        tm_end_locked();
-    }
-    pool->ref.cells = 0;
-}
-
-
-static void
-arena_release_cells(const struct arena_object *arena)
-{
-    uintptr_t first = _Py_SIZE_ROUND_UP(arena->address, POOL_SIZE);
-    for (uintptr_t at = first; at < (uintptr_t)arena->pool_address;
-         at += POOL_SIZE)
-    {
-        if (((poolp)at)->ref.cells != 0) {
-            pool_release_cells((poolp)at);
-        }
-    }
-}
+#include "pool_cells.c.h"
 
 
 /* --- noting -------------------------------------------------------------- */
@@ -204,7 +104,8 @@ small_forget(poolp pool, void *p)
     uint32_t cell = *at;
     if (LIKELY(cell != 0)) {
         *at = 0;
-        tm_count_free(&S->bytes, tm_context_at(&S->contexts, CELL_CONTEXT(cell)),
+        tm_count_free(&S->bytes,
+                      tm_context_at(&S->contexts, CELL_CONTEXT(cell)),
                       INDEX2SIZE(pool->szidx) - CELL_SLACK(cell));
     }
     return cell;
@@ -294,7 +195,8 @@ large_forget(void *ptr)
         if (_PyTraceMalloc_RemoveBlock(&S->large, DEFAULT_DOMAIN,
                                        (uintptr_t)ptr, &removed))
         {
-            tm_count_free(&S->bytes, tm_context_at(&S->contexts, removed.context),
+            tm_count_free(&S->bytes,
+                          tm_context_at(&S->contexts, removed.context),
                           removed.size);
         }
     }
@@ -571,7 +473,8 @@ large_realloc(void *ptr, size_t size)
             small_drop(access);
         }
         else {
-            tm_uncount_free(&S->bytes, tm_context_at(&S->contexts, removed.context),
+            tm_uncount_free(&S->bytes,
+                            tm_context_at(&S->contexts, removed.context),
                             removed.size);
             _PyTraceMalloc_AddBlock(&S->large, &removed);
         }
@@ -661,77 +564,7 @@ _PyTraceMalloc_UsePymalloc(struct hook *hook, PyMemAllocatorEx *traced)
 }
 
 
-/* --- for the rest of the tracer ------------------------------------------ */
-
-/* Whether a pool was given out.  Of an arena, what lies before the first pool
-   has no header, and those behind the last one that was given out have an
-   empty one or garbage. */
-static int
-pool_is_made(OMState *state, poolp pool)
-{
-    if (!address_in_range(state, pool, pool)
-        || pool->arenaindex >= maxarenas)
-    {
-        return 0;
-    }
-    const struct arena_object *arena = &allarenas[pool->arenaindex];
-    return (uintptr_t)pool - arena->address < ARENA_SIZE
-           && (uintptr_t)pool < (uintptr_t)arena->pool_address;
-}
-
-
-/* The pool of the block at an address that anybody may have made up: NULL
-   unless one may begin there. */
-static poolp
-pool_of_block(uintptr_t address)
-{
-    if (_PyThreadState_GET() == NULL) {
-        /* Who has no GIL has no block of pymalloc either. */
-        return NULL;
-    }
-    OMState *state = get_state();
-    poolp pool = pool_of(state, (void *)address);
-    if (pool == NULL || !pool_is_made(state, pool)
-        || address < (uintptr_t)pool + POOL_OVERHEAD)
-    {
-        return NULL;
-    }
-    size_t offset = address - (uintptr_t)pool - POOL_OVERHEAD;
-    size_t at = offset / INDEX2SIZE(pool->szidx);
-    return at < NUMBLOCKS(pool->szidx)
-           && offset % INDEX2SIZE(pool->szidx) == 0 ? pool : NULL;
-}
-
-
-/* The same, if it has cells. */
-static inline poolp
-pool_of_cell(uintptr_t address)
-{
-    poolp pool = pool_of_block(address);
-    return pool != NULL && pool->ref.cells != 0 ? pool : NULL;
-}
-
-
-int
-_PyTraceMalloc_LookUpCell(uintptr_t address, struct block *block)
-{
-    poolp pool = pool_of_cell(address);
-    if (pool == NULL) {
-        return 0;
-    }
-    uint32_t cell = *cell_of(pool, (void *)address);
-    if (cell == 0) {
-        return 0;
-    }
-    *block = (struct block){
-        .address = address,
-        .size = INDEX2SIZE(pool->szidx) - CELL_SLACK(cell),
-        .context = CELL_CONTEXT(cell),
-        .domain = DEFAULT_DOMAIN,
-    };
-    return 1;
-}
-
+/* --- objects ------------------------------------------------------------- */
 
 /* An object from a free list belongs to who takes it now: freed and allocated
    again, as far as counters go.  The place must have room. */
@@ -765,17 +598,10 @@ cell_move_to(uint32_t *cell, size_t class_size, const struct site *site,
     if (tm_is_quiet(_PyThreadState_GET())) {
         return;
     }
-    tm_count_free(&S->bytes, tm_context_at(&S->contexts, CELL_CONTEXT(*cell)), size);
+    tm_count_free(&S->bytes, tm_context_at(&S->contexts, CELL_CONTEXT(*cell)),
+                  size);
     *cell = 0;
     small_drop(access);
-}
-
-
-int
-_PyTraceMalloc_ForgetCell(uintptr_t address)
-{
-    poolp pool = pool_of_cell(address);
-    return pool != NULL && small_forget(pool, (void *)address) != 0;
 }
 
 
@@ -854,145 +680,7 @@ _PyTraceMalloc_NewReference(PyObject *op)
 }
 
 
-/* Mark the arena of a block, if it has one that is not marked yet: 1 or 0. */
-static int
-arena_mark(unsigned char *marks, uintptr_t address)
-{
-    OMState *state = get_state();
-    poolp pool = pool_of(state, (void *)address);
-    /* A block that was freed behind our back may have any memory there now. */
-    if (pool == NULL || !pool_is_made(state, pool)
-        || marks[pool->arenaindex])
-    {
-        return 0;
-    }
-    marks[pool->arenaindex] = 1;
-    return 1;
-}
-
-
-size_t
-_PyTraceMalloc_SizeOfArenas(void)
-{
-    OMState *state = get_state();
-    size_t n = 0;
-    unsigned char *marks = calloc(maxarenas + 1, 1);
-    if (marks == NULL) {
-        return 0;
-    }
-    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        const struct cell_row *row = tm_row_at(&S->cells, id);
-        for (uint32_t i = 0; i < row->ncells; i++) {
-            if (row->cells[i] != 0) {
-                n += arena_mark(marks, (uintptr_t)cell_block(row, i));
-                break;
-            }
-        }
-    }
-    /* Blocks below an allocator like the debug hooks have no cells. */
-    for (size_t i = 0; i <= S->large.mask; i++) {
-        if (S->large.slots[i].context != CONTEXT_NONE) {
-            n += arena_mark(marks, S->large.slots[i].address);
-        }
-    }
-    free(marks);
-    return n * ARENA_SIZE;
-}
-
-
-size_t
-_PyTraceMalloc_CountCells(void)
-{
-    size_t n = 0;
-    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        const struct cell_row *row = tm_row_at(&S->cells, id);
-        for (uint32_t i = 0; i < row->ncells; i++) {
-            n += row->cells[i] != 0;
-        }
-    }
-    return n;
-}
-
-
-void
-_PyTraceMalloc_CopyCells(struct block *blocks)
-{
-    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        const struct cell_row *row = tm_row_at(&S->cells, id);
-        for (uint32_t i = 0; i < row->ncells; i++) {
-            uint32_t cell = row->cells[i];
-            if (cell != 0) {
-                *blocks++ = (struct block){
-                    .address = (uintptr_t)cell_block(row, i),
-                    .size = INDEX2SIZE(row->size_class) - CELL_SLACK(cell),
-                    .context = CELL_CONTEXT(cell),
-                    .domain = DEFAULT_DOMAIN,
-                };
-            }
-        }
-    }
-}
-
-
-void
-_PyTraceMalloc_ClearCells(void)
-{
-    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        struct cell_row *row = tm_row_at(&S->cells, id);
-        memset(row->cells, 0, row->ncells * sizeof(row->cells[0]));
-    }
-}
-
-
-void
-_PyTraceMalloc_FreeCells(void)
-{
-    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        ((poolp)tm_row_at(&S->cells, id)->pool)->ref.cells = 0;
-    }
-    _PyTraceMalloc_FiniCells(&S->cells);
-}
-
-
-const char *
-_PyTraceMalloc_CheckCells(struct live_sums *live)
-{
-    size_t rows = 0;
-    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        const struct cell_row *row = tm_row_at(&S->cells, id);
-        poolp pool = (poolp)row->pool;
-        rows++;
-        if (pool->ref.cells != id || pool->szidx != row->size_class
-            || row->ncells != NUMBLOCKS(pool->szidx))
-        {
-            return "cells: a row and its pool disagree";
-        }
-        size_t used = 0;
-        for (uint32_t i = 0; i < row->ncells; i++) {
-            uint32_t cell = row->cells[i];
-            if (cell == 0) {
-                continue;
-            }
-            used++;
-            if (cell_of(pool, cell_block(row, i)) != &row->cells[i]) {
-                return "cells: a cell is not found by its block's address";
-            }
-            if (CELL_CONTEXT(cell) >= S->contexts.contexts.used) {
-                return "cells: a cell names no context";
-            }
-            live[CELL_CONTEXT(cell)].blocks++;
-            live[CELL_CONTEXT(cell)].bytes +=
-                INDEX2SIZE(row->size_class) - CELL_SLACK(cell);
-        }
-        if (used > pool->ref.count) {
-            return "cells: a pool has more cells in use than blocks";
-        }
-    }
-    if (rows != S->cells.rows) {
-        return "cells: the number of rows is wrong";
-    }
-    return NULL;
-}
+#include "pool_walks.c.h"
 
 #undef S
 
@@ -1076,4 +764,4 @@ _PyTraceMalloc_CheckCells(struct live_sums *live)
 
 #endif  /* WITH_PYMALLOC */
 
-#include "../sampling/allocators.c.h"
+#include "../sampler/allocators.c.h"

@@ -14,7 +14,7 @@
 #ifndef TRACEMALLOC_SNAPSHOT_H
 #define TRACEMALLOC_SNAPSHOT_H
 
-#include "../sampling/sampler.h"
+#include "../sampler/sampler.h"
 #include "../store/block_table.h"
 #include "../store/cells.h"
 #include "../store/counting.h"

@@ -1,11 +1,11 @@
-/* Sampling: what is done with a block once it is known to be a sample.
+/* Sampled blocks: what is done with a block once it is known to be a sample.
 
-   Called by the allocators in tracemalloc_sampling.h and by
-   Modules/_tracemalloc.c; calls capture and the block stores.
+   Called by the allocators in allocators.c.h and by capi.c; calls capture and
+   the block stores.
 
    Samples lie where all blocks lie when all are noted: in cells and tables.
    So what reads the store need not know about sampling, but that counters are
-   weights (Objects/tracemalloc_samples.c), and one block stands for several.
+   weights (sampler.c), and one block stands for several.
 
    An object that comes from a free list belongs to who takes it now: its
    sample moves there with its weight, as if it had been allocated there.
@@ -24,7 +24,7 @@
 #include "../hooks/blocks.h"
 #include "../hooks/pymalloc.h"
 #include "allocators.h"
-#include "samples.h"
+#include "sampled_blocks.h"
 
 #include <math.h>                 // sqrt()
 #include <stdlib.h>               // qsort()
@@ -99,8 +99,8 @@ _PyTraceMalloc_MoveSample(context_id from, context_id to, size_t size)
     spreads[from].bytes -= spread.bytes;
     spreads[to].blocks += spread.blocks;
     spreads[to].bytes += spread.bytes;
-    tm_count_sample_move(&S->bytes, tm_context_at(&S->contexts, from), receiver,
-                         tm_weigh_sample(sampler, size));
+    tm_count_sample_move(&S->bytes, tm_context_at(&S->contexts, from),
+                         receiver, tm_weigh_sample(sampler, size));
     return 0;
 }
 
@@ -269,7 +269,8 @@ object_move_lock_held(PyObject *op)
         return;
     }
     struct block removed;
-    const struct site *site = tm_capture(_PyThreadState_GET(), ACCESS_SAMPLING);
+    const struct site *site = tm_capture(_PyThreadState_GET(),
+                                         ACCESS_SAMPLING);
     if (tm_is_watched()
         && !_PyTraceMalloc_IsAdmitted(site, ACCESS_SAMPLING))
     {

@@ -1,7 +1,8 @@
-/* What is done with samples: see samples.c. */
+/* What is done with samples: see
+   sampled_blocks.c. */
 
-#ifndef TRACEMALLOC_SAMPLES_H
-#define TRACEMALLOC_SAMPLES_H
+#ifndef TRACEMALLOC_SAMPLED_BLOCKS_H
+#define TRACEMALLOC_SAMPLED_BLOCKS_H
 
 #include "../hooks/hooks.h"
 
@@ -56,4 +57,4 @@ extern const char *_PyTraceMalloc_CheckSamples(const struct block *samples,
                                                size_t n,
                                                struct live_sums *live);
 
-#endif  /* !TRACEMALLOC_SAMPLES_H */
+#endif  /* !TRACEMALLOC_SAMPLED_BLOCKS_H */

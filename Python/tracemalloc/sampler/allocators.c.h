@@ -1,7 +1,7 @@
-/* Allocators that take samples; see Objects/tracemalloc_samples.c.
+/* Allocators that take samples; see sampler.c.
 
-   The last part of Objects/obmalloc.c, like tracemalloc_pymalloc.h, on which
-   it builds: what an allocation costs is decided here.
+   The last part of Objects/obmalloc.c, like hooks/pymalloc.c.h, on which it
+   builds: what an allocation costs is decided here.
 
        malloc   the gap of this thread, less the size, is still positive: done
        free     no cells in the pool, no samples in the page: done
@@ -35,7 +35,7 @@
 #include "../hooks/blocks.h"
 #include "../hooks/guard.h"
 #include "allocators.h"
-#include "samples.h"
+#include "sampled_blocks.h"
 
 #define S (&_PyTraceMalloc_State)
 
@@ -53,7 +53,7 @@
 struct gap {
     int64_t left;               /* bytes up to the next look */
     int64_t more;               /* bytes behind that, up to the sample */
-    uint32_t epoch;             /* of the sampler; 0: none */
+    uint32_t session;           /* of the sampler; 0: none */
 };
 
 static _Py_thread_local struct gap gap;
@@ -75,14 +75,14 @@ static Py_NO_INLINE int
 sample_is_due(size_t size)
 {
     struct sampler *sampler = &S->sampler;
-    uint32_t epoch = _Py_atomic_load_uint32_relaxed(&sampler->epoch);
+    uint32_t session = _Py_atomic_load_uint32_relaxed(&sampler->session);
     if (!tm_is_sampling()) {
         gap = (struct gap){.left = GAP_PART};
         return 0;
     }
     int64_t left = gap.left + gap.more;
-    if (gap.epoch != epoch) {
-        gap.epoch = epoch;
+    if (gap.session != session) {
+        gap.session = session;
         left = _PyTraceMalloc_DrawGap(sampler) - (int64_t)size;
     }
     int due = left < 0;

@@ -23,7 +23,7 @@ struct sampler {
                                    every block is noted; atomic */
     uint64_t random;            /* atomic */
     uint64_t seed;              /* what `random` was at first; store lock */
-    uint32_t epoch;             /* gaps drawn in another one are void;
+    uint32_t session;           /* gaps drawn in another one are void;
                                    atomic */
     uint32_t bytes_shift;
     struct sample_spread *spreads;      /* by context_id: of what was

@@ -1,7 +1,7 @@
-/* Samples: which blocks are noted when sampling, and what they stand for.
+/* The sampler: which blocks are noted when it is on, and what they stand for.
 
-   Called by Objects/tracemalloc_sampling.c and, inside obmalloc.c, by
-   tracemalloc_sampling.h; calls nobody.
+   Called by sampled_blocks.c and, inside obmalloc.c, by allocators.c.h; calls
+   nobody.
 
        bytes allocated   ....|..........|...|...............|.......
        sample points         x          x   x               x
@@ -72,7 +72,8 @@ _PyTraceMalloc_SeedSampler(struct sampler *sampler, uint64_t seed)
 {
     sampler->seed = seed;
     __atomic_store_n(&sampler->random, seed, __ATOMIC_RELAXED);
-    __atomic_store_n(&sampler->epoch, sampler->epoch + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&sampler->session, sampler->session + 1,
+                     __ATOMIC_RELAXED);
 }
 
 
