@@ -382,7 +382,8 @@ class CaseResult(unittest.TestResult):
 def self_test():
     """Run the tests of the tools here; a judge that errs must not judge."""
     outcome = CaseResult()
-    names = ["test_runner", "test_requirements", "test_sanitizers"]
+    names = ["test_runner", "test_requirements", "test_sanitizers",
+             "test_style"]
     unittest.defaultTestLoader.loadTestsFromNames(names).run(outcome)
     return outcome.cases
 
