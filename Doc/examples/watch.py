@@ -1,4 +1,5 @@
-"""Write snapshots while a program grows, and compare the last with the first."""
+"""Write snapshots while a program grows, and compare the last with the first.
+"""
 import tempfile
 import tracemalloc
 

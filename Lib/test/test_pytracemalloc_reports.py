@@ -68,7 +68,8 @@ class SnapshotTests(TracingTestCase):
         kept = allocate("a.py", 4, 500)
         before = datetime.datetime.now()
         snapshot = Snapshot.create()
-        self.assertTrue(before <= snapshot.timestamp <= datetime.datetime.now())
+        self.assertTrue(
+            before <= snapshot.timestamp <= datetime.datetime.now())
         self.assertEqual(snapshot.pid, os.getpid())
         self.assertEqual(snapshot.traceback_limit, 3)
         self.assertIsNone(snapshot.traces)
@@ -361,7 +362,8 @@ class FileTests(TracingTestCase):
                 return super().__iter__()
 
         frames = Frames([("a.py", 1), ("b.py", 2)])
-        snapshot = Snapshot(TIME, 123, {number: (number, frames) for number in range(100)})
+        snapshot = Snapshot(TIME, 123, {number: (number, frames)
+                                        for number in range(100)})
         Frames.seen = 0
         self.assertEqual(snapshot.top_by("filename", cumulative=True).stats,
                          {"a.py": (4950, 100), "b.py": (4950, 100)})

@@ -688,7 +688,8 @@ class TakeSnapshotTaskTests(TracingTestCase):
         del kept
 
 
-@unittest.skipUnless(SOURCE, "TRACEMALLOC_SOURCE does not name the source folder")
+@unittest.skipUnless(SOURCE,
+                     "TRACEMALLOC_SOURCE does not name the source folder")
 class ProgramTests(TracingTestCase):
     """The four programs of the documentation, run as they stand."""
 
@@ -755,7 +756,8 @@ class ProgramTests(TracingTestCase):
                          r"size=18 MiB \(\+6 MiB\), count=\d+ \(\+\d\)")
 
 
-@unittest.skipUnless(SOURCE, "TRACEMALLOC_SOURCE does not name the source folder")
+@unittest.skipUnless(SOURCE,
+                     "TRACEMALLOC_SOURCE does not name the source folder")
 class ManualTests(unittest.TestCase):
     def page(self, name):
         path = os.path.join(SOURCE, "Doc", "library", name)

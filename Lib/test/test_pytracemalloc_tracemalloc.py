@@ -13,9 +13,11 @@ from test import support
 
 def say(code):
     """Return what a fresh interpreter prints that runs *code*."""
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONTRACEMALLOC"}
-    process = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=env,
-                             capture_output=True, text=True, timeout=support.LONG_TIMEOUT)
+    env = {name: value for name, value in os.environ.items()
+           if name != "PYTHONTRACEMALLOC"}
+    process = subprocess.run([sys.executable, "-c", textwrap.dedent(code)],
+                             env=env, capture_output=True, text=True,
+                             timeout=support.LONG_TIMEOUT)
     if process.returncode:
         raise AssertionError(f"status {process.returncode}\n{process.stderr}")
     return process.stdout.splitlines()
@@ -38,7 +40,8 @@ class TogetherTests(unittest.TestCase):
 
     @unittest.skipUnless(hasattr(os, "fork"), "needs os.fork()")
     def test_K6_who_began_to_trace_decides_about_the_child(self):
-        for begin, tracing in ("tracemalloc.start()", True), ("pytracemalloc.enable()", False):
+        for begin, tracing in (("tracemalloc.start()", True),
+                               ("pytracemalloc.enable()", False)):
             with self.subTest(begin=begin):
                 self.assertEqual(say(f"""
                     import os, pytracemalloc, tracemalloc
@@ -59,11 +62,12 @@ class TogetherTests(unittest.TestCase):
     def test_K7_two_classes_and_a_way_between_them(self):
         self.assertIsNot(pytracemalloc.Snapshot, tracemalloc.Snapshot)
         old = pytracemalloc.Snapshot.from_stdlib(self.snapshot())
-        self.assertEqual(old.stats, {"a.py": {1: (120, 2)}, "b.py": {2: (3, 1)}})
+        self.assertEqual(old.stats,
+                         {"a.py": {1: (120, 2)}, "b.py": {2: (3, 1)}})
         self.assertEqual(old.traceback_limit, 2)
         traced = pytracemalloc.Snapshot(None, 1, traces={
-            0x10: (100, (("a.py", 1), ("main.py", 9))), 0x20: (3, (("b.py", 2),))},
-            stats={}, traceback_limit=2)
+            0x10: (100, (("a.py", 1), ("main.py", 9))),
+            0x20: (3, (("b.py", 2),))}, stats={}, traceback_limit=2)
         new = traced.to_stdlib()
         self.assertIsInstance(new, tracemalloc.Snapshot)
         self.assertEqual([str(each) for each in new.statistics("lineno")],
@@ -74,15 +78,19 @@ class TogetherTests(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "new.pickle")
             self.snapshot().dump(path)
-            self.assertEqual(pytracemalloc.Snapshot.load(path).stats["a.py"], {1: (120, 2)})
+            self.assertEqual(pytracemalloc.Snapshot.load(path).stats["a.py"],
+                             {1: (120, 2)})
             with open(path, "wb") as stream:
                 pickle.dump(self.snapshot(), stream, 2)
-            self.assertEqual(pytracemalloc.Snapshot.load(path).stats["b.py"], {2: (3, 1)})
+            self.assertEqual(pytracemalloc.Snapshot.load(path).stats["b.py"],
+                             {2: (3, 1)})
             path = os.path.join(folder, "old.pickle")
-            pytracemalloc.Snapshot(None, 1, traces={0x10: (100, (("a.py", 1),))},
+            pytracemalloc.Snapshot(None, 1,
+                                   traces={0x10: (100, (("a.py", 1),))},
                                    stats={"a.py": {1: (100, 1)}}).write(path)
             loaded = tracemalloc.Snapshot.load(path)
-            self.assertEqual([str(trace) for trace in loaded.traces], ["a.py:1: 100 B"])
+            self.assertEqual([str(trace) for trace in loaded.traces],
+                             ["a.py:1: 100 B"])
 
 
 if __name__ == "__main__":

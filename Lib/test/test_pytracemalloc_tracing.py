@@ -110,7 +110,8 @@ class SwitchTests(TracingTestCase):
         source = ("import pytracemalloc; print(pytracemalloc.is_enabled(),"
                   " pytracemalloc.get_traceback_limit())")
         self.assertEqual(self.run_python(source), "False 1\n")
-        self.assertEqual(self.run_python(source, env={"PYTHONTRACEMALLOC": "3"}),
+        self.assertEqual(self.run_python(source,
+                                         env={"PYTHONTRACEMALLOC": "3"}),
                          "True 3\n")
         self.assertEqual(self.run_python(source, env={"PYTRACEMALLOC": "1"}),
                          "False 1\n")
@@ -511,7 +512,8 @@ class MeasureTests(TracingTestCase):
     def test_D20_tracemalloc_memory_of_deep_recursion(self):
         # Most calls are the first ones below their callers: in no index.
         def descend(depth):
-            return descend(depth - 1) if depth else pytracemalloc.get_tracemalloc_memory()
+            return (descend(depth - 1) if depth
+                    else pytracemalloc.get_tracemalloc_memory())
 
         pytracemalloc.enable()
         with support.infinite_recursion(210_000):

@@ -23,7 +23,8 @@ _testinternalcapi = import_helper.import_module("_testinternalcapi")
 
 STOCK_PYTHON = os.environ.get("TRACEMALLOC_STOCK_PYTHON")
 needs_stock = unittest.skipUnless(
-    STOCK_PYTHON, "TRACEMALLOC_STOCK_PYTHON does not name an interpreter to compare with")
+    STOCK_PYTHON,
+    "TRACEMALLOC_STOCK_PYTHON does not name an interpreter to compare with")
 
 RANGE_ERROR = r"^the number of frames must be in range \[1; 65535\]$"
 OFF_ERROR = "the tracemalloc module must be tracing memory "
@@ -41,7 +42,8 @@ def python_output(python, code, *arguments, **variables):
                              env=env, capture_output=True, text=True,
                              timeout=support.LONG_TIMEOUT)
     if process.returncode:
-        raise AssertionError(f"{python}: status {process.returncode}\n{process.stderr}")
+        raise AssertionError(f"{python}: status {process.returncode}\n"
+                             f"{process.stderr}")
     return process.stdout
 
 
@@ -80,16 +82,19 @@ class ModuleTests(unittest.TestCase):
             "get_traced_memory", "get_tracemalloc_memory", "is_tracing",
             "reset_peak", "start", "stop", "take_snapshot"}
         self.assertLessEqual(expected, set(tracemalloc.__all__))
-        self.assertEqual(len(tracemalloc.__all__), len(set(tracemalloc.__all__)))
+        self.assertEqual(len(tracemalloc.__all__),
+                         len(set(tracemalloc.__all__)))
         for name in tracemalloc.__all__:
             self.assertTrue(hasattr(tracemalloc, name), name)
 
     @needs_stock
     def test_S01_names_of_stock_are_all_there(self):
-        names = python_output(STOCK_PYTHON, "import tracemalloc; print(*dir(tracemalloc))")
+        names = python_output(STOCK_PYTHON,
+                              "import tracemalloc; print(*dir(tracemalloc))")
         # What stock needs inside and nothing of ours has to have.
         private = {"_compare_grouped_stats", "__cached__"}
-        self.assertLessEqual(set(names.split()) - private, set(dir(tracemalloc)))
+        self.assertLessEqual(set(names.split()) - private,
+                             set(dir(tracemalloc)))
 
     @needs_stock
     def test_what_completion_offers_is_public_or_stocks(self):
@@ -105,9 +110,11 @@ class ModuleTests(unittest.TestCase):
         self.assertEqual(offered - set(tracemalloc.__all__) - stock, set())
 
     def test_docstring_names_nothing_that_is_private(self):
-        self.assertEqual(re.findall(r"\b_\w+|\braw\b", tracemalloc.__doc__), [])
+        self.assertEqual(re.findall(r"\b_\w+|\braw\b", tracemalloc.__doc__),
+                         [])
         # But what to begin with.
-        for name in "start(", "take_snapshot(", "-X tracemalloc=25", "-m tracemalloc run":
+        for name in ("start(", "take_snapshot(", "-X tracemalloc=25",
+                     "-m tracemalloc run"):
             self.assertIn(name, tracemalloc.__doc__)
 
     @needs_stock
@@ -116,24 +123,27 @@ class ModuleTests(unittest.TestCase):
                 "print(*sorted(set(sys.modules) - before))")
         ours = set(python_output(sys.executable, code).split())
         # The parts of the package that every snapshot and its statistics need.
-        ours -= {f"tracemalloc.{part}" for part in ("_columns", "_groups", "_metadata", "_paths",
-                                                     "_text", "_version")}
-        self.assertLessEqual(ours, set(python_output(STOCK_PYTHON, code).split()))
+        ours -= {f"tracemalloc.{part}"
+                 for part in ("_columns", "_groups", "_metadata", "_paths",
+                              "_text", "_version")}
+        self.assertLessEqual(ours,
+                             set(python_output(STOCK_PYTHON, code).split()))
 
     def test_S01_modules_that_programs_reach_through_this_one(self):
         for name in ("pickle", "linecache", "fnmatch", "os"):
             self.assertIs(getattr(tracemalloc, name), sys.modules[name])
             self.assertIn(name, dir(tracemalloc))
-        with self.assertRaisesRegex(AttributeError, "^module 'tracemalloc' has no attribute 'x'$"):
+        with self.assertRaisesRegex(
+                AttributeError, "^module 'tracemalloc' has no attribute 'x'$"):
             tracemalloc.x
 
     def test_S02_tracing_is_off_by_default(self):
         env = {name: value for name, value in os.environ.items()
                if name != "PYTHONTRACEMALLOC"}
         process = subprocess.run(
-            [sys.executable, "-c",
-             "import tracemalloc as t; print(t.is_tracing(), t.get_traced_memory(), "
-             "t._get_traces(), t.get_traceback_limit())"],
+            [sys.executable, "-c", "import tracemalloc as t; "
+             "print(t.is_tracing(), t.get_traced_memory(), t._get_traces(), "
+             "t.get_traceback_limit())"],
             env=env, capture_output=True, text=True)
         self.assertEqual(process.stdout, "False (0, 0) [] 1\n")
 
@@ -146,21 +156,21 @@ class ModuleTests(unittest.TestCase):
             "get_tracemalloc_memory": "()", "get_object_traceback": "(obj)",
             "_get_traces": "()", "_get_object_traceback": "(obj, /)",
             "Snapshot": "(traces, traceback_limit)",
-            "Snapshot.statistics": "(self, key_type, cumulative=False, *, sort_by='size')",
-            "Snapshot.compare_to": "(self, old_snapshot, key_type, cumulative=False, *, "
+            "Snapshot.statistics": "(self, key_type, cumulative=False, *, "
                                    "sort_by='size')",
+            "Snapshot.compare_to": "(self, old_snapshot, key_type, "
+                                   "cumulative=False, *, sort_by='size')",
             "Snapshot.filter_traces": "(self, filters)",
             "Snapshot.dump": "(self, filename, *, format=None)",
             "Snapshot.load": "(filename, *, max_size=None)",
             "Filter": "(inclusive, filename_pattern, lineno=None, "
                       "all_frames=False, domain=None)",
-            "DomainFilter": "(inclusive, domain)",
-            "BaseFilter": "(inclusive)",
+            "DomainFilter": "(inclusive, domain)", "BaseFilter": "(inclusive)",
             "Statistic": "(traceback, size, count)",
             "StatisticDiff": "(traceback, size, size_diff, count, count_diff)",
             "Traceback": "(frames, total_nframe=None)",
-            "Traceback.format": "(self, limit=None, most_recent_first=False, *, "
-                                "details=False)",
+            "Traceback.format": "(self, limit=None, most_recent_first=False, "
+                                "*, details=False)",
             "Trace": "(trace)", "Frame": "(frame)",
         }
         for name, signature in expected.items():
@@ -265,7 +275,8 @@ class LifeCycleTests(Tracing):
         self.assertTrue(tracemalloc.is_tracing())
         self.assertIsNone(tracemalloc.get_object_traceback(kept))
         self.assertIn((5000 + sys.getsizeof(b""), line),
-                      [(trace.size, trace.traceback[0]._frame) for trace in snapshot.traces])
+                      [(trace.size, trace.traceback[0]._frame)
+                       for trace in snapshot.traces])
         later = bytes(6000)
         self.assertIsNotNone(tracemalloc.get_object_traceback(later))
 
@@ -288,9 +299,11 @@ class LifeCycleTests(Tracing):
         for function, arguments in [
                 (tracemalloc.start, (0,)), (tracemalloc.start, (2 ** 40,)),
                 (tracemalloc.start, (1, 2)), (tracemalloc.stop, (1,)),
-                (tracemalloc.clear_traces, (1,)), (tracemalloc.reset_peak, (1,)),
+                (tracemalloc.clear_traces, (1,)),
+                (tracemalloc.reset_peak, (1,)),
                 (tracemalloc.get_object_traceback, ()),
-                (tracemalloc.is_tracing, (1,)), (tracemalloc._get_traces, (1,))]:
+                (tracemalloc.is_tracing, (1,)),
+                (tracemalloc._get_traces, (1,))]:
             with self.assertRaises((ValueError, OverflowError, TypeError)):
                 function(*arguments)
         self.assertTrue(tracemalloc.is_tracing())
@@ -313,7 +326,8 @@ class ClearTests(unittest.TestCase):
         self.assertEqual((process.returncode, process.stdout), (0, "done\n"),
                          process.stderr)
 
-    def test_S12_clear_traces_ends_if_it_drops_the_last_reference_to_a_name(self):
+    def test_S12_clear_traces_ends_if_it_drops_the_last_reference_to_a_name(
+            self):
         self.check_ends("""
             import tracemalloc
             tracemalloc.start()
@@ -341,7 +355,8 @@ class ClearTests(unittest.TestCase):
             print("done")
             """)
 
-    def test_S12_clear_traces_ends_if_the_name_is_an_object_with_a_finalizer(self):
+    def test_S12_clear_traces_ends_if_the_name_is_an_object_with_a_finalizer(
+            self):
         self.check_ends("""
             import tracemalloc
             class Name(str):
@@ -406,7 +421,8 @@ class ObjectTracebackTests(Tracing):
         self.assertIsNone(tracemalloc.get_object_traceback(late))
 
     def test_S14_blocks_with_headers_before_the_object_are_found(self):
-        support.gc_collect()    # a recycled object would lie in an untraced block
+        # A recycled object would lie in an untraced block.
+        support.gc_collect()
         # Without header, with a collector's header, with room for a
         # dictionary, for weak references, for both.
         for obj, line in [
@@ -440,7 +456,8 @@ class ObjectTracebackTests(Tracing):
         self.assertEqual(frames[:2], (inside, outside))
         self.assertIsNone(_tracemalloc._get_object_traceback(None))
 
-    def test_S24_I10_an_object_from_a_free_list_belongs_to_the_line_that_takes_it(self):
+    def test_S24_I10_an_object_from_a_free_list_is_of_the_line_that_takes_it(
+            self):
         for make in (lambda: [], lambda: {}, lambda: 1.5 * len("ab"),
                      lambda: (len("a"), None)):
             support.gc_collect()            # empties the free lists
@@ -448,11 +465,13 @@ class ObjectTracebackTests(Tracing):
             address = id(first)
             del first
             second, line = make(), here()
-            self.assertEqual(id(second), address, "the object should be recycled")
+            self.assertEqual(id(second), address,
+                             "the object should be recycled")
             traceback = tracemalloc.get_object_traceback(second)
             self.assertEqual(traceback[-2]._frame, line)
             self.assertEqual(traceback[-1].filename, __file__)
-            self.assertIn(traceback[-1].lineno - make.__code__.co_firstlineno, (0, 1))
+            self.assertIn(traceback[-1].lineno - make.__code__.co_firstlineno,
+                          (0, 1))
             del second
 
 
@@ -479,11 +498,13 @@ class LimitTests(unittest.TestCase):
             with self.subTest(nframe=nframe):
                 tracemalloc.start(nframe)
                 obj = nest(40)
-                self.assertEqual(len(tracemalloc.get_object_traceback(obj)), nframe)
+                self.assertEqual(len(tracemalloc.get_object_traceback(obj)),
+                                 nframe)
                 snapshot = tracemalloc.take_snapshot()
                 tracemalloc.stop()
                 self.assertEqual(snapshot.traceback_limit, nframe)
-                self.assertEqual(max(len(trace.traceback) for trace in snapshot.traces),
+                self.assertEqual(max(len(trace.traceback)
+                                     for trace in snapshot.traces),
                                  nframe)
 
     def test_S27_default_is_one_frame(self):
@@ -497,19 +518,22 @@ class LimitTests(unittest.TestCase):
         tracemalloc.start(2)
         base = len(inspect.stack(0))
         obj = nest(30)
-        totals = [total for domain, size, frames, total in tracemalloc._get_traces()
-                  if size == sys.getsizeof(obj)]
+        totals = [
+            total for domain, size, frames, total in tracemalloc._get_traces()
+            if size == sys.getsizeof(obj)]
         self.assertEqual(totals, [base + 31])
 
     def test_S31_file_and_line_are_those_of_the_time_of_the_allocation(self):
         tracemalloc.start()
         scope = {}
-        exec(compile("\n\nkept = bytes(4321)", "no such file.py", "exec"), scope)
+        exec(compile("\n\nkept = bytes(4321)", "no such file.py", "exec"),
+             scope)
         kept = scope.pop("kept")
         scope.clear()
         support.gc_collect()
         frame = tracemalloc.get_object_traceback(kept)[0]
-        self.assertEqual((frame.filename, frame.lineno), ("no such file.py", 3))
+        self.assertEqual((frame.filename, frame.lineno),
+                         ("no such file.py", 3))
 
 
 class CounterTests(Tracing):
@@ -589,7 +613,8 @@ class SnapshotTakenTests(Tracing):
         raw = [(0, 5, (("a.py", 2),), 10)]
         tracemalloc.stop()
         with contextlib.ExitStack() as stack:
-            for name, value in [("is_tracing", True), ("get_traceback_limit", 4),
+            for name, value in [("is_tracing", True),
+                                ("get_traceback_limit", 4),
                                 ("_get_traces", raw)]:
                 stack.enter_context(
                     mock.patch.object(tracemalloc, name, return_value=value))
@@ -610,7 +635,8 @@ class SnapshotTakenTests(Tracing):
             sizes.setdefault(trace.traceback[-1]._frame, []).append(trace.size)
         self.assertLessEqual({sys.getsizeof(each) for each in kept},
                              set(sizes[kept_line]))
-        self.assertFalse([size for size in sizes.get(gone_line, []) if size >= 4000])
+        self.assertFalse([size for size in sizes.get(gone_line, [])
+                          if size >= 4000])
         self.assertTrue(early)
 
     def test_S22_a_block_from_before_becomes_traced_when_it_is_resized(self):
@@ -655,16 +681,19 @@ class SnapshotTakenTests(Tracing):
         for trace in traces:
             self.assertIs(type(trace), tuple)
             domain, size, frames, total = trace
-            self.assertEqual([type(value) for value in (domain, size, frames, total)],
+            self.assertEqual([type(value)
+                              for value in (domain, size, frames, total)],
                              [int, int, tuple, int])
             self.assertTrue(1 <= len(frames) <= min(2, total))
             for filename, lineno in frames:
                 self.assertIs(type(filename), str)
                 self.assertIs(type(lineno), int)
-        mine = [trace for trace in traces if trace[1] == sys.getsizeof(kept[0])]
+        mine = [trace for trace in traces
+                if trace[1] == sys.getsizeof(kept[0])]
         self.assertEqual(len(mine), 20)
         self.assertEqual({id(trace[2]) for trace in mine}, {id(mine[0][2])})
-        self.assertEqual(mine[0][2][0], (__file__, make.__code__.co_firstlineno + 1))
+        self.assertEqual(mine[0][2][0],
+                         (__file__, make.__code__.co_firstlineno + 1))
 
     def test_S30_frames_that_are_not_complete_yet_are_left_out(self):
         tracemalloc.stop()
@@ -726,13 +755,15 @@ class SnapshotTakenTests(Tracing):
             return kept, line
         for install in sys.settrace, sys.setprofile:
             with self.subTest(install=install.__name__):
-                old = (sys.gettrace if install is sys.settrace else sys.getprofile)()
+                old = (sys.gettrace if install is sys.settrace
+                       else sys.getprofile)()
                 install(lambda *args: None)
                 try:
                     kept, line = target()
                 finally:
                     install(old)
-                self.assertEqual(tracemalloc.get_object_traceback(kept)[-1]._frame, line)
+                self.assertEqual(
+                    tracemalloc.get_object_traceback(kept)[-1]._frame, line)
 
     def test_S105_a_generator_is_called_by_the_one_who_resumes_it(self):
         def produce():
@@ -746,7 +777,8 @@ class SnapshotTakenTests(Tracing):
         for resume in first, second, first:
             kept, line = resume(generator)
             traceback = tracemalloc.get_object_traceback(kept)
-            self.assertEqual(traceback[-1].lineno, produce.__code__.co_firstlineno + 2)
+            self.assertEqual(traceback[-1].lineno,
+                             produce.__code__.co_firstlineno + 2)
             self.assertEqual(traceback[-2]._frame, line)
 
 

@@ -1,4 +1,5 @@
-"""Arenas of pymalloc lie side by side, reserve nothing, and are told from others.
+"""Arenas of pymalloc lie side by side, reserve nothing,
+and are told from others.
 
 Runs in child processes, which fill memory, limit it, or change allocators.
 """
@@ -8,7 +9,8 @@ import sys
 import sysconfig
 import textwrap
 import unittest
-from test.support import LONG_TIMEOUT, Py_GIL_DISABLED, SuppressCrashReport, check_sanitizer
+from test.support import (LONG_TIMEOUT, Py_GIL_DISABLED, SuppressCrashReport,
+                          check_sanitizer)
 from test.support import import_helper
 
 import_helper.import_module("ctypes")
@@ -85,9 +87,11 @@ def address_space():
 """
 
 
-@unittest.skipUnless(sys.platform == "linux" and os.uname().machine in ("x86_64", "aarch64"),
-                     "arenas are placed on Linux, on two kinds of machine")
-@unittest.skipUnless(sysconfig.get_config_var("WITH_PYMALLOC"), "needs pymalloc")
+@unittest.skipUnless(
+    sys.platform == "linux" and os.uname().machine in ("x86_64", "aarch64"),
+    "arenas are placed on Linux, on two kinds of machine")
+@unittest.skipUnless(sysconfig.get_config_var("WITH_PYMALLOC"),
+                     "needs pymalloc")
 @unittest.skipIf(Py_GIL_DISABLED, "free-threaded builds do not use pymalloc")
 @unittest.skipIf(check_sanitizer(memory=True, thread=True),
                  "these sanitizers want to know every address")
@@ -96,7 +100,8 @@ class ArenaTests(unittest.TestCase):
     def child(self, code, **variables):
         """What it prints; it may print nothing on stderr."""
         env = {name: value for name, value in os.environ.items()
-               if name not in ("PYTHONTRACEMALLOC", "PYTHONMALLOC", "PYTHONMALLOCSTATS")}
+               if name not in ("PYTHONTRACEMALLOC", "PYTHONMALLOC",
+                               "PYTHONMALLOCSTATS")}
         env.update(variables)
         with SuppressCrashReport():
             process = subprocess.run(
@@ -124,8 +129,9 @@ class ArenaTests(unittest.TestCase):
             randomized = randomized and not int(stream.read(), 16) & 0x0040000
         starts = {self.child("print(areas()[0][0])") for _ in range(4)}
         if randomized:
-            # Four of 2**25 places are all the same one with a probability of 2**-75;
-            # that two of them are is too likely, 2e-7, to be taken for a fault.
+            # Four of 2**25 places are all the same one with a probability of
+            # 2**-75; that two of them are is too likely, 2e-7, to be taken for
+            # a fault.
             self.assertGreater(len(starts), 1)
         else:
             self.assertEqual(len(starts), 1)

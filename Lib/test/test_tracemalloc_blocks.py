@@ -436,16 +436,20 @@ class BlocksEqualStock(ScriptTests):
 
 
 class AllocatorsEqualStock(unittest.TestCase):
-    """Blocks are those of stock on top of every allocator of the interpreter."""
+    """Blocks are those of stock on top of every allocator of the interpreter.
+    """
 
-    scripts = "list_growth", "strings", "library_types", "reallocated_after_start"
+    scripts = ("list_growth", "strings", "library_types",
+               "reallocated_after_start")
 
     def compare(self, malloc="", *options):
         for name in self.scripts:
             source = textwrap.dedent(getattr(Scripts, name)).lstrip()
             with self.subTest(script=name):
-                ours = run_script(sys.executable, source, 25, *options, malloc=malloc)
-                stock = run_script(STOCK_PYTHON, source, 25, *options, malloc=malloc)
+                ours = run_script(sys.executable, source, 25, *options,
+                                  malloc=malloc)
+                stock = run_script(STOCK_PYTHON, source, 25, *options,
+                                   malloc=malloc)
                 self.assertGreater(len(ours.blocks), 3)
                 self.assertEqual(difference(ours.blocks, stock.blocks), "")
                 self.assertEqual(ours.memory, stock.memory)
@@ -492,7 +496,8 @@ class HarnessTests(unittest.TestCase):
         return run_script(sys.executable, source, limit).blocks
 
     def test_the_same_script_gives_the_same_record(self):
-        self.assertEqual(difference(self.blocks(self.SOURCE), self.blocks(self.SOURCE)), "")
+        self.assertEqual(
+            difference(self.blocks(self.SOURCE), self.blocks(self.SOURCE)), "")
 
     def test_a_changed_size_line_depth_or_number_is_reported(self):
         record = self.blocks(self.SOURCE)
@@ -510,8 +515,8 @@ class HarnessTests(unittest.TestCase):
 # Requirements that a script bears on, beyond S17 and S27 that all of them do.
 COVERS = {
     "list_growth": "S23", "strings": "S23", "bytes_and_buffers": "S26",
-    "free_lists": "S24", "reallocated_after_start": "S22", "other_domains": "S92",
-    "clear_traces": "S11", "peak_reset": "S19",
+    "free_lists": "S24", "reallocated_after_start": "S22",
+    "other_domains": "S92", "clear_traces": "S11", "peak_reset": "S19",
 }
 
 add_tests(BlocksEqualStock, COVERS)

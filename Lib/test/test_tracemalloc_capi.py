@@ -123,7 +123,8 @@ def check_sum():
 
 
 class ChildTests(unittest.TestCase):
-    """Base: runs code in a child, which has to print 'done' and nothing else."""
+    """Base: runs code in a child, which has to print 'done' and nothing else.
+    """
 
     def child(self, code, *options, timeout=support.LONG_TIMEOUT, **variables):
         env = {name: value for name, value in os.environ.items()
@@ -335,8 +336,9 @@ class TrackTests(ChildTests):
 class AllocatorTests(ChildTests):
 
     def test_S96_on_top_of_every_allocator(self):
-        for malloc in ("malloc", "debug", "malloc_debug", "pymalloc", "pymalloc_debug",
-                       "mimalloc", "mimalloc_debug", "default"):
+        for malloc in ("malloc", "debug", "malloc_debug", "pymalloc",
+                       "pymalloc_debug", "mimalloc", "mimalloc_debug",
+                       "default"):
             with self.subTest(malloc=malloc):
                 self.child("""
                     for session in range(3):
@@ -344,7 +346,8 @@ class AllocatorTests(ChildTests):
                         check_exact()
                         tracemalloc.stop()
                     """, PYTHONMALLOC=malloc)
-                self.child("check_exact()", "-X", "tracemalloc=5", PYTHONMALLOC=malloc)
+                self.child("check_exact()", "-X", "tracemalloc=5",
+                           PYTHONMALLOC=malloc)
 
     def test_S97_a_hook_installed_before_stays_below(self):
         self.child("""
@@ -400,8 +403,9 @@ class AllocatorTests(ChildTests):
             check_exact()
             """)
 
-    @unittest.skipIf(support.check_sanitizer(address=True),
-                     "the sanitizer's malloc() is not the one that mallinfo2() tells of")
+    @unittest.skipIf(
+        support.check_sanitizer(address=True),
+        "the sanitizer's malloc() is not the one that mallinfo2() tells of")
     def test_I09_arenas_from_an_allocator_of_the_program(self):
         # calloc() stands for a function with a context, and the context for
         # its first argument; arenas are not given back.
@@ -550,7 +554,8 @@ class ThreadTests(ChildTests):
         """
 
     def foreign(self, code, *options):
-        self.child(textwrap.dedent(self.FOREIGN) + textwrap.dedent(code), *options)
+        self.child(textwrap.dedent(self.FOREIGN) + textwrap.dedent(code),
+                   *options)
 
     def test_S32_a_block_from_an_unknown_thread_has_no_traceback(self):
         self.foreign("""
@@ -915,7 +920,8 @@ class ForkOnlyTests(ChildTests):
             check_exact()
             """)
 
-    def test_S103_fork_only_module_imports_in_an_interpreter_with_its_own_lock(self):
+    def test_S103_fork_only_module_imports_in_an_interpreter_with_its_own_lock(
+            self):
         self.child("""
             from test.support import interpreters
             tracemalloc.start(2)

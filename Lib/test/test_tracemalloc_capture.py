@@ -1,4 +1,5 @@
-"""The traceback of a block is the stack at its allocation: calls and generators.
+"""The traceback of a block is the stack at its allocation:
+calls and generators.
 
 How it is compared: see test/tracemalloc_recorder.py.
 """
@@ -28,14 +29,17 @@ def run_from_c(calls):
 class HelperTests(CaptureTest):
     def test_a_wrong_record_is_noticed(self):
         block = bytearray(7)
-        for change in (lambda frames: frames[1:],
-                       lambda frames: frames[:1] + [(frames[1][0], frames[1][1] + 1)] + frames[2:],
-                       lambda frames: frames[:-1] + [("elsewhere", frames[-1][1])],
-                       lambda frames: frames + frames[-1:]):
+        for change in (
+                lambda frames: frames[1:],
+                lambda frames: (frames[:1] + [(frames[1][0], frames[1][1] + 1)]
+                                + frames[2:]),
+                lambda frames: frames[:-1] + [("elsewhere", frames[-1][1])],
+                lambda frames: frames + frames[-1:]):
             self.seen(bytearray(7))
             right, seen = self.seen.records[0]
             self.seen.records[0] = right, change(seen)
-            with self.assertRaisesRegex(AssertionError, "1 of 2 tracebacks are wrong"):
+            with self.assertRaisesRegex(AssertionError,
+                                        "1 of 2 tracebacks are wrong"):
                 self.check()
             self.seen.records.clear()
         self.seen.records.append((block, []))
@@ -93,13 +97,15 @@ class FunctionTests(CaptureTest):
             def inner(argument):
                 return self.seen(bytearray(argument))
             inner(number)
-            outer = lambda argument: [inner(argument), self.seen(bytearray(argument))]
+            outer = lambda argument: [inner(argument),
+                                      self.seen(bytearray(argument))]
             outer(number)
             del inner, outer
 
     def test_lambdas_on_one_line(self):
         seen = self.seen
-        pair = (lambda n: seen(bytearray(n))), (lambda n: pair[0](n) and seen(bytearray(n)))
+        pair = ((lambda n: seen(bytearray(n))),
+                (lambda n: pair[0](n) and seen(bytearray(n))))
         for number in range(1, WARM):
             pair[number % 2](number); pair[1](number)
 
@@ -145,7 +151,8 @@ class FunctionTests(CaptureTest):
             except RecursionError:
                 pass
             if depth % 200 == 0:
-                self.seen.records.append((bytearray(depth), stack_of(sys._getframe())))
+                self.seen.records.append(
+                    (bytearray(depth), stack_of(sys._getframe())))
 
         self.at_least = 10
         with support.infinite_recursion(2500):
@@ -192,7 +199,8 @@ class FunctionTests(CaptureTest):
                 self.assertEqual(trace[3], total)
                 self.assertEqual(len(trace[2]), min(total, limit))
                 traceback = tracemalloc.get_object_traceback(block)
-                self.assertEqual([(frame.filename, frame.lineno) for frame in traceback],
+                self.assertEqual([(frame.filename, frame.lineno)
+                                  for frame in traceback],
                                  list(trace[2])[::-1])
                 _tracemalloc._check()
         self.seen.records.clear()
@@ -373,7 +381,8 @@ class GeneratorTests(CaptureTest):
     def test_generators_at_one_address(self):
         # A frame that is gone leaves its entry to one of another function.
         self.at_least = 2 * WARM
-        functions = [self.generate, lambda: iter(self.seen(bytearray(n)) for n in range(9))]
+        functions = [self.generate,
+                     lambda: iter(self.seen(bytearray(n)) for n in range(9))]
         for number in range(WARM):
             generator = functions[number % 2]()
             next(generator)
@@ -500,7 +509,8 @@ class GeneratorTests(CaptureTest):
             throw = functools.partial(generator.throw, ValueError)
             run_from_c([send] * 3 + [throw] * 3)
             for number in range(WARM):
-                run_from_c([send, throw][number % 2:] + [throw, generator.__next__])
+                run_from_c([send, throw][number % 2:]
+                           + [throw, generator.__next__])
                 send()
             run_from_c([send, throw, generator.close])
 
@@ -601,7 +611,8 @@ class CoroutineTests(CaptureTest):
             async for _ in produce(4):
                 self.seen(bytearray(3))
             [self.seen(bytearray(4)) async for _ in produce(3)]
-            {0: [inner async for inner in produce(2)] async for _ in produce(2)}
+            {0: [inner async for inner in produce(2)]
+             async for _ in produce(2)}
             generator = produce(9)
             await anext(generator)
             await generator.asend(None)
@@ -712,15 +723,17 @@ class CoroutineTests(CaptureTest):
 
         async def run():
             asyncio.get_running_loop().call_soon(self.seen, bytearray(4))
-            self.seen.records.clear()       # that block was not made by a caller of seen()
+            # That block was not made by a caller of seen().
+            self.seen.records.clear()
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(work(depth)) for depth in range(4)]
                 stopped = group.create_task(cancelled())
                 await tasks[1]
                 stopped.cancel()
             await asyncio.to_thread(lambda: self.seen(bytearray(5)))
-            self.seen.records[:] = [(block, frames) for block, frames in self.seen.records
-                                    if len(block) != 4]
+            self.seen.records[:] = [
+                (block, frames) for block, frames in self.seen.records
+                if len(block) != 4]
 
         self.at_least = 40
         asyncio.run(run())
@@ -731,7 +744,8 @@ class CoroutineTests(CaptureTest):
 
         def inside(number):
             variable.set(self.seen(bytearray(number)))
-            return contextvars.copy_context().run(lambda: self.seen(bytearray(number)))
+            return contextvars.copy_context().run(
+                lambda: self.seen(bytearray(number)))
 
         for number in range(WARM):
             contextvars.Context().run(inside, number)

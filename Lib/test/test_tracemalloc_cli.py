@@ -1062,7 +1062,8 @@ class ScreenTests(CommandTests):
         seconds = map(0.3.__mul__, itertools.count())
         for stream in Terminal(), io.StringIO():
             with mock.patch.object(sys, "stderr", stream):
-                with files.Progress("writing x", lambda: next(seconds)) as line:
+                with files.Progress("writing x",
+                                    lambda: next(seconds)) as line:
                     for done in range(10):
                         line.step(done, 10)
             texts = stream.getvalue().split("\r\033[K")

@@ -173,15 +173,19 @@ class CodeTests(CaptureTest):
             Guessing().anything
 
     def test_lines_far_apart(self):
-        self.run_source("def far():\n    seen(bytearray(1))\n" + "\n" * 70_000
-                        + "    seen(bytearray(2))\n    return seen(bytearray(3))\n"
-                        + "far()\nseen(bytearray(4))\n", "far apart")
+        self.run_source(
+            "def far():\n    seen(bytearray(1))\n" + "\n" * 70_000
+            + "    seen(bytearray(2))\n    return seen(bytearray(3))\n"
+            + "far()\nseen(bytearray(4))\n", "far apart")
         self.check()
-        self.run_source("def near():\n    seen(bytearray(1))\n    x = 1\n" + "    x = x, 1\n" * 300
-                        + "    seen(bytearray(2))\nnear()\n" + "\n" * 66_000 + "near()\n", "near")
+        self.run_source("def near():\n    seen(bytearray(1))\n    x = 1\n"
+                        + "    x = x, 1\n" * 300
+                        + "    seen(bytearray(2))\nnear()\n"
+                        + "\n" * 66_000 + "near()\n", "near")
 
     def test_long_functions(self):
-        source = "def long(x):\n" + "    x = x\n" * 40_000 + "    seen(bytearray(2))\nlong(1)\n"
+        source = ("def long(x):\n" + "    x = x\n" * 40_000
+                  + "    seen(bytearray(2))\nlong(1)\n")
         self.run_source(source, "long")
 
     def test_changed_copies_of_code(self):
@@ -191,7 +195,8 @@ class CodeTests(CaptureTest):
 
         for number in range(6):
             changed = original.__code__.replace(
-                co_filename=f"copy {number % 2}", co_firstlineno=1000 * number + 1)
+                co_filename=f"copy {number % 2}",
+                co_firstlineno=1000 * number + 1)
             copy = types.FunctionType(changed, globals(), "copy", None,
                                       original.__closure__)
             original(3)
@@ -260,7 +265,8 @@ class CodeTests(CaptureTest):
             scope.clear()
         # Else the test proves nothing.
         self.assertLess(len(addresses), 300)
-        self.assertEqual(len({seen[0][0] for _, seen in self.seen.records[::2]}), 300)
+        self.assertEqual(
+            len({seen[0][0] for _, seen in self.seen.records[::2]}), 300)
 
 
 class CallbackTests(CaptureTest):
@@ -281,7 +287,8 @@ class CallbackTests(CaptureTest):
             max(range(5), key=callback)
             functools.reduce(callback, range(5))
             functools.partial(callback, 1)(2)
-            functools.partial(functools.partial(map, callback), range(3))().__next__()
+            functools.partial(functools.partial(map, callback),
+                              range(3))().__next__()
             re.sub("a", lambda match: str(callback(match)), "banana")
             next(iter(callback, 0))
             type("Dynamic", (), {"__init__": callback})
@@ -293,7 +300,8 @@ class CallbackTests(CaptureTest):
         @prototype
         def callback(depth):
             self.seen(bytearray(depth))
-            return callback(depth - 1) if depth else len(self.seen(bytearray(1)))
+            return (callback(depth - 1) if depth
+                    else len(self.seen(bytearray(1))))
 
         for _ in range(5):
             callback(6)
@@ -318,7 +326,8 @@ class CallbackTests(CaptureTest):
             noisy = make(); noisy = Noisy(); del noisy
             [Noisy() for _ in range(3)]
             weak = set()
-            weakly = weakref.ref(weak, lambda reference: self.seen(bytearray(2)))
+            weakly = weakref.ref(weak,
+                                 lambda reference: self.seen(bytearray(2)))
             del weak
             cycle = Noisy()
             cycle.next = cycle
@@ -337,11 +346,13 @@ class CallbackTests(CaptureTest):
         finally:
             gc.callbacks.remove(callback)
 
-    @unittest.skipUnless(hasattr(signal, "raise_signal"), "needs raise_signal()")
+    @unittest.skipUnless(hasattr(signal, "raise_signal"),
+                         "needs raise_signal()")
     def test_signal_handlers(self):
         if threading.current_thread() is not threading.main_thread():
             self.skipTest("only the main thread handles signals")
-        old = signal.signal(signal.SIGINT, lambda *args: self.seen(bytearray(1)))
+        old = signal.signal(signal.SIGINT,
+                            lambda *args: self.seen(bytearray(1)))
 
         def generate():
             signal.raise_signal(signal.SIGINT)
@@ -416,8 +427,9 @@ class CallbackTests(CaptureTest):
             leave(6)
 
 
-# An extension that evaluates frames, after a careless one's copy of CPython's code
-# left in each frame's mark what was there before: the worst that could be.
+# An extension that evaluates frames, after a careless one's copy of CPython's
+# code left in each frame's mark what was there before: the worst that could
+# be.
 CARELESS = """
 extern void *_PyEval_EvalFrameDefault(void *thread, char *frame, int throwing);
 void *evaluate(void *thread, char *frame, int throwing)
@@ -440,7 +452,8 @@ class CarelessExtensionTests(CaptureTest):
             self.skipTest("no C compiler is here")
         folder = self.enterContext(os_helper.temp_dir())
         library = os.path.join(folder, "careless.so")
-        subprocess.run([*compiler, "-shared", "-fPIC", "-x", "c", "-o", library, "-"],
+        subprocess.run([*compiler, "-shared", "-fPIC", "-x", "c", "-o",
+                        library, "-"],
                        input=CARELESS % MARK_OFFSET, text=True, check=True)
         return ctypes.cast(ctypes.PyDLL(library).evaluate, ctypes.c_void_p)
 
@@ -450,7 +463,8 @@ class CarelessExtensionTests(CaptureTest):
         get_interpreter = ctypes.pythonapi.PyInterpreterState_Get
         get_interpreter.restype = ctypes.c_void_p
         interpreter = get_interpreter()
-        careful = ctypes.cast(ctypes.pythonapi._PyEval_EvalFrameDefault, ctypes.c_void_p)
+        careful = ctypes.cast(ctypes.pythonapi._PyEval_EvalFrameDefault,
+                              ctypes.c_void_p)
 
         def leaf():
             self.seen(bytearray(5))
@@ -543,9 +557,10 @@ class TracingToolTests(CaptureTest):
                      if monitoring.get_tool(tool) is None), None)
         if tool is None:
             self.skipTest("every monitoring tool is in use")
-        names = ["PY_START", "PY_RESUME", "PY_RETURN", "PY_YIELD", "PY_THROW", "PY_UNWIND",
-                 "CALL", "C_RETURN", "LINE", "INSTRUCTION", "JUMP", "BRANCH", "RAISE",
-                 "RERAISE", "EXCEPTION_HANDLED", "STOP_ITERATION"]
+        names = ["PY_START", "PY_RESUME", "PY_RETURN", "PY_YIELD", "PY_THROW",
+                 "PY_UNWIND", "CALL", "C_RETURN", "LINE", "INSTRUCTION",
+                 "JUMP", "BRANCH", "RAISE", "RERAISE", "EXCEPTION_HANDLED",
+                 "STOP_ITERATION"]
         events = [getattr(monitoring.events, name) for name in names]
         self.at_least = 1000
         monitoring.use_tool_id(tool, "test_tracemalloc_capture")
@@ -567,7 +582,8 @@ class TracingToolTests(CaptureTest):
                     monitoring.set_events(tool, event)
                     self.program(0)
                     wanted |= event
-            monitoring.set_events(tool, wanted & ~monitoring.events.INSTRUCTION)
+            monitoring.set_events(tool,
+                                  wanted & ~monitoring.events.INSTRUCTION)
             self.program(1)
 
             # Code that gets instrumented, and rid of it, while it runs.
@@ -675,7 +691,8 @@ class TracingToolTests(CaptureTest):
             jumped.set()
             thread.join()
         # The second line was jumped over.
-        lines = [stack[0][1] for block, stack in self.seen.records if len(block) in (1, 2)]
+        lines = [stack[0][1]
+                 for block, stack in self.seen.records if len(block) in (1, 2)]
         self.assertEqual(lines, [start - 1])
 
 

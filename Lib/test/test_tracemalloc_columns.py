@@ -92,7 +92,8 @@ class FromRawTests(unittest.TestCase):
                     (0, 1, (("x.py",),), 1), (0, 1, good[2], -1), None,
                     (0, 1, [["x.py", 1]], 1)]:
             with self.subTest(bad=bad):
-                with self.assertRaisesRegex(ValueError, "^a raw trace must be"):
+                with self.assertRaisesRegex(ValueError,
+                                            "^a raw trace must be"):
                     Picture.from_raw([good, bad])
 
 
@@ -106,9 +107,12 @@ class PictureTests(unittest.TestCase):
 
     def test_blocks_are_numbered_through_all_rows(self):
         blocks = Blocks(Picture.from_raw(RAW), 65535)
-        self.assertEqual([blocks.raw(*blocks.at(number)) for number in range(len(blocks))], list(blocks))
+        self.assertEqual([blocks.raw(*blocks.at(number))
+                          for number in range(len(blocks))],
+                         list(blocks))
         self.assertEqual(Counter(blocks), Counter(RAW))
-        self.assertEqual([blocks.at(number)[0] for number in range(7)], [0, 0, 0, 1, 2, 3, 4])
+        self.assertEqual([blocks.at(number)[0] for number in range(7)],
+                         [0, 0, 0, 1, 2, 3, 4])
         self.assertRaises(IndexError, blocks.at, 7)
         self.assertIn(RAW[0], blocks)
         self.assertNotIn((0, 11, *RAW[0][2:]), blocks)
@@ -190,7 +194,8 @@ class CheckTests(unittest.TestCase):
             self.columns[name] = [1] * len(picture)
 
     def check_refused(self, what):
-        with self.assertRaisesRegex(ValueError, f"^damaged snapshot: .*{what}"):
+        with self.assertRaisesRegex(ValueError,
+                                    f"^damaged snapshot: .*{what}"):
             Picture(self.names, **self.columns).check()
 
     def test_a_sound_picture_passes(self):

@@ -30,7 +30,8 @@ PRELUDE = """
 class ChildTests(capi.ChildTests):
 
     def child(self, code, *options):
-        super().child(textwrap.dedent(PRELUDE) + textwrap.dedent(code), *options)
+        super().child(textwrap.dedent(PRELUDE) + textwrap.dedent(code),
+                      *options)
 
 
 class PeakTests(ChildTests):
@@ -88,7 +89,8 @@ class PeakTests(ChildTests):
 
     @threading_helper.requires_working_threading()
     def test_threads_without_the_gil_push_the_peak_together(self):
-        self.child(textwrap.dedent(capi.ThreadTests.FOREIGN) + textwrap.dedent("""
+        self.child(textwrap.dedent(capi.ThreadTests.FOREIGN)
+                   + textwrap.dedent("""
             tracemalloc.start()
             def work(n):
                 for i in range(200):
@@ -186,8 +188,9 @@ class DomainTests(ChildTests):
             """)
 
 
-@unittest.skipUnless("TRACEMALLOC_STRESS" in (sysconfig.get_config_var("PY_CORE_CFLAGS") or ""),
-                     "numbers do not run out but in a build with --enable-tracemalloc-stress")
+@unittest.skipUnless(
+    "TRACEMALLOC_STRESS" in (sysconfig.get_config_var("PY_CORE_CFLAGS") or ""),
+    "numbers do not run out but in a build with --enable-tracemalloc-stress")
 class ExhaustionTests(ChildTests):
     """More places than have numbers; then nobody needs them any more."""
 

@@ -1,8 +1,8 @@
 """What tracing costs, compared with stock: row S108 of the requirements.
 
-Nothing here looks at a clock.  Memory is what the tracers count themselves; work
-is the number of instructions that valgrind counts, the same on a busy machine.
-The benchmarks measure time.
+Nothing here looks at a clock.  Memory is what the tracers count themselves;
+work is the number of instructions that valgrind counts, the same on a busy
+machine.  The benchmarks measure time.
 """
 import os
 import re
@@ -43,16 +43,20 @@ def run(python, *arguments, before=()):
     env = {name: value for name, value in os.environ.items()
            if not name.startswith("PYTHON")}
     env["PYTHONHASHSEED"] = "0"
-    process = subprocess.run([*before, python, "-S", "-s", "-E", "-B", "-c", PROGRAM,
-                              *map(str, arguments)], env=env, stdin=subprocess.DEVNULL,
-                             capture_output=True, text=True, timeout=support.LONG_TIMEOUT)
+    process = subprocess.run([*before, python, "-S", "-s", "-E", "-B",
+                              "-c", PROGRAM, *map(str, arguments)],
+                             env=env, stdin=subprocess.DEVNULL,
+                             capture_output=True, text=True,
+                             timeout=support.LONG_TIMEOUT)
     if process.returncode:
-        raise AssertionError(f"{python}: status {process.returncode}\n{process.stderr}")
+        raise AssertionError(f"{python}: status {process.returncode}\n"
+                             f"{process.stderr}")
     return process
 
 
 @unittest.skipUnless(
-    STOCK_PYTHON, "TRACEMALLOC_STOCK_PYTHON does not name an interpreter to compare with")
+    STOCK_PYTHON,
+    "TRACEMALLOC_STOCK_PYTHON does not name an interpreter to compare with")
 class CostTests(unittest.TestCase):
 
     def test_S108_the_tracer_needs_less_memory(self):
@@ -66,10 +70,12 @@ class CostTests(unittest.TestCase):
     def instructions(self, python, *arguments):
         with tempfile.TemporaryDirectory() as folder:
             profile = os.path.join(folder, "profile")
-            run(python, *arguments, before=["valgrind", "--tool=callgrind", "-q",
-                                            "--callgrind-out-file=" + profile])
+            run(python, *arguments,
+                before=["valgrind", "--tool=callgrind", "-q",
+                        "--callgrind-out-file=" + profile])
             with open(profile, encoding="utf-8", errors="replace") as stream:
-                return int(re.search(r"(?m)^(?:summary|totals): (\d+)", stream.read())[1])
+                return int(re.search(r"(?m)^(?:summary|totals): (\d+)",
+                                     stream.read())[1])
 
     @unittest.skipUnless(shutil.which("valgrind"), "needs valgrind")
     @unittest.skipIf(support.check_sanitizer(address=True),
@@ -79,7 +85,8 @@ class CostTests(unittest.TestCase):
         work = {}
         for python in sys.executable, STOCK_PYTHON:
             off = self.instructions(python, 200) - self.instructions(python, 0)
-            traced = self.instructions(python, 200, 25) - self.instructions(python, 0, 25)
+            traced = (self.instructions(python, 200, 25)
+                      - self.instructions(python, 0, 25))
             self.assertGreater(traced, off)
             work[python] = traced - off
         self.assertLess(work[sys.executable], work[STOCK_PYTHON])

@@ -21,13 +21,15 @@ SOURCE = os.environ.get("TRACEMALLOC_SOURCE")
 
 SIZE = r"-?\d+(?:\.\d)? (?:B|KiB|MiB)"
 CHANGE = r"[+-]\d+(?:\.\d)? (?:B|KiB|MiB)"
-STATISTIC = re.compile(rf"(.+):(\d+): size={SIZE}, count=(\d+), average={SIZE}")
+STATISTIC = re.compile(rf"(.+):(\d+): size={SIZE}, count=(\d+), "
+                       rf"average={SIZE}")
 DIFFERENCE = re.compile(
     rf"(.+):(\d+): size={SIZE} \(({CHANGE})\), count=(\d+) \(([+-]\d+)\)"
     rf"(?:, average={SIZE})?")
 
 
-@unittest.skipUnless(SOURCE, "TRACEMALLOC_SOURCE does not name the source folder")
+@unittest.skipUnless(SOURCE,
+                     "TRACEMALLOC_SOURCE does not name the source folder")
 class ProgramTests(unittest.TestCase):
     """Base: runs programs of the source folder."""
 
@@ -39,7 +41,8 @@ class ProgramTests(unittest.TestCase):
                if name not in ("PYTHONTRACEMALLOC", "PYTHONWARNINGS")}
         env.update(variables)
         return subprocess.run([sys.executable, path, *arguments], env=env,
-                              capture_output=True, text=True, timeout=support.LONG_TIMEOUT)
+                              capture_output=True, text=True,
+                              timeout=support.LONG_TIMEOUT)
 
     def run_program(self, path, *arguments, **variables):
         process = self.start(path, *arguments, **variables)
@@ -52,7 +55,9 @@ class ProgramTests(unittest.TestCase):
         return found
 
     def line_of(self, path, text):
-        """Return the number of the only line of a file that begins with *text*."""
+        """Return the number of the only line of a file that
+        begins with *text*.
+        """
         with open(path, encoding="utf-8") as stream:
             found = [number for number, line in enumerate(stream, 1)
                      if line.lstrip().startswith(text)]
@@ -111,15 +116,18 @@ class ExampleTests(ProgramTests):
 
     def test_E04_pretty_top_shortens_file_names_and_adds_up(self):
         snapshot = tracemalloc.Snapshot([
-            (0, 1024 * (number + 1), ((f"/long/path/to/file{number}.py", number),), 1)
+            (0, 1024 * (number + 1),
+             ((f"/long/path/to/file{number}.py", number),), 1)
             for number in range(12)], 1)
         output = io.StringIO()
         with contextlib.redirect_stdout(output):
             self.load("pretty_top").display_top(snapshot)
         lines = output.getvalue().splitlines()
-        self.assertEqual(lines[:2], ["Top 10 lines", "#1: to/file11.py:11: 12.0 KiB"])
-        self.assertEqual(lines[-3:], ["#10: to/file2.py:2: 3.0 KiB", "2 other: 3.0 KiB",
-                                      "Total allocated size: 78.0 KiB"])
+        self.assertEqual(lines[:2],
+                         ["Top 10 lines", "#1: to/file11.py:11: 12.0 KiB"])
+        self.assertEqual(lines[-3:],
+                         ["#10: to/file2.py:2: 3.0 KiB", "2 other: 3.0 KiB",
+                          "Total allocated size: 78.0 KiB"])
 
     def test_E05_pretty_top_takes_its_arguments_by_position(self):
         snapshot = tracemalloc.Snapshot([(0, 2048, (("a/b.py", 5),), 1)], 1)
@@ -129,7 +137,8 @@ class ExampleTests(ProgramTests):
             with contextlib.redirect_stdout(output):
                 module.display_top(snapshot, *arguments)
             line = 0 if arguments[0] == "filename" else 5
-            self.assertEqual(output.getvalue(), f"Top 3 lines\n#1: a/b.py:{line}: 2.0 KiB\n"
+            self.assertEqual(output.getvalue(),
+                             f"Top 3 lines\n#1: a/b.py:{line}: 2.0 KiB\n"
                              "Total allocated size: 2.0 KiB\n")
         output = io.StringIO()
         with contextlib.redirect_stdout(output):
@@ -139,7 +148,8 @@ class ExampleTests(ProgramTests):
     def test_E06_pretty_top_leaves_out_the_import_system_and_the_unknown(self):
         snapshot = tracemalloc.Snapshot([
             (0, 9999, (("<frozen importlib._bootstrap>", 5),), 1),
-            (0, 9999, (("<unknown>", 0),), 1), (0, 1024, (("a/b.py", 5),), 1)], 1)
+            (0, 9999, (("<unknown>", 0),), 1),
+            (0, 1024, (("a/b.py", 5),), 1)], 1)
         output = io.StringIO()
         with contextlib.redirect_stdout(output):
             self.load("pretty_top").display_top(snapshot)
@@ -147,7 +157,8 @@ class ExampleTests(ProgramTests):
             "#1: a/b.py:5: 1.0 KiB", "Total allocated size: 1.0 KiB"])
 
     def test_E07_with_one_frame_first_and_last_are_the_same(self):
-        snapshot = tracemalloc.Snapshot([(0, 1, (("a.py", 5), ("b.py", 6)), 2)], 2)
+        snapshot = tracemalloc.Snapshot(
+            [(0, 1, (("a.py", 5), ("b.py", 6)), 2)], 2)
         for key in "lineno", "filename":
             (statistic,) = snapshot.statistics(key)
             self.assertEqual(statistic.traceback[0], statistic.traceback[-1])
@@ -157,15 +168,16 @@ class ExampleTests(ProgramTests):
     def test_E08_pretty_top_shows_source_lines(self):
         rows = self.example("pretty_top.py")
         sources = [row for row in rows if row.startswith("    ")]
-        self.assertIn("    squares = {number: number * number for number in range(20000)}",
-                      sources)
+        self.assertIn("    squares = {number: number * number for number in "
+                      "range(20000)}", sources)
 
     def check_files(self, folder, rows, count):
         names = sorted(os.listdir(folder))
         self.assertEqual(len(names), count)
         processes = set()
         for number, name in enumerate(names, 1):
-            processes.add(self.match(rf"tracemalloc-(\d+)-{number:04}\.pickle", name)[1])
+            processes.add(
+                self.match(rf"tracemalloc-(\d+)-{number:04}\.pickle", name)[1])
             path = os.path.join(folder, name)
             self.assertEqual(rows[2 * number - 2:2 * number],
                              [f"Write snapshot into {path}...",
@@ -196,20 +208,23 @@ class ExampleTests(ProgramTests):
             thread.join()
         self.assertIn(signal.SIGINT, blocked[0])
         self.assertIn(signal.SIGUSR1, blocked[0])
-        self.assertNotIn(signal.SIGINT, signal.pthread_sigmask(signal.SIG_BLOCK, []))
+        self.assertNotIn(signal.SIGINT,
+                         signal.pthread_sigmask(signal.SIG_BLOCK, []))
 
     def test_E09_wrong_use_of_the_thread_example(self):
         path = self.path("Doc", "examples", "snapshot_thread.py")
         self.assertEqual(self.start(path, "--period", "0").returncode, 2)
         process = self.start(path, "--folder", "/no/such/folder")
         self.assertEqual((process.returncode, process.stdout), (1, ""))
-        self.assertEqual(process.stderr,
-                         "snapshot_thread.py: /no/such/folder: no such folder\n")
+        self.assertEqual(
+            process.stderr,
+            "snapshot_thread.py: /no/such/folder: no such folder\n")
 
     def test_E10_snapshots_are_compared_offline(self):
         with tempfile.TemporaryDirectory() as folder:
             rows = self.example("offline.py", "record", folder)
-            files = [os.path.join(folder, name) for name in ("first.pickle", "second.pickle")]
+            files = [os.path.join(folder, name)
+                     for name in ("first.pickle", "second.pickle")]
             self.assertEqual([row.rpartition(" ")[2] for row in rows], files)
             title, *rows = self.example("offline.py", "compare", *files)
         self.assertEqual(title, "[ Top 10 differences ]")
@@ -241,18 +256,23 @@ class ExampleTests(ProgramTests):
 
     def test_region(self):
         rows = self.example("region.py")
-        at_once = self.match(r"join_at_once: allocated (.*) \(1 block\), freed 0 B \(0 blocks\), "
-                             r"kept (.*) \(1 block\), peak (.*)", rows[0])
-        by_and_by = self.match(r"join_by_and_by: allocated \d+ MiB \((\d+) blocks\), freed \d+ MiB "
-                               r"\((\d+) blocks\), kept (.*) \(1 block\), peak .* KiB", rows[2])
+        at_once = self.match(
+            r"join_at_once: allocated (.*) \(1 block\), freed 0 B \(0 "
+            r"blocks\), kept (.*) \(1 block\), peak (.*)", rows[0])
+        by_and_by = self.match(
+            r"join_by_and_by: allocated \d+ MiB \((\d+) blocks\), freed \d+ "
+            r"MiB \((\d+) blocks\), kept (.*) \(1 block\), peak .* KiB",
+            rows[2])
         self.assertEqual({at_once[1], at_once[2], at_once[3]}, {by_and_by[3]})
         self.assertEqual(int(by_and_by[1]), int(by_and_by[2]) + 1)
-        line = self.line_of(self.path("Doc", "examples", "region.py"), "lines.append(")
+        line = self.line_of(self.path("Doc", "examples", "region.py"),
+                            "lines.append(")
         self.match(rf"    line {line}: (\d+) blocks, \1 freed", rows[3])
 
     def test_at_peak(self):
         totals, *rows = self.example("at_peak.py")
-        now, peak = self.match(r"(\d+) KiB now, (\d+) KiB at the peak", totals).groups()
+        now, peak = self.match(r"(\d+) KiB now, (\d+) KiB at the peak",
+                               totals).groups()
         self.assertLess(int(now) * 100, int(peak))
         sizes = [int(self.match(rf"{name}: (\d+) KiB", row)[1])
                  for name, row in zip(("index", "load"), rows, strict=True)]
@@ -278,7 +298,8 @@ class TutorialTests(ProgramTests):
 
     def lines(self, number, *names):
         """Return the numbers of the lines that assign to *names*."""
-        return [self.line_of(self.script(number), name + " =") for name in names]
+        return [self.line_of(self.script(number), name + " =")
+                for name in names]
 
     def own(self, number, rows, pattern=STATISTIC):
         """Return the (line, count) of the rows about the script itself."""
@@ -315,9 +336,11 @@ class TutorialTests(ProgramTests):
         if importlib.util.find_spec("numpy"):
             outputs.append(self.tutorial(number))
         with tempfile.TemporaryDirectory() as folder:
-            with open(os.path.join(folder, "numpy.py"), "w", encoding="utf-8") as stream:
+            with open(os.path.join(folder, "numpy.py"), "w",
+                      encoding="utf-8") as stream:
                 stream.write(self.STAND_IN)
-            path = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
+            path = os.pathsep.join(
+                filter(None, [folder, os.environ.get("PYTHONPATH")]))
             outputs.append(self.tutorial(number, PYTHONPATH=path))
         return outputs
 
@@ -328,31 +351,39 @@ class TutorialTests(ProgramTests):
             block = rows[1:end - 1]
             for statistic, traceback in zip(block[::2], block[1::2]):
                 self.match(STATISTIC, statistic)
-                self.match(r"\['  File \".+\", line \d+'.*\]|\[\"  File .*\]", traceback)
-            self.assertIn("    cubes = [n * n * n for n in range(10000)]", "\n".join(block))
+                self.match(r"\['  File \".+\", line \d+'.*\]|\[\"  File .*\]",
+                           traceback)
+            self.assertIn("    cubes = [n * n * n for n in range(10000)]",
+                          "\n".join(block))
             rest = [row for row in rows[end + 1:] if row]
             self.assertEqual(rest[0], "Traceback Limit :  25  Frames")
             self.match(r"Allocation Location for Array :  .+:\d+", rest[1])
-            memory = self.match(r"Traced Memory \(Current, Peak\):  \((\d+), (\d+)\)", rest[2])
+            memory = self.match(
+                r"Traced Memory \(Current, Peak\):  \((\d+), (\d+)\)", rest[2])
             self.assertGreaterEqual(int(memory[2]), int(memory[1]))
-            own = self.match(r"Memory Usage by tracemalloc Module :  (\d+)  bytes", rest[3])
+            own = self.match(
+                r"Memory Usage by tracemalloc Module :  (\d+)  bytes", rest[3])
             self.assertGreater(int(own[1]), 0)
             self.assertEqual(rest[4:], ["Tracing Status :  True"])
 
     def test_T04_examples_say_so_if_numpy_is_missing(self):
         with tempfile.TemporaryDirectory() as folder:
-            with open(os.path.join(folder, "numpy.py"), "w", encoding="utf-8") as stream:
+            with open(os.path.join(folder, "numpy.py"), "w",
+                      encoding="utf-8") as stream:
                 stream.write("raise ImportError\n")
-            path = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
+            path = os.pathsep.join(
+                filter(None, [folder, os.environ.get("PYTHONPATH")]))
             for number in 2, 5:
                 process = self.start(self.script(number), PYTHONPATH=path)
                 self.assertEqual((process.returncode, process.stdout), (1, ""))
-                self.match(rf"ex{number}\.py: this example needs numpy .*\n", process.stderr)
+                self.match(rf"ex{number}\.py: this example needs numpy .*\n",
+                           process.stderr)
 
     def test_T05_clear_traces_and_stop(self):
         rows = self.tutorial(3)
-        titles = [rows.index(f"================ SNAPSHOT {number} =================")
-                  for number in (1, 2, 3)]
+        titles = [
+            rows.index(f"================ SNAPSHOT {number} =================")
+            for number in (1, 2, 3)]
         end = next(index for index, row in enumerate(rows)
                    if row.startswith("The first snapshot still has"))
         bounds = [*titles, end]
@@ -395,7 +426,8 @@ class TutorialTests(ProgramTests):
             # The array of a thousand numbers of eight bytes.
             self.assertEqual(len(foreign), 1)
             self.assertIn("size=8000 B, count=1, average=8000 B", foreign[0])
-            names = [{self.match(STATISTIC, row)[1] for row in part} for part in (own, other)]
+            names = [{self.match(STATISTIC, row)[1] for row in part}
+                     for part in (own, other)]
             self.assertEqual(names[0], {self.script(5)})
             self.assertNotIn(self.script(5), names[1])
             self.assertEqual(sorted(original), sorted(own + other))
@@ -409,15 +441,19 @@ class TutorialTests(ProgramTests):
     def comparison(self, number):
         """Return the rows of SNAPSHOT 1, SNAPSHOT 2 and DIFFERENCE."""
         rows = self.tutorial(number)
-        first, second, third = map(rows.index, ("SNAPSHOT - 1", "SNAPSHOT - 2", "DIFFERENCE"))
-        return rows[first + 1:second - 1], rows[second + 1:third - 1], rows[third + 1:]
+        first, second, third = map(
+            rows.index, ("SNAPSHOT - 1", "SNAPSHOT - 2", "DIFFERENCE"))
+        return (rows[first + 1:second - 1], rows[second + 1:third - 1],
+                rows[third + 1:])
 
     def check_comparison(self, number, differences):
         new = self.lines(number, "fifth", "fourth")
         unchanged = self.lines(number, "cubes", "squares", "numbers")
-        own = [line for line, count in self.own(number, differences, DIFFERENCE)]
+        own = [line for line, count in self.own(number, differences,
+                                                DIFFERENCE)]
         self.assertEqual(own[:2], new)
-        self.assertEqual([line for line in own if line in unchanged], unchanged)
+        self.assertEqual([line for line in own if line in unchanged],
+                         unchanged)
         for row in differences[-3:]:
             self.assertRegex(row, r"\(\+0 B\), count=\d+ \(\+0\)")
 
@@ -443,26 +479,32 @@ class TutorialTests(ProgramTests):
         for number in 1, 4, 6, 7, 8:
             for row in self.tutorial(number):
                 if row.startswith(("/", "<")):
-                    self.assertTrue(STATISTIC.fullmatch(row) or DIFFERENCE.fullmatch(row), row)
+                    self.assertTrue(STATISTIC.fullmatch(row)
+                                    or DIFFERENCE.fullmatch(row), row)
 
 
 class DemoTests(ProgramTests):
     """Tools/demo/stdlib_index.py, on a few modules."""
 
     def demo(self, *arguments, **variables):
-        return self.start(self.path("Tools", "demo", "stdlib_index.py"), *arguments, **variables)
+        return self.start(self.path("Tools", "demo", "stdlib_index.py"),
+                          *arguments, **variables)
 
     def test_report(self):
         with tempfile.TemporaryDirectory() as folder:
-            figures, database = (os.path.join(folder, name) for name in ("f.json", "index.db"))
-            process = self.demo("--modules", "12", "--json", figures, "--database", database)
+            figures, database = (os.path.join(folder, name)
+                                 for name in ("f.json", "index.db"))
+            process = self.demo("--modules", "12", "--json", figures,
+                                "--database", database)
             self.assertEqual((process.returncode, process.stderr), (0, ""))
             with open(figures, encoding="utf-8") as stream:
                 figures = json.load(stream)
             self.assertGreater(os.path.getsize(database), 1000)
         text = process.stdout
-        for title in ("The standard library, indexed", "What the index answers",
-                      "The 10 lines that hold most memory", "The biggest call path: ",
+        for title in ("The standard library, indexed",
+                      "What the index answers",
+                      "The 10 lines that hold most memory",
+                      "The biggest call path: ",
                       "Memory", "Time, with 25 frames per block"):
             self.assertRegex(text, rf"(?m)^{title}")
         self.assertNotIn("\033", text)
@@ -473,7 +515,8 @@ class DemoTests(ProgramTests):
         self.assertEqual(len(memory["top"]), 10)
         self.assertEqual(memory["frames"], 25)
         self.assertGreaterEqual(memory["peak"], memory["current"])
-        self.assertGreater(memory["current"], sum(row["size"] for row in memory["top"]) / 2)
+        self.assertGreater(memory["current"],
+                           sum(row["size"] for row in memory["top"]) / 2)
         self.assertGreater(memory["tracer"], 0)
         path = memory["biggest"]["path"]
         if len(path) < 25:
@@ -481,11 +524,12 @@ class DemoTests(ProgramTests):
             self.assertIn("stdlib_index.py", path[0]["file"])
         self.assertEqual(len(path[0]), 3)
         for row in figures["time"].values():
-            self.assertAlmostEqual(row["ratio"], row["traced"] / row["untraced"])
+            self.assertAlmostEqual(row["ratio"],
+                                   row["traced"] / row["untraced"])
 
     def test_results_do_not_depend_on_the_run(self):
-        # Times differ, the rest does not, but for sizes: small differences come
-        # from the temporary folder's name.
+        # Times differ, the rest does not, but for sizes: small differences
+        # come from the temporary folder's name.
         def answers():
             process = self.demo("--modules", "5", "--frames", "3")
             self.assertEqual(process.returncode, 0, process.stderr)
@@ -493,7 +537,8 @@ class DemoTests(ProgramTests):
         self.assertEqual(answers(), answers())
 
     def test_wrong_use_is_one_line_and_status_2(self):
-        for arguments in (["--no-such"], ["--frames", "0"], ["--frames", "65536"],
+        for arguments in (["--no-such"], ["--frames", "0"],
+                          ["--frames", "65536"],
                           ["--modules", "x"], ["surplus"]):
             with self.subTest(arguments=arguments):
                 process = self.demo(*arguments)
@@ -507,7 +552,8 @@ class DemoTests(ProgramTests):
                               ["--database", os.path.dirname(existing.name)]):
                 with self.subTest(arguments=arguments):
                     process = self.demo("--modules", "1", *arguments)
-                    self.assertEqual((process.returncode, process.stdout), (1, ""))
+                    self.assertEqual((process.returncode, process.stdout),
+                                     (1, ""))
                     self.match(r"stdlib_index\.py: .+\n", process.stderr)
 
 

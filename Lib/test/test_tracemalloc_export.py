@@ -4,7 +4,8 @@ import io
 import json
 import tracemalloc
 import unittest
-from test.tracemalloc_files import METADATA, RAW, full_picture, made_by_hand, of_picture
+from test.tracemalloc_files import (METADATA, RAW, full_picture, made_by_hand,
+                                    of_picture)
 from tracemalloc import _export
 from tracemalloc._columns import ROWS, TOTALS
 
@@ -23,12 +24,13 @@ class JsonTests(unittest.TestCase):
         self.assertEqual(found, {
             "tracemalloc": 1, "metadata": METADATA, "traceback_limit": 2,
             "total_size": 744, "total_count": 10})
-        self.assertEqual([context["size"] for context in contexts], [700, 44, 0])
+        self.assertEqual([context["size"] for context in contexts],
+                         [700, 44, 0])
         self.assertEqual(contexts[1], {
-            "size": 44, "count": 3, "allocated_size": 170, "allocated_count": 10,
-            "freed_size": 126, "freed_count": 7, "peak_size": 100, "peak_count": 5,
-            "domain": 0, "thread": "MainThread", "total_nframe": 3,
-            "traceback": [
+            "size": 44, "count": 3, "allocated_size": 170,
+            "allocated_count": 10, "freed_size": 126, "freed_count": 7,
+            "peak_size": 100, "peak_count": 5, "domain": 0,
+            "thread": "MainThread", "total_nframe": 3, "traceback": [
                 {"filename": "b.py", "lineno": 8, "function": "C.m\xe9"},
                 {"filename": "a.py", "lineno": 3, "function": "f",
                  "end_lineno": 3, "column": 4, "end_column": 9}]})
@@ -41,8 +43,11 @@ class JsonTests(unittest.TestCase):
         found = json.loads(exported(_export.export_json, made_by_hand()))
         self.assertEqual(found["total_count"], len(RAW))
         self.assertEqual(found["total_size"], sum(trace[1] for trace in RAW))
-        self.assertEqual([key for key in found["contexts"][0] if key.endswith("size")], ["size"])
-        self.assertEqual(sum(context["count"] for context in found["contexts"]), len(RAW))
+        self.assertEqual([key for key in found["contexts"][0]
+                          if key.endswith("size")],
+                         ["size"])
+        self.assertEqual(
+            sum(context["count"] for context in found["contexts"]), len(RAW))
 
     def test_one_context_per_line(self):
         lines = exported(_export.export_json, of_picture()).splitlines()
@@ -51,31 +56,39 @@ class JsonTests(unittest.TestCase):
             json.loads(line.rstrip(","))
 
     def test_no_context_at_all(self):
-        found = json.loads(exported(_export.export_json, tracemalloc.Snapshot([], 1)))
+        found = json.loads(exported(_export.export_json,
+                                    tracemalloc.Snapshot([], 1)))
         self.assertEqual(found["contexts"], [])
 
 
 class CsvTests(unittest.TestCase):
 
     def test_columns(self):
-        rows = list(csv.DictReader(io.StringIO(exported(_export.export_csv, of_picture()))))
+        rows = list(csv.DictReader(
+            io.StringIO(exported(_export.export_csv, of_picture()))))
         self.assertEqual(rows[1], {
-            "size": "44", "count": "3", "allocated_size": "170", "allocated_count": "10",
-            "freed_size": "126", "freed_count": "7", "peak_size": "100", "peak_count": "5",
-            "domain": "0", "thread": "MainThread", "filename": "a.py", "lineno": "3",
-            "end_lineno": "3", "column": "4", "end_column": "9", "function": "f",
-            "traceback": "C.m\xe9 (b.py:8);f (a.py:3)"})
-        self.assertEqual([row["filename"] for row in rows], ["c\\udc80.py", "a.py", "<unknown>"])
+            "size": "44", "count": "3", "allocated_size": "170",
+            "allocated_count": "10", "freed_size": "126", "freed_count": "7",
+            "peak_size": "100", "peak_count": "5", "domain": "0",
+            "thread": "MainThread", "filename": "a.py", "lineno": "3",
+            "end_lineno": "3", "column": "4", "end_column": "9",
+            "function": "f", "traceback": "C.m\xe9 (b.py:8);f (a.py:3)"})
+        self.assertEqual([row["filename"] for row in rows],
+                         ["c\\udc80.py", "a.py", "<unknown>"])
 
     def test_what_is_not_known_is_empty(self):
         snapshot = of_picture(full_picture(**dict.fromkeys(TOTALS)))
-        rows = list(csv.DictReader(io.StringIO(exported(_export.export_csv, snapshot))))
-        self.assertEqual([(row["size"], row["allocated_size"], row["peak_count"])
-                          for row in rows], [("700", "", ""), ("44", "", "")])
+        rows = list(csv.DictReader(
+            io.StringIO(exported(_export.export_csv, snapshot))))
+        self.assertEqual([(row["size"], row["allocated_size"],
+                           row["peak_count"])
+                          for row in rows],
+                         [("700", "", ""), ("44", "", "")])
 
     def test_names_with_separators_stay_in_their_field(self):
         snapshot = tracemalloc.Snapshot([(0, 1, (('a,"b"\n;c.py', 1),), 1)], 1)
-        row, = csv.DictReader(io.StringIO(exported(_export.export_csv, snapshot), newline=""))
+        row, = csv.DictReader(
+            io.StringIO(exported(_export.export_csv, snapshot), newline=""))
         self.assertEqual(row["filename"], 'a,"b"\n;c.py')
         self.assertEqual(row["traceback"], 'a,"b"?,c.py:1')
 
@@ -103,17 +116,21 @@ class StackTests(unittest.TestCase):
 
     def test_every_figure_can_be_the_number(self):
         for value, numbers in {
-                "count": [7, 3], "allocated_size": [700, 170, 3], "allocated_count": [7, 10, 3],
-                "freed_size": [126, 3], "freed_count": [7, 3], "peak_size": [700, 100, 1],
+                "count": [7, 3], "allocated_size": [700, 170, 3],
+                "allocated_count": [7, 10, 3], "freed_size": [126, 3],
+                "freed_count": [7, 3], "peak_size": [700, 100, 1],
                 "peak_count": [7, 5, 1]}.items():
             with self.subTest(value=value):
-                lines = exported(_export.export_collapsed, of_picture(), value).splitlines()
-                self.assertEqual([int(line.rpartition(" ")[2]) for line in lines], numbers)
+                lines = exported(_export.export_collapsed, of_picture(),
+                                 value).splitlines()
+                self.assertEqual(
+                    [int(line.rpartition(" ")[2]) for line in lines], numbers)
 
     def test_at_the_peak_sizes_are_those_of_the_peak(self):
         snapshot = of_picture(full_picture(**dict.fromkeys(ROWS)))
         lines = exported(_export.export_collapsed, snapshot).splitlines()
-        self.assertEqual([int(line.rpartition(" ")[2]) for line in lines], [700, 100, 1])
+        self.assertEqual([int(line.rpartition(" ")[2]) for line in lines],
+                         [700, 100, 1])
 
     def test_equal_call_paths_are_one_line(self):
         snapshot = tracemalloc.Snapshot(list(RAW), 3)
@@ -134,21 +151,26 @@ class StackTests(unittest.TestCase):
         self.assertEqual(profile["type"], "sampled")
         self.assertEqual(profile["unit"], "bytes")
         self.assertEqual(profile["weights"], [700, 44])
-        self.assertEqual((profile["startValue"], profile["endValue"]), (0, 744))
+        self.assertEqual((profile["startValue"], profile["endValue"]),
+                         (0, 744))
         frames = found["shared"]["frames"]
         self.assertEqual(
-            [[frames[number]["name"] for number in sample] for sample in profile["samples"]],
+            [[frames[number]["name"] for number in sample]
+             for sample in profile["samples"]],
             [["f", "c\udc80.py:4"], ["C.m\xe9", "f"]])
         self.assertEqual(frames[profile["samples"][1][1]],
                          {"name": "f", "file": "a.py", "line": 3})
-        found = json.loads(exported(_export.export_speedscope, of_picture(), "count"))
+        found = json.loads(exported(_export.export_speedscope, of_picture(),
+                                    "count"))
         self.assertEqual(found["profiles"][0]["unit"], "none")
 
     def test_figures_that_are_not_known(self):
         for export in _export.export_collapsed, _export.export_speedscope:
-            with self.assertRaisesRegex(ValueError, "does not tell 'peak_size'"):
+            with self.assertRaisesRegex(ValueError,
+                                        "does not tell 'peak_size'"):
                 export(made_by_hand(), io.StringIO(), "peak_size")
-            with self.assertRaisesRegex(ValueError, "no figure 'weight'; there are size, count"):
+            with self.assertRaisesRegex(
+                    ValueError, "no figure 'weight'; there are size, count"):
                 export(made_by_hand(), io.StringIO(), "weight")
 
 
@@ -176,10 +198,12 @@ class AllFormatsTests(unittest.TestCase):
         del kept
         size = sum(stat.size for stat in snapshot.statistics("filename"))
         lines = exported(_export.export_collapsed, snapshot).splitlines()
-        self.assertEqual(sum(int(line.rpartition(" ")[2]) for line in lines), size)
+        self.assertEqual(sum(int(line.rpartition(" ")[2]) for line in lines),
+                         size)
         found = json.loads(exported(_export.export_json, snapshot))
         self.assertEqual(found["total_size"], size)
-        self.assertEqual(sum(context["size"] for context in found["contexts"]), size)
+        self.assertEqual(sum(context["size"] for context in found["contexts"]),
+                         size)
 
 
 if __name__ == "__main__":

@@ -534,9 +534,9 @@ class BlocksEqualStock(ScriptTests):
 COVERS = {
     "generators": "S105", "coroutines": "S105", "asyncio_tasks": "S105",
     "dying_code": "S31", "renamed_code": "S31", "deeper_than_counted": "S29",
-    "threads": "S101", "freed_by_another_thread": "S25", "tracing_function": "S104",
-    "monitoring": "S104", "line_jump": "S104", "specialised_calls": "S30",
-    "suspended_over_start": "S105",
+    "threads": "S101", "freed_by_another_thread": "S25",
+    "tracing_function": "S104", "monitoring": "S104", "line_jump": "S104",
+    "specialised_calls": "S30", "suspended_over_start": "S105",
 }
 
 add_tests(BlocksEqualStock, COVERS)

@@ -2,7 +2,8 @@
 
 Rows S59 to S61, E09, E10, T06, P11, D49, D60, C01, C19 and G09 of the
 requirements.  Where TRACEMALLOC_STOCK_PYTHON names an untouched interpreter,
-files are exchanged with it.  test_tracemalloc_damage has files that are no good.
+files are exchanged with it.  test_tracemalloc_damage has files that are no
+good.
 """
 import contextlib
 import datetime
@@ -20,15 +21,17 @@ import unittest
 from collections import Counter
 from test.support import LONG_TIMEOUT, os_helper
 from test.tracemalloc_files import (
-    A, DRAFT_STATS, DRAFT_TRACES, METADATA, OLD_FILE, PLAIN, RAW, WHEN, Files, build, columns_of,
-    draft_file, full_picture, made_by_hand, of_picture, parse)
+    A, DRAFT_STATS, DRAFT_TRACES, METADATA, OLD_FILE, PLAIN, RAW, WHEN, Files,
+    build, columns_of, draft_file, full_picture, made_by_hand, of_picture,
+    parse)
 from tracemalloc import SnapshotFormatError, _format
 from tracemalloc._columns import COLUMNS, ROWS, TOTALS, Picture
 from unittest import mock
 
 STOCK_PYTHON = os.environ.get("TRACEMALLOC_STOCK_PYTHON")
 needs_stock = unittest.skipUnless(
-    STOCK_PYTHON, "TRACEMALLOC_STOCK_PYTHON does not name an interpreter to compare with")
+    STOCK_PYTHON,
+    "TRACEMALLOC_STOCK_PYTHON does not name an interpreter to compare with")
 
 
 class Subclass(tracemalloc.Snapshot):
@@ -57,17 +60,20 @@ class PickleFileTests(Files):
             self.assertEqual(other.traceback_limit, 2)
             self.assertEqual(other.metadata, METADATA)
             self.assert_plain_kept(other)
-        self.assertEqual(loaded.traces._traces[0], (0, 10, (("a.py", 3), ("b.py", 8)), 3))
+        self.assertEqual(loaded.traces._traces[0],
+                         (0, 10, (("a.py", 3), ("b.py", 8)), 3))
 
     def test_S59_pickle_of_large_numbers_in_a_picture(self):
         count = 300
         picture = Picture.from_raw([
             (2**32 - 1 - number % 3, 2**64 - 1 - number * 2**40,
-             ((f"{number}.py", -number), A), number) for number in range(count)])
+             ((f"{number}.py", -number), A), number)
+            for number in range(count)])
         loaded = self.load(self.dumped(of_picture(picture), "pickle"))
         self.assertEqual(list(loaded.traces), list(of_picture(picture).traces))
 
-    def test_S59_alike_blocks_take_a_few_bytes_each_and_no_memory_to_write(self):
+    def test_S59_alike_blocks_take_a_few_bytes_each_and_no_memory_to_write(
+            self):
         picture = full_picture(row_count=[1, 1, 1])
         few = len(self.dumped(of_picture(picture), "pickle"))
         picture = full_picture(row_count=[1, 5_000_000, 1])
@@ -78,8 +84,9 @@ class PickleFileTests(Files):
         self.assertEqual(os.path.getsize(self.filename), few + 2 * 4_999_999)
         loaded = tracemalloc.Snapshot.load(self.filename)
         self.assertEqual(len(loaded.traces), 5_000_002)
-        self.assertEqual(sum(stat.size for stat in loaded.statistics("lineno")),
-                         10 + 5_000_000 * 24 + 100)
+        self.assertEqual(
+            sum(stat.size for stat in loaded.statistics("lineno")),
+            10 + 5_000_000 * 24 + 100)
 
     @contextlib.contextmanager
     def traced_peak(self):
@@ -101,7 +108,8 @@ class PickleFileTests(Files):
         for format in "pickle", "compact":
             with self.subTest(format=format):
                 made_by_hand().dump(self.filename, format=format)
-                self.assertEqual(len(tracemalloc.Snapshot.load(self.filename).traces), 7)
+                self.assertEqual(
+                    len(tracemalloc.Snapshot.load(self.filename).traces), 7)
 
     def test_S60_files_that_cannot_be_read_raise_what_open_raises(self):
         with self.assertRaises(FileNotFoundError):
@@ -121,21 +129,25 @@ class PickleFileTests(Files):
         snapshot = tracemalloc.Snapshot([RAW[n % 4] for n in range(3000)], 25)
         with open(self.filename, "wb") as stream:
             pickle.dump(snapshot, stream, 2)
-        self.assertEqual(tracemalloc.Snapshot.load(self.filename).traces, snapshot.traces)
+        self.assertEqual(tracemalloc.Snapshot.load(self.filename).traces,
+                         snapshot.traces)
 
     def test_P11_traces_of_older_pythons_are_loaded(self):
         # 3.4 and 3.5 and pytracemalloc 1.x: no domain; before 3.9: no depth.
         for old in [trace[1:3] for trace in RAW], [trace[:3] for trace in RAW]:
             for protocol in 2, 3, 4:
                 with self.subTest(items=len(old[0]), protocol=protocol):
-                    data = pickle.dumps(tracemalloc.Snapshot(old, 25), protocol)
+                    data = pickle.dumps(tracemalloc.Snapshot(old, 25),
+                                        protocol)
                     loaded = self.load(data)
                     wanted = [trace[:3] for trace in RAW]
                     if len(old[0]) == 2:
                         wanted = [(0, *trace[1:3]) for trace in RAW]
-                    self.assertEqual([trace[:3] for trace in loaded.traces._traces], wanted)
+                    self.assertEqual(
+                        [trace[:3] for trace in loaded.traces._traces], wanted)
                     self.assertIsNone(loaded.traces[0].traceback.total_nframe)
-                    self.assertEqual(sum(stat.count for stat in loaded.statistics("lineno")), 7)
+                    self.assertEqual(sum(
+                        stat.count for stat in loaded.statistics("lineno")), 7)
 
     def test_S61_objects_of_the_snapshot_classes_may_be_attributes(self):
         snapshot = made_by_hand()
@@ -143,7 +155,8 @@ class PickleFileTests(Files):
         snapshot.path = snapshot.traces[1].traceback
         snapshot.line = snapshot.traces[1].traceback[0]
         snapshot.top = snapshot.statistics("lineno")[:2]
-        snapshot.changes = snapshot.compare_to(tracemalloc.Snapshot([], 1), "filename")
+        snapshot.changes = snapshot.compare_to(tracemalloc.Snapshot([], 1),
+                                               "filename")
         snapshot.previous = tracemalloc.Snapshot(RAW[:2], 3)
         snapshot.itself = snapshot
         for format in "pickle", "compact":
@@ -152,16 +165,20 @@ class PickleFileTests(Files):
                     del snapshot.itself
                 loaded = self.load(self.dumped(snapshot, format))
                 for name in "trace", "path", "line", "top", "changes":
-                    self.assertEqual(getattr(loaded, name), getattr(snapshot, name))
-                self.assertEqual(loaded.previous.traces, snapshot.previous.traces)
+                    self.assertEqual(getattr(loaded, name),
+                                     getattr(snapshot, name))
+                self.assertEqual(loaded.previous.traces,
+                                 snapshot.previous.traces)
                 if format == "pickle":
                     self.assertIs(loaded.itself, loaded)
 
     def test_S61_statistics_of_all_kinds_may_be_attributes(self):
         snapshot = of_picture()
-        for key in "filename", "lineno", "traceback", "function", "module", "thread", "domain":
+        for key in ("filename", "lineno", "traceback", "function", "module",
+                    "thread", "domain"):
             snapshot.top = snapshot.statistics(key)
-            snapshot.changes = snapshot.compare_to(tracemalloc.Snapshot([], 1), key)
+            snapshot.changes = snapshot.compare_to(tracemalloc.Snapshot([], 1),
+                                                   key)
             snapshot.frame = snapshot.top[0].traceback[0]
             for format in "pickle", "compact":
                 with self.subTest(key=key, format=format):
@@ -170,10 +187,12 @@ class PickleFileTests(Files):
                     self.assertEqual(loaded.changes, snapshot.changes)
                     self.assertEqual(loaded.frame, snapshot.frame)
 
-    def test_S61_objects_of_other_classes_are_refused_and_said_how_to_load(self):
+    def test_S61_objects_of_other_classes_are_refused_and_said_how_to_load(
+            self):
         snapshot = made_by_hand()
         snapshot.note = io.StringIO("text")
-        error = self.refused(self.dumped(snapshot, "pickle"), "asks for _io.StringIO")
+        error = self.refused(self.dumped(snapshot, "pickle"),
+                             "asks for _io.StringIO")
         self.assertIn("pickle.load()", str(error))
         with open(self.filename, "rb") as stream:
             self.assertEqual(pickle.load(stream).note.getvalue(), "text")
@@ -185,13 +204,15 @@ class PickleFileTests(Files):
                 snapshot.metadata = mine
                 loaded = self.load(self.dumped(snapshot, "pickle"))
                 self.assertEqual(loaded.metadata, {"metadata": mine})
-                self.assertEqual(loaded.filter_traces([]).metadata, {"metadata": mine})
+                self.assertEqual(loaded.filter_traces([]).metadata,
+                                 {"metadata": mine})
 
     def test_S59_objects_of_subclasses_are_pickled_as_such(self):
         snapshot = Subclass._of(full_picture(), 2, {})
         data = self.dumped(snapshot, "pickle")
         self.assertIs(type(pickle.loads(data)), Subclass)
-        self.assertEqual(list(pickle.loads(data).traces), list(snapshot.traces))
+        self.assertEqual(list(pickle.loads(data).traces),
+                         list(snapshot.traces))
         self.refused(data, f"asks for {__name__}.Subclass")
 
     WRITE = """
@@ -233,8 +254,9 @@ class PickleFileTests(Files):
             env.pop("PYTHONPATH", None)
             env.pop("PYTHONHOME", None)
         return subprocess.run(
-            [python, "-c", textwrap.dedent(code), self.filename], env=env, check=True,
-            stdout=subprocess.PIPE, text=True, timeout=LONG_TIMEOUT).stdout
+            [python, "-c", textwrap.dedent(code), self.filename], env=env,
+            check=True, stdout=subprocess.PIPE, text=True,
+            timeout=LONG_TIMEOUT).stdout
 
     @needs_stock
     def test_S61_stock_loads_what_is_dumped_here(self):
@@ -247,9 +269,11 @@ class PickleFileTests(Files):
         self.assertEqual(self.run_python(sys.executable, self.READ), written)
 
     @needs_stock
-    def test_S61_E10_a_file_of_stock_goes_through_the_compact_format_and_back(self):
+    def test_S61_E10_a_file_of_stock_goes_through_the_compact_format_and_back(
+            self):
         written = self.run_python(STOCK_PYTHON, self.WRITE)
-        self.assertEqual(self.run_python(sys.executable, self.CONVERT), written)
+        self.assertEqual(self.run_python(sys.executable, self.CONVERT),
+                         written)
         self.assertEqual(self.run_python(STOCK_PYTHON, self.READ), written)
 
 
@@ -259,9 +283,10 @@ def values(seed, depth=3):
 
     def scalar():
         return rng.choice([
-            None, True, False, rng.randrange(-2**rng.randrange(1, 90), 2**70), rng.random(),
-            "t" * rng.randrange(300), "\xe9\u20ac\U0001f600", b"b" * rng.randrange(300), "",
-            float("inf"), 0, -1, 255, 256, 65535, 65536, 2**31, -2**31])
+            None, True, False, rng.randrange(-2**rng.randrange(1, 90), 2**70),
+            rng.random(), "t" * rng.randrange(300), "\xe9\u20ac\U0001f600",
+            b"b" * rng.randrange(300), "", float("inf"), 0, -1, 255, 256,
+            65535, 65536, 2**31, -2**31])
 
     def value(depth):
         if depth == 0 or rng.random() < 0.3:
@@ -303,11 +328,13 @@ class PlainValueTests(Files):
                     pickle.dumps(snapshot.values))))
 
     def test_other_values_cannot_be_kept_in_a_compact_file(self):
-        for value in object(), lambda: None, [io.StringIO()], Counter("a"), {((1,),): 2}:
+        for value in (object(), lambda: None, [io.StringIO()], Counter("a"),
+                      {((1,),): 2}):
             with self.subTest(value=value):
                 snapshot = made_by_hand()
                 snapshot.strange = value
-                with self.assertRaisesRegex(TypeError, "attribute 'strange'.*'pickle'"):
+                with self.assertRaisesRegex(TypeError,
+                                            "attribute 'strange'.*'pickle'"):
                     snapshot.dump(self.filename, format="compact")
                 self.assertEqual(os.listdir(self.folder), [])
 
@@ -319,7 +346,8 @@ class CompactFileTests(Files):
             with self.subTest(value=value):
                 snapshot = of_picture()
                 snapshot.metadata["mine"] = value
-                with self.assertRaisesRegex(TypeError, "metadata cannot be written as JSON"):
+                with self.assertRaisesRegex(
+                        TypeError, "metadata cannot be written as JSON"):
                     snapshot.dump(self.filename, format="compact")
                 self.assertEqual(os.listdir(self.folder), [])
 
@@ -336,17 +364,21 @@ class CompactFileTests(Files):
     def test_T06_statistics_of_a_loaded_snapshot_are_the_same(self):
         for snapshot in of_picture(), made_by_hand():
             loaded = self.load(self.dumped(snapshot, "compact"))
-            for key in "lineno", "filename", "traceback", "function", "thread", "domain":
+            for key in ("lineno", "filename", "traceback", "function",
+                        "thread", "domain"):
                 with self.subTest(key=key):
-                    self.assertEqual(loaded.statistics(key), snapshot.statistics(key))
+                    self.assertEqual(loaded.statistics(key),
+                                     snapshot.statistics(key))
             self.assertEqual(Counter(loaded.traces), Counter(snapshot.traces))
 
     def test_a_snapshot_of_the_peak_can_be_kept_in_a_compact_file_only(self):
         snapshot = of_picture(full_picture(**dict.fromkeys(ROWS)))
         loaded = self.load(self.dumped(snapshot, "compact"))
         self.assertEqual(columns_of(loaded), columns_of(snapshot))
-        self.assertEqual(loaded.statistics("lineno"), snapshot.statistics("lineno"))
-        with self.assertRaisesRegex(ValueError, "at the peak; use format='compact'"):
+        self.assertEqual(loaded.statistics("lineno"),
+                         snapshot.statistics("lineno"))
+        with self.assertRaisesRegex(ValueError,
+                                    "at the peak; use format='compact'"):
             snapshot.dump(self.filename, format="pickle")
 
     def test_a_picture_without_totals(self):
@@ -362,15 +394,20 @@ class CompactFileTests(Files):
     def test_suffix_and_keyword_choose_the_format(self):
         magic = b"\x89TMZ"
         for name, format, compact in [
-                ("a.tmz", None, True), ("a.TMZ", None, True), ("a.pickle", None, False),
-                ("tmz", None, False), ("a.tmz", "pickle", False), ("a", "compact", True),
-                (b"b.tmz", None, True), (os_helper.FakePath("c.tmz"), None, True)]:
-            with self.subTest(name=name, format=format), os_helper.change_cwd(self.folder):
+                ("a.tmz", None, True), ("a.TMZ", None, True),
+                ("a.pickle", None, False), ("tmz", None, False),
+                ("a.tmz", "pickle", False), ("a", "compact", True),
+                (b"b.tmz", None, True),
+                (os_helper.FakePath("c.tmz"), None, True)]:
+            with (self.subTest(name=name, format=format),
+                  os_helper.change_cwd(self.folder)):
                 made_by_hand().dump(name, format=format)
                 with open(name, "rb") as stream:
                     self.assertEqual(stream.read(4) == magic, compact)
-                self.assertEqual(len(tracemalloc.Snapshot.load(name).traces), 7)
-        with self.assertRaisesRegex(ValueError, "'pickle' or 'compact', not 'zip'"):
+                self.assertEqual(len(tracemalloc.Snapshot.load(name).traces),
+                                 7)
+        with self.assertRaisesRegex(ValueError,
+                                    "'pickle' or 'compact', not 'zip'"):
             made_by_hand().dump(self.filename, format="zip")
 
     def test_layout_is_as_documented(self):
@@ -380,18 +417,22 @@ class CompactFileTests(Files):
         self.assertEqual([section[0] for section in sections],
                          ["snapshot", "attributes", "names", *columns, "end"])
         by_name = {section[0]: section for section in sections}
-        self.assertEqual(by_name["end"][1:], (b"E", b"\0", len(sections) - 1, b""))
+        self.assertEqual(by_name["end"][1:],
+                         (b"E", b"\0", len(sections) - 1, b""))
         for name, column in columns.items():
             _, kind, _, count, content = by_name[name]
             self.assertEqual(kind.decode(), COLUMNS[name])
             self.assertEqual(count, len(column))
-            self.assertEqual(list(struct.unpack(f"<{count}{kind.decode()}", content)), column)
+            self.assertEqual(
+                list(struct.unpack(f"<{count}{kind.decode()}", content)),
+                column)
         _, kind, _, count, content = by_name["names"]
         self.assertEqual(kind, b"S")
         lengths = struct.unpack_from(f"<{count}I", content)
         at, found = 4 * count, []
         for length in lengths:
-            found.append(content[at:at + length].decode("utf-8", "surrogatepass"))
+            found.append(
+                content[at:at + length].decode("utf-8", "surrogatepass"))
             at += length
         self.assertEqual((found, at), (names, len(content)))
         self.assertEqual(pickle.loads(by_name["attributes"][4]), PLAIN)
@@ -406,11 +447,13 @@ class CompactFileTests(Files):
         loaded = self.load(build(sections, (1, 7)))
         self.assertEqual(columns_of(loaded), columns_of(of_picture()))
 
-    def test_without_zlib_files_are_not_compressed_and_packed_ones_refused(self):
+    def test_without_zlib_files_are_not_compressed_and_packed_ones_refused(
+            self):
         packed = self.dumped(of_picture(), "compact")
         with mock.patch.dict(sys.modules, zlib=None):
             data = self.dumped(of_picture(), "compact")
-            self.assertEqual(columns_of(self.load(data)), columns_of(of_picture()))
+            self.assertEqual(columns_of(self.load(data)),
+                             columns_of(of_picture()))
             self.refused(packed, "this interpreter was built without")
         self.assertEqual({section[2] for section in parse(data)[1]}, {b"\0"})
 
@@ -421,7 +464,8 @@ class CompactFileTests(Files):
         self.assertLess(max(sizes) - min(sizes), 16)
 
     def test_loading_takes_no_memory_for_blocks(self):
-        self.dumped(of_picture(full_picture(row_count=[1, 2**40, 1])), "compact")
+        self.dumped(of_picture(full_picture(row_count=[1, 2**40, 1])),
+                    "compact")
         if tracemalloc.is_tracing():
             self.skipTest("tracing is on already: the test would end it")
         tracemalloc.start()
@@ -437,7 +481,8 @@ class AtomicTests(Files):
 
     def fail_in_the_middle(self):
         snapshot = made_by_hand()
-        with (mock.patch.object(_format, "_write_section", side_effect=OSError("disk full")),
+        with (mock.patch.object(_format, "_write_section",
+                                side_effect=OSError("disk full")),
               self.assertRaisesRegex(OSError, "disk full")):
             snapshot.dump(self.filename, format="compact")
 
@@ -470,16 +515,19 @@ class AtomicTests(Files):
     def test_a_link_stays_a_link(self):
         os.symlink("target", self.filename)
         made_by_hand().dump(self.filename)
-        self.assertEqual(sorted(os.listdir(self.folder)), ["snapshot", "target"])
+        self.assertEqual(sorted(os.listdir(self.folder)),
+                         ["snapshot", "target"])
         self.assertTrue(os.path.islink(self.filename))
-        self.assertEqual(len(tracemalloc.Snapshot.load(self.filename).traces), 7)
+        self.assertEqual(len(tracemalloc.Snapshot.load(self.filename).traces),
+                         7)
 
     def test_a_file_that_may_not_be_written_to_is_not_replaced(self):
         self.write(b"old")
         with (mock.patch.object(os, "access", return_value=False) as access,
               self.assertRaises(PermissionError)):
             made_by_hand().dump(self.filename)
-        access.assert_called_once_with(os.path.realpath(self.filename), os.W_OK)
+        access.assert_called_once_with(os.path.realpath(self.filename),
+                                       os.W_OK)
         with open(self.filename, "rb") as stream:
             self.assertEqual(stream.read(), b"old")
         self.assertEqual(os.listdir(self.folder), ["snapshot"])
@@ -491,7 +539,8 @@ class AtomicTests(Files):
                 reading, writing = os.pipe()
                 made_by_hand().dump(writing, format=format)
                 loaded = tracemalloc.Snapshot.load(reading)
-                self.assertEqual(Counter(loaded.traces), Counter(made_by_hand().traces))
+                self.assertEqual(Counter(loaded.traces),
+                                 Counter(made_by_hand().traces))
 
     @unittest.skipUnless(hasattr(os, "pathconf"), "needs os.pathconf()")
     def test_a_name_may_be_as_long_as_the_system_allows(self):
@@ -516,28 +565,32 @@ class DraftFileTests(Files):
                 path = (("a.py", 3), ("b.py", 4))
                 unknown = (("<unknown>", 0),)
                 self.assertEqual(loaded.traces._traces, [
-                    (0, 80, path, None), (0, 12, path, None), (0, 1, unknown, None),
+                    (0, 80, path, None),
+                    (0, 12, path, None), (0, 1, unknown, None),
                     (0, 2, unknown, None), (0, 3, (("c.py", 0),), None)])
                 self.assertEqual(loaded.traceback_limit, 2)
                 self.assertEqual(loaded.metadata, {
                     "time": WHEN.timestamp(), "pid": 17, "sizes": "exact",
                     "metrics": {"gc.objects": 5, "part": 0.5}})
-                self.assertEqual([(stat.size, stat.count) for stat in
-                                  loaded.statistics("filename")], [(92, 2), (3, 2), (3, 1)])
+                self.assertEqual([(stat.size, stat.count)
+                                  for stat in loaded.statistics("filename")],
+                                 [(92, 2), (3, 2), (3, 1)])
 
     def test_C01_stats_alone_have_exact_sums_by_line_and_average_sizes(self):
         loaded = self.load(draft_file(None, stats=DRAFT_STATS | {
             "d.py": {1: (100, 3), 2: (0, 0)}, "<unknown>": {0: (4, 2)}}))
         self.assertEqual(loaded.metadata["sizes"], "average")
         self.assertEqual(
-            [(str(stat.traceback), stat.size, stat.count) for stat in
-             loaded.statistics("lineno")],
-            [("d.py:1", 100, 3), ("a.py:3", 92, 2), ("<unknown>:0", 7, 4), ("c.py:0", 3, 1)])
+            [(str(stat.traceback), stat.size, stat.count)
+             for stat in loaded.statistics("lineno")],
+            [("d.py:1", 100, 3), ("a.py:3", 92, 2), ("<unknown>:0", 7, 4),
+             ("c.py:0", 3, 1)])
         self.assertEqual(sorted(trace.size for trace in loaded.traces),
                          [1, 2, 2, 2, 3, 33, 33, 34, 46, 46])
 
     def test_C01_many_blocks_in_stats_alone_take_no_memory_each(self):
-        loaded = self.load(draft_file(None, stats={"a.py": {1: (2**50 + 1, 2**40)}}))
+        loaded = self.load(draft_file(None,
+                                      stats={"a.py": {1: (2**50 + 1, 2**40)}}))
         stat, = loaded.statistics("lineno")
         self.assertEqual((stat.size, stat.count), (2**50 + 1, 2**40))
 
@@ -548,7 +601,8 @@ class DraftFileTests(Files):
         self.assertEqual((draft.pid, draft.traceback_limit), (17, 2))
         self.assertEqual(draft.stats, DRAFT_STATS)
         self.assertEqual(draft.traces, DRAFT_TRACES)
-        self.assertEqual(draft.metrics, {"gc.objects": (5, "int"), "part": (0.5, "percent")})
+        self.assertEqual(draft.metrics,
+                         {"gc.objects": (5, "int"), "part": (0.5, "percent")})
         draft = _format.read(self.filename, traces=False)
         self.assertIsNone(draft.traces)
         self.assertEqual(draft.stats, DRAFT_STATS)
@@ -573,28 +627,35 @@ class DraftFileTests(Files):
     def test_frames_that_blocks_share_are_looked_at_once(self):
         frames = (("a.py", 1),) * 3
         data = draft_file({number: (number, frames) for number in range(100)})
-        with mock.patch.object(_format, "_raw_frames", wraps=_format._raw_frames) as raw:
+        with mock.patch.object(_format, "_raw_frames",
+                               wraps=_format._raw_frames) as raw:
             self.assertEqual(len(self.load(data).traces), 100)
         self.assertEqual(raw.call_count, 1)
 
     def test_2013_files_that_make_no_sense_are_refused(self):
         for change in (
-                {"stats": {"a": 1}}, {"stats": {"a": {1: (1,)}}}, {"stats": {"a": {1: (1, -1)}}},
-                {"stats": {3: {}}}, {"pid": "x"}, {"traceback_limit": None}, {"stats": None},
-                {"metrics": {"x": 1}}, {"metrics": 5}, {"stats": {"a": {2**31: (1, 1)}}}):
+                {"stats": {"a": 1}}, {"stats": {"a": {1: (1,)}}},
+                {"stats": {"a": {1: (1, -1)}}}, {"stats": {3: {}}},
+                {"pid": "x"}, {"traceback_limit": None}, {"stats": None},
+                {"metrics": {"x": 1}}, {"metrics": 5},
+                {"stats": {"a": {2**31: (1, 1)}}}):
             with self.subTest(change=change):
                 self.refused(draft_file(None, **change), "2013")
-        for change in {"stats": {"a": {1: {5: 0, 6: 0}}}}, {"stats": {"a": {1: {5, 6}}}}:
+        for change in ({"stats": {"a": {1: {5: 0, 6: 0}}}},
+                       {"stats": {"a": {1: {5, 6}}}}):
             with self.subTest(change=change):
                 self.refused(draft_file(None, **change), "2013")
-        for traces in ({"x": (1, ())}, {1: 2}, {1: (1, 5)}, {1: (1, ((1, 2),))}, [1],
-                       {1: (1, {("a", 1)})}, {1: (1, {("a", 1): 0})}, {1: {5: 0, None: 0}},
+        for traces in ({"x": (1, ())}, {1: 2}, {1: (1, 5)},
+                       {1: (1, ((1, 2),))}, [1], {1: (1, {("a", 1)})},
+                       {1: (1, {("a", 1): 0})}, {1: {5: 0, None: 0}},
                        {1: (1, [{"a": 0, 1: 0}])}, {1: (1, "")}, {1: (1, 0)}):
             with self.subTest(traces=traces):
                 self.refused(draft_file(traces), "2013")
-        for time in None, "no time", datetime.date(1, 1, 1), datetime.datetime(1, 1, 1):
+        for time in (None, "no time", datetime.date(1, 1, 1),
+                     datetime.datetime(1, 1, 1)):
             with self.subTest(time=time):
-                self.assertIsNone(self.load(draft_file(timestamp=time)).metadata["time"])
+                self.assertIsNone(
+                    self.load(draft_file(timestamp=time)).metadata["time"])
         self.refused(draft_file(format_version=(4, 0)), "(4, 0)")
         self.assertIsInstance(self.refused(draft_file()[:-20]), EOFError)
 
@@ -616,7 +677,8 @@ class ForeignFileTests(Files):
                 (bytes(1000), "no snapshot file"),
                 (pickle.dumps([1, 2]), "a pickle of a list, not a snapshot"),
                 (pickle.dumps({"a": 1}), "a pickle of a dict, not a snapshot"),
-                (pickle.dumps(made_by_hand().traces[0]), "a pickle of a Trace"),
+                (pickle.dumps(made_by_hand().traces[0]),
+                 "a pickle of a Trace"),
                 (b"\x80\x06N.", "protocol 6"),
                 (b"\x80\x04N", "ends too early"),
         ]:
@@ -634,18 +696,21 @@ class ForeignFileTests(Files):
         for version in (2, 0), (0, 9), (65535, 3):
             with self.subTest(version=version):
                 _, sections = parse(data)
-                self.refused(build(sections[:-1], version), "format %d.%d" % version)
+                self.refused(build(sections[:-1], version),
+                             "format %d.%d" % version)
 
     def test_files_larger_than_allowed(self):
         for format in "pickle", "compact":
             data = self.dumped(of_picture(), format)
             with self.subTest(format=format):
                 self.refused(data, "the 1000 bytes of memory", max_size=1000)
-                self.assertEqual(len(self.load(data, max_size=200_000).traces), 10)
+                self.assertEqual(len(self.load(data, max_size=200_000).traces),
+                                 10)
 
     @unittest.skipUnless(os.path.exists("/dev/zero"), "needs /dev/zero")
     def test_a_file_without_end(self):
-        with self.assertRaisesRegex(SnapshotFormatError, "memory that loading may take"):
+        with self.assertRaisesRegex(SnapshotFormatError,
+                                    "memory that loading may take"):
             tracemalloc.Snapshot.load("/dev/zero", max_size=10**6)
 
 

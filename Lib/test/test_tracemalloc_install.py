@@ -21,11 +21,13 @@ STOCK_PYTHON = os.environ.get("TRACEMALLOC_STOCK_PYTHON")
 needs_source = unittest.skipUnless(
     SOURCE, "TRACEMALLOC_SOURCE does not name the source folder")
 needs_stock = unittest.skipUnless(
-    STOCK_PYTHON, "TRACEMALLOC_STOCK_PYTHON does not name an interpreter to compare with")
+    STOCK_PYTHON,
+    "TRACEMALLOC_STOCK_PYTHON does not name an interpreter to compare with")
 
 
 def output(command, **variables):
-    """Return what *command* prints; nothing of the caller's Python reaches it."""
+    """Return what *command* prints; nothing of the caller's Python reaches it.
+    """
     env = {name: value for name, value in os.environ.items()
            if not name.startswith(("PYTHON", "MAKE", "MFLAGS", "DESTDIR"))}
     env.update(variables)
@@ -33,14 +35,19 @@ def output(command, **variables):
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                              text=True, timeout=LONG_TIMEOUT)
     if process.returncode:
-        raise AssertionError(f"{command}: status {process.returncode}\n"
-                             f"{process.stdout[-2000:]}\n{process.stderr[-2000:]}")
+        raise AssertionError(
+            f"{command}: status {process.returncode}\n"
+            f"{process.stdout[-2000:]}\n{process.stderr[-2000:]}")
     return process.stdout
 
 
 def ask(python, code, *arguments, **variables):
-    """Return what an interpreter prints that runs *code*, isolated from the user."""
-    return output([python, "-s", "-B", "-c", textwrap.dedent(code), *arguments], **variables)
+    """Return what an interpreter prints that runs *code*,
+    isolated from the user.
+    """
+    return output([python, "-s", "-B", "-c", textwrap.dedent(code),
+                   *arguments],
+                  **variables)
 
 
 def page(*parts):
@@ -49,10 +56,12 @@ def page(*parts):
 
 
 # Once: it takes a while.
-@unittest.skipUnless(sysconfig.is_python_build(), "needs a build folder to install from")
+@unittest.skipUnless(sysconfig.is_python_build(),
+                     "needs a build folder to install from")
 @unittest.skipUnless(shutil.which("make"), "needs make")
-@unittest.skipIf(sysconfig.get_config_var("Py_ENABLE_SHARED"),
-                 "the staged interpreter would load the installed shared library")
+@unittest.skipIf(
+    sysconfig.get_config_var("Py_ENABLE_SHARED"),
+    "the staged interpreter would load the installed shared library")
 class InstalledTests(unittest.TestCase):
 
     @classmethod
@@ -60,9 +69,9 @@ class InstalledTests(unittest.TestCase):
         cls.staging = cls.enterClassContext(tempfile.TemporaryDirectory())
         cls.prefix = sysconfig.get_config_var("prefix")
         # Neither pip nor the tests nor compiled files are looked at here.
-        output(["make", "-s", "-C", sysconfig.get_config_var("abs_builddir"), "altinstall",
-                f"DESTDIR={cls.staging}", "ENSUREPIP=no", "TEST_MODULES=no",
-                "COMPILEALL_OPTS=-r0"])
+        output(["make", "-s", "-C", sysconfig.get_config_var("abs_builddir"),
+                "altinstall", f"DESTDIR={cls.staging}", "ENSUREPIP=no",
+                "TEST_MODULES=no", "COMPILEALL_OPTS=-r0"])
         name = "python" + sysconfig.get_config_var("LDVERSION")
         cls.python = os.path.join(cls.staging + cls.prefix, "bin", name)
 
@@ -88,7 +97,8 @@ class InstalledTests(unittest.TestCase):
         import tracemalloc
         ours = os.path.dirname(tracemalloc.__file__)
         installed = os.path.join(self.staging + self.prefix, "lib",
-                                 "python" + sysconfig.get_python_version(), "tracemalloc")
+                                 "python" + sysconfig.get_python_version(),
+                                 "tracemalloc")
 
         def files(top):
             return sorted(os.path.relpath(os.path.join(folder, name), top)
@@ -122,7 +132,8 @@ class InstalledTests(unittest.TestCase):
 
     def reference(self, name, **variables):
         """Return where help() of a module says that its page is."""
-        text = ask(self.python, f"import {name}; help({name})", PYTHONPATH="", **variables)
+        text = ask(self.python, f"import {name}; help({name})", PYTHONPATH="",
+                   **variables)
         return re.search(r"(?m)^MODULE REFERENCE\n +(\S+)$", text)[1]
 
     def test_help_names_pages_that_are_installed(self):
@@ -135,7 +146,8 @@ class InstalledTests(unittest.TestCase):
                 with open(path, encoding="utf-8") as stream:
                     text = stream.read()
                 for name in module.__all__:
-                    self.assertRegex(text, rf"(?m)^(class |exception )?{name}\b")
+                    self.assertRegex(text,
+                                     rf"(?m)^(class |exception )?{name}\b")
                 # Pages that one names to another are there, too.
                 others = re.findall(r"\b[\w-]+\.txt\b", text)
                 self.assertIn("tracemalloc-cli.txt" if module is tracemalloc
@@ -149,10 +161,12 @@ class InstalledTests(unittest.TestCase):
         self.assertEqual(self.reference("tracemalloc", PYTHONDOCS=docs),
                          f"{docs}/tracemalloc.html")
         # And for all other modules.
-        self.assertRegex(self.reference("json"), r"\Ahttps://docs.python.org/3.\d+/library/json")
+        self.assertRegex(self.reference("json"),
+                         r"\Ahttps://docs.python.org/3.\d+/library/json")
 
     def test_the_manual_page_tells_of_samples(self):
-        folder = os.path.join(self.staging + self.prefix, "share", "man", "man1")
+        folder = os.path.join(self.staging + self.prefix, "share", "man",
+                              "man1")
         name, = os.listdir(folder)
         with open(os.path.join(folder, name), encoding="utf-8") as stream:
             text = stream.read()
@@ -171,7 +185,8 @@ class ForeignModulesTests(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             added = os.path.join(folder, "site-packages")
             os.mkdir(added)
-            with open(os.path.join(added, "only_there.py"), "w", encoding="utf-8") as stream:
+            with open(os.path.join(added, "only_there.py"), "w",
+                      encoding="utf-8") as stream:
                 stream.write("answer = 42\n")
             line = ask(STOCK_PYTHON, found[0], PYTHONPATH=added).strip()
             name, _, value = line.partition("=")
@@ -185,11 +200,11 @@ class ForeignModulesTests(unittest.TestCase):
         # The tracer is this interpreter's, not that of the other.
         self.assertEqual(said, ["42", tracemalloc.__file__])
 
-    # Made by stock's build, loaded here.  _datetime, _pickle and _queue were even
-    # compiled with internal headers.
-    MODULES = ("_testcapi", "_testlimitedcapi", "_testbuffer", "xxlimited", "_datetime",
-               "_pickle", "_queue", "_json", "_struct", "_csv", "_elementtree", "pyexpat",
-               "_socket", "array", "math")
+    # Made by stock's build, loaded here.  _datetime, _pickle and _queue were
+    # even compiled with internal headers.
+    MODULES = ("_testcapi", "_testlimitedcapi", "_testbuffer", "xxlimited",
+               "_datetime", "_pickle", "_queue", "_json", "_struct", "_csv",
+               "_elementtree", "pyexpat", "_socket", "array", "math")
 
     EXERCISE = textwrap.dedent("""
         import sys, types
@@ -238,8 +253,8 @@ class ForeignModulesTests(unittest.TestCase):
         """).strip()
         for option in (), ("-X", "tracemalloc=25"):
             with self.subTest(option=option):
-                said = output([sys.executable, *option, "-s", "-B", "-c", self.EXERCISE,
-                               folder, *self.MODULES])
+                said = output([sys.executable, *option, "-s", "-B", "-c",
+                               self.EXERCISE, folder, *self.MODULES])
                 self.assertEqual(said.splitlines()[-1], "all work")
 
     @needs_stock
@@ -254,7 +269,8 @@ class ForeignModulesTests(unittest.TestCase):
     @unittest.skipUnless(shutil.which("nm"), "needs nm")
     def test_I06_every_symbol_of_stock_is_exported(self):
         def symbols(python):
-            rows = output(["nm", "-D", "--defined-only", os.path.realpath(python)])
+            rows = output(["nm", "-D", "--defined-only",
+                           os.path.realpath(python)])
             return {row.split()[-1] for row in rows.splitlines()}
 
         stock = symbols(STOCK_PYTHON)
@@ -264,23 +280,23 @@ class ForeignModulesTests(unittest.TestCase):
 
     # What extension modules read without calling a function.
     LAYOUT = {
-        "PyObject": ("ob_refcnt", "ob_type"),
-        "PyVarObject": ("ob_size",),
-        "PyTypeObject": ("tp_name", "tp_basicsize", "tp_dealloc", "tp_flags", "tp_alloc",
-                         "tp_free", "tp_version_tag", "tp_vectorcall", "tp_watched"),
+        "PyObject": ("ob_refcnt", "ob_type"), "PyVarObject": ("ob_size",),
+        "PyTypeObject": ("tp_name", "tp_basicsize", "tp_dealloc", "tp_flags",
+                         "tp_alloc", "tp_free", "tp_version_tag",
+                         "tp_vectorcall", "tp_watched"),
         "PyHeapTypeObject": ("ht_name", "ht_module", "_spec_cache"),
         "PyListObject": ("ob_item", "allocated"),
         "PyTupleObject": ("ob_item",),
         "PyDictObject": ("ma_used", "ma_keys", "ma_values"),
         "PyASCIIObject": ("length", "hash", "state"),
-        "PyUnicodeObject": ("data",),
-        "PyFloatObject": ("ob_fval",),
+        "PyUnicodeObject": ("data",), "PyFloatObject": ("ob_fval",),
         "PyBytesObject": ("ob_sval",),
         "PyFunctionObject": ("func_code", "vectorcall", "func_version"),
         "PyMethodDef": ("ml_meth", "ml_flags"),
         "PyModuleDef": ("m_methods", "m_slots", "m_free"),
-        "PyThreadState": ("interp", "thread_id", "current_frame", "c_profilefunc",
-                          "current_exception", "dict", "datastack_top", "delete_later"),
+        "PyThreadState": ("interp", "thread_id", "current_frame",
+                          "c_profilefunc", "current_exception", "dict",
+                          "datastack_top", "delete_later"),
         "PyConfig": ("tracemalloc", "argv", "warnoptions"),
         "PyMemAllocatorEx": ("ctx", "malloc", "calloc", "realloc", "free"),
     }
@@ -290,11 +306,12 @@ class ForeignModulesTests(unittest.TestCase):
         compiler = (sysconfig.get_config_var("CC") or "").split()
         if not compiler or not shutil.which(compiler[0]):
             self.skipTest("needs a C compiler")
-        lines = ["#include <Python.h>", "#include <stddef.h>", "#include <stdio.h>",
-                 "int main(void) {"]
+        lines = ["#include <Python.h>", "#include <stddef.h>",
+                 "#include <stdio.h>", "int main(void) {"]
         for structure, members in self.LAYOUT.items():
             lines.append(f'printf("{structure} %zu\\n", sizeof({structure}));')
-            lines += [f'printf("{structure}.{member} %zu\\n", offsetof({structure}, {member}));'
+            lines += [f'printf("{structure}.{member} %zu\\n", '
+                      f'offsetof({structure}, {member}));'
                       for member in members]
         lines += ["return 0;", "}"]
 
@@ -305,10 +322,12 @@ class ForeignModulesTests(unittest.TestCase):
                 source = sysconfig.get_config_var("srcdir")
                 print(build, os.path.join(source, "Include"), sep="\\n")
             """).splitlines()
-            source, program = os.path.join(folder, "layout.c"), os.path.join(folder, "layout")
+            source, program = (os.path.join(folder, "layout.c"),
+                               os.path.join(folder, "layout"))
             with open(source, "w", encoding="utf-8") as stream:
                 stream.write("\n".join(lines) + "\n")
-            output([*compiler, *("-I" + each for each in folders), source, "-o", program])
+            output([*compiler, *("-I" + each for each in folders), source,
+                    "-o", program])
             return output([program]).splitlines()
 
         with tempfile.TemporaryDirectory() as folder:
@@ -343,17 +362,20 @@ class TextTests(unittest.TestCase):
         for name in self.text_pages.PAGES:
             text = self.text_pages.text_of(name)
             with self.subTest(name):
-                for markup in r"``", r":\w+:`", r"(?m)^ *\.\. ", r"`_(?!\w)", r"(?m)^:\w+:":
+                for markup in (r"``", r":\w+:`", r"(?m)^ *\.\. ", r"`_(?!\w)",
+                               r"(?m)^:\w+:"):
                     self.assertEqual(re.findall(markup, text), [])
 
     def test_what_is_said_stays(self):
         # Every word of the pages, but for those of markup, is in the texts.
         for name in self.text_pages.PAGES:
-            source = re.sub(r"(?m)^ *(\.\. (module|contents|_|highlight|c:namespace|list-table|"
-                            r"code-block|literalinclude)|:).*|:[\w:]+:`|<[^>\n]*>`|\.\. [\w:-]+::",
-                            " ", page(f"{name}.rst"))
+            source = re.sub(r"(?m)^ *(\.\. (module|contents|_|highlight|"
+                            r"c:namespace|list-table|code-block|"
+                            r"literalinclude)|:).*|:[\w:]+:`|<[^>\n]*>`|"
+                            r"\.\. [\w:-]+::", " ", page(f"{name}.rst"))
             text = self.text_pages.text_of(name)
-            words = set(re.findall(r"\w{3,}", source)) - set(re.findall(r"\w{3,}", text))
+            words = (set(re.findall(r"\w{3,}", source))
+                     - set(re.findall(r"\w{3,}", text)))
             self.assertLessEqual(len(words), 3, words)
 
     def test_signatures_tables_and_literals(self):
@@ -396,7 +418,8 @@ class TextTests(unittest.TestCase):
             =========  =======
             """))
 
-    @unittest.skipUnless(sysconfig.is_python_build(), "needs an interpreter in its build folder")
+    @unittest.skipUnless(sysconfig.is_python_build(),
+                         "needs an interpreter in its build folder")
     def test_help_names_the_source_of_the_page_before_it_is_installed(self):
         text = ask(sys.executable, "import tracemalloc; help(tracemalloc)")
         path = re.search(r"(?m)^MODULE REFERENCE\n +(\S+)$", text)[1]
@@ -419,11 +442,13 @@ class PageTests(unittest.TestCase):
 
     def test_I13_related_pages_are_linked(self):
         text = page("library", "tracemalloc.rst")
-        for link in (":pep:`445`", ":pep:`454`", "<https://pytracemalloc.readthedocs.io/>"):
+        for link in (":pep:`445`", ":pep:`454`",
+                     "<https://pytracemalloc.readthedocs.io/>"):
             self.assertIn(link, text)
         similar = text.partition("Similar projects")[2]
         self.assertGreaterEqual(len(re.findall(r"`_", similar)), 5)
-        for name in "memray", "heaptrack", "Pympler", "guppy3", "Meliae", "Devel::Size":
+        for name in ("memray", "heaptrack", "Pympler", "guppy3", "Meliae",
+                     "Devel::Size"):
             self.assertIn(name, similar)
 
     def test_I14_systems_are_named(self):

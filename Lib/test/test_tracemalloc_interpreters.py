@@ -25,8 +25,9 @@ class TotalsTests(unittest.TestCase):
         """Run code in three isolated interpreters at once; compare each line's
         number of allocations with what its comment says."""
         code = textwrap.dedent(code)
-        expected = {number: int(text.rpartition("#")[2])
-                    for number, text in enumerate(code.splitlines(), 1) if "#" in text}
+        expected = {
+            number: int(text.rpartition("#")[2])
+            for number, text in enumerate(code.splitlines(), 1) if "#" in text}
         script_helper.assert_python_ok("-c", textwrap.dedent("""\
             import _interpreters, _tracemalloc, collections, sys, threading, tracemalloc
             code, expected = sys.argv[1], eval(sys.argv[2])
@@ -132,21 +133,24 @@ run(int *waited)
 
 def headers():
     """Where Python.h and pyconfig.h are, of a build or of an installation."""
-    folders = {sysconfig.get_path("include"), sysconfig.get_path("platinclude"),
+    folders = {sysconfig.get_path("include"),
+               sysconfig.get_path("platinclude"),
                os.path.dirname(sysconfig.get_config_h_filename())}
     return [f"-I{folder}" for folder in folders]
 
 
 class NewGilTests(unittest.TestCase):
 
-    def test_created_without_a_thread_state_while_another_thread_allocates(self):
+    def test_created_without_a_thread_state_while_another_thread_allocates(
+            self):
         compiler = (sysconfig.get_config_var("CC") or "cc").split()
         if sys.platform != "linux" or not shutil.which(compiler[0]):
             self.skipTest("no C compiler is here")
         folder = self.enterContext(os_helper.temp_dir())
         library = os.path.join(folder, "creator.so")
         built = subprocess.run(
-            [*compiler, "-shared", "-fPIC", *headers(), "-x", "c", "-o", library, "-"],
+            [*compiler, "-shared", "-fPIC", *headers(), "-x", "c",
+             "-o", library, "-"],
             input=CREATOR, text=True, capture_output=True)
         self.assertEqual(built.returncode, 0, built.stderr)
         script_helper.assert_python_ok("-c", textwrap.dedent("""\
@@ -166,7 +170,8 @@ class ControlTests(unittest.TestCase):
     @support.requires_fork()
     def test_forks_while_interpreters_start_and_stop(self):
         # One interpreter keeps the lock for milliseconds; a thread of another
-        # one waits, and is given it, while a third one holds the GIL and forks.
+        # one waits, and is given it, while a third one holds the GIL and
+        # forks.
         script_helper.assert_python_ok("-c", textwrap.dedent("""\
             import _interpreters, _tracemalloc, subprocess, sys, threading
             subprocess._USE_VFORK = subprocess._USE_POSIX_SPAWN = False
@@ -203,7 +208,8 @@ class RestartTests(unittest.TestCase):
 
     def embedded(self, *scripts):
         """Run each script in a runtime of its own, all in one process."""
-        program = os.path.join(os.path.dirname(sys.executable), "Programs", "_testembed")
+        program = os.path.join(os.path.dirname(sys.executable), "Programs",
+                               "_testembed")
         if not os.access(program, os.X_OK):
             self.skipTest("only a build has a program that embeds Python")
         # It lies in another folder than the interpreter, and knows no library.
@@ -212,10 +218,12 @@ class RestartTests(unittest.TestCase):
         env["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         with support.SuppressCrashReport():
             process = subprocess.run(
-                [program, "test_repeated_init_exec", *map(textwrap.dedent, scripts)],
-                env=env, capture_output=True, text=True, timeout=support.LONG_TIMEOUT)
-        self.assertEqual((process.returncode, process.stdout), (0, "done\n" * len(scripts)),
-                         process.stderr)
+                [program, "test_repeated_init_exec",
+                 *map(textwrap.dedent, scripts)],
+                env=env, capture_output=True, text=True,
+                timeout=support.LONG_TIMEOUT)
+        self.assertEqual((process.returncode, process.stdout),
+                         (0, "done\n" * len(scripts)), process.stderr)
 
     def test_filters_end_with_their_runtime(self):
         first = """

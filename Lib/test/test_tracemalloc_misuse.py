@@ -1,9 +1,9 @@
 """What C code may get wrong without harm: addresses that are nobody's, objects
 without their headers, sizes that are made up.
 
-Each test runs with every block traced and with samples, in a child process.  With
-an interval of one byte any block that a test asks for is a sample: of 48 bytes
-or more, all but one in e**48.
+Each test runs with every block traced and with samples, in a child process.
+With an interval of one byte any block that a test asks for is a sample: of 48
+bytes or more, all but one in e**48.
 """
 import os
 import subprocess
@@ -61,12 +61,15 @@ class MisuseTests(unittest.TestCase):
                            + textwrap.dedent(code), **variables)
 
     def child(self, code, **variables):
-        env = {name: value for name, value in os.environ.items()
-               if name not in ("PYTHONTRACEMALLOC", "PYTHONMALLOC")} | variables
+        env = ({name: value for name, value in os.environ.items()
+                if name not in ("PYTHONTRACEMALLOC", "PYTHONMALLOC")}
+               | variables)
         with support.SuppressCrashReport():
             process = subprocess.run(
-                [sys.executable, "-c", PRELUDE + code + "\ncheck()\nprint('done')\n"],
-                env=env, capture_output=True, text=True, timeout=support.LONG_TIMEOUT)
+                [sys.executable, "-c",
+                 PRELUDE + code + "\ncheck()\nprint('done')\n"],
+                env=env, capture_output=True, text=True,
+                timeout=support.LONG_TIMEOUT)
         self.assertEqual((process.returncode, process.stdout, process.stderr),
                          (0, "done\n", ""))
 

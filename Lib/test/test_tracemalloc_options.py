@@ -1,4 +1,5 @@
-"""Starting the tracer with the interpreter, and what it says on stderr (rows S78 to S95).
+"""Starting the tracer with the interpreter,
+and what it says on stderr (rows S78 to S95).
 
 Where TRACEMALLOC_STOCK_PYTHON names an untouched interpreter, every command
 line is run by both: exit status, output and error text have to be equal.
@@ -15,8 +16,8 @@ from test import support
 
 STOCK_PYTHON = os.environ.get("TRACEMALLOC_STOCK_PYTHON")
 
-STATE = ("import sys, tracemalloc as t; "
-         "print(t.is_tracing(), t.get_traceback_limit(), sys._xoptions.get('tracemalloc'))")
+STATE = ("import sys, tracemalloc as t; print(t.is_tracing(), "
+         "t.get_traceback_limit(), sys._xoptions.get('tracemalloc'))")
 
 RANGE_TEXT = "ValueError: the number of frames must be in range [1; 65535]\n"
 BAD_VARIABLE = "PYTHONTRACEMALLOC: invalid number of frames\n"
@@ -25,7 +26,8 @@ NOT_STARTED = "can't start tracemalloc\n"
 
 
 def run(python, *arguments, variables=(), **kwargs):
-    """Run an interpreter with nothing inherited that would change its result."""
+    """Run an interpreter with nothing inherited that would change its result.
+    """
     env = {name: value for name, value in os.environ.items()
            if not name.startswith("PYTHON")}
     if python != STOCK_PYTHON and "PYTHONPATH" in os.environ:
@@ -33,20 +35,24 @@ def run(python, *arguments, variables=(), **kwargs):
     env["PYTHON_COLORS"] = "0"
     env.update(variables)
     with support.SuppressCrashReport():
-        return subprocess.run([python, *arguments], env=env, capture_output=True,
-                              text=True, timeout=support.LONG_TIMEOUT, **kwargs)
+        return subprocess.run([python, *arguments], env=env,
+                              capture_output=True, text=True,
+                              timeout=support.LONG_TIMEOUT, **kwargs)
 
 
 def neutral(text):
-    """Take out of *text* what differs from run to run and from place to place."""
+    """Take out of *text* what differs from run to run and from place to place.
+    """
     text = re.sub(r"0x[0-9a-f]+", "0xADDRESS", text)
     text = re.sub(r"made by call #\d+", "made by call #N", text)
-    return re.sub(r'File "[^"]*[/\\](Lib|python3\.13)[/\\]', 'File "<library>/', text)
+    return re.sub(r'File "[^"]*[/\\](Lib|python3\.13)[/\\]',
+                  'File "<library>/', text)
 
 
 class CommandLineTests(unittest.TestCase):
 
-    def check(self, *arguments, out="", err="", status=0, same=True, **variables):
+    def check(self, *arguments, out="", err="", status=0, same=True,
+              **variables):
         """Run and compare with what is expected and with stock."""
         ours = run(sys.executable, *arguments, variables=variables)
         text = f"{arguments} {variables}\n{ours.stderr}"
@@ -66,10 +72,12 @@ class CommandLineTests(unittest.TestCase):
         self.check(*arguments, "-c", STATE, out=out + "\n", **variables)
 
     def fatal(self, *arguments, err, **variables):
-        self.check(*arguments, "-c", "print('reached')", err=err, status=1, **variables)
+        self.check(*arguments, "-c", "print('reached')", err=err, status=1,
+                   **variables)
 
     def test_S78_variable_starts_tracing(self):
-        for text, limit in ("1", 1), ("25", 25), ("65535", 65535), ("007", 7), ("+3", 3), (" 4", 4):
+        for text, limit in (("1", 1), ("25", 25), ("65535", 65535), ("007", 7),
+                            ("+3", 3), (" 4", 4)):
             with self.subTest(text=text):
                 self.state(out=f"True {limit} None", PYTHONTRACEMALLOC=text)
 
@@ -79,13 +87,15 @@ class CommandLineTests(unittest.TestCase):
                 self.state(out="False 1 None", PYTHONTRACEMALLOC=text)
 
     def test_S79_bad_variable_is_fatal(self):
-        for text in "-1", "-65536", "x", "1x", "1.5", " ", "1 ", "2147483648", "9" * 40:
+        for text in ("-1", "-65536", "x", "1x", "1.5", " ", "1 ", "2147483648",
+                     "9" * 40):
             with self.subTest(text=text):
                 self.fatal(err=BAD_VARIABLE, PYTHONTRACEMALLOC=text)
 
     def test_S80_option_starts_tracing(self):
-        for option, limit in ("tracemalloc", 1), ("tracemalloc=1", 1), ("tracemalloc=25", 25), (
-                "tracemalloc=65535", 65535):
+        for option, limit in (("tracemalloc", 1), ("tracemalloc=1", 1),
+                              ("tracemalloc=25", 25),
+                              ("tracemalloc=65535", 65535)):
             with self.subTest(option=option):
                 shown = option.partition("=")[2] or True
                 self.state("-X", option, out=f"True {limit} {shown}")
@@ -113,23 +123,30 @@ class CommandLineTests(unittest.TestCase):
                     self.fatal(err=err, PYTHONTRACEMALLOC=text)
 
     def test_S83_option_wins_over_variable(self):
-        self.state("-X", "tracemalloc=4", out="True 4 4", PYTHONTRACEMALLOC="9")
-        self.state("-X", "tracemalloc", out="True 1 True", PYTHONTRACEMALLOC="9")
-        self.state("-X", "tracemalloc=0", out="False 1 0", PYTHONTRACEMALLOC="9")
+        self.state("-X", "tracemalloc=4", out="True 4 4",
+                   PYTHONTRACEMALLOC="9")
+        self.state("-X", "tracemalloc", out="True 1 True",
+                   PYTHONTRACEMALLOC="9")
+        self.state("-X", "tracemalloc=0", out="False 1 0",
+                   PYTHONTRACEMALLOC="9")
 
     def test_S83_bad_variable_is_fatal_although_the_option_wins(self):
-        self.fatal("-X", "tracemalloc=4", err=BAD_VARIABLE, PYTHONTRACEMALLOC="x")
+        self.fatal("-X", "tracemalloc=4", err=BAD_VARIABLE,
+                   PYTHONTRACEMALLOC="x")
 
     def test_S83_of_two_options_the_first_sets_the_limit(self):
-        self.state("-X", "tracemalloc=3", "-X", "tracemalloc=5", out="True 3 5")
-        self.state("-X", "tracemalloc=3", "-X", "tracemalloc", out="True 3 True")
+        self.state("-X", "tracemalloc=3", "-X", "tracemalloc=5",
+                   out="True 3 5")
+        self.state("-X", "tracemalloc=3", "-X", "tracemalloc",
+                   out="True 3 True")
 
     def test_S84_variable_is_ignored_where_the_environment_is(self):
         for option in "-E", "-I":
             with self.subTest(option=option):
                 self.state(option, out="False 1 None", PYTHONTRACEMALLOC="5")
                 self.state(option, out="False 1 None", PYTHONTRACEMALLOC="x")
-                self.state(option, "-X", "tracemalloc=6", out="True 6 6", PYTHONTRACEMALLOC="x")
+                self.state(option, "-X", "tracemalloc=6", out="True 6 6",
+                           PYTHONTRACEMALLOC="x")
 
     def test_S85_development_mode_does_not_start_tracing(self):
         self.state("-X", "dev", out="False 1 None")
@@ -137,10 +154,12 @@ class CommandLineTests(unittest.TestCase):
 
     def test_S86_configuration_knows_the_number_of_frames(self):
         import_helper.import_module("_testinternalcapi")
-        code = "import _testinternalcapi as i; print(i.get_configs()['config']['tracemalloc'])"
+        code = ("import _testinternalcapi as i; "
+                "print(i.get_configs()['config']['tracemalloc'])")
         self.check("-c", code, out="0\n")
         self.check("-X", "tracemalloc", "-c", code, out="1\n")
-        self.check("-X", "tracemalloc=12", "-c", code, out="12\n", PYTHONTRACEMALLOC="3")
+        self.check("-X", "tracemalloc=12", "-c", code, out="12\n",
+                   PYTHONTRACEMALLOC="3")
         self.check("-c", code, out="3\n", PYTHONTRACEMALLOC="3")
 
     def test_S87_help_names_option_and_variable(self):
@@ -154,8 +173,10 @@ class CommandLineTests(unittest.TestCase):
                 self.assertRegex(ours.stdout, rf"(?m)^{name}\b")
 
     def test_S87_children_inherit_the_option(self):
-        code = "import subprocess; print(subprocess._args_from_interpreter_flags())"
-        self.check("-X", "tracemalloc=4", "-c", code, out="['-X', 'tracemalloc=4']\n")
+        code = ("import subprocess; "
+                "print(subprocess._args_from_interpreter_flags())")
+        self.check("-X", "tracemalloc=4", "-c", code,
+                   out="['-X', 'tracemalloc=4']\n")
 
 
 class StartUpTests(unittest.TestCase):
@@ -180,8 +201,8 @@ class StartUpTests(unittest.TestCase):
         process = run(sys.executable, "-c", code)
         self.assertEqual(process.stdout, "False\n", process.stderr)
 
-    # Functions are bound as defaults, since modules may be empty when finalizers
-    # run; os.write because sys.stdout may be gone, too.
+    # Functions are bound as defaults, since modules may be empty when
+    # finalizers run; os.write because sys.stdout may be gone, too.
     FINALIZERS = """if True:
         import _tracemalloc, atexit, os, sys
 
@@ -205,12 +226,15 @@ class StartUpTests(unittest.TestCase):
         """
 
     def test_S89_finalizers_may_use_the_tracer_at_exit(self):
-        process = run(sys.executable, "-X", "tracemalloc=5", "-c", self.FINALIZERS)
+        process = run(sys.executable, "-X", "tracemalloc=5", "-c",
+                      self.FINALIZERS)
         self.assertEqual((process.returncode, process.stderr), (0, ""))
         self.assertEqual(sorted(process.stdout.splitlines()), [
-            f"{name} 1 1 1 1" for name in ("atexit", "cycle", "module", "sys")])
+            f"{name} 1 1 1 1"
+            for name in ("atexit", "cycle", "module", "sys")])
         if STOCK_PYTHON:
-            stock = run(STOCK_PYTHON, "-X", "tracemalloc=5", "-c", self.FINALIZERS)
+            stock = run(STOCK_PYTHON, "-X", "tracemalloc=5", "-c",
+                        self.FINALIZERS)
             self.assertEqual(process.stdout, stock.stdout)
 
     def test_S89_tracing_may_stop_in_the_very_last_finalizers(self):
@@ -226,7 +250,8 @@ class StartUpTests(unittest.TestCase):
             late_deletion(Last())
             """
         process = run(sys.executable, "-c", code)
-        self.assertEqual((process.returncode, process.stdout), (0, "stopped\n"), process.stderr)
+        self.assertEqual((process.returncode, process.stdout),
+                         (0, "stopped\n"), process.stderr)
 
     def test_S89_exit_while_daemon_threads_allocate(self):
         code = """if True:
@@ -242,7 +267,8 @@ class StartUpTests(unittest.TestCase):
             print("end")
             """
         process = run(sys.executable, "-X", "tracemalloc=10", "-c", code)
-        self.assertEqual((process.returncode, process.stdout), (0, "end\n"), process.stderr)
+        self.assertEqual((process.returncode, process.stdout), (0, "end\n"),
+                         process.stderr)
 
 
 class MessageTests(unittest.TestCase):
@@ -259,9 +285,11 @@ class MessageTests(unittest.TestCase):
 
     def both(self, *arguments, **variables):
         """Run the script; return its error text, which stock has to share."""
-        ours = run(sys.executable, *arguments, self.script, variables=variables)
+        ours = run(sys.executable, *arguments, self.script,
+                   variables=variables)
         if STOCK_PYTHON:
-            stock = run(STOCK_PYTHON, *arguments, self.script, variables=variables)
+            stock = run(STOCK_PYTHON, *arguments, self.script,
+                        variables=variables)
             self.assertEqual(neutral(self.essence(ours.stderr)),
                              neutral(self.essence(stock.stderr)))
             self.assertEqual(ours.returncode, stock.returncode)
@@ -288,26 +316,30 @@ class MessageTests(unittest.TestCase):
     def test_S94_debug_hooks_name_the_place_of_the_allocation(self):
         import_helper.import_module("_testcapi")
         self.write(self.OVERFLOW)
-        for malloc in "debug", "malloc_debug", "pymalloc_debug", "mimalloc_debug":
+        for malloc in ("debug", "malloc_debug", "pymalloc_debug",
+                       "mimalloc_debug"):
             with self.subTest(malloc=malloc):
                 text = self.both("-X", "tracemalloc=2", PYTHONMALLOC=malloc)
-                self.assertIn("Memory block allocated at (most recent call first):\n"
-                              f'  File "{self.script}", line 4\n'
-                              f'  File "{self.script}", line 7\n'
-                              "\n"
-                              "Fatal Python error: ", text)
+                self.assertIn(
+                    "Memory block allocated at (most recent call first):\n"
+                    f'  File "{self.script}", line 4\n'
+                    f'  File "{self.script}", line 7\n'
+                    "\n"
+                    "Fatal Python error: ", text)
                 self.assertNotIn("Enable tracemalloc", text)
 
     def test_S94_debug_hooks_give_the_hint_when_tracing_is_off(self):
         import_helper.import_module("_testcapi")
         self.write(self.OVERFLOW)
         text = self.both(PYTHONMALLOC="debug")
-        self.assertIn("Enable tracemalloc to get the memory block allocation traceback\n\n"
+        self.assertIn("Enable tracemalloc to get the memory block allocation "
+                      "traceback\n\n"
                       "Fatal Python error: ", text)
 
     def test_S94_debug_hooks_work_when_tracing_starts_later(self):
         import_helper.import_module("_testcapi")
-        self.write("import tracemalloc\ntracemalloc.start(9)\n" + textwrap.dedent(self.OVERFLOW))
+        self.write("import tracemalloc\ntracemalloc.start(9)\n"
+                   + textwrap.dedent(self.OVERFLOW))
         text = self.both("-X", "dev")
         self.assertIn("Memory block allocated at (most recent call first):\n"
                       f'  File "{self.script}", line 7\n', text)
@@ -316,7 +348,8 @@ class MessageTests(unittest.TestCase):
         import_helper.import_module("_testcapi")
         self.write("import _testcapi\n_testcapi.pymem_api_misuse()\n")
         text = self.both("-X", "tracemalloc", PYTHONMALLOC="debug")
-        self.assertIn("bad ID: Allocated using API 'm', verified using API 'r'", text)
+        self.assertIn(
+            "bad ID: Allocated using API 'm', verified using API 'r'", text)
         self.assertIn(f'  File "{self.script}", line 2\n', text)
 
     UNCLOSED = """

@@ -1,7 +1,7 @@
 """What the library does to take, compare and write snapshots shows nowhere.
 
-It is noted all the same, under a context that nobody sees: so what it leaves in
-free lists is the program's as soon as the program takes it from there.
+It is noted all the same, under a context that nobody sees: so what it leaves
+in free lists is the program's as soon as the program takes it from there.
 """
 import unittest
 from textwrap import dedent
@@ -287,9 +287,9 @@ class QuietTests(unittest.TestCase):
             main()
         """)
 
-    # What runs in the middle of a snapshot: describe() is called by the library.
-    # What it hides is of a kind that has no free list: from there, an object stays
-    # whose it was.
+    # What runs in the middle of a snapshot: describe() is called by the
+    # library. What it hides is of a kind that has no free list: from there, an
+    # object stays whose it was.
     MIDDLE = """
         from tracemalloc import _metadata
 

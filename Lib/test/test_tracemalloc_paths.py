@@ -1,4 +1,6 @@
-"""Call paths of pictures: the same as if all frames were there, which they are not."""
+"""Call paths of pictures: the same as if all frames were there,
+which they are not.
+"""
 import copy
 import pickle
 import random
@@ -23,29 +25,35 @@ def picture_of(parents, contexts, lines=None):
     paths, own, sizes = zip(*contexts)
     columns = {
         "path_parent": parents, "path_file": [1] * len(parents),
-        "path_line": lines or range(len(parents)), "path_function": [2] * len(parents),
-        "context_path": paths, "context_line": own, "context_file": [1] * number,
-        "context_depth": [1] * number, "row_context": range(number), "row_size": sizes,
-        "row_count": [1] * number,
-    } | {f"context_{name}": [-1] * number for name in ("end_line", "column", "end_column")}
+        "path_line": lines or range(len(parents)),
+        "path_function": [2] * len(parents), "context_path": paths,
+        "context_line": own, "context_file": [1] * number,
+        "context_depth": [1] * number, "row_context": range(number),
+        "row_size": sizes, "row_count": [1] * number,
+    } | {f"context_{name}": [-1] * number
+         for name in ("end_line", "column", "end_column")}
     for name in "context_function", "context_domain", "context_thread":
         columns[name] = [0] * number
     return Picture(["", "a.py", "f"], **{
-        name: array(COLUMNS[name], column) for name, column in columns.items()})
+        name: array(COLUMNS[name], column)
+        for name, column in columns.items()})
 
 
 def random_picture(rng):
     """Return a small picture where many call paths are equal."""
     number = rng.randrange(1, 30)
-    parents = [0, *(rng.randrange(max(0, path - 3), path) for path in range(1, number))]
+    parents = [0, *(rng.randrange(max(0, path - 3), path)
+                    for path in range(1, number))]
     return picture_of(
-        parents, [(rng.randrange(number), rng.randrange(3), rng.choice((1, 1, 2)))
-                  for _ in range(rng.randrange(1, 40))],
+        parents,
+        [(rng.randrange(number), rng.randrange(3), rng.choice((1, 1, 2)))
+         for _ in range(rng.randrange(1, 40))],
         [rng.randrange(2) for _ in parents])
 
 
 def snapshots(picture, limit):
-    """Return the snapshot of a picture, and one of the same blocks as tuples."""
+    """Return the snapshot of a picture, and one of the same blocks as tuples.
+    """
     snapshot = tracemalloc.Snapshot._of(picture, limit, {})
     return snapshot, tracemalloc.Snapshot(list(snapshot.traces._blocks), limit)
 
@@ -70,14 +78,17 @@ class EqualTests(unittest.TestCase):
     def test_differences_are_those_of_the_tuples(self):
         for number in range(300):
             pictures = random_picture(self.rng), random_picture(self.rng)
-            limits = self.rng.choice((1, 2, 3, 5, 65535)), self.rng.choice((2, 3, 5, 65535))
+            limits = (self.rng.choice((1, 2, 3, 5, 65535)),
+                      self.rng.choice((2, 3, 5, 65535)))
             for limits in limits, limits[:1] * 2:
                 with self.subTest(number=number, limits=limits):
                     new, plain_new = snapshots(pictures[0], limits[0])
                     old, plain_old = snapshots(pictures[1], limits[1])
                     wanted = plain_new.compare_to(plain_old, "traceback")
-                    for one, other in (new, old), (plain_new, old), (new, plain_old):
-                        self.assertEqual(one.compare_to(other, "traceback"), wanted)
+                    for one, other in ((new, old), (plain_new, old),
+                                       (new, plain_old)):
+                        self.assertEqual(one.compare_to(other, "traceback"),
+                                         wanted)
 
     def test_traces_are_those_of_the_tuples(self):
         for number in range(100):
@@ -87,24 +98,31 @@ class EqualTests(unittest.TestCase):
                     lazy, plain = snapshots(picture, limit)
                     self.assertEqual(list(lazy.traces), list(plain.traces))
                     for trace, other in zip(lazy.traces, plain.traces):
-                        self.assertEqual((trace.size, trace.domain), (other.size, other.domain))
-                        self.assertEqual(trace.traceback[:], other.traceback[:])
-                        self.assertEqual(len(trace.traceback), len(other.traceback))
+                        self.assertEqual((trace.size, trace.domain),
+                                         (other.size, other.domain))
+                        self.assertEqual(trace.traceback[:],
+                                         other.traceback[:])
+                        self.assertEqual(len(trace.traceback),
+                                         len(other.traceback))
                         self.assertEqual(hash(trace), hash(other))
                         self.assertEqual(repr(trace), repr(other))
 
     def test_values_can_be_copied_and_pickled(self):
         lazy, plain = snapshots(random_picture(self.rng), 5)
         stat, trace = lazy.statistics("traceback")[0], lazy.traces[0]
-        for value, other in ((stat, plain.statistics("traceback")[0]), (trace, plain.traces[0]),
-                             (stat.traceback, plain.statistics("traceback")[0].traceback)):
-            for made in copy.deepcopy(value), pickle.loads(pickle.dumps(value)):
+        for value, other in ((stat, plain.statistics("traceback")[0]),
+                             (trace, plain.traces[0]),
+                             (stat.traceback,
+                              plain.statistics("traceback")[0].traceback)):
+            for made in (copy.deepcopy(value),
+                         pickle.loads(pickle.dumps(value))):
                 self.assertEqual(made, other)
                 self.assertFalse(hasattr(made, "_source"))
             self.assertEqual(pickle.dumps(value), pickle.dumps(other))
 
     def test_what_is_no_attribute_is_none(self):
-        for value in tracemalloc.Traceback(((("a", 1)),)), tracemalloc.Trace((0, 1, (), 1)):
+        for value in (tracemalloc.Traceback(((("a", 1)),)),
+                      tracemalloc.Trace((0, 1, (), 1))):
             with self.assertRaises(AttributeError):
                 value.missing
             with self.assertRaises(AttributeError):
@@ -145,7 +163,8 @@ class HugeTests(Files):
 
 
 class BombTests(Files):
-    """A small file with thousands of contexts on one path, or on parts of it."""
+    """A small file with thousands of contexts on one path, or on parts of it.
+    """
 
     CONTEXTS, DEPTH = 20_000, 65_534
 
@@ -160,25 +179,31 @@ class BombTests(Files):
 
     def dump(self, name, limit=65535):
         self.filename += ".tmz"
-        tracemalloc.Snapshot._of(self.pictures[name], limit, {}).dump(self.filename)
+        tracemalloc.Snapshot._of(self.pictures[name], limit, {}).dump(
+            self.filename)
         return self.filename
 
     def in_little_memory(self, code, *arguments):
         """Run code with half a GiB of address space; return what it prints."""
-        code = "import resource, sys, tracemalloc\n" \
-            "resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))\n" \
-            "snapshot = tracemalloc.Snapshot.load(sys.argv[1])\n" + textwrap.dedent(code)
-        done = subprocess.run([sys.executable, "-c", code, self.filename, *arguments],
-                              capture_output=True, text=True, timeout=support.LONG_TIMEOUT)
+        code = ("import resource, sys, tracemalloc\n"
+                "resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))\n"
+                "snapshot = tracemalloc.Snapshot.load(sys.argv[1])\n"
+                + textwrap.dedent(code))
+        done = subprocess.run(
+            [sys.executable, "-c", code, self.filename, *arguments],
+            capture_output=True, text=True, timeout=support.LONG_TIMEOUT)
         self.assertEqual(done.stderr, "")
         return done.stdout
 
-    @unittest.skipUnless(hasattr(resource, "RLIMIT_AS"), "needs a limit of memory")
+    @unittest.skipUnless(hasattr(resource, "RLIMIT_AS"),
+                         "needs a limit of memory")
     def test_statistics_and_differences_take_little_memory(self):
         for name in self.pictures:
             with self.subTest(name=name):
-                self.assertLess(len(open(self.dump(name), "rb").read()), 300_000)
-                self.assertEqual(self.in_little_memory("""
+                self.assertLess(len(open(self.dump(name), "rb").read()),
+                                300_000)
+                self.assertEqual(
+                    self.in_little_memory("""
                     stats = snapshot.statistics("traceback")
                     print(len(stats), min(len(stat.traceback) for stat in stats) > 40_000)
                     print(stats[0].traceback[0], stats[-1].traceback[0], stats[0].traceback[-1])
@@ -186,10 +211,12 @@ class BombTests(Files):
                     diffs = snapshot.compare_to(other, "traceback")
                     print(len(diffs), {diff.size_diff for diff in diffs})
                     print(sum(trace.size for trace in snapshot.traces))
-                    """), f"20000 True\na.py:1 a.py:1 a.py:{19_999 if name == 'one path' else 0}\n"
-                          "20000 {0}\n20000\n")
+                    """), "20000 True\na.py:1 a.py:1 "
+                    f"a.py:{19_999 if name == 'one path' else 0}\n"
+                    "20000 {0}\n20000\n")
 
-    @unittest.skipUnless(hasattr(resource, "RLIMIT_AS"), "needs a limit of memory")
+    @unittest.skipUnless(hasattr(resource, "RLIMIT_AS"),
+                         "needs a limit of memory")
     def test_what_needs_all_frames_at_once_is_refused_in_one_line(self):
         for name in self.pictures:
             self.dump(name)
@@ -206,8 +233,10 @@ class BombTests(Files):
                         except tracemalloc.SnapshotFormatError as error:
                             print(error)
                     """)
-                self.assertRegex(out, r"\A(the snapshot's call paths take \d+ bytes of memory, "
-                                      r"and 1073741824 are allowed; [^\n]+\n){3}\Z")
+                self.assertRegex(
+                    out,
+                    r"\A(the snapshot's call paths take \d+ bytes of memory, "
+                    r"and 1073741824 are allowed; [^\n]+\n){3}\Z")
 
     def test_what_a_limit_cuts_off_is_refused_if_it_is_too_much(self):
         snapshot = tracemalloc.Snapshot.load(self.dump("parts", 30_000))
@@ -223,12 +252,15 @@ class BombTests(Files):
 
     def test_a_larger_max_size_allows_it(self):
         snapshot = tracemalloc.Snapshot._of(
-            picture_of([0, *range(2000)], [(2000, line, 1) for line in range(200)]), 65535, {})
+            picture_of([0, *range(2000)],
+                       [(2000, line, 1) for line in range(200)]),
+            65535, {})
         snapshot.dump(self.filename, format="compact")
         small, large = (tracemalloc.Snapshot.load(self.filename, max_size=size)
                         for size in (10 ** 6, 10 ** 7))
         self.assertEqual(len(small.statistics("traceback")), 200)
-        with self.assertRaisesRegex(SnapshotFormatError, "take 3201600 .* and 1000000 are"):
+        with self.assertRaisesRegex(SnapshotFormatError,
+                                    "take 3201600 .* and 1000000 are"):
             small.traces._traces
         with self.assertRaisesRegex(SnapshotFormatError, "take 3201600 "):
             small.filter_traces([tracemalloc.Filter(True, "*")]).traces._traces
@@ -244,7 +276,8 @@ class BombTests(Files):
 
     def test_the_command_shows_the_first_ones(self):
         with support.captured_stdout() as stream:
-            tracebacks.main(["-n", "2", "--frames", "3", self.dump("one path")])
+            tracebacks.main(["-n", "2", "--frames", "3",
+                             self.dump("one path")])
         self.assertEqual(stream.getvalue().count("(65,532 older calls)"), 2)
 
 

@@ -1,4 +1,5 @@
-"""_tracemalloc._take_snapshot(): columns say what _get_traces() says, and where.
+"""_tracemalloc._take_snapshot(): columns say what _get_traces() says,
+and where.
 
 What is measured runs in a child of its own, in functions of a file called
 'script:main', so that its blocks can be told from all others.

@@ -72,8 +72,9 @@ class RegionTests(unittest.TestCase):
             self.blocks.kept[3] = None
             self.blocks.empty()
             self.blocks.fill(0, 4000)
-        self.assertEqual(figures(region), (10_000 + 4 * EMPTY, 4, 6000 + 3 * EMPTY, 3,
-                                           4000 + EMPTY, 1))
+        self.assertEqual(figures(region),
+                         (10_000 + 4 * EMPTY, 4, 6000 + 3 * EMPTY, 3,
+                          4000 + EMPTY, 1))
         self.assertEqual(region.peak_size, 6000 + 3 * EMPTY)
 
     def test_older_blocks_that_are_freed_count(self):
@@ -118,8 +119,9 @@ class RegionTests(unittest.TestCase):
         # before the inner ones.
         self.assertGreater(outer.allocated_size, 23_000)
         self.assertEqual(outer.peak_size, 20_000 + EMPTY)
-        self.assertEqual(outer.at_peak.compare_to(outer.before, "lineno")[0].size_diff,
-                         20_000 + EMPTY)
+        self.assertEqual(
+            outer.at_peak.compare_to(outer.before, "lineno")[0].size_diff,
+            20_000 + EMPTY)
 
     def test_the_peak_of_an_outer_region_may_be_in_an_inner_one(self):
         tracemalloc.start()
@@ -142,8 +144,10 @@ class RegionTests(unittest.TestCase):
         self.blocks.fill(1, 20_000)
         second.__exit__(None, None, None)
         self.assertFalse(tracemalloc.is_tracing())
-        self.assertEqual(second.statistics("lineno")[0].allocated_size, 30_000 + 2 * EMPTY)
-        self.assertEqual(first.statistics("lineno")[0].allocated_size, 10_000 + EMPTY)
+        self.assertEqual(second.statistics("lineno")[0].allocated_size,
+                         30_000 + 2 * EMPTY)
+        self.assertEqual(first.statistics("lineno")[0].allocated_size,
+                         10_000 + EMPTY)
 
     def test_statistics_tell_who_did_it(self):
         tracemalloc.start(5)
@@ -154,15 +158,18 @@ class RegionTests(unittest.TestCase):
             self.blocks.empty()
         size = 3000 + 2 * EMPTY
         stat, = region.statistics("lineno")
-        self.assertEqual((stat.allocated_size, stat.allocated_count, stat.freed_size,
+        self.assertEqual((stat.allocated_size, stat.allocated_count,
+                          stat.freed_size,
                           stat.freed_count, stat.size_diff, stat.size),
                          (size, 2, size, 2, 0, 0))
         self.assertEqual(stat.traceback[0].function, "Blocks.fill")
         stat, = region.statistics("function", sort_by="temporary")
         self.assertEqual(stat.freed_count, 2)
-        cumulative = region.statistics("function", cumulative=True, sort_by="allocated_size")
+        cumulative = region.statistics("function", cumulative=True,
+                                       sort_by="allocated_size")
         self.assertIn(self.id().rpartition(".")[2],
-                      {each.traceback[0].function.rpartition(".")[2] for each in cumulative})
+                      {each.traceback[0].function.rpartition(".")[2]
+                       for each in cumulative})
         self.assertEqual(len(unchanged), 100)
 
     def test_snapshots_of_beginning_end_and_peak(self):
@@ -172,7 +179,8 @@ class RegionTests(unittest.TestCase):
             self.blocks.fill(0, 1000)
 
         def of_the_block(snapshot):
-            return [(each.size, each.count) for each in snapshot.statistics("function")
+            return [(each.size, each.count)
+                    for each in snapshot.statistics("function")
                     if each.traceback[0].function == "Blocks.fill"]
 
         self.assertEqual(of_the_block(region.before), [])
@@ -180,8 +188,10 @@ class RegionTests(unittest.TestCase):
         self.assertEqual(of_the_block(region.at_peak), [(4000 + EMPTY, 1)])
         self.assertIs(region.after, region.after)
         self.assertEqual(region.after.metadata["traced_memory"]
-                         - region.before.metadata["traced_memory"], 1000 + EMPTY)
-        self.assertLessEqual(region.before.metadata["time"], region.after.metadata["time"])
+                         - region.before.metadata["traced_memory"],
+                         1000 + EMPTY)
+        self.assertLessEqual(region.before.metadata["time"],
+                             region.after.metadata["time"])
         self.assertIsNone(region.at_peak.metadata["time"])
 
     def test_totals_include_places_that_the_tracer_has_let_go_of(self):
@@ -206,23 +216,27 @@ class RegionTests(unittest.TestCase):
             self.blocks.fill(0, 4000)
             self.blocks.fill(1, 4000)
             self.blocks.kept[0] = None
-        self.assertEqual(str(region), "allocated 8066 B (2 blocks), freed 4033 B (1 block), "
-                                      "kept 4033 B (1 block), peak 8066 B")
+        self.assertEqual(str(region),
+                         "allocated 8066 B (2 blocks), freed 4033 B (1 "
+                         "block), kept 4033 B (1 block), peak 8066 B")
         self.assertEqual(repr(region), f"<Region: {region}>")
 
     def test_estimates_are_marked(self):
         tracemalloc.start(sample_interval=1)
         with tracemalloc.trace() as region:
             self.blocks.fill(0, 10 ** 6)
-        self.assertEqual(str(region), "allocated ~977 KiB (~1 block), freed ~0 B (~0 blocks), "
-                                      "kept ~977 KiB (~1 block), peak ~977 KiB")
+        self.assertEqual(str(region),
+                         "allocated ~977 KiB (~1 block), freed ~0 B (~0 "
+                         "blocks), kept ~977 KiB (~1 block), peak ~977 KiB")
 
     def test_figures_are_there_after_the_end_only(self):
         region = tracemalloc.trace()
-        names = ("allocated_size", "freed_count", "size", "peak_size", "before", "at_peak")
+        names = ("allocated_size", "freed_count", "size", "peak_size",
+                 "before", "at_peak")
         with region:
             for name in names:
-                with self.assertRaisesRegex(RuntimeError, "^the region has not ended yet$"):
+                with self.assertRaisesRegex(RuntimeError,
+                                            "^the region has not ended yet$"):
                     getattr(region, name)
         for name in names:
             getattr(region, name)
@@ -260,7 +274,8 @@ class RegionTests(unittest.TestCase):
         self.assertGreaterEqual(region.allocated_size, 1000)
 
     def test_stop_inside_of_the_block(self):
-        with self.assertRaisesRegex(RuntimeError, "^tracing was stopped inside of the region$"):
+        with self.assertRaisesRegex(
+                RuntimeError, "^tracing was stopped inside of the region$"):
             with tracemalloc.trace() as region:
                 tracemalloc.stop()
         with self.assertRaisesRegex(RuntimeError, "stopped inside"):
@@ -271,7 +286,8 @@ class RegionTests(unittest.TestCase):
                 1 / 0
 
     def test_wrong_number_of_frames(self):
-        for nframe, error in ((0, ValueError), (65536, ValueError), ("1", TypeError)):
+        for nframe, error in ((0, ValueError), (65536, ValueError),
+                              ("1", TypeError)):
             for _ in range(2):
                 with self.assertRaises(error):
                     with tracemalloc.trace(nframe):
@@ -332,7 +348,8 @@ class RegionTests(unittest.TestCase):
                 del kept
                 regions.append(region)
 
-        with threading_helper.start_threads([threading.Thread(target=work) for _ in range(4)]):
+        with threading_helper.start_threads([threading.Thread(target=work)
+                                             for _ in range(4)]):
             pass
         self.assertEqual(len(regions), 200)
         for region in regions:
@@ -371,7 +388,8 @@ class RegionTests(unittest.TestCase):
             tracemalloc.trace()
             print('tracemalloc._region' in sys.modules)
             """)
-        self.assertEqual(assert_python_ok("-c", code).out.split(), [b"False", b"True"])
+        self.assertEqual(assert_python_ok("-c", code).out.split(),
+                         [b"False", b"True"])
 
 
 class InterruptionTests(unittest.TestCase):

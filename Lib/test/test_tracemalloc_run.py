@@ -348,9 +348,9 @@ class RunTests(CommandTests):
 
     def test_summary_fails(self):
         process = self.run_program("--no-file", "-c", "import sys\n"
-                                                      "sys.path[:] = []\n"
-                                                      "sys.path_hooks[:] = []\n"
-                                                      "sys.path_importer_cache.clear()")
+                                   "sys.path[:] = []\n"
+                                   "sys.path_hooks[:] = []\n"
+                                   "sys.path_importer_cache.clear()")
         self.assertRegex(process.stderr,
                          r"\Apython -m tracemalloc run: there is no summary: "
                          r"ModuleNotFoundError[^\n]+\n\Z")
@@ -377,9 +377,11 @@ class RunTests(CommandTests):
 
     def test_what_can_be_no_file_is_said_before_the_program_runs(self):
         os.mkdir("folder")
-        for name, what in (("folder", "Is a directory"), ("x" * 300, "File name too long"),
+        for name, what in (("folder", "Is a directory"),
+                           ("x" * 300, "File name too long"),
                            (__file__ + "/x", "Not a directory")):
-            process = self.run_program("-o", name, "-q", "-c", "print(1)", status=2)
+            process = self.run_program("-o", name, "-q", "-c", "print(1)",
+                                       status=2)
             self.assertEqual(process.stdout, "")
             self.assertEqual(len(process.stderr.splitlines()), 1)
             self.assertIn(f": {what}\n", process.stderr)
@@ -495,7 +497,8 @@ class RunTests(CommandTests):
                                         "average", "line"])
         found = self.json("top", "out.tmz")
         self.assertEqual(found["metadata"]["sample_interval"], 65536)
-        # A block of so many intervals is missed with a probability of exp(-976).
+        # A block of so many intervals is missed with a
+        # probability of exp(-976).
         self.assertGreaterEqual(found["groups"][0]["size"], 64_000_000)
         self.assertIn("size_error", found["groups"][0])
 

@@ -3,11 +3,11 @@
 No test may fail by chance.  Seeds are fixed, and all that a script allocates
 with one thread is the same in each process that finds its modules compiled, so
 a run is like every other (see test_another_process_repeats_the_samples).  What
-an estimate may be off is told in standard errors, eight of them.  How many of n
-blocks are noted has the binomial distribution; whatever the seed, the figures
-of a script that notes 600 blocks or more, with the error that they themselves
-tell, are further off with a probability below 1e-12, by the sum of that
-distribution's ends:
+an estimate may be off is told in standard errors, eight of them.  How many of
+n blocks are noted has the binomial distribution; whatever the seed, the
+figures of a script that notes 600 blocks or more, with the error that they
+themselves tell, are further off with a probability below 1e-12, by the sum of
+that distribution's ends:
 
     n = 20000, p = 1 - exp(-100/3000): 3.0e-13
     n = 20000, p = 1 - exp(-133/4096): 3.4e-13
@@ -30,8 +30,9 @@ from test import support
 
 _tracemalloc = import_helper.import_module("_tracemalloc")
 
-STATE = ("import sys, tracemalloc as t; print(t.is_tracing(), t.get_traceback_limit(),"
-         " t.get_sample_interval(), sys._xoptions.get('tracemalloc'))")
+STATE = ("import sys, tracemalloc as t; print(t.is_tracing(), "
+         "t.get_traceback_limit(), t.get_sample_interval(), "
+         "sys._xoptions.get('tracemalloc'))")
 
 OPTION = "-X tracemalloc=NFRAME,sample=SIZE: "
 VARIABLE = "PYTHONTRACEMALLOC: "
@@ -79,7 +80,8 @@ def run(*arguments, variables=(), python=sys.executable):
     env["PYTHON_COLORS"] = "0"
     env.update(variables)
     with support.SuppressCrashReport():
-        return subprocess.run([python, *arguments], env=env, capture_output=True,
+        return subprocess.run([python, *arguments], env=env,
+                              capture_output=True,
                               text=True, timeout=support.LONG_TIMEOUT)
 
 
@@ -88,7 +90,8 @@ class OptionTests(unittest.TestCase):
     def state(self, text, expected):
         """Check what the command line and the variable begin with."""
         process = run("-X", f"tracemalloc={text}", "-c", STATE)
-        self.assertEqual(process.stdout, f"{expected} {text}\n", process.stderr)
+        self.assertEqual(process.stdout, f"{expected} {text}\n",
+                         process.stderr)
         process = run("-c", STATE, variables={"PYTHONTRACEMALLOC": text})
         self.assertEqual(process.stdout, f"{expected} None\n", process.stderr)
 
@@ -97,29 +100,36 @@ class OptionTests(unittest.TestCase):
         for origin, arguments, variables in [
                 (OPTION, ("-X", f"tracemalloc={text}"), {}),
                 (VARIABLE, (), {"PYTHONTRACEMALLOC": text})]:
-            process = run(*arguments, "-c", "print('reached')", variables=variables)
-            self.assertEqual((process.returncode, process.stdout), (1, ""), text)
+            process = run(*arguments, "-c", "print('reached')",
+                          variables=variables)
+            self.assertEqual((process.returncode, process.stdout), (1, ""),
+                             text)
             first, *rest = process.stderr.splitlines()
             self.assertEqual(first, FATAL + origin + message)
-            self.assertEqual(rest, ["Python runtime state: preinitialized", ""])
+            self.assertEqual(rest,
+                             ["Python runtime state: preinitialized", ""])
 
     def test_sizes(self):
         for text, interval in [
-                ("1", 1), ("524288", 524288), ("007", 7), ("1B", 1), ("1000B", 1000),
-                ("1KiB", 1024), ("512KiB", 524288), ("3MiB", 3 << 20), ("2GiB", 2 << 30),
-                ("1024GiB", LARGEST), (str(LARGEST), LARGEST), ("1TiB", LARGEST),
-                ("1k", 1024), ("1Kb", 1024), ("512KB", 524288), ("1kib", 1024), ("7b", 7),
-                ("3m", 3 << 20), ("3MB", 3 << 20), ("2G", 2 << 30), ("2gb", 2 << 30),
-                ("1t", LARGEST), ("1TB", LARGEST), ("0001T", LARGEST)]:
+                ("1", 1), ("524288", 524288), ("007", 7), ("1B", 1),
+                ("1000B", 1000), ("1KiB", 1024), ("512KiB", 524288),
+                ("3MiB", 3 << 20), ("2GiB", 2 << 30), ("1024GiB", LARGEST),
+                (str(LARGEST), LARGEST), ("1TiB", LARGEST), ("1k", 1024),
+                ("1Kb", 1024), ("512KB", 524288), ("1kib", 1024), ("7b", 7),
+                ("3m", 3 << 20), ("3MB", 3 << 20), ("2G", 2 << 30),
+                ("2gb", 2 << 30), ("1t", LARGEST), ("1TB", LARGEST),
+                ("0001T", LARGEST)]:
             with self.subTest(text=text):
                 self.state(f"25,sample={text}", f"True 25 {interval}")
 
     def test_what_is_no_size(self):
-        message = ("'{}' is no sampling interval; give a number of bytes from 1 to 1TiB, "
-                   "with B, KB, MB, GB or TB behind it or nothing, as in sample=512KB")
-        for text in ["", "0", "0KiB", "-1", "+1", " 1", "1 ", "1.5MiB", "1e6", "0x10", "1_000",
-                     "1Ki", "1KBi", "1KK", "1iB", "1BB", "1P", "1BiB", "K", "KiB", "1KiBB",
-                     "1 KiB", "1025GiB", "2TiB", str(LARGEST + 1), "9" * 50, "1=2",
+        message = ("'{}' is no sampling interval; give a number of bytes from "
+                   "1 to 1TiB, with B, KB, MB, GB or TB behind it or nothing, "
+                   "as in sample=512KB")
+        for text in ["", "0", "0KiB", "-1", "+1", " 1", "1 ", "1.5MiB", "1e6",
+                     "0x10", "1_000", "1Ki", "1KBi", "1KK", "1iB", "1BB", "1P",
+                     "1BiB", "K", "KiB", "1KiBB", "1 KiB", "1025GiB", "2TiB",
+                     str(LARGEST + 1), "9" * 50, "1=2",
                      # These were 2**64 and a bit.
                      "17179869185GiB", f"{2 ** 34 + 1}G", f"{2 ** 24 + 1}T"]:
             with self.subTest(text=text):
@@ -127,11 +137,14 @@ class OptionTests(unittest.TestCase):
         self.fatal("25,sample", message.format(""))
 
     def test_unknown_keys(self):
-        message = "unknown key '{}'; the only one is 'sample', as in 25,sample=512KiB"
-        for text, key in [("25,", ""), ("25,,sample=1", ""), ("25,sample=1,", ""), ("25,x", "x"),
-                          ("25,smaple=1KiB", "smaple"), ("25,Sample=1KiB", "Sample"),
-                          ("25, sample=1KiB", " sample"), ("25,=1", ""), ("25,26", "26"),
-                          ("25,sample=1,nframe=2", "nframe")]:
+        message = ("unknown key '{}'; the only one is 'sample', as in "
+                   "25,sample=512KiB")
+        for text, key in [("25,", ""), ("25,,sample=1", ""),
+                          ("25,sample=1,", ""), ("25,x", "x"),
+                          ("25,smaple=1KiB", "smaple"),
+                          ("25,Sample=1KiB", "Sample"),
+                          ("25, sample=1KiB", " sample"), ("25,=1", ""),
+                          ("25,26", "26"), ("25,sample=1,nframe=2", "nframe")]:
             with self.subTest(text=text):
                 self.fatal(text, message.format(key))
 
@@ -144,21 +157,24 @@ class OptionTests(unittest.TestCase):
         for text in "x", "-1", "1x", "1.5", "99999999999", "sample":
             with self.subTest(text=text):
                 # As without keys, to the letter.
-                for arguments, variables in [((f"-Xtracemalloc={text}{{}}",), {}),
-                                             ((), {"PYTHONTRACEMALLOC": text + "{}"})]:
+                for arguments, variables in [
+                        ((f"-Xtracemalloc={text}{{}}",), {}),
+                        ((), {"PYTHONTRACEMALLOC": text + "{}"})]:
                     plain, keyed = [
                         run(*[a.format(keys) for a in arguments], "-c", "",
-                            variables={k: v.format(keys) for k, v in variables.items()})
+                            variables={k: v.format(keys)
+                                       for k, v in variables.items()})
                         for keys in ("", ",sample=1KiB")]
-                    self.assertEqual((keyed.returncode, keyed.stderr), (1, plain.stderr))
+                    self.assertEqual((keyed.returncode, keyed.stderr),
+                                     (1, plain.stderr))
                     self.assertIn("invalid number of frames\n", keyed.stderr)
 
     def test_long_values_are_refused(self):
         self.fatal("25,sample=" + "0" * 300 + "1", "the value is too long")
 
     def test_characters_outside_ascii(self):
-        process = run("-X", "tracemalloc=25,s\u00e4mple=1", "-c", "", variables={
-            "PYTHONUTF8": "1"})
+        process = run("-X", "tracemalloc=25,s\u00e4mple=1", "-c", "",
+                      variables={"PYTHONUTF8": "1"})
         self.assertEqual(process.returncode, 1)
         self.assertIn("unknown key 's?mple'", process.stderr)
 
@@ -166,22 +182,26 @@ class OptionTests(unittest.TestCase):
         self.state("0,sample=1KiB", "False 1 None")
 
     def test_too_many_frames_are_refused_as_ever(self):
-        process = run("-X", "tracemalloc=65536,sample=1KiB", "-c", "print('reached')")
+        process = run("-X", "tracemalloc=65536,sample=1KiB", "-c",
+                      "print('reached')")
         self.assertEqual((process.returncode, process.stdout), (1, ""))
         self.assertIn("can't start tracemalloc\n", process.stderr)
-        self.assertIn("the number of frames must be in range [1; 65535]\n", process.stderr)
+        self.assertIn("the number of frames must be in range [1; 65535]\n",
+                      process.stderr)
 
     def test_the_command_line_takes_the_place_of_the_variable(self):
         variables = {"PYTHONTRACEMALLOC": "9,sample=2KiB"}
         for option, expected in [("tracemalloc=4", "True 4 None 4"),
                                  ("tracemalloc", "True 1 None True"),
                                  ("tracemalloc=0", "False 1 None 0"),
-                                 ("tracemalloc=4,sample=1MiB", "True 4 1048576 4,sample=1MiB")]:
+                                 ("tracemalloc=4,sample=1MiB",
+                                  "True 4 1048576 4,sample=1MiB")]:
             process = run("-X", option, "-c", STATE, variables=variables)
             self.assertEqual(process.stdout, expected + "\n", process.stderr)
         process = run("-X", "tracemalloc=4,sample=1MiB", "-c", STATE,
                       variables={"PYTHONTRACEMALLOC": "7"})
-        self.assertEqual(process.stdout, "True 4 1048576 4,sample=1MiB\n", process.stderr)
+        self.assertEqual(process.stdout, "True 4 1048576 4,sample=1MiB\n",
+                         process.stderr)
 
     def test_a_bad_variable_is_fatal_although_the_option_wins(self):
         process = run("-X", "tracemalloc=4", "-c", "", variables={
@@ -191,19 +211,24 @@ class OptionTests(unittest.TestCase):
 
     def test_the_variable_is_ignored_where_the_environment_is(self):
         for text in "9,sample=2KiB", "9,sample=x":
-            process = run("-E", "-c", STATE, variables={"PYTHONTRACEMALLOC": text})
-            self.assertEqual(process.stdout, "False 1 None None\n", process.stderr)
+            process = run("-E", "-c", STATE,
+                          variables={"PYTHONTRACEMALLOC": text})
+            self.assertEqual(process.stdout, "False 1 None None\n",
+                             process.stderr)
 
     def test_children_inherit_the_option(self):
-        code = ("import subprocess, sys; args = subprocess._args_from_interpreter_flags(); "
-                f"print(args); subprocess.run([sys.executable, *args, '-c', {STATE!r}])")
+        code = ("import subprocess, sys; args = "
+                "subprocess._args_from_interpreter_flags(); print(args); "
+                f"subprocess.run([sys.executable, *args, '-c', {STATE!r}])")
         process = run("-X", "tracemalloc=4,sample=3KiB", "-u", "-c", code)
-        self.assertEqual(process.stdout, "['-X', 'tracemalloc=4,sample=3KiB']\n"
-                                         "True 4 3072 4,sample=3KiB\n", process.stderr)
+        self.assertEqual(process.stdout,
+                         "['-X', 'tracemalloc=4,sample=3KiB']\n"
+                         "True 4 3072 4,sample=3KiB\n", process.stderr)
 
     def test_configuration_knows_the_number_of_frames(self):
         import_helper.import_module("_testinternalcapi")
-        code = "import _testinternalcapi as i; print(i.get_configs()['config']['tracemalloc'])"
+        code = ("import _testinternalcapi as i; "
+                "print(i.get_configs()['config']['tracemalloc'])")
         process = run("-X", "tracemalloc=12,sample=1KiB", "-c", code)
         self.assertEqual(process.stdout, "12\n", process.stderr)
 
@@ -218,7 +243,8 @@ class ScriptTests(unittest.TestCase):
         """Run a script behind the preamble; return what it told."""
         code = textwrap.dedent(code).strip("\n")
         process = run(*arguments, "-c", PREAMBLE + code)
-        self.assertEqual((process.returncode, process.stderr), (0, ""), process.stdout)
+        self.assertEqual((process.returncode, process.stderr), (0, ""),
+                         process.stdout)
         return json.loads(process.stdout.splitlines()[-1])
 
     def near(self, estimate, truth, error, n=8):
@@ -248,14 +274,16 @@ class StartTests(ScriptTests):
 
     def test_bad_intervals(self):
         for interval in 0, -1, LARGEST + 1, 1 << 64, -1 << 64:
-            with self.assertRaisesRegex(ValueError, r"in range \[1; 1099511627776\], or None"):
+            with self.assertRaisesRegex(
+                    ValueError, r"in range \[1; 1099511627776\], or None"):
                 _tracemalloc.start(1, sample_interval=interval)
         for interval in "1", 1.5, b"1":
             with self.assertRaises(TypeError):
                 _tracemalloc.start(1, sample_interval=interval)
         with self.assertRaises(TypeError):
             _tracemalloc.start(1, 2)
-        with self.assertRaisesRegex(TypeError, "unexpected keyword argument 'interval'"):
+        with self.assertRaisesRegex(TypeError,
+                                    "unexpected keyword argument 'interval'"):
             _tracemalloc.start(1, interval=2)
         with self.assertRaises(TypeError):
             _tracemalloc.start(nframe=1)
@@ -265,8 +293,10 @@ class StartTests(ScriptTests):
         compiler = (sysconfig.get_config_var("CC") or "cc").split()
         if sys.platform != "linux" or not shutil.which(compiler[0]):
             self.skipTest("no C compiler is here")
-        library = os.path.join(self.enterContext(os_helper.temp_dir()), "random.so")
-        subprocess.run([*compiler, "-shared", "-fPIC", "-x", "c", "-o", library, "-"],
+        library = os.path.join(self.enterContext(os_helper.temp_dir()),
+                               "random.so")
+        subprocess.run([*compiler, "-shared", "-fPIC", "-x", "c", "-o",
+                        library, "-"],
                        text=True, check=True, input="""
             #define _GNU_SOURCE
             #include <errno.h>
@@ -294,7 +324,8 @@ class StartTests(ScriptTests):
             _tracemalloc._check()
             print(_tracemalloc.get_traced_memory()[0] >= 10000)
             """), variables={"LD_PRELOAD": library})
-        self.assertEqual((process.stdout, process.stderr), ("no random numbers\nTrue\n", ""))
+        self.assertEqual((process.stdout, process.stderr),
+                         ("no random numbers\nTrue\n", ""))
 
     def test_starting_twice_changes_nothing(self):
         _tracemalloc.start(2, sample_interval=1000)
@@ -318,11 +349,13 @@ class StartTests(ScriptTests):
     def test_from_one_kind_to_the_other_and_back(self):
         for interval in None, 1, None, 1000, 1, None:
             _tracemalloc.start(5, sample_interval=interval)
-            kept = [bytes(700) for _ in range(100)] + [object() for _ in range(100)]
+            kept = [bytes(700) for _ in range(100)] + [object()
+                                                       for _ in range(100)]
             kept = [(a, bytearray(30)) for a in kept]
             _tracemalloc._check()
             if interval in (None, 1):
-                self.assertIsNotNone(_tracemalloc._get_object_traceback(kept[0][0]))
+                self.assertIsNotNone(
+                    _tracemalloc._get_object_traceback(kept[0][0]))
             _tracemalloc.stop()
             del kept
 
@@ -331,7 +364,8 @@ class EstimateTests(ScriptTests):
     """Each script allocates what it knows, and tells estimates of it."""
 
     def test_blocks_of_one_size(self):
-        for size, interval in [(40, 4096), (40, 100), (500, 65536), (5000, 65536),
+        for size, interval in [(40, 4096), (40, 100), (500, 65536),
+                               (5000, 65536),
                                (100_000, 65536), (3, 1000), (30, 7)]:
             with self.subTest(size=size, interval=interval):
                 n = min(200_000, 40_000_000 // size)
@@ -350,7 +384,8 @@ class EstimateTests(ScriptTests):
                 self.near(at["bytes"], total, at["bytes_error"])
                 p = -math.expm1(-(size + header) / interval)
                 expected = math.sqrt(n * (1 - p) / p)
-                self.assertAlmostEqual(at["live_blocks_error"], expected, delta=0.3 * expected)
+                self.assertAlmostEqual(at["live_blocks_error"], expected,
+                                       delta=0.3 * expected)
 
     def test_interval_of_one_byte_notes_all_but_the_smallest(self):
         at, = self.script(f"""
@@ -383,12 +418,16 @@ class EstimateTests(ScriptTests):
         header = bytes(0).__sizeof__()
         sizes = [(7919 * i) % 3000 + header for i in range(60000)]
         self.near(before["live_bytes"], sum(sizes), before["live_bytes_error"])
-        self.near(before["live_blocks"], len(sizes), before["live_blocks_error"])
-        self.near(after["live_bytes"], sum(sizes[1::2]), after["live_bytes_error"])
-        self.near(after["live_blocks"], len(sizes) // 2, after["live_blocks_error"])
+        self.near(before["live_blocks"], len(sizes),
+                  before["live_blocks_error"])
+        self.near(after["live_bytes"], sum(sizes[1::2]),
+                  after["live_bytes_error"])
+        self.near(after["live_blocks"], len(sizes) // 2,
+                  after["live_blocks_error"])
         self.assertEqual(after["bytes"], before["bytes"])
         self.assertEqual(after["bytes_error"], before["bytes_error"])
-        freed_error = math.sqrt(after["bytes_error"] ** 2 - after["live_bytes_error"] ** 2)
+        freed_error = math.sqrt(after["bytes_error"] ** 2
+                                - after["live_bytes_error"] ** 2)
         self.near(after["freed_bytes"], sum(sizes[::2]), freed_error)
 
     def test_mean_over_seeds(self):
@@ -415,7 +454,8 @@ class EstimateTests(ScriptTests):
         size = 400 + bytes(0).__sizeof__()
         for figure, error, truth in (0, 2, 300), (1, 3, 300 * size):
             mean = sum(run[figure] for run in runs) / len(runs)
-            variance = sum((run[figure] - truth) ** 2 for run in runs) / len(runs)
+            variance = (sum((run[figure] - truth) ** 2 for run in runs)
+                        / len(runs))
             told = sum(run[error] ** 2 for run in runs) / len(runs)
             self.near(mean, truth, math.sqrt(told / len(runs)))
             # The errors are what they say, within what 500 runs can tell.
@@ -552,7 +592,8 @@ class EstimateTests(ScriptTests):
         self.assertEqual(size, 200 + bytes(0).__sizeof__())
         (blocks, total, freed_blocks, freed, peak_blocks, peak), = totals
         self.near(count, at["live_blocks"], 1)
-        self.assertEqual((blocks, total), (at["live_blocks"], at["live_bytes"]))
+        self.assertEqual((blocks, total),
+                         (at["live_blocks"], at["live_bytes"]))
         self.assertEqual((freed_blocks, freed), (0, 0))
         self.near(peak_blocks, blocks, 1)
         self.near(memory[0], memory[2], 8192)
@@ -580,7 +621,8 @@ class EstimateTests(ScriptTests):
         self.assertIn("size=~", text)
         self.near(size, at["live_bytes"], 1, 300)
         self.assertAlmostEqual(error / at["live_bytes_error"], 1, delta=0.001)
-        self.assertAlmostEqual(count_error / at["live_blocks_error"], 1, delta=0.001)
+        self.assertAlmostEqual(count_error / at["live_blocks_error"], 1,
+                               delta=0.001)
         self.assertIsNone(exact[0])
         self.assertNotIn("~", exact[1])
 
@@ -911,7 +953,8 @@ class OperationTests(ScriptTests):
             """)
         header = bytes(0).__sizeof__()
         truth = sum(i % 1500 + header for i in range(20000) if i % 1500 > 1)
-        for malloc in "malloc", "mimalloc", "debug", "malloc_debug", "pymalloc_debug":
+        for malloc in ("malloc", "mimalloc", "debug", "malloc_debug",
+                       "pymalloc_debug"):
             with self.subTest(malloc=malloc):
                 process = run("-c", code, variables={"PYTHONMALLOC": malloc})
                 if "unknown PYTHONMALLOC" in process.stderr:
@@ -989,10 +1032,11 @@ class OperationTests(ScriptTests):
 
     def test_sampled_at_start_up(self):
         # With any seed: that file's lines allocate more than 400 kB, of which
-        # nothing is noted with a probability below exp(-400e3/4096) = 4e-43.  All
-        # that is traced is more than 1 MB, from which 244 samples are expected;
-        # 100 kB stand for 24, and so few come with one below 1e-60.
-        process = run("-X", "tracemalloc=25,sample=4KiB", "-c", textwrap.dedent("""
+        # nothing is noted with a probability below exp(-400e3/4096) = 4e-43.
+        # All that is traced is more than 1 MB, from which 244 samples are
+        # expected; 100 kB stand for 24, and so few come with one below 1e-60.
+        process = run("-X", "tracemalloc=25,sample=4KiB", "-c",
+                      textwrap.dedent("""
             import _tracemalloc, tracemalloc
             _tracemalloc._check()
             names = {frames[0][0] for _, frames, *_ in _tracemalloc._get_estimates()}

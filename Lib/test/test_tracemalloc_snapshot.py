@@ -10,7 +10,8 @@ import tracemalloc
 import unittest
 from test.support import import_helper, os_helper
 from unittest import mock
-from test.test_tracemalloc_api import STOCK_PYTHON, needs_stock, python_output, here, Tracing
+from test.test_tracemalloc_api import (STOCK_PYTHON, needs_stock,
+                                       python_output, here, Tracing)
 
 import _tracemalloc
 
@@ -69,8 +70,10 @@ class TracebackTests(unittest.TestCase):
             self.traceback[0] = self.traceback[1]
         with self.assertRaises(IndexError):
             self.traceback[3]
-        self.assertEqual(self.traceback.index(tracemalloc.Frame(("b.py", 2))), 1)
-        self.assertEqual(self.traceback.count(tracemalloc.Frame(("b.py", 2))), 1)
+        self.assertEqual(self.traceback.index(tracemalloc.Frame(("b.py", 2))),
+                         1)
+        self.assertEqual(self.traceback.count(tracemalloc.Frame(("b.py", 2))),
+                         1)
         self.assertEqual([str(frame) for frame in reversed(self.traceback)],
                          ["c.py:3", "b.py:2", "a.py:1"])
 
@@ -96,7 +99,8 @@ class TracebackTests(unittest.TestCase):
             self.traceback.total_nframe = 8
 
     def test_S42_slices_and_membership(self):
-        self.assertEqual(self.traceback[:2], (self.traceback[0], self.traceback[1]))
+        self.assertEqual(self.traceback[:2],
+                         (self.traceback[0], self.traceback[1]))
         self.assertEqual(self.traceback[::-1], tuple(reversed(self.traceback)))
         self.assertIn(tracemalloc.Frame(("b.py", 2)), self.traceback)
         self.assertNotIn(tracemalloc.Frame(("b.py", 3)), self.traceback)
@@ -104,7 +108,8 @@ class TracebackTests(unittest.TestCase):
     def test_S43_traceback_as_text(self):
         self.assertEqual(str(self.traceback), "a.py:1")
         short = tracemalloc.Traceback([("a.py", 1)])
-        self.assertEqual(repr(short), "<Traceback (<Frame filename='a.py' lineno=1>,)>")
+        self.assertEqual(repr(short),
+                         "<Traceback (<Frame filename='a.py' lineno=1>,)>")
         self.assertEqual(repr(tracemalloc.Traceback(self.frames[1:], 9)),
                          "<Traceback (<Frame filename='a.py' lineno=1>, "
                          "<Frame filename='b.py' lineno=2>) total_nframe=9>")
@@ -116,11 +121,11 @@ class TracebackTests(unittest.TestCase):
 
     def test_S44_format_gives_file_lines_and_source_lines(self):
         self.assertEqual(self.formatted(), [
-            '  File "a.py", line 1', "    a.py 1", '  File "b.py", line 2', "    b.py 2",
-            '  File "c.py", line 3', "    c.py 3"])
+            '  File "a.py", line 1', "    a.py 1", '  File "b.py", line 2',
+            "    b.py 2", '  File "c.py", line 3', "    c.py 3"])
         self.assertEqual(self.formatted(most_recent_first=True), [
-            '  File "c.py", line 3', "    c.py 3", '  File "b.py", line 2', "    b.py 2",
-            '  File "a.py", line 1', "    a.py 1"])
+            '  File "c.py", line 3', "    c.py 3", '  File "b.py", line 2',
+            "    b.py 2", '  File "a.py", line 1', "    a.py 1"])
 
     def test_S44_format_leaves_out_sources_that_are_not_known(self):
         traceback = tracemalloc.Traceback([("<unknown>", 0)])
@@ -128,12 +133,14 @@ class TracebackTests(unittest.TestCase):
 
     def test_S44_format_reads_the_source(self):
         traceback = tracemalloc.Traceback([(__file__, here()[1])])
-        self.assertEqual(traceback.format()[1],
-                         "    traceback = tracemalloc.Traceback([(__file__, here()[1])])")
+        self.assertEqual(
+            traceback.format()[1],
+            "    traceback = tracemalloc.Traceback([(__file__, here()[1])])")
 
     def test_S45_limits_of_format_are_slices(self):
         def names(limit, **kwargs):
-            return [line.split('"')[1] for line in self.formatted(limit, **kwargs)[::2]]
+            return [line.split('"')[1]
+                    for line in self.formatted(limit, **kwargs)[::2]]
         self.assertEqual(names(1), ["c.py"])
         self.assertEqual(names(2), ["b.py", "c.py"])
         self.assertEqual(names(9), ["a.py", "b.py", "c.py"])
@@ -161,8 +168,10 @@ class TraceTests(unittest.TestCase):
     def test_S47_trace_as_text(self):
         trace = tracemalloc.Trace((0, 2048 * 1024, (("a.py", 5),), 1))
         self.assertEqual(str(trace), "a.py:5: 2048 KiB")
-        self.assertEqual(repr(trace), "<Trace domain=0 size=2048 KiB, traceback="
-                         "<Traceback (<Frame filename='a.py' lineno=5>,) total_nframe=1>>")
+        self.assertEqual(
+            repr(trace),
+            "<Trace domain=0 size=2048 KiB, traceback="
+            "<Traceback (<Frame filename='a.py' lineno=5>,) total_nframe=1>>")
 
     def test_S48_snapshots_can_be_made_by_hand(self):
         snapshot = tracemalloc.Snapshot(list(RAW), 2)
@@ -175,7 +184,8 @@ class TraceTests(unittest.TestCase):
         self.assertEqual(traces[-1].size, 7)
         self.assertEqual(traces[1:3], (traces[1], traces[2]))
         self.assertEqual([trace.size for trace in traces], [10, 30, 2, 66, 7])
-        self.assertEqual([trace.size for trace in reversed(traces)], [7, 66, 2, 30, 10])
+        self.assertEqual([trace.size for trace in reversed(traces)],
+                         [7, 66, 2, 30, 10])
         self.assertIn(tracemalloc.Trace(RAW[3]), traces)
         self.assertNotIn(tracemalloc.Trace((9, 9, (("x", 1),), 1)), traces)
         self.assertEqual(traces, tracemalloc.Snapshot(list(RAW), 9).traces)
@@ -194,25 +204,29 @@ class StatisticsTests(unittest.TestCase):
         self.snapshot = tracemalloc.Snapshot(list(RAW), 2)
 
     def rows(self, *args, **kwargs):
-        return [([frame._frame for frame in stat.traceback], stat.size, stat.count)
+        return [([frame._frame for frame in stat.traceback], stat.size,
+                 stat.count)
                 for stat in self.snapshot.statistics(*args, **kwargs)]
 
     def test_S51_statistics_are_sorted_the_biggest_first(self):
         self.assertEqual(self.rows("lineno"), [
-            ([("b.py", 1)], 66, 1), ([("a.py", 2)], 40, 2), ([("<unknown>", 0)], 7, 1),
-            ([("a.py", 5)], 2, 1)])
-        self.assertEqual(self.rows(key_type="lineno", cumulative=False), self.rows("lineno"))
+            ([("b.py", 1)], 66, 1), ([("a.py", 2)], 40, 2),
+            ([("<unknown>", 0)], 7, 1), ([("a.py", 5)], 2, 1)])
+        self.assertEqual(self.rows(key_type="lineno", cumulative=False),
+                         self.rows("lineno"))
 
     def test_S51_ties_are_sorted_by_count_then_traceback(self):
         self.snapshot = tracemalloc.Snapshot([
-            (0, 4, (("m.py", 1),), 1), (0, 4, (("z.py", 1),), 1), (0, 4, (("a.py", 1),), 1),
+            (0, 4, (("m.py", 1),), 1), (0, 4, (("z.py", 1),), 1),
+            (0, 4, (("a.py", 1),), 1),
             (0, 2, (("n.py", 1),), 1), (0, 2, (("n.py", 1),), 1)], 1)
         self.assertEqual([row[0][0][0] for row in self.rows("lineno")],
                          ["n.py", "z.py", "m.py", "a.py"])
 
     def test_S52_key_types(self):
         self.assertEqual(self.rows("filename"), [
-            ([("b.py", 0)], 66, 1), ([("a.py", 0)], 42, 3), ([("<unknown>", 0)], 7, 1)])
+            ([("b.py", 0)], 66, 1), ([("a.py", 0)], 42, 3),
+            ([("<unknown>", 0)], 7, 1)])
         self.assertEqual(self.rows("traceback"), [
             ([("b.py", 1)], 66, 1), ([("b.py", 4), ("a.py", 2)], 40, 2),
             ([("<unknown>", 0)], 7, 1), ([("b.py", 4), ("a.py", 5)], 2, 1)])
@@ -221,31 +235,38 @@ class StatisticsTests(unittest.TestCase):
         for key in "line", "", None, 5, ["lineno"]:
             with self.subTest(key=key):
                 for call in (self.snapshot.statistics,
-                             lambda key: self.snapshot.compare_to(self.snapshot, key)):
+                             lambda key: self.snapshot.compare_to(
+                                 self.snapshot, key)):
                     with self.assertRaises(ValueError) as caught:
                         call(key)
-                    self.assertEqual(str(caught.exception), f"unknown key_type: {key!r}")
+                    self.assertEqual(str(caught.exception),
+                                     f"unknown key_type: {key!r}")
                     # The text is stock's; the choices stand below it.
                     note, = caught.exception.__notes__
-                    for choice in ("traceback", "lineno", "filename", "function", "module",
-                                   "thread", "domain"):
+                    for choice in ("traceback", "lineno", "filename",
+                                   "function", "module", "thread", "domain"):
                         self.assertIn(repr(choice), note)
-                    self.assertEqual("did you mean 'lineno'?" in note, key == "line")
+                    self.assertEqual("did you mean 'lineno'?" in note,
+                                     key == "line")
 
     def test_S53_cumulative_goes_with_files_and_lines_only(self):
         self.assertEqual(self.rows("filename", True), [
-            ([("b.py", 0)], 108, 4), ([("a.py", 0)], 42, 3), ([("<unknown>", 0)], 7, 1)])
+            ([("b.py", 0)], 108, 4), ([("a.py", 0)], 42, 3),
+            ([("<unknown>", 0)], 7, 1)])
         self.assertEqual(self.rows("lineno", cumulative=True), [
-            ([("b.py", 1)], 66, 1), ([("b.py", 4)], 42, 3), ([("a.py", 2)], 40, 2),
+            ([("b.py", 1)], 66, 1), ([("b.py", 4)], 42, 3),
+            ([("a.py", 2)], 40, 2),
             ([("<unknown>", 0)], 7, 1), ([("a.py", 5)], 2, 1)])
         with self.assertRaises(ValueError) as caught:
             self.snapshot.statistics("traceback", cumulative=True)
-        self.assertEqual(str(caught.exception),
-                         "cumulative mode cannot by used with key type 'traceback'")
+        self.assertEqual(
+            str(caught.exception),
+            "cumulative mode cannot by used with key type 'traceback'")
 
     def test_S54_cumulative_counts_every_occurrence_of_a_frame(self):
         loop = ("r.py", 3)
-        self.snapshot = tracemalloc.Snapshot([(0, 10, (loop, loop, loop), 3)], 3)
+        self.snapshot = tracemalloc.Snapshot([(0, 10, (loop, loop, loop), 3)],
+                                             3)
         self.assertEqual(self.rows("lineno", True), [([loop], 30, 3)])
         self.assertEqual(self.rows("filename", True), [([("r.py", 0)], 30, 3)])
 
@@ -261,9 +282,10 @@ class StatisticsTests(unittest.TestCase):
 
     def test_S55_differences_are_sorted_by_change(self):
         newer = tracemalloc.Snapshot([
-            (0, 10, (("a.py", 2), ("b.py", 4)), 3), (0, 30, (("a.py", 2), ("b.py", 4)), 3),
-            (0, 500, (("a.py", 5), ("b.py", 4)), 3), (0, 400, (("n.py", 1),), 1),
-            (3, 7, (("<unknown>", 0),), 1)], 2)
+            (0, 10, (("a.py", 2), ("b.py", 4)), 3),
+            (0, 30, (("a.py", 2), ("b.py", 4)), 3),
+            (0, 500, (("a.py", 5), ("b.py", 4)), 3),
+            (0, 400, (("n.py", 1),), 1), (3, 7, (("<unknown>", 0),), 1)], 2)
         self.assertEqual(
             [str(diff) for diff in newer.compare_to(self.snapshot, "lineno")],
             ["a.py:5: size=500 B (+498 B), count=1 (+0), average=500 B",
@@ -275,16 +297,19 @@ class StatisticsTests(unittest.TestCase):
     def test_S56_vanished_and_unchanged_groups_are_listed(self):
         empty = tracemalloc.Snapshot([], 2)
         gone = empty.compare_to(self.snapshot, "filename")
-        self.assertEqual([(diff.size, diff.count) for diff in gone], [(0, 0)] * 3)
+        self.assertEqual([(diff.size, diff.count) for diff in gone],
+                         [(0, 0)] * 3)
         self.assertEqual([(diff.size_diff, diff.count_diff) for diff in gone],
                          [(-66, -1), (-42, -3), (-7, -1)])
         same = self.snapshot.compare_to(self.snapshot, "lineno")
-        self.assertEqual([(diff.size_diff, diff.count_diff) for diff in same], [(0, 0)] * 4)
+        self.assertEqual([(diff.size_diff, diff.count_diff) for diff in same],
+                         [(0, 0)] * 4)
 
     def test_S66_a_new_group_has_gained_its_whole_size(self):
         new = self.snapshot.compare_to(tracemalloc.Snapshot([], 2), "filename")
         for diff in new:
-            self.assertEqual((diff.size_diff, diff.count_diff), (diff.size, diff.count))
+            self.assertEqual((diff.size_diff, diff.count_diff),
+                             (diff.size, diff.count))
 
     def test_S55_compare_to_changes_neither_snapshot(self):
         other = tracemalloc.Snapshot(RAW[2:], 2)
@@ -299,9 +324,11 @@ class StatisticTests(unittest.TestCase):
 
     def test_S62_statistic_is_a_value(self):
         stat = tracemalloc.Statistic(self.traceback, 10, 2)
-        self.assertEqual((stat.traceback, stat.size, stat.count), (self.traceback, 10, 2))
+        self.assertEqual((stat.traceback, stat.size, stat.count),
+                         (self.traceback, 10, 2))
         self.assertEqual(stat, tracemalloc.Statistic(self.traceback, 10, 2))
-        self.assertEqual(hash(stat), hash(tracemalloc.Statistic(self.traceback, 10, 2)))
+        self.assertEqual(hash(stat),
+                         hash(tracemalloc.Statistic(self.traceback, 10, 2)))
         for other in [(self.traceback, 10, 3), (self.traceback, 11, 2),
                       (tracemalloc.Traceback([("b.py", 1)]), 10, 2)]:
             self.assertNotEqual(stat, tracemalloc.Statistic(*other))
@@ -318,8 +345,9 @@ class StatisticTests(unittest.TestCase):
     def test_S64_difference_is_a_value(self):
         values = self.traceback, 10, -5, 2, 1
         diff = tracemalloc.StatisticDiff(*values)
-        self.assertEqual((diff.traceback, diff.size, diff.size_diff, diff.count,
-                          diff.count_diff), values)
+        self.assertEqual((diff.traceback, diff.size,
+                          diff.size_diff, diff.count, diff.count_diff),
+                         values)
         self.assertEqual(diff, tracemalloc.StatisticDiff(*values))
         self.assertEqual(hash(diff), hash(tracemalloc.StatisticDiff(*values)))
         for index in range(1, 5):
@@ -341,7 +369,8 @@ class StatisticTests(unittest.TestCase):
     def test_S67_format_of_sizes(self):
         for size, text in [
                 (0, "0 B"), (99, "99 B"), (100, "100 B"), (10239, "10239 B"),
-                (10240, "10.0 KiB"), (102399, "100.0 KiB"), (102400, "100 KiB"),
+                (10240, "10.0 KiB"), (102399, "100.0 KiB"),
+                (102400, "100 KiB"),
                 (10 * 2 ** 20 - 1, "10240 KiB"), (10 * 2 ** 20, "10.0 MiB"),
                 (2 ** 30, "1024 MiB"), (20 * 2 ** 30, "20.0 GiB"),
                 (20 * 2 ** 40, "20.0 TiB"), (2 ** 60, "1048576 TiB"),
@@ -355,8 +384,9 @@ class StatisticTests(unittest.TestCase):
         name = "<Traceback (<Frame filename='a.py' lineno=1>,)>"
         self.assertEqual(repr(tracemalloc.Statistic(self.traceback, 10, 2)),
                          f"<Statistic traceback={name} size=10 count=2>")
-        self.assertEqual(repr(tracemalloc.StatisticDiff(self.traceback, 10, -3, 2, 0)),
-                         f"<StatisticDiff traceback={name} size=10 (-3) count=2 (+0)>")
+        self.assertEqual(
+            repr(tracemalloc.StatisticDiff(self.traceback, 10, -3, 2, 0)),
+            f"<StatisticDiff traceback={name} size=10 (-3) count=2 (+0)>")
 
 
 class FilterTests(unittest.TestCase):
@@ -374,21 +404,25 @@ class FilterTests(unittest.TestCase):
         self.assertIsNot(copy.traces._traces, self.snapshot.traces._traces)
         self.assertEqual(copy.traces, self.snapshot.traces)
         self.assertEqual(copy.traceback_limit, 2)
-        filtered = self.snapshot.filter_traces((tracemalloc.Filter(True, "b.py"),))
+        filtered = self.snapshot.filter_traces(
+            (tracemalloc.Filter(True, "b.py"),))
         self.assertEqual(len(filtered.traces), 1)
         self.assertEqual(self.snapshot.traces._traces, RAW)
 
     def test_S57_filters_have_to_be_iterable(self):
-        for value, name in (tracemalloc.Filter(True, "a"), "Filter"), (None, "NoneType"):
+        for value, name in ((tracemalloc.Filter(True, "a"), "Filter"),
+                            (None, "NoneType")):
             with self.assertRaises(TypeError) as caught:
                 self.snapshot.filter_traces(value)
             self.assertEqual(str(caught.exception),
                              f"filters must be a list of filters, not {name}")
 
     def test_S57_filters_may_come_from_an_iterator(self):
-        self.assertEqual(self.kept(*iter([tracemalloc.Filter(True, "b.py")])), [66])
+        self.assertEqual(self.kept(*iter([tracemalloc.Filter(True, "b.py")])),
+                         [66])
         lazily = (each for each in [tracemalloc.Filter(True, "b.py")])
-        self.assertEqual(len(self.snapshot.filter_traces(filters=lazily).traces), 1)
+        self.assertEqual(
+            len(self.snapshot.filter_traces(filters=lazily).traces), 1)
 
     def test_S58_inclusive_filters_add_up_and_exclusive_ones_win(self):
         a2 = tracemalloc.Filter(True, "a.py", 2)
@@ -407,13 +441,15 @@ class FilterTests(unittest.TestCase):
                 return (trace[1] >= 30) == self.inclusive
         self.assertEqual(self.kept(Big(True)), [30, 66])
         self.assertEqual(self.kept(Big(False)), [10, 2, 7])
-        self.assertEqual(self.kept(Big(True), tracemalloc.Filter(False, "b.py")), [30])
+        self.assertEqual(
+            self.kept(Big(True), tracemalloc.Filter(False, "b.py")), [30])
 
     def test_S69_filter_takes_keywords(self):
-        each = tracemalloc.Filter(inclusive=False, filename_pattern="x.py", lineno=3,
-                                  all_frames=True, domain=9)
+        each = tracemalloc.Filter(inclusive=False, filename_pattern="x.py",
+                                  lineno=3, all_frames=True, domain=9)
         self.assertEqual((each.inclusive, each.filename_pattern, each.lineno,
-                          each.all_frames, each.domain), (False, "x.py", 3, True, 9))
+                          each.all_frames, each.domain),
+                         (False, "x.py", 3, True, 9))
         plain = tracemalloc.Filter(True, "x.py")
         self.assertEqual((plain.lineno, plain.all_frames, plain.domain),
                          (None, False, None))
@@ -426,7 +462,8 @@ class FilterTests(unittest.TestCase):
         with self.assertRaises(AttributeError):
             each.filename_pattern = "x"
         def matches(filename, pattern):
-            return bool(tracemalloc.Filter(True, pattern)._match_frame(filename, 1))
+            return bool(
+                tracemalloc.Filter(True, pattern)._match_frame(filename, 1))
         self.assertTrue(matches("a.pyc", "a.py"))
         self.assertTrue(matches("a.py", "a.pyc"))
         self.assertFalse(matches("a.pyo", "a.py"))
@@ -439,38 +476,53 @@ class FilterTests(unittest.TestCase):
         self.assertEqual(self.kept(tracemalloc.Filter(True, "a.py", 0)), [])
         self.assertEqual(self.kept(tracemalloc.Filter(True, "b.py", 4)), [])
         self.assertEqual(
-            self.kept(tracemalloc.Filter(True, "b.py", 4, all_frames=True)), [10, 30, 2])
+            self.kept(tracemalloc.Filter(True, "b.py", 4, all_frames=True)),
+            [10, 30, 2])
         self.assertEqual(
-            self.kept(tracemalloc.Filter(False, "b.py", 4, all_frames=True)), [66, 7])
+            self.kept(tracemalloc.Filter(False, "b.py", 4, all_frames=True)),
+            [66, 7])
 
     def test_S72_domain_of_a_filter(self):
-        self.assertEqual(self.kept(tracemalloc.Filter(True, "a.py", domain=1)), [2])
-        self.assertEqual(self.kept(tracemalloc.Filter(True, "*", domain=2)), [66])
-        self.assertEqual(self.kept(tracemalloc.Filter(True, "b.py", domain=1)), [])
+        self.assertEqual(self.kept(tracemalloc.Filter(True, "a.py", domain=1)),
+                         [2])
+        self.assertEqual(self.kept(tracemalloc.Filter(True, "*", domain=2)),
+                         [66])
+        self.assertEqual(self.kept(tracemalloc.Filter(True, "b.py", domain=1)),
+                         [])
 
     def test_S73_exclusive_filter_with_a_domain_spares_the_others(self):
-        self.assertEqual(self.kept(tracemalloc.Filter(False, "a.py", domain=1)),
-                         [10, 30, 66, 7])
-        self.assertEqual(self.kept(tracemalloc.Filter(False, "a.py", domain=8)),
-                         [10, 30, 2, 66, 7])
+        self.assertEqual(
+            self.kept(tracemalloc.Filter(False, "a.py", domain=1)),
+            [10, 30, 66, 7])
+        self.assertEqual(
+            self.kept(tracemalloc.Filter(False, "a.py", domain=8)),
+            [10, 30, 2, 66, 7])
 
     def test_S74_examples_of_the_documentation(self):
         self.assertEqual(self.kept(tracemalloc.Filter(False, "<unknown>")),
                          [10, 30, 2, 66])
         self.snapshot = tracemalloc.Snapshot([
-            (0, 1, ((subprocess.__file__, 9),), 1), (0, 2, ((tracemalloc.__file__, 9),), 1),
+            (0, 1, ((subprocess.__file__, 9),), 1),
+            (0, 2, ((tracemalloc.__file__, 9),), 1),
             (0, 3, (("x.py", 9),), 1)], 1)
-        self.assertEqual(self.kept(tracemalloc.Filter(True, subprocess.__file__)), [1])
-        self.assertEqual(self.kept(tracemalloc.Filter(False, tracemalloc.__file__)), [1, 3])
+        self.assertEqual(
+            self.kept(tracemalloc.Filter(True, subprocess.__file__)), [1])
+        self.assertEqual(
+            self.kept(tracemalloc.Filter(False, tracemalloc.__file__)), [1, 3])
 
     def test_S74_the_name_of_the_module_stands_for_the_whole_package(self):
         folder = os.path.dirname(tracemalloc.__file__)
         names = [tracemalloc.__file__, os.path.join(folder, "_groups.py"),
-                 os.path.join(folder, "_cli", "show.py"), folder + "_else.py", "other.py"]
-        snapshot = tracemalloc.Snapshot([(0, 1, ((name, 1),), 1) for name in names], 1)
+                 os.path.join(folder, "_cli", "show.py"), folder + "_else.py",
+                 "other.py"]
+        snapshot = tracemalloc.Snapshot(
+            [(0, 1, ((name, 1),), 1) for name in names], 1)
         for inclusive, expected in ((True, names[:3]), (False, names[3:])):
-            kept = snapshot.filter_traces([tracemalloc.Filter(inclusive, tracemalloc.__file__)])
-            self.assertEqual([trace.traceback[0].filename for trace in kept.traces], expected)
+            kept = snapshot.filter_traces(
+                [tracemalloc.Filter(inclusive, tracemalloc.__file__)])
+            self.assertEqual([trace.traceback[0].filename
+                              for trace in kept.traces],
+                             expected)
 
     def test_S75_domain_filter(self):
         each = tracemalloc.DomainFilter(inclusive=True, domain=0)
@@ -480,13 +532,15 @@ class FilterTests(unittest.TestCase):
         self.assertEqual(each.domain, 0)
         with self.assertRaises(AttributeError):
             each.domain = 1
-        self.assertEqual(self.kept(each, tracemalloc.DomainFilter(False, 3)), [2, 66])
+        self.assertEqual(self.kept(each, tracemalloc.DomainFilter(False, 3)),
+                         [2, 66])
 
     def test_S76_common_base_of_filters(self):
         base = tracemalloc.BaseFilter(True)
         self.assertTrue(base.inclusive)
         self.assertTrue(issubclass(tracemalloc.Filter, tracemalloc.BaseFilter))
-        self.assertTrue(issubclass(tracemalloc.DomainFilter, tracemalloc.BaseFilter))
+        self.assertTrue(issubclass(tracemalloc.DomainFilter,
+                                   tracemalloc.BaseFilter))
         with self.assertRaises(NotImplementedError):
             self.kept(base)
 
@@ -495,8 +549,10 @@ class DomainTests(Tracing):
 
     def test_S77_python_memory_is_domain_zero(self):
         kept = bytes(5003)
-        domains = {domain for domain, size, frames, total
-                   in _tracemalloc._get_traces() if size == sys.getsizeof(kept)}
+        domains = {
+            domain
+            for domain, size, frames, total in _tracemalloc._get_traces()
+            if size == sys.getsizeof(kept)}
         self.assertEqual(domains, {0})
 
     def test_S77_other_domains_are_apart(self):
@@ -504,7 +560,8 @@ class DomainTests(Tracing):
         _testcapi.tracemalloc_track(389047, 4096, 8000)
         snapshot = tracemalloc.take_snapshot()
         theirs = snapshot.filter_traces([tracemalloc.DomainFilter(False, 0)])
-        self.assertEqual([(trace.domain, trace.size) for trace in theirs.traces],
+        self.assertEqual([(trace.domain, trace.size)
+                          for trace in theirs.traces],
                          [(389047, 8000)])
 
 
@@ -519,7 +576,8 @@ class PickleTests(unittest.TestCase):
         self.snapshot.note = {"extra": [1, 2]}
         self.assertIsNone(self.snapshot.dump(self.filename))
         with open(self.filename, "rb") as stream:
-            self.assertEqual(stream.read(2), b"\x80%c" % pickle.HIGHEST_PROTOCOL)
+            self.assertEqual(stream.read(2),
+                             b"\x80%c" % pickle.HIGHEST_PROTOCOL)
         loaded = tracemalloc.Snapshot.load(self.filename)
         self.assertIs(type(loaded), tracemalloc.Snapshot)
         self.assertEqual(loaded.traces, self.snapshot.traces)
@@ -534,15 +592,18 @@ class PickleTests(unittest.TestCase):
         if tracemalloc.is_tracing():
             self.skipTest("tracing is on")
         self.snapshot.dump(self.filename)
-        self.assertEqual(len(tracemalloc.Snapshot.load(self.filename).traces), 5)
+        self.assertEqual(len(tracemalloc.Snapshot.load(self.filename).traces),
+                         5)
         with self.assertRaises(FileNotFoundError):
             tracemalloc.Snapshot.load(self.filename + "x")
 
     def test_S61_every_protocol_restores_every_class(self):
         values = [self.snapshot, self.snapshot.traces, self.snapshot.traces[0],
-                  self.snapshot.traces[0].traceback, self.snapshot.traces[0].traceback[0],
+                  self.snapshot.traces[0].traceback,
+                  self.snapshot.traces[0].traceback[0],
                   self.snapshot.statistics("traceback"),
-                  self.snapshot.compare_to(tracemalloc.Snapshot([], 1), "lineno")]
+                  self.snapshot.compare_to(tracemalloc.Snapshot([], 1),
+                                           "lineno")]
         for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
             with self.subTest(protocol=protocol):
                 for value in values:
@@ -551,7 +612,8 @@ class PickleTests(unittest.TestCase):
                         value, copy = value.traces, copy.traces
                     self.assertEqual(copy, value)
 
-    # Prints the same pickles in every interpreter, if the classes are the same.
+    # Prints the same pickles in every interpreter,
+    # if the classes are the same.
     BYTES = """
         import pickle, tracemalloc
         raw = [(0, 10, (("a.py", 2), ("b.py", 4)), 3), (1, 2, (("a.py", 5),), 1)]

@@ -40,7 +40,8 @@ class Hand:
 
     def __init__(self):
         self.names = [""]
-        self.columns = {name: array(code) for name, code in _columns.COLUMNS.items()}
+        self.columns = {
+            name: array(code) for name, code in _columns.COLUMNS.items()}
         self.path(0, "", "", 0)
 
     def number(self, name):
@@ -57,9 +58,11 @@ class Hand:
                     path_function=self.number(function), path_line=line)
         return len(self.columns["path_parent"]) - 1
 
-    def context(self, path, file, function, line, blocks, *, columns=(-1, -1, -1),
-                freed=(), peak=(0, 0), domain=0, thread="MainThread", depth=None):
-        """Add a context with live *blocks* of these sizes, and *freed* ones."""
+    def context(self, path, file, function, line, blocks, *,
+                columns=(-1, -1, -1), freed=(), peak=(0, 0), domain=0,
+                thread="MainThread", depth=None):
+        """Add a context with live *blocks* of these sizes, and *freed* ones.
+        """
         number = len(self.columns["context_path"])
         if depth is None:
             depth, at = 1, path
@@ -122,7 +125,8 @@ def random_raw(choice, blocks=300):
     names = ["a.py", "b/c.py", "<unknown>", "d.pyc", ""]
     paths = [tuple((choice.choice(names), choice.randrange(5))
                    for _ in range(choice.randrange(1, 7))) for _ in range(40)]
-    return [(choice.choice((0, 0, 1, 389047)), choice.choice((0, 1, 8, 512, 10 ** 12)),
+    return [(choice.choice((0, 0, 1, 389047)),
+             choice.choice((0, 1, 8, 512, 10 ** 12)),
              path, len(path) + choice.randrange(3))
             for path in choice.choices(paths, k=choice.randrange(blocks))]
 
@@ -152,7 +156,8 @@ class SameAsRawTests(unittest.TestCase):
                 for key in OLD_KEYS:
                     expected = raw.compare_to(older[0], key)
                     for old in older:
-                        self.assertEqual(columns.compare_to(old, key), expected)
+                        self.assertEqual(columns.compare_to(old, key),
+                                         expected)
                         self.assertEqual(raw.compare_to(old, key), expected)
             older = raw, columns
 
@@ -176,9 +181,11 @@ class SameAsRawTests(unittest.TestCase):
     def some_filter(self):
         choice = self.random
         if choice.random() < 0.2:
-            return tracemalloc.DomainFilter(choice.random() < 0.5, choice.choice((0, 1, 7)))
+            return tracemalloc.DomainFilter(choice.random() < 0.5,
+                                            choice.choice((0, 1, 7)))
         return tracemalloc.Filter(
-            choice.random() < 0.5, choice.choice(["a.py", "*.py", "<*", "d.pyc", "*", ""]),
+            choice.random() < 0.5,
+            choice.choice(["a.py", "*.py", "<*", "d.pyc", "*", ""]),
             choice.choice((None, None, 0, 3)), choice.random() < 0.6,
             choice.choice((None, None, 0, 1)))
 
@@ -190,8 +197,10 @@ class SameAsRawTests(unittest.TestCase):
                 kept = columns.filter_traces(filters)
                 self.assertIsNotNone(kept.traces._blocks)
                 kept.traces._blocks.picture.check()
-                self.assertEqual(Counter(kept.traces), Counter(expected.traces))
-                self.assertEqual(kept.statistics("traceback"), expected.statistics("traceback"))
+                self.assertEqual(Counter(kept.traces),
+                                 Counter(expected.traces))
+                self.assertEqual(kept.statistics("traceback"),
+                                 expected.statistics("traceback"))
 
     def test_S71_frames_beyond_the_limit_are_not_looked_at(self):
         raw = [(0, 1, (("a.py", 1), ("b.py", 1), ("c.py", 1)), 3),
@@ -199,12 +208,14 @@ class SameAsRawTests(unittest.TestCase):
                (0, 4, (("a.py", 1), ("a.py", 1), ("c.py", 1), ("c.py", 1)), 4)]
         for limit in range(1, 5):
             cut = tracemalloc.Snapshot(
-                [(domain, size, frames[:limit], total) for domain, size, frames, total in raw],
+                [(domain, size, frames[:limit], total)
+                 for domain, size, frames, total in raw],
                 limit)
             whole = columnar(raw, limit)
             self.assertEqual(list(whole.traces), list(cut.traces))
             for name in "abc":
-                filters = [tracemalloc.Filter(True, name + ".py", all_frames=True)]
+                filters = [tracemalloc.Filter(True, name + ".py",
+                                              all_frames=True)]
                 self.assertEqual(list(whole.filter_traces(filters).traces),
                                  list(cut.filter_traces(filters).traces))
             for key in OLD_KEYS:
@@ -233,7 +244,8 @@ class SameAsRawTests(unittest.TestCase):
         self.assertEqual(kept.metadata, {"pid": 5})
         self.assertIsNot(kept.metadata, snapshot.metadata)
         self.assertEqual(
-            figures(kept.statistics("filename"), "size", "freed_size", "peak_count"),
+            figures(kept.statistics("filename"), "size", "freed_size",
+                    "peak_count"),
             {"/app/pkg/load.py:0": (7 + 9 + 120 + 64, 3180, 13)})
         copied = snapshot.filter_traces([])
         self.assertEqual(copied.traces, snapshot.traces)
@@ -246,25 +258,30 @@ class TracesTests(unittest.TestCase):
         self.raw = random_raw(random.Random(1), 2000)
         self.assertGreater(len(self.raw), 50)
         self.snapshot = columnar(self.raw)
-        self.list = tracemalloc.Snapshot(self.snapshot.traces._traces, 25).traces
+        self.list = tracemalloc.Snapshot(
+            self.snapshot.traces._traces, 25).traces
 
     def fresh(self):
         """Return traces of which no list was made yet."""
         return columnar(self.raw).traces
 
     def test_S49_traces_are_the_sequence_that_a_list_of_them_is(self):
-        self.assertEqual(Counter(self.fresh()), Counter(map(tracemalloc.Trace, self.raw)))
+        self.assertEqual(Counter(self.fresh()),
+                         Counter(map(tracemalloc.Trace, self.raw)))
         self.assertEqual(len(self.fresh()), len(self.raw))
         self.assertEqual(repr(self.fresh()), repr(self.list))
         self.assertEqual(list(self.fresh()), list(self.list))
-        self.assertEqual(list(reversed(self.fresh())), list(reversed(self.list)))
+        self.assertEqual(list(reversed(self.fresh())),
+                         list(reversed(self.list)))
         traces = self.fresh()
         for index in range(-len(self.raw), len(self.raw)):
             self.assertEqual(traces[index], self.list[index])
         for index in (len(self.raw), -len(self.raw) - 1):
-            with self.assertRaisesRegex(IndexError, "^list index out of range$"):
+            with self.assertRaisesRegex(IndexError,
+                                        "^list index out of range$"):
                 traces[index]
-        for index in (slice(3), slice(None, None, -7), slice(5, 2), slice(-4, None)):
+        for index in (slice(3), slice(None, None, -7), slice(5, 2),
+                      slice(-4, None)):
             self.assertEqual(traces[index], self.list[index])
             self.assertIs(type(traces[index]), tuple)
         self.assertNotIn("_traces", vars(traces))
@@ -278,7 +295,8 @@ class TracesTests(unittest.TestCase):
         self.assertEqual(self.list, traces)
         self.assertEqual(traces, self.fresh())
         self.assertNotEqual(traces, columnar(self.raw[1:]).traces)
-        self.assertNotEqual(traces, columnar([(9, *self.raw[0][1:]), *self.raw[1:]]).traces)
+        self.assertNotEqual(
+            traces, columnar([(9, *self.raw[0][1:]), *self.raw[1:]]).traces)
         self.assertNotEqual(traces, list(traces))
         with self.assertRaises(TypeError):
             hash(traces)
@@ -294,7 +312,8 @@ class TracesTests(unittest.TestCase):
         self.assertIs(traces._traces, traces._traces)
         self.assertRaises(AttributeError, getattr, traces, "_nothing")
         self.assertRaises(AttributeError, getattr,
-                          tracemalloc._Traces.__new__(tracemalloc._Traces), "_traces")
+                          tracemalloc._Traces.__new__(tracemalloc._Traces),
+                          "_traces")
 
     def test_copies_know_all_that_the_original_knows(self):
         raw = tracemalloc.Snapshot(list(self.raw), 25)
@@ -303,8 +322,10 @@ class TracesTests(unittest.TestCase):
             copied = make(hand)
             self.assertEqual(copied.traces, hand.traces)
             self.assertEqual(copied.metadata, {"pid": 1})
-            self.assertEqual(copied.statistics("lineno")[0].allocated_size, 250)
-            self.assertEqual(copied.statistics("function"), hand.statistics("function"))
+            self.assertEqual(copied.statistics("lineno")[0].allocated_size,
+                             250)
+            self.assertEqual(copied.statistics("function"),
+                             hand.statistics("function"))
             self.assertEqual(make(raw).traces, raw.traces)
         self.assertIsNot(copy.deepcopy(raw).traces._traces, raw.traces._traces)
         self.assertIsNot(copy.deepcopy(hand).metadata, hand.metadata)
@@ -317,13 +338,16 @@ class TracesTests(unittest.TestCase):
                 self.assertEqual(set(vars(copied.traces)), {"_traces"})
                 self.assertEqual(copied.traces, snapshot.traces)
                 for key in OLD_KEYS:
-                    self.assertEqual(copied.statistics(key), snapshot.statistics(key))
-                for values in (snapshot.statistics("lineno"), list(snapshot.traces[:3]),
+                    self.assertEqual(copied.statistics(key),
+                                     snapshot.statistics(key))
+                for values in (snapshot.statistics("lineno"),
+                               list(snapshot.traces[:3]),
                                list(snapshot.traces[0].traceback),
                                snapshot.compare_to(columnar([]), "function")):
                     copies = pickle.loads(pickle.dumps(values, protocol))
                     self.assertEqual(copies, values)
-                    self.assertFalse(any(hasattr(each, "_origin") for each in copies))
+                    self.assertFalse(any(hasattr(each, "_origin")
+                                         for each in copies))
 
 
 class FunctionModuleThreadDomainTests(unittest.TestCase):
@@ -342,24 +366,30 @@ class FunctionModuleThreadDomainTests(unittest.TestCase):
         self.assertEqual((frame.filename, frame.lineno, frame.function),
                          ("/app/pkg/load.py", 0, "Parser.parse"))
         self.assertIsNone(statistics[3].traceback[0].function)
-        self.assertEqual(statistics[1].traceback.format(), ["  /app/pkg/load.py:Parser.parse"])
+        self.assertEqual(statistics[1].traceback.format(),
+                         ["  /app/pkg/load.py:Parser.parse"])
 
     def test_functions_of_one_file_are_different_groups(self):
-        tracebacks = {each.traceback for each in self.snapshot.statistics("function")}
+        tracebacks = {each.traceback
+                      for each in self.snapshot.statistics("function")}
         self.assertEqual(len(tracebacks), 4)
 
     def test_thread(self):
-        self.assertEqual(figures(self.snapshot.statistics("thread"), "size", "count"),
-                         {"MainThread": (434, 8), "worker": (16, 2), "<unknown>": (8, 1)})
+        self.assertEqual(
+            figures(self.snapshot.statistics("thread"), "size", "count"),
+            {"MainThread": (434, 8), "worker": (16, 2), "<unknown>": (8, 1)})
 
     def test_S77_domain(self):
-        self.assertEqual(figures(self.snapshot.statistics("domain"), "size", "count"),
+        self.assertEqual(figures(self.snapshot.statistics("domain"), "size",
+                                 "count"),
                          {"domain 0": (394, 10), "domain 7": (64, 1)})
 
     def test_module(self):
-        statistics = self.snapshot.statistics("module", sort_by="allocated_size")
+        statistics = self.snapshot.statistics("module",
+                                              sort_by="allocated_size")
         self.assertEqual(figures(statistics, "size", "allocated_count"), {
-            "load": (200, 15), "main": (250, 3), "json": (0, 1), "<unknown>": (8, 1)})
+            "load": (200, 15), "main": (250, 3), "json": (0, 1),
+            "<unknown>": (8, 1)})
         snapshot = example().snapshot(path=["/app", "/lib/python3.13"])
         self.assertEqual(figures(snapshot.statistics("module"), "size"),
                          {"pkg": (200,), "main": (250,), "<unknown>": (8,)})
@@ -367,9 +397,13 @@ class FunctionModuleThreadDomainTests(unittest.TestCase):
     def test_metadata_that_makes_no_sense_is_ignored(self):
         for path in (5, "/app", [5, None, "/app"], {"/app": 1}, None):
             for interval in ("5", 0, -1, 5.5, True, [1]):
-                statistics = example().snapshot(path=path, sample_interval=interval)
-                found = figures(statistics.statistics("module"), "size", "size_error")
-                self.assertEqual(found["pkg" if type(path) is list else "load"], (200, None))
+                statistics = example().snapshot(path=path,
+                                                sample_interval=interval)
+                found = figures(statistics.statistics("module"), "size",
+                                "size_error")
+                self.assertEqual(
+                    found["pkg" if type(path) is list else "load"],
+                    (200, None))
 
     def test_groups_and_pictures_are_gone_with_the_snapshot(self):
         snapshot = example().snapshot()
@@ -383,7 +417,8 @@ class FunctionModuleThreadDomainTests(unittest.TestCase):
     def test_cumulative_function_and_module_count_a_block_once(self):
         statistics = self.snapshot.statistics("function", cumulative=True)
         self.assertEqual(figures(statistics, "size", "count"), {
-            "/app/main.py:<module>": (450, 10), "/app/pkg/load.py:load": (200, 7),
+            "/app/main.py:<module>": (450, 10),
+            "/app/pkg/load.py:load": (200, 7),
             "/app/pkg/load.py:Parser.parse": (184, 5), "<unknown>": (8, 1)})
         snapshot = example().snapshot(path=["/app"])
         self.assertEqual(figures(snapshot.statistics("module", True), "size"),
@@ -397,20 +432,25 @@ class FunctionModuleThreadDomainTests(unittest.TestCase):
                                 (4, (330, 6)), (5, (450, 10))):
             statistics = example().snapshot(limit).statistics("function", True)
             self.assertEqual(
-                figures(statistics, "size", "count")["/app/main.py:<module>"], expected)
+                figures(statistics, "size", "count")["/app/main.py:<module>"],
+                expected)
 
     def test_S53_cumulative_makes_no_sense_for_threads_and_domains(self):
         for key in ("thread", "domain", "traceback"):
             with self.assertRaisesRegex(
-                    ValueError, f"^cumulative mode cannot by used with key type '{key}'$"):
+                    ValueError,
+                    f"^cumulative mode cannot by used with key type '{key}'$"):
                 self.snapshot.statistics(key, True)
 
     def test_S52_hand_made_snapshots_have_the_keys_too(self):
         raw = tracemalloc.Snapshot(self.snapshot.traces._traces, 25)
-        self.assertEqual(raw.statistics("domain"), self.snapshot.statistics("domain"))
-        self.assertEqual(figures(raw.statistics("thread"), "count"), {"<unknown>": (11,)})
+        self.assertEqual(raw.statistics("domain"),
+                         self.snapshot.statistics("domain"))
+        self.assertEqual(figures(raw.statistics("thread"), "count"),
+                         {"<unknown>": (11,)})
         self.assertEqual(figures(raw.statistics("function"), "size"),
-                         {"/app/main.py": (250,), "/app/pkg/load.py": (200,), "<unknown>": (8,)})
+                         {"/app/main.py": (250,), "/app/pkg/load.py": (200,),
+                          "<unknown>": (8,)})
 
     def test_names_that_occur_twice_are_one_group(self):
         hand = example()
@@ -425,7 +465,8 @@ class FunctionModuleThreadDomainTests(unittest.TestCase):
 class ModuleOfTests(unittest.TestCase):
 
     def test_folders_of_imports_decide(self):
-        folders = ["/app", "/usr/lib/python3.13", "/usr/lib/python3.13/site-packages",
+        folders = ["/app", "/usr/lib/python3.13",
+                   "/usr/lib/python3.13/site-packages",
                    "/zip/lib.zip", "C:\\app"]
         for filename, module in [
                 ("/app/main.py", "main"), ("/app/pkg/sub/x.py", "pkg"),
@@ -433,8 +474,8 @@ class ModuleOfTests(unittest.TestCase):
                 ("/usr/lib/python3.13/os.py", "os"),
                 ("/usr/lib/python3.13/site-packages/numpy/core/x.py", "numpy"),
                 ("/usr/lib/python3.13/site-packages/six.py", "six"),
-                ("/zip/lib.zip/inside/x.py", "inside"), ("C:\\app\\win\\x.py", "win"),
-                ("/application/x.py", "x")]:
+                ("/zip/lib.zip/inside/x.py", "inside"),
+                ("C:\\app\\win\\x.py", "win"), ("/application/x.py", "x")]:
             self.assertEqual(_groups.module_of(filename, folders), module)
 
     def test_without_folders_the_usual_names_do(self):
@@ -444,8 +485,9 @@ class ModuleOfTests(unittest.TestCase):
                 ("/usr/lib/python3/dist-packages/apt/cache.py", "apt"),
                 ("/home/me/tool.py", "tool"), ("tool.py", "tool"),
                 ("/home/me/tool/__init__.py", "tool"),
-                ("<frozen importlib._bootstrap>", "importlib"), ("<frozen os>", "os"),
-                ("<string>", "<string>"), ("<unknown>", "<unknown>"), ("", "")]:
+                ("<frozen importlib._bootstrap>", "importlib"),
+                ("<frozen os>", "os"), ("<string>", "<string>"),
+                ("<unknown>", "<unknown>"), ("", "")]:
             self.assertEqual(_groups.module_of(filename, ()), module)
 
 
@@ -463,34 +505,45 @@ class FigureTests(unittest.TestCase):
             "<unknown>:0": (8, 1, 8, 1, 0, 0, 8, 1)})
 
     def test_figures_include_contexts_where_nothing_is_live(self):
-        statistics = example().snapshot(path=["/app"]).statistics("module", cumulative=True)
-        self.assertEqual(figures(statistics, "size", "freed_size")["main"], (450, 3680))
+        statistics = example().snapshot(path=["/app"]).statistics(
+            "module", cumulative=True)
+        self.assertEqual(figures(statistics, "size", "freed_size")["main"],
+                         (450, 3680))
 
     def test_groups_without_live_blocks_are_listed_for_other_figures(self):
         snapshot = example().snapshot()
-        by_size = [str(each.traceback) for each in snapshot.statistics("lineno")]
+        by_size = [str(each.traceback)
+                   for each in snapshot.statistics("lineno")]
         self.assertNotIn("/lib/python3.13/json/decoder.py:5", by_size)
         by_freed = snapshot.statistics("lineno", sort_by="freed_size")
-        self.assertEqual([(str(each.traceback), each.freed_size) for each in by_freed], [
-            ("/app/pkg/load.py:12", 3000), ("/lib/python3.13/json/decoder.py:5", 500),
-            ("/app/pkg/load.py:22", 180), ("/app/main.py:3", 0), ("<unknown>:0", 0)])
+        self.assertEqual(
+            [(str(each.traceback), each.freed_size) for each in by_freed], [
+                ("/app/pkg/load.py:12", 3000),
+                ("/lib/python3.13/json/decoder.py:5", 500),
+                ("/app/pkg/load.py:22", 180), ("/app/main.py:3", 0),
+                ("<unknown>:0", 0)])
 
     def test_sort_by(self):
         snapshot = example().snapshot()
         for figure in (*self.ALL, "temporary"):
             name = "freed_count" if figure == "temporary" else figure
             statistics = snapshot.statistics("lineno", sort_by=figure)
-            ranks = [(getattr(each, name), each.size, each.count, each.traceback)
+            ranks = [(getattr(each, name), each.size,
+                      each.count, each.traceback)
                      for each in statistics]
             self.assertEqual(ranks, sorted(ranks, reverse=True))
-            self.assertEqual(len(ranks), 4 if figure in ("size", "count") else 5)
+            self.assertEqual(len(ranks),
+                             4 if figure in ("size", "count") else 5)
 
     def test_unknown_figures(self):
         snapshot = example().snapshot()
         for sort_by in ("sizes", None, [], 5):
-            for call in (lambda: snapshot.statistics("lineno", sort_by=sort_by),
-                         lambda: snapshot.compare_to(snapshot, "lineno", sort_by=sort_by)):
-                with self.assertRaisesRegex(ValueError, "^unknown sort_by: .*choose one of size"):
+            for call in (lambda: snapshot.statistics("lineno",
+                                                     sort_by=sort_by),
+                         lambda: snapshot.compare_to(snapshot, "lineno",
+                                                     sort_by=sort_by)):
+                with self.assertRaisesRegex(
+                        ValueError, "^unknown sort_by: .*choose one of size"):
                     call()
 
     def test_snapshots_of_raw_traces_know_live_blocks_only(self):
@@ -498,11 +551,14 @@ class FigureTests(unittest.TestCase):
         for snapshot in (tracemalloc.Snapshot(raw, 25), columnar(raw)):
             for key in ALL_KEYS:
                 for each in snapshot.statistics(key):
-                    self.assertEqual({getattr(each, name) for name in self.ALL[2:]}, {None})
+                    self.assertEqual(
+                        {getattr(each, name) for name in self.ALL[2:]}, {None})
             for sort_by in ("freed_count", "temporary", "peak_size"):
-                with self.assertRaisesRegex(ValueError, f"^cannot sort by '{sort_by}'"):
+                with self.assertRaisesRegex(ValueError,
+                                            f"^cannot sort by '{sort_by}'"):
                     snapshot.statistics("lineno", sort_by=sort_by)
-            self.assertEqual(snapshot.statistics("lineno", sort_by="count")[0].count, 5)
+            self.assertEqual(
+                snapshot.statistics("lineno", sort_by="count")[0].count, 5)
 
     def test_a_statistic_made_by_hand_knows_nothing_more(self):
         traceback = tracemalloc.Traceback((("a.py", 1),))
@@ -517,7 +573,8 @@ class FigureTests(unittest.TestCase):
         raw = tracemalloc.Snapshot(snapshot.traces._traces, 25)
         for mine, other in [
                 (snapshot.statistics("lineno"), raw.statistics("lineno")),
-                (snapshot.compare_to(raw, "lineno"), raw.compare_to(raw, "lineno"))]:
+                (snapshot.compare_to(raw, "lineno"),
+                 raw.compare_to(raw, "lineno"))]:
             self.assertEqual(mine, other)
             self.assertEqual(list(map(hash, mine)), list(map(hash, other)))
             self.assertEqual(list(map(str, mine)), list(map(str, other)))
@@ -541,36 +598,46 @@ class EstimateTests(unittest.TestCase):
         return 1 / (1 - math.exp(-max(size, 1) / 1000))
 
     def test_standard_errors(self):
-        found = {str(each.traceback): each for each in self.snapshot.statistics("lineno")}
+        found = {str(each.traceback): each
+                 for each in self.snapshot.statistics("lineno")}
         f, g = found["main.py:2"], found["main.py:3"]
-        self.assertAlmostEqual(f.count_error, math.sqrt(50 * (self.weight(100) - 1)))
+        self.assertAlmostEqual(f.count_error,
+                               math.sqrt(50 * (self.weight(100) - 1)))
         self.assertAlmostEqual(f.size_error, 100 * f.count_error)
-        self.assertAlmostEqual(g.count_error, math.sqrt(1000 * (self.weight(0) - 1)))
+        self.assertAlmostEqual(g.count_error,
+                               math.sqrt(1000 * (self.weight(0) - 1)))
         self.assertEqual(g.size_error, 0)
         # One sample of 100 bytes stands for 10.5 blocks; four or five of them
         # are 50 blocks, give or take two samples.
         self.assertAlmostEqual(f.count_error, 21.8, places=1)
 
     def test_errors_of_what_counts_twice_are_twice_as_large(self):
-        found = {str(each.traceback): each for each in self.snapshot.statistics("lineno", True)}
+        found = {str(each.traceback): each
+                 for each in self.snapshot.statistics("lineno", True)}
         variance = self.weight(100) - 1
         self.assertAlmostEqual(found["main.py:1"].count_error,
-                               math.sqrt(40 * variance + 2 ** 2 * 10 * variance))
+                               math.sqrt(40 * variance
+                                         + 2 ** 2 * 10 * variance))
         self.assertEqual(found["main.py:1"].count, 40 + 2 * 11)
-        once = {str(each.traceback): each for each in self.snapshot.statistics("module", True)}
+        once = {str(each.traceback): each
+                for each in self.snapshot.statistics("module", True)}
         self.assertEqual(once["main"].count, 1051)
 
     def test_text_says_that_it_is_an_estimate(self):
         f, g = self.snapshot.statistics("lineno")
-        self.assertEqual(str(f), "main.py:2: size=~981 KiB, count=~51, average=19.2 KiB")
+        self.assertEqual(
+            str(f), "main.py:2: size=~981 KiB, count=~51, average=19.2 KiB")
         older = tracemalloc.Snapshot([], 1)
-        self.assertEqual([str(each) for each in self.snapshot.compare_to(older, "lineno")][1],
-                         "main.py:3: size=~0 B (+0 B), count=~1000 (+1000), average=0 B")
+        self.assertEqual(
+            [str(each)
+             for each in self.snapshot.compare_to(older, "lineno")][1],
+            "main.py:3: size=~0 B (+0 B), count=~1000 (+1000), average=0 B")
         self.assertIn("~", str(older.compare_to(self.snapshot, "filename")[0]))
         self.assertEqual(f, self.hand.snapshot().statistics("lineno")[0])
 
     def test_exact_figures_have_no_error(self):
-        for each in self.hand.snapshot(sample_interval=None).statistics("lineno"):
+        for each in (
+                self.hand.snapshot(sample_interval=None).statistics("lineno")):
             self.assertEqual((each.size_error, each.count_error), (None, None))
             self.assertNotIn("~", str(each))
 
@@ -579,8 +646,10 @@ class EstimateTests(unittest.TestCase):
         for key in OLD_KEYS:
             expected = self.snapshot.statistics(key)
             self.assertEqual(copied.statistics(key), expected)
-            self.assertEqual(list(map(str, copied.statistics(key))), list(map(str, expected)))
-            self.assertEqual([each.size_error for each in copied.statistics(key)],
+            self.assertEqual(list(map(str, copied.statistics(key))),
+                             list(map(str, expected)))
+            self.assertEqual([each.size_error
+                              for each in copied.statistics(key)],
                              [each.size_error for each in expected])
 
     def test_errors_at_the_peak_are_not_known(self):
@@ -608,7 +677,8 @@ class ChangeTests(unittest.TestCase):
     def snapshots(self):
         return self.new.snapshot(), self.old.snapshot()
 
-    def test_S55_differences_tell_what_was_allocated_and_freed_in_between(self):
+    def test_S55_differences_tell_what_was_allocated_and_freed_in_between(
+            self):
         new, old = self.snapshots()
         diffs = new.compare_to(old, "lineno")
         names = ("size", "size_diff", "count", "count_diff", "allocated_size",
@@ -626,20 +696,24 @@ class ChangeTests(unittest.TestCase):
         self.assertEqual(str(first.traceback), "/app/pkg/load.py:12")
         first = new.compare_to(old, "lineno", sort_by="temporary")[0]
         self.assertEqual(first.freed_count, 4)
-        self.assertEqual(len(new.compare_to(old, "lineno", sort_by="temporary")), 5)
+        self.assertEqual(
+            len(new.compare_to(old, "lineno", sort_by="temporary")), 5)
 
     def test_groups_that_were_never_live_are_listed_for_other_figures(self):
         self.new.context(0, "/app/main.py", "<module>", 10, [], freed=[10] * 9)
         new, old = self.snapshots()
-        self.assertNotIn("/app/main.py:10", figures(new.compare_to(old, "lineno")))
+        self.assertNotIn("/app/main.py:10",
+                         figures(new.compare_to(old, "lineno")))
         diffs = new.compare_to(old, "lineno", sort_by="freed_count")
-        self.assertEqual((str(diffs[0].traceback), diffs[0].freed_count, diffs[0].size),
+        self.assertEqual((str(diffs[0].traceback), diffs[0].freed_count,
+                          diffs[0].size),
                          ("/app/main.py:10", 9, 0))
         self.assertEqual(len(diffs), 6)
 
     def test_the_peak_is_no_difference(self):
         new, old = self.snapshots()
-        with self.assertRaisesRegex(ValueError, "^cannot sort differences by 'peak_size'"):
+        with self.assertRaisesRegex(ValueError,
+                                    "^cannot sort differences by 'peak_size'"):
             new.compare_to(old, "lineno", sort_by="peak_size")
 
     def test_totals_that_shrink_are_of_another_time_of_tracing(self):
@@ -659,7 +733,8 @@ class ChangeTests(unittest.TestCase):
         self.assertEqual(
             {str(each.traceback): each.traceback[0].function
              for each in raw.compare_to(old, "lineno")},
-            {"x.py:1": None, "/app/main.py:3": "<module>", "/app/pkg/load.py:12": "load",
+            {"x.py:1": None, "/app/main.py:3": "<module>",
+             "/app/pkg/load.py:12": "load",
              "/app/pkg/load.py:22": "Parser.parse", "<unknown>:0": None})
 
 
@@ -672,30 +747,37 @@ class PeakTests(unittest.TestCase):
         self.snapshot = hand.snapshot()
 
     def test_statistics_are_those_of_the_peak(self):
-        self.assertEqual(figures(self.snapshot.statistics("lineno"), "size", "count"), {
-            "/app/pkg/load.py:12": (2007, 2), "/lib/python3.13/json/decoder.py:5": (500, 1),
-            "/app/pkg/load.py:22": (364, 11), "/app/main.py:3": (250, 3), "<unknown>:0": (8, 1)})
+        self.assertEqual(
+            figures(self.snapshot.statistics("lineno"), "size", "count"), {
+                "/app/pkg/load.py:12": (2007, 2),
+                "/lib/python3.13/json/decoder.py:5": (500, 1),
+                "/app/pkg/load.py:22": (364, 11), "/app/main.py:3": (250, 3),
+                "<unknown>:0": (8, 1)})
 
     def test_other_figures_are_those_of_the_snapshot(self):
         self.assertEqual(
-            figures(self.snapshot.statistics("lineno"), "freed_size", "peak_size")
-            ["/app/pkg/load.py:12"], (3000, 2007))
+            figures(self.snapshot.statistics("lineno"), "freed_size",
+                    "peak_size")["/app/pkg/load.py:12"], (3000, 2007))
 
     def test_compare_and_filter(self):
         now = example().snapshot()
         diffs = self.snapshot.compare_to(now, "lineno")
-        self.assertEqual(figures(diffs, "size_diff")["/app/pkg/load.py:12"], (1991,))
-        kept = self.snapshot.filter_traces([tracemalloc.Filter(True, "*/main.py")])
+        self.assertEqual(figures(diffs, "size_diff")["/app/pkg/load.py:12"],
+                         (1991,))
+        kept = self.snapshot.filter_traces(
+            [tracemalloc.Filter(True, "*/main.py")])
         self.assertEqual(kept.statistics("filename")[0].size, 250)
 
     def test_there_are_no_traces(self):
         traces = self.snapshot.traces
         self.assertEqual(repr(traces), "<Traces at the peak>")
-        for call in (lambda: len(traces), lambda: traces[0], lambda: list(traces),
-                     lambda: traces[:1], lambda: traces._traces,
-                     lambda: traces == traces, lambda: pickle.dumps(self.snapshot),
+        for call in (lambda: len(traces), lambda: traces[0],
+                     lambda: list(traces), lambda: traces[:1],
+                     lambda: traces._traces, lambda: traces == traces,
+                     lambda: pickle.dumps(self.snapshot),
                      lambda: tracemalloc.Trace((0, 1, (), 1)) in traces):
-            with self.assertRaisesRegex(ValueError, "^single blocks are not known at the peak"):
+            with self.assertRaisesRegex(
+                    ValueError, "^single blocks are not known at the peak"):
                 call()
 
 
@@ -710,8 +792,10 @@ class DetailTests(unittest.TestCase):
         caller, own = trace.traceback
         self.assertEqual(self.details(own), ("load", 12, 8, 20))
         self.assertEqual(self.details(caller), ("<module>", None, None, None))
-        self.assertEqual(self.details(trace.traceback[-2]), self.details(caller))
-        self.assertEqual([self.details(frame) for frame in trace.traceback[::-1]],
+        self.assertEqual(self.details(trace.traceback[-2]),
+                         self.details(caller))
+        self.assertEqual([self.details(frame)
+                          for frame in trace.traceback[::-1]],
                          [self.details(own), self.details(caller)])
 
     def test_details_take_no_part_in_comparison(self):
@@ -719,22 +803,28 @@ class DetailTests(unittest.TestCase):
         plain = tracemalloc.Frame(("/app/main.py", 3))
         self.assertEqual(self.details(frame), ("<module>", 3, 4, 10))
         self.assertEqual(self.details(plain), (None,) * 4)
-        self.assertEqual((frame, hash(frame), repr(frame)), (plain, hash(plain), repr(plain)))
+        self.assertEqual((frame, hash(frame), repr(frame)),
+                         (plain, hash(plain), repr(plain)))
         self.assertLessEqual(frame, plain)
 
     def test_a_frame_without_function(self):
-        trace = [trace for trace in example().snapshot().traces if trace.size == 8][0]
+        trace = [trace for trace in example().snapshot().traces
+                 if trace.size == 8][0]
         self.assertEqual(self.details(trace.traceback[0]), (None,) * 4)
 
     def test_statistics_tell_what_all_of_the_group_have_in_common(self):
         found = {str(each.traceback[-1]): self.details(each.traceback[-1])
                  for each in example().snapshot().statistics("traceback")}
         self.assertEqual(found["/app/main.py:3"], ("<module>", 3, 4, 10))
-        self.assertEqual(found["/app/pkg/load.py:12"], ("load", 12, None, None))
+        self.assertEqual(found["/app/pkg/load.py:12"],
+                         ("load", 12, None, None))
         found = {str(each.traceback): self.details(each.traceback[0])
-                 for each in example().snapshot().statistics("lineno", cumulative=True)}
-        self.assertEqual(found["/app/pkg/load.py:21"], ("Parser.parse", None, None, None))
-        self.assertEqual(found["/app/main.py:3"], ("<module>", None, None, None))
+                 for each in example().snapshot().statistics(
+                     "lineno", cumulative=True)}
+        self.assertEqual(found["/app/pkg/load.py:21"],
+                         ("Parser.parse", None, None, None))
+        self.assertEqual(found["/app/main.py:3"],
+                         ("<module>", None, None, None))
         two = example()
         two.context(0, "/app/main.py", "other", 3, [1])
         found = {str(each.traceback): each.traceback[0].function
@@ -747,7 +837,8 @@ class DetailTests(unittest.TestCase):
         biggest = example().snapshot().statistics("traceback")
         deep = next(each.traceback for each in biggest if each.size == 120)
         self.assertEqual([frame.function for frame in deep],
-                         ["<module>", "load", "Parser.parse", "Parser.parse", "Parser.parse"])
+                         ["<module>", "load", "Parser.parse", "Parser.parse",
+                          "Parser.parse"])
 
 
 class LiveTests(unittest.TestCase):
@@ -781,7 +872,8 @@ class LiveTests(unittest.TestCase):
             statistics = snapshot.statistics(key)
             self.assertEqual(sum(each.size for each in statistics),
                              snapshot.metadata["traced_memory"])
-            self.assertEqual(sum(each.count for each in statistics), len(snapshot.traces))
+            self.assertEqual(sum(each.count for each in statistics),
+                             len(snapshot.traces))
         peak = tracemalloc.take_peak_snapshot()
         for key in ALL_KEYS:
             self.assertEqual(sum(each.size for each in peak.statistics(key)),
@@ -799,16 +891,19 @@ class LiveTests(unittest.TestCase):
             self.assertEqual((frame.lineno, frame.end_lineno), (begin, begin))
             self.assertEqual(line[frame.column:frame.end_column], text)
             self.assertEqual(frame.function, "LiveTests.make")
-            self.assertEqual(caller.function, self.id().partition("statistics.")[2])
+            self.assertEqual(caller.function,
+                             self.id().partition("statistics.")[2])
             self.assertIsNone(caller.column)
             self.assertEqual(frame, tracemalloc.Frame((__file__, begin)))
-            self.assertEqual(traceback.format(1, details=True)[-1].count("^"), len(text))
+            self.assertEqual(traceback.format(1, details=True)[-1].count("^"),
+                             len(text))
             trace, = [trace for trace in tracemalloc.take_snapshot().traces
                       if trace.size == len(made) + 33]
-            self.assertEqual([(each.function, each.end_lineno, each.column, each.end_column)
-                              for each in trace.traceback],
-                             [(each.function, each.end_lineno, each.column, each.end_column)
-                              for each in traceback])
+            self.assertEqual(
+                [(each.function, each.end_lineno, each.column, each.end_column)
+                 for each in trace.traceback],
+                [(each.function, each.end_lineno, each.column, each.end_column)
+                 for each in traceback])
 
     def test_S13_objects_of_no_code_have_no_details(self):
         self.assertIsNone(_tracemalloc._get_object_details(None))
@@ -818,12 +913,14 @@ class LiveTests(unittest.TestCase):
     @threading_helper.requires_working_threading()
     def test_threads_have_their_names(self):
         kept = []
-        threads = [threading.Thread(target=lambda size=size: kept.append(self.make(size)),
-                                    name=f"maker {size}") for size in (1000, 2000)]
+        threads = [threading.Thread(
+            target=lambda size=size: kept.append(self.make(size)),
+            name=f"maker {size}") for size in (1000, 2000)]
         done = threading.Event()
         made = threading.Event()
         waiting = threading.Thread(
-            target=lambda: (kept.append(self.make(3000)), made.set(), done.wait()),
+            target=lambda: (kept.append(self.make(3000)), made.set(),
+                            done.wait()),
             name="waiter")
         with threading_helper.start_threads([*threads, waiting]):
             for thread in threads:
@@ -832,7 +929,8 @@ class LiveTests(unittest.TestCase):
             statistics = tracemalloc.take_snapshot().statistics("thread")
             done.set()
         # Where a thread follows on others, its name says so too.
-        names = {each.traceback[0].filename.partition(" ")[0]: each.size for each in statistics}
+        names = {each.traceback[0].filename.partition(" ")[0]: each.size
+                 for each in statistics}
         self.assertGreaterEqual(names["waiter"], 6000)
         self.assertIn("MainThread", names)
 
@@ -841,13 +939,16 @@ class LiveTests(unittest.TestCase):
         snapshot = tracemalloc.take_snapshot()
         metadata = snapshot.metadata
         self.assertEqual(json.loads(json.dumps(metadata)), metadata)
-        self.assertEqual((metadata["pid"], metadata["limit"], metadata["command"]),
+        self.assertEqual((metadata["pid"], metadata["limit"],
+                          metadata["command"]),
                          (os.getpid(), 2, sys.orig_argv))
-        self.assertEqual((metadata["python"], metadata["dropped"]), (sys.version, 0))
+        self.assertEqual((metadata["python"], metadata["dropped"]),
+                         (sys.version, 0))
         self.assertIsNone(metadata["sample_interval"])
         self.assertEqual(metadata["traced_memory"],
                          sum(trace.size for trace in snapshot.traces))
-        self.assertGreaterEqual(metadata["traced_memory_peak"], metadata["traced_memory"])
+        self.assertGreaterEqual(metadata["traced_memory_peak"],
+                                metadata["traced_memory"])
         self.assertGreater(metadata["tracer_memory"], 0)
         self.assertGreater(metadata["arena_size"], 0)
         self.assertLess(abs(metadata["time"] - time.time()), 3600)
@@ -858,14 +959,18 @@ class LiveTests(unittest.TestCase):
         self.assertEqual(tracemalloc.Snapshot([], 1).metadata, {})
 
     def test_metadata_in_a_folder_that_is_gone(self):
-        with os_helper.temp_cwd() as folder, mock.patch.object(sys, "path", ["", "/x", 5]):
-            self.assertEqual(_metadata.import_folders(), [os.path.realpath(folder), "/x"])
-            with mock.patch.object(os, "getcwd", side_effect=FileNotFoundError):
+        with (os_helper.temp_cwd() as folder,
+              mock.patch.object(sys, "path", ["", "/x", 5])):
+            self.assertEqual(_metadata.import_folders(),
+                             [os.path.realpath(folder), "/x"])
+            with mock.patch.object(os, "getcwd",
+                                   side_effect=FileNotFoundError):
                 self.assertEqual(_metadata.import_folders(), ["/x"])
 
     def test_memory_of_a_system_that_does_not_tell(self):
         for wrong in ("no such file", os.devnull):
-            with mock.patch.object(_metadata, "open", lambda *_: open(wrong, "rb"), create=True):
+            with mock.patch.object(_metadata, "open",
+                                   lambda *_: open(wrong, "rb"), create=True):
                 self.assertIsNone(_metadata.process_memory())
 
     def test_estimates_have_the_errors_that_the_tracer_tells(self):
@@ -873,7 +978,9 @@ class LiveTests(unittest.TestCase):
         tracemalloc.start(1, sample_interval=5000)
         _tracemalloc._seed_sampling(1)
         kept = [bytes(100 + number % 3) for number in range(50_000)]
-        line = self.test_estimates_have_the_errors_that_the_tracer_tells.__code__.co_firstlineno + 4
+        line = (
+            self.test_estimates_have_the_errors_that_the_tracer_tells
+            .__code__.co_firstlineno + 4)
         snapshot = tracemalloc.take_snapshot()
         expected = [0, 0]
         for _, frames, _, *numbers in _tracemalloc._get_estimates():
@@ -882,12 +989,16 @@ class LiveTests(unittest.TestCase):
                 expected[1] += numbers[6] ** 2
         self.assertEqual(snapshot.metadata["sample_interval"], 5000)
         stat = snapshot.statistics("lineno")[0]
-        self.assertEqual(stat.traceback[0], tracemalloc.Frame((__file__, line)))
-        for found, variance in ((stat.size_error, expected[0]), (stat.count_error, expected[1])):
+        self.assertEqual(stat.traceback[0],
+                         tracemalloc.Frame((__file__, line)))
+        for found, variance in ((stat.size_error, expected[0]),
+                                (stat.count_error, expected[1])):
             self.assertAlmostEqual(found / math.sqrt(variance), 1, places=2)
-        # With any seed, were it not fixed: off by more with a probability of 7e-14.
+        # With any seed, were it not fixed:
+        # off by more with a probability of 7e-14.
         self.assertLess(abs(stat.count - 50_000), 8 * stat.count_error)
-        self.assertRegex(str(stat), r": size=~\d+ KiB, count=~\d+, average=\d+ B$")
+        self.assertRegex(str(stat),
+                         r": size=~\d+ KiB, count=~\d+, average=\d+ B$")
         self.assertEqual(len(kept), 50_000)
 
     def test_S20_the_peak_needs_tracing_too(self):
@@ -899,12 +1010,15 @@ class LiveTests(unittest.TestCase):
         kept = bytes(10_000)
         temporary = [bytes(100_000)]
         del temporary[:]
-        by_line = figures(tracemalloc.take_peak_snapshot().statistics("lineno"), "size")
-        self.assertTrue([size for size, in by_line.values() if size >= 100_000 + 33])
+        by_line = figures(
+            tracemalloc.take_peak_snapshot().statistics("lineno"), "size")
+        self.assertTrue(
+            [size for size, in by_line.values() if size >= 100_000 + 33])
         tracemalloc.reset_peak()
         peak = tracemalloc.take_peak_snapshot()
         self.assertLess(peak.statistics("domain")[0].size, 100_000)
-        self.assertIn((10_000 + 33,), figures(peak.statistics("lineno"), "size").values())
+        self.assertIn((10_000 + 33,),
+                      figures(peak.statistics("lineno"), "size").values())
         self.assertEqual(len(kept), 10_000)
 
 
@@ -927,14 +1041,16 @@ class FormatTests(unittest.TestCase):
     def lines(self, line, columns, details=True, function="f"):
         hand = Hand()
         caller = hand.path(0, self.filename, "<module>", 2)
-        hand.context(caller, self.filename, function, line, [1], columns=columns)
+        hand.context(caller, self.filename, function, line, [1],
+                     columns=columns)
         traceback = hand.snapshot().traces[0].traceback
         return traceback.format(details=details)
 
     def test_S44_without_details_nothing_is_added(self):
         self.assertEqual(self.lines(1, (1, 8, 16), details=False), [
             f'  File "{self.filename}", line 2', "    if total:",
-            f'  File "{self.filename}", line 1', "    total = first(x) + second(y)"])
+            f'  File "{self.filename}", line 1',
+            "    total = first(x) + second(y)"])
 
     def test_details_show_function_and_expression(self):
         self.assertEqual(self.lines(1, (1, 19, 28)), [
@@ -953,11 +1069,13 @@ class FormatTests(unittest.TestCase):
         self.assertEqual(self.lines(4, (5, 8, 11))[-1], "        ^^^")
 
     def test_a_whole_line_is_not_marked(self):
-        self.assertEqual(self.lines(1, (1, 0, 28))[-1], "    total = first(x) + second(y)")
+        self.assertEqual(self.lines(1, (1, 0, 28))[-1],
+                         "    total = first(x) + second(y)")
 
     def test_what_is_not_known_is_left_out(self):
         self.assertEqual(self.lines(1, (-1, -1, -1), function="")[2:], [
-            f'  File "{self.filename}", line 1', "    total = first(x) + second(y)"])
+            f'  File "{self.filename}", line 1',
+            "    total = first(x) + second(y)"])
         self.assertEqual(self.lines(99, (99, 2, 4))[2:],
                          [f'  File "{self.filename}", line 99, in f'])
 

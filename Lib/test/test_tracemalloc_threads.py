@@ -12,7 +12,8 @@ import tracemalloc
 import types
 import unittest
 from test.support import import_helper, script_helper, threading_helper
-from test.tracemalloc_recorder import ALL_FRAMES, CaptureTest, Recorder, stack_of
+from test.tracemalloc_recorder import (ALL_FRAMES, CaptureTest, Recorder,
+                                       stack_of)
 from test import support
 
 
@@ -36,7 +37,8 @@ class ThreadTests(CaptureTest):
                           number)
 
         with threading_helper.start_threads(
-                [threading.Thread(target=work, args=(number,)) for number in range(4)]):
+                [threading.Thread(target=work, args=(number,))
+                 for number in range(4)]):
             pass
         for recorder in recorders:
             self.assertGreater(len(recorder.records), 100)
@@ -98,7 +100,8 @@ class ThreadTests(CaptureTest):
         if child == 0:
             status = 1
             try:
-                descend_again = [self.seen(bytearray(number)) for number in range(9)]
+                descend_again = [self.seen(bytearray(number))
+                                 for number in range(9)]
                 self.check()
                 status = 0
             finally:
@@ -131,9 +134,11 @@ class BeginningTests(unittest.TestCase):
                 thread.join()
             print("done")
         """)
-        said = subprocess.run([sys.executable, "-c", script], text=True, capture_output=True,
+        said = subprocess.run([sys.executable, "-c", script], text=True,
+                              capture_output=True,
                               timeout=support.LONG_TIMEOUT)
-        self.assertEqual((said.returncode, said.stdout, said.stderr), (0, "done\n", ""))
+        self.assertEqual((said.returncode, said.stdout, said.stderr),
+                         (0, "done\n", ""))
 
 
 class LifeCycleTests(CaptureTest):
@@ -223,15 +228,19 @@ class ReclaimTests(CaptureTest):
             return [seen(bytearray(5)), (lambda: seen(bytearray(6)))()]
 
         def churn(first, number):
-            # A file name, code objects, contexts and paths that never come back.
+            # A file name, code objects, contexts and paths that
+            # never come back.
             for index in range(first, first + number, 2):
                 name = f"fresh {index}"
-                types.FunctionType(outer.__code__.replace(co_filename=name), {})(
-                    types.FunctionType(inner.__code__.replace(co_filename=name),
-                                       {"bytearray": bytearray}))
+                types.FunctionType(
+                    outer.__code__.replace(co_filename=name), {})(
+                        types.FunctionType(
+                            inner.__code__.replace(co_filename=name),
+                            {"bytearray": bytearray}))
                 if index % 5000 == 0:
                     kept = keep.__code__.replace(co_filename=f"kept {index}")
-                    types.FunctionType(kept, {"bytearray": bytearray})(self.seen)
+                    types.FunctionType(kept, {"bytearray": bytearray})(
+                        self.seen)
 
         batch, batches, warming = 10_000, 20, 8
         used = []
@@ -321,7 +330,8 @@ class SeveralInterpretersTests(unittest.TestCase):
                     assert list(_tracemalloc._get_object_traceback(block)) == seen, (
                         seen, _tracemalloc._get_object_traceback(block))
             """)
-        script_helper.assert_python_ok("-X", f"tracemalloc={ALL_FRAMES}", "-c", textwrap.dedent("""\
+        script_helper.assert_python_ok("-X", f"tracemalloc={ALL_FRAMES}", "-c",
+                                       textwrap.dedent("""\
             import _interpreters, _tracemalloc, sys, threading
             work = sys.argv[1]
             faults = []

@@ -1,8 +1,9 @@
 """Tools/tracemallocqt, the viewer: rows G01 to G09 of the requirements.
 
-What it shows is tested without a window.  The window itself is tested off screen
-where Qt is installed, for this interpreter or for the one that is named by
-TRACEMALLOC_QT_PYTHON.  TRACEMALLOC_SOURCE names the folder that has Tools in it.
+What it shows is tested without a window.  The window itself is tested off
+screen where Qt is installed, for this interpreter or for the one that is named
+by TRACEMALLOC_QT_PYTHON.  TRACEMALLOC_SOURCE names the folder that has Tools
+in it.
 """
 import importlib.util
 import json
@@ -25,7 +26,8 @@ SIZES = 100, 150, 250
 
 
 def snapshot(number):
-    """One with a line that grows, one that stays, and a third below two calls."""
+    """One with a line that grows, one that stays, and a third below two calls.
+    """
     grown = ("pkg/grow.py", 10)
     return tracemalloc.Snapshot([
         (0, SIZES[number], (grown, ("main.py", 3)), 2),
@@ -34,7 +36,8 @@ def snapshot(number):
     ], 2)
 
 
-@unittest.skipUnless(SOURCE, "TRACEMALLOC_SOURCE does not name the source folder")
+@unittest.skipUnless(SOURCE,
+                     "TRACEMALLOC_SOURCE does not name the source folder")
 class ViewerTests(unittest.TestCase):
     """Base: three files, whose times are not in the order of their names."""
 
@@ -58,7 +61,8 @@ class ViewerTests(unittest.TestCase):
         env = {name: value for name, value in os.environ.items()
                if not name.startswith(("PYTHON", "QT_"))}
         env["QT_QPA_PLATFORM"] = "offscreen"
-        return subprocess.run([python, "-B", *arguments], env=env, capture_output=True,
+        return subprocess.run([python, "-B", *arguments], env=env,
+                              capture_output=True,
                               text=True, timeout=support.LONG_TIMEOUT)
 
 
@@ -79,11 +83,13 @@ class ModelTests(ViewerTests):
         self.assertEqual(session.title(), "b.pickle")
 
     def test_G03_two_files_show_what_changed(self):
-        # Whatever order they are named in, the older one is what is compared with.
+        # Whatever order they are named in,
+        # the older one is what is compared with.
         session = self.model.Session([self.paths[1], self.paths[0]])
         self.assertTrue(session.comparing)
         self.assertEqual([title for title, _ in session.columns],
-                         ["Size", "Change", "Blocks", "Change of blocks", "Average"])
+                         ["Size", "Change", "Blocks", "Change of blocks",
+                          "Average"])
         self.assertEqual([(row.text, row.values) for row in session.rows()],
                          [("pkg/grow.py:10", (186, 50, 2, 0, 93)),
                           ("pkg/stay.py:20", (64, 0, 1, 0, 64))])
@@ -111,26 +117,34 @@ class ModelTests(ViewerTests):
         session = self.model.Session(sorted(self.paths))
         self.assertEqual([file.path for file in session.files], self.paths)
         for file, name in zip(session.files, self.NAMES):
-            self.assertRegex(file.label, rf"{name}  19\d\d-\d\d-\d\d \d\d:\d\d:\d\d")
+            self.assertRegex(file.label,
+                             rf"{name}  19\d\d-\d\d-\d\d \d\d:\d\d:\d\d")
 
     def test_G06_rows_by_line(self):
         session = self.model.Session(self.paths[:1])
         self.assertEqual(session.group, "line")
-        self.assertEqual(self.texts(session), ["pkg/grow.py:10", "pkg/stay.py:20"])
+        self.assertEqual(self.texts(session),
+                         ["pkg/grow.py:10", "pkg/stay.py:20"])
         session.cumulative = True
         self.assertEqual(self.texts(session), [
-            "pkg/grow.py:10", "main.py:3", "pkg/stay.py:20", "main.py:4", "main.py:5"])
+            "pkg/grow.py:10", "main.py:3", "pkg/stay.py:20", "main.py:4",
+            "main.py:5"])
         session.group = "file"
-        self.assertEqual(self.texts(session), ["main.py", "pkg/grow.py", "pkg/stay.py"])
+        self.assertEqual(self.texts(session),
+                         ["main.py", "pkg/grow.py", "pkg/stay.py"])
 
     def test_G07_rows_by_traceback(self):
         session = self.model.Session(self.paths[:1])
         session.group = "traceback"
         session.cumulative = True           # has no meaning there
-        self.assertEqual([(row.text, row.frames, row.values[0]) for row in session.rows()], [
-            ("pkg/grow.py:10  (+1)", [("main.py", 3), ("pkg/grow.py", 10)], 100),
-            ("pkg/stay.py:20  (+1)", [("main.py", 4), ("pkg/stay.py", 20)], 64),
-            ("pkg/grow.py:10  (+1)", [("main.py", 5), ("pkg/grow.py", 10)], 36)])
+        self.assertEqual([(row.text, row.frames, row.values[0])
+                          for row in session.rows()], [
+            ("pkg/grow.py:10  (+1)",
+             [("main.py", 3), ("pkg/grow.py", 10)], 100),
+            ("pkg/stay.py:20  (+1)",
+             [("main.py", 4), ("pkg/stay.py", 20)], 64),
+            ("pkg/grow.py:10  (+1)",
+             [("main.py", 5), ("pkg/grow.py", 10)], 36)])
 
     def test_G07_the_traceback_of_a_row_has_its_source(self):
         path = os.path.join(self.folder, "made.py")
@@ -152,8 +166,10 @@ class ModelTests(ViewerTests):
         model = self.model
         for value, kind, text in (
                 (0, model.SIZE, "0 B"), (1023, model.SIZE, "1,023 B"),
-                (1536, model.SIZE, "1.5 KiB"), (200 * 1024, model.SIZE, "200 KiB"),
-                (-3 << 40, model.SIGNED_SIZE, "-3.0 TiB"), (5, model.SIGNED_SIZE, "+5 B"),
+                (1536, model.SIZE, "1.5 KiB"),
+                (200 * 1024, model.SIZE, "200 KiB"),
+                (-3 << 40, model.SIGNED_SIZE, "-3.0 TiB"),
+                (5, model.SIGNED_SIZE, "+5 B"),
                 (1234, model.COUNT, "1,234"), (0, model.SIGNED_COUNT, "+0"),
                 (12.34, model.PERCENT, "12.3 %"), (None, model.SIZE, "")):
             with self.subTest(value=value, kind=kind):
@@ -174,7 +190,8 @@ class ModelTests(ViewerTests):
     def test_G08_without_qt_it_says_what_to_install(self):
         # A module in front of the real ones, where they are installed.
         for name in "PySide6", "PyQt6":
-            with open(os.path.join(self.folder, name + ".py"), "w", encoding="utf-8") as stream:
+            with open(os.path.join(self.folder, name + ".py"), "w",
+                      encoding="utf-8") as stream:
                 stream.write("raise ImportError\n")
         process = self.run_with(sys.executable, "-c", textwrap.dedent(f"""
             import runpy, sys
@@ -183,7 +200,8 @@ class ModelTests(ViewerTests):
             runpy.run_path({self.program!r}, run_name="__main__")
         """))
         self.assertEqual(process.returncode, 1)
-        self.assertRegex(process.stderr, r"\Atracemallocqt: neither .* pip install .+\n\Z")
+        self.assertRegex(process.stderr,
+                         r"\Atracemallocqt: neither .* pip install .+\n\Z")
 
 
 @unittest.skipUnless(QT_PYTHON, "neither PySide6 nor PyQt6 is installed")
@@ -242,8 +260,9 @@ class WindowTests(ViewerTests):
         self.assertEqual(process.returncode, 0, process.stderr)
         said = json.loads(process.stdout)
         first = said["at first"]
-        self.assertEqual(first["files"], [["b.pickle", True], ["c.pickle", False],
-                                          ["a.tmz", True]])
+        self.assertEqual(first["files"],
+                         [["b.pickle", True], ["c.pickle", False],
+                          ["a.tmz", True]])
         self.assertEqual(first["titles"], ["Line", "Size", "Change", "Blocks",
                                            "Change of blocks", "Average"])
         self.assertEqual(first["table"], [
@@ -254,15 +273,19 @@ class WindowTests(ViewerTests):
 
         one = said["one file"]
         self.assertEqual([on for _, on in one["files"]], [False, False, True])
-        self.assertEqual(one["table"][0], ["pkg/grow.py:10", "286 B", "81.7 %", "2", "143 B"])
+        self.assertEqual(one["table"][0],
+                         ["pkg/grow.py:10", "286 B", "81.7 %", "2", "143 B"])
 
         self.assertEqual(said["by traceback"]["titles"][0], "Traceback")
         self.assertEqual(len(said["by traceback"]["table"]), 3)
-        self.assertEqual(said["by traceback"]["source"], "pkg/grow.py:10\nmain.py:3")
+        self.assertEqual(said["by traceback"]["source"],
+                         "pkg/grow.py:10\nmain.py:3")
 
         self.assertEqual(len(said["cumulative"]["table"]), 5)
-        self.assertEqual([row[1] for row in said["sorted"]["table"]], ["64 B", "286 B"])
-        self.assertEqual([row[0] for row in said["searched"]["table"]], ["pkg/grow.py:10"])
+        self.assertEqual([row[1] for row in said["sorted"]["table"]],
+                         ["64 B", "286 B"])
+        self.assertEqual([row[0] for row in said["searched"]["table"]],
+                         ["pkg/grow.py:10"])
 
     def test_G01_a_file_that_is_lost_later_is_said(self):
         process = self.run_with(QT_PYTHON, "-c", textwrap.dedent("""

@@ -29,8 +29,10 @@ class TemplateTests(unittest.TestCase):
         with (mock.patch.object(os, "getpid", return_value=77),
               mock.patch.object(time, "strftime",
                                 lambda form: time.asctime(clock) + form)):
-            self.assertEqual(_watch.expand_template("a-$pid-${counter}.x", 3), "a-77-0003.x")
-            self.assertEqual(_watch.expand_template("$counter$$", 12345), "12345$")
+            self.assertEqual(_watch.expand_template("a-$pid-${counter}.x", 3),
+                             "a-77-0003.x")
+            self.assertEqual(_watch.expand_template("$counter$$", 12345),
+                             "12345$")
             self.assertEqual(_watch.expand_template("$timestamp", 1),
                              "Mon Sep  2 08:03:05 2013%Y-%m-%d_%H-%M-%S")
         self.assertRegex(_watch.expand_template("$timestamp", 1),
@@ -39,8 +41,10 @@ class TemplateTests(unittest.TestCase):
     def test_unknown_variables_are_refused(self):
         for template in ("$pid-$counter", "${timestamp}$$", "plain"):
             _watch.check_template(template)
-        for template, error in (("$PID", "unknown variable"), ("$name.x", "unknown variable"),
-                                ("$", "begins no name"), ("$ x", "begins no name")):
+        for template, error in (("$PID", "unknown variable"),
+                                ("$name.x", "unknown variable"),
+                                ("$", "begins no name"),
+                                ("$ x", "begins no name")):
             with self.subTest(template=template):
                 with self.assertRaisesRegex(ValueError, error):
                     _watch.check_template(template)
@@ -53,13 +57,15 @@ class DueTests(unittest.TestCase):
         self.now, self.memory = 1000.0, 5_000_000
         for target, name, value in (
                 (time, "monotonic", lambda: self.now),
-                (tracemalloc, "get_traced_memory", lambda: (self.memory, 10 ** 9))):
+                (tracemalloc, "get_traced_memory",
+                 lambda: (self.memory, 10 ** 9))):
             patch = mock.patch.object(target, name, value)
             patch.start()
             self.addCleanup(patch.stop)
 
     def watch(self, interval=None, threshold=None):
-        watch = _watch.Watch("x", interval=interval, threshold=threshold, collect=True)
+        watch = _watch.Watch("x", interval=interval, threshold=threshold,
+                             collect=True)
         watch._mark()
         return watch
 
@@ -81,8 +87,8 @@ class DueTests(unittest.TestCase):
         watch = self.watch(threshold=1000)
         self.assertEqual(watch._pause(), _watch._POLL)
         self.now += 10 ** 6
-        for change, due in ((0, False), (999, False), (1000, True), (-999, False),
-                            (-1000, True), (5000, True)):
+        for change, due in ((0, False), (999, False), (1000, True),
+                            (-999, False), (-1000, True), (5000, True)):
             self.memory = 5_000_000 + change
             self.assertIs(watch._is_due(), due)
         watch._mark()
@@ -106,7 +112,8 @@ class DueTests(unittest.TestCase):
 
     def test_numbers_must_be_positive(self):
         for options in ({"interval": 0}, {"interval": -1.5}, {"threshold": 0},
-                        {"interval": 1, "threshold": -1}, {"interval": float("nan")}):
+                        {"interval": 1, "threshold": -1},
+                        {"interval": float("nan")}):
             with self.assertRaisesRegex(ValueError, "must be positive"):
                 self.watch(**options)
         for options in ({"interval": "1"}, {"threshold": [1]}):
@@ -152,9 +159,10 @@ class WatchTests(unittest.TestCase):
         with self.steps(3):
             watch = tracemalloc.watch(self.template, interval=1e-6)
         self.assertIsNone(watch.error)
-        self.assertEqual(self.files(), ["s-0001.pickle", "s-0002.pickle", "s-0003.pickle"])
-        self.assertEqual(watch.filenames,
-                         [os.path.join(self.folder, name) for name in self.files()])
+        self.assertEqual(self.files(),
+                         ["s-0001.pickle", "s-0002.pickle", "s-0003.pickle"])
+        self.assertEqual(watch.filenames, [os.path.join(self.folder, name)
+                                           for name in self.files()])
         for filename in watch.filenames:
             snapshot = Snapshot.load(filename)
             self.assertEqual(snapshot.traceback_limit, 2)
@@ -210,8 +218,10 @@ class WatchTests(unittest.TestCase):
         self.assertEqual(watch.filenames, [os.path.join(folder, "0001.tmz")])
 
     def test_a_name_in_bytes(self):
-        with tracemalloc.watch(os.fsencode(self.template), interval=10 ** 6) as watch:
-            self.assertEqual(watch.write(), os.path.join(self.folder, "s-0001.pickle"))
+        with tracemalloc.watch(os.fsencode(self.template),
+                               interval=10 ** 6) as watch:
+            self.assertEqual(watch.write(),
+                             os.path.join(self.folder, "s-0001.pickle"))
 
     def test_no_interval_is_too_long(self):
         for interval in (1e10, 1e300, float("inf"), 10 ** 400):
@@ -273,7 +283,8 @@ class WatchTests(unittest.TestCase):
 
         pause = _watch.Watch._pause
         with (mock.patch.object(_watch.Watch, "_pause", step_aside),
-              mock.patch.object(_watch.Watch, "write", counted), self.steps(5)):
+              mock.patch.object(_watch.Watch, "write", counted),
+              self.steps(5)):
             watch = tracemalloc.watch(self.template, threshold=500_000)
         self.assertIsNone(watch.error)
         self.assertEqual(sizes, [600_000, 0])
@@ -296,7 +307,8 @@ class WatchTests(unittest.TestCase):
     def test_E09_garbage_is_collected_first(self):
         for collect in (True, False):
             with mock.patch.object(gc, "collect") as collector, self.steps(2):
-                tracemalloc.watch(self.template, interval=1e-6, collect=collect)
+                tracemalloc.watch(self.template, interval=1e-6,
+                                  collect=collect)
             self.assertEqual(collector.call_count, 2 * collect)
 
     def test_what_goes_wrong_is_kept_and_the_thread_goes_on(self):
@@ -337,7 +349,8 @@ class WatchTests(unittest.TestCase):
         hook.assert_not_called()
 
     def test_a_file_that_fails_is_not_counted(self):
-        with (mock.patch.object(Snapshot, "dump", side_effect=OSError("disk full")),
+        with (mock.patch.object(Snapshot, "dump",
+                                side_effect=OSError("disk full")),
               self.steps(2)):
             watch = tracemalloc.watch(self.template, interval=1e-6)
         self.assertEqual(str(watch.error), "disk full")
@@ -349,8 +362,8 @@ class WatchTests(unittest.TestCase):
 
     def test_the_end_of_the_name_decides_about_the_format(self):
         with self.steps(1):
-            watch = tracemalloc.watch(os.path.join(self.folder, "x$counter.tmz"),
-                                      interval=1e-6)
+            watch = tracemalloc.watch(
+                os.path.join(self.folder, "x$counter.tmz"), interval=1e-6)
         with open(watch.filenames[0], "rb") as stream:
             self.assertNotEqual(stream.read(1), b"\x80")
         self.assertEqual(Snapshot.load(watch.filenames[0]).traceback_limit, 2)
@@ -389,7 +402,8 @@ class WatchTests(unittest.TestCase):
         with tracemalloc.watch(self.template, interval=10 ** 6) as watch:
             first = watch.write()
             second = watch.write()
-        self.assertEqual([os.path.basename(name) for name in (first, second)], self.files())
+        self.assertEqual([os.path.basename(name) for name in (first, second)],
+                         self.files())
         tracemalloc.stop()
         with self.assertRaisesRegex(RuntimeError, "must be tracing"):
             watch.write()
@@ -397,7 +411,8 @@ class WatchTests(unittest.TestCase):
 
     def test_wrong_arguments_start_no_thread(self):
         before = threading.active_count()
-        for arguments in ({"interval": -1}, {"threshold": 0}, {"filename": "$x"}):
+        for arguments in ({"interval": -1}, {"threshold": 0},
+                          {"filename": "$x"}):
             with self.assertRaises(ValueError):
                 tracemalloc.watch(**arguments)
         self.assertRaises(TypeError, tracemalloc.watch, "x", 60)
@@ -441,10 +456,12 @@ class WatchTests(unittest.TestCase):
             with mock.patch.object(Snapshot, "dump", interrupted):
                 self.assertEqual(watch.write(), inside[0])
         self.assertEqual(self.files(), ["s-0001.pickle", "s-0002.pickle"])
-        self.assertEqual(list(map(os.path.basename, watch.filenames)), self.files()[::-1])
+        self.assertEqual(list(map(os.path.basename, watch.filenames)),
+                         self.files()[::-1])
 
     def run_in_child(self, function):
-        """Have a child of fork call a function, and then end as programs do."""
+        """Have a child of fork call a function, and then end as programs do.
+        """
         with warnings.catch_warnings():
             # That the process has threads is what is tested.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -478,7 +495,8 @@ class WatchTests(unittest.TestCase):
             watch.write()
 
         parent = os.getpid()
-        dump, started, go_on = Snapshot.dump, threading.Event(), threading.Event()
+        dump, started, go_on = (Snapshot.dump, threading.Event(),
+                                threading.Event())
         template = os.path.join(self.folder, "$pid-$counter.tmz")
         with (tracemalloc.watch(template, interval=10 ** 6) as watch,
               mock.patch.object(Snapshot, "dump", waiting)):

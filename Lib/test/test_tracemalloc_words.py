@@ -94,7 +94,8 @@ class PatternTests(CommandTests):
 
     def test_frames_that_blocks_share_are_asked_about_once(self):
         frames = ("a.py", 1), ("b.py", 2)
-        tracemalloc.Snapshot([(0, size, frames, 2) for size in range(100)], 9).dump("many.pickle")
+        tracemalloc.Snapshot([(0, size, frames, 2) for size in range(100)],
+                             9).dump("many.pickle")
         real = tracemalloc.Filter._match
         with mock.patch.object(tracemalloc.Filter, "_match", autospec=True,
                                side_effect=real) as match:

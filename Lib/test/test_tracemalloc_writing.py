@@ -1,4 +1,6 @@
-"""How files are written: snapshots of all kinds, exports, whatever `run` and watch() write."""
+"""How files are written: snapshots of all kinds, exports,
+whatever `run` and watch() write.
+"""
 import contextlib
 import errno
 import io
@@ -20,15 +22,18 @@ from unittest import mock
 
 
 def dump(name):
-    tracemalloc.Snapshot([(0, 7, (("a.py", 1),), 1)], 1).dump(name, format="pickle")
+    tracemalloc.Snapshot(
+        [(0, 7, (("a.py", 1),), 1)], 1).dump(name, format="pickle")
 
 
 def dump_compact(name):
-    tracemalloc.Snapshot([(0, 7, (("a.py", 1),), 1)], 1).dump(name, format="compact")
+    tracemalloc.Snapshot(
+        [(0, 7, (("a.py", 1),), 1)], 1).dump(name, format="compact")
 
 
 def write(name):
-    pytracemalloc.Snapshot(datetime(2013, 5, 21), 1, {1: (7, (("a.py", 1),))}).write(name)
+    pytracemalloc.Snapshot(datetime(2013, 5, 21), 1,
+                           {1: (7, (("a.py", 1),))}).write(name)
 
 
 def export(name):
@@ -54,7 +59,9 @@ def content(name):
 
 
 class WritingTests(CommandTests):
-    """The same for all that writes; the current folder is empty but for some files."""
+    """The same for all that writes; the current folder is empty but
+    for some files.
+    """
 
     def setUp(self):
         super().setUp()
@@ -72,15 +79,18 @@ class WritingTests(CommandTests):
 
     @contextlib.contextmanager
     def looking(self):
-        """Collect names and modes of files in "here" when they are opened for writing."""
+        """Collect names and modes of files in "here" when they are
+        opened for writing.
+        """
         found = []
         real = open
 
         def look(file, mode="r", *args, **options):
             stream = real(file, mode, *args, **options)
             if isinstance(file, int):
-                found.append({name: stat.S_IMODE(os.lstat(f"here/{name}").st_mode)
-                              for name in os.listdir("here")})
+                found.append(
+                    {name: stat.S_IMODE(os.lstat(f"here/{name}").st_mode)
+                     for name in os.listdir("here")})
             return stream
 
         with mock.patch("builtins.open", look):
@@ -93,11 +103,13 @@ class WritingTests(CommandTests):
                 with self.fresh(writer):
                     with self.looking() as found:
                         writer("here/new")
-                    modes = [mode for files in found for mode in files.values()]
+                    modes = [mode for files in found
+                             for mode in files.values()]
                     self.assertEqual(set(modes), {0o600})
                     self.assertFalse(any("new" in files for files in found))
                     self.assertEqual(os.listdir("here"), ["new"])
-                    self.assertEqual(stat.S_IMODE(os.stat("here/new").st_mode), 0o644)
+                    self.assertEqual(stat.S_IMODE(os.stat("here/new").st_mode),
+                                     0o644)
 
     @unittest.skipUnless(os.name == "posix", "modes of POSIX")
     def test_a_file_that_was_there_keeps_its_mode(self):
@@ -106,10 +118,12 @@ class WritingTests(CommandTests):
                 os_helper.create_empty_file("here/old")
                 os.chmod("here/old", 0o604)
                 writer("here/old")
-                self.assertEqual(stat.S_IMODE(os.stat("here/old").st_mode), 0o604)
+                self.assertEqual(stat.S_IMODE(os.stat("here/old").st_mode),
+                                 0o604)
                 self.assertGreater(os.path.getsize("here/old"), 0)
 
-    @unittest.skipUnless(hasattr(os, "geteuid") and os.geteuid() == 0, "only root can give files")
+    @unittest.skipUnless(hasattr(os, "geteuid") and os.geteuid() == 0,
+                         "only root can give files")
     def test_a_file_that_was_there_keeps_its_owner(self):
         for writer in WRITERS:
             with self.fresh(writer):
@@ -118,15 +132,19 @@ class WritingTests(CommandTests):
                 os.chmod("here/old", 0o6640)
                 writer("here/old")
                 status = os.stat("here/old")
-                self.assertEqual((status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)),
+                self.assertEqual((status.st_uid, status.st_gid,
+                                  stat.S_IMODE(status.st_mode)),
                                  (12345, 54321, 0o6640))
 
     def test_the_old_file_stays_when_writing_fails(self):
         for writer in WRITERS:
             with self.fresh(writer):
                 self.write("here/old", "good")
-                with (mock.patch.object(os, "replace", side_effect=OSError(errno.ENOSPC, "full")),
-                      self.assertRaises((OSError, _cli.UsageError, SystemExit)),
+                with (mock.patch.object(
+                          os, "replace",
+                          side_effect=OSError(errno.ENOSPC, "full")),
+                      self.assertRaises((OSError, _cli.UsageError,
+                                         SystemExit)),
                       contextlib.redirect_stderr(io.StringIO())):
                     writer("here/old")
                 self.assertEqual(content("here/old"), b"good")
@@ -142,13 +160,15 @@ class WritingTests(CommandTests):
 
         for writer in WRITERS[:3]:
             self.write("here/old", "good")
-            with (self.subTest(writer=writer.__name__), mock.patch("builtins.open", refuse),
+            with (self.subTest(writer=writer.__name__),
+                  mock.patch("builtins.open", refuse),
                   self.assertRaises(PermissionError)):
                 writer("here/old")
             self.assertEqual(content("here/old"), b"good")
 
     def test_the_old_file_stays_when_the_snapshot_cannot_be_pickled(self):
-        snapshot = pytracemalloc.Snapshot(datetime(2013, 5, 21), 1, {1: (7, (("a.py", 1),))})
+        snapshot = pytracemalloc.Snapshot(datetime(2013, 5, 21), 1,
+                                          {1: (7, (("a.py", 1),))})
         snapshot.write("here/old")
         good = content("here/old")
         snapshot.traces[2] = 3, lambda: None
@@ -165,15 +185,18 @@ class WritingTests(CommandTests):
                 os.symlink("target", "here/link")
                 os.symlink(os.path.abspath("here/link"), "here/absolute")
                 os.symlink("../here/./new", "here/dangling")
-                for name, target in (("link", "target"), ("absolute", "target"),
+                for name, target in (("link", "target"),
+                                     ("absolute", "target"),
                                      ("dangling", "new")):
                     writer(f"here/{name}")
                     self.assertTrue(os.path.islink(f"here/{name}"))
                     self.assertGreater(os.path.getsize(f"here/{target}"), 4)
                 self.assertEqual(sorted(os.listdir("here")),
-                                 ["absolute", "dangling", "link", "new", "target"])
+                                 ["absolute", "dangling", "link", "new",
+                                  "target"])
                 os.symlink("loop", "here/loop")
-                with (self.assertRaises((OSError, _cli.UsageError, SystemExit)),
+                with (self.assertRaises((OSError, _cli.UsageError,
+                                         SystemExit)),
                       contextlib.redirect_stderr(io.StringIO())):
                     writer("here/loop")
 
@@ -184,10 +207,12 @@ class WritingTests(CommandTests):
             with self.fresh(writer):
                 os.mkfifo("here/fifo")
                 found = []
-                thread = threading.Thread(target=lambda: found.append(content("here/fifo")))
+                thread = threading.Thread(
+                    target=lambda: found.append(content("here/fifo")))
                 thread.start()
                 writer("here/fifo")
-                # Where it was replaced, it is gone, and nobody ends the reading.
+                # Where it was replaced, it is gone,
+                # and nobody ends the reading.
                 self.assertTrue(stat.S_ISFIFO(os.stat("here/fifo").st_mode))
                 thread.join(support.LONG_TIMEOUT)
                 self.assertGreater(len(found[0]), 4)
@@ -198,7 +223,8 @@ class WritingTests(CommandTests):
         for writer in WRITERS:
             with self.fresh(writer):
                 try:
-                    os.mknod("here/null", stat.S_IFCHR | 0o666, os.stat(os.devnull).st_rdev)
+                    os.mknod("here/null", stat.S_IFCHR | 0o666,
+                             os.stat(os.devnull).st_rdev)
                     content("here/null")
                 except OSError:
                     self.skipTest("devices cannot be made here")
@@ -246,7 +272,8 @@ class WritingTests(CommandTests):
                     self.assertLess(os.path.getsize("here/old"), 40_000)
                     self.assertEqual(os.listdir("here"), ["old"])
 
-    @unittest.skipUnless(hasattr(os, "posix_fallocate"), "needs os.posix_fallocate()")
+    @unittest.skipUnless(hasattr(os, "posix_fallocate"),
+                         "needs os.posix_fallocate()")
     def test_nothing_is_copied_over_where_there_is_no_room(self):
         def grow(descriptor, offset, length):
             os.ftruncate(descriptor, offset + length - 1)
@@ -256,12 +283,15 @@ class WritingTests(CommandTests):
         with (mock.patch.object(_writing, "_open_beside", return_value=None),
               mock.patch.object(os, "posix_fallocate", grow)):
             for writer in WRITERS[:3]:
-                with self.subTest(writer=writer.__name__), self.assertRaises(OSError):
+                with (self.subTest(writer=writer.__name__),
+                      self.assertRaises(OSError)):
                     writer("here/old")
                 self.assertEqual(content("here/old"), b"good")
         cannot = mock.patch.object(os, "posix_fallocate",
-                                   side_effect=OSError(errno.EOPNOTSUPP, "cannot tell"))
-        with mock.patch.object(_writing, "_open_beside", return_value=None), cannot:
+                                   side_effect=OSError(errno.EOPNOTSUPP,
+                                                       "cannot tell"))
+        with (mock.patch.object(_writing, "_open_beside", return_value=None),
+              cannot):
             dump("here/old")
         tracemalloc.Snapshot.load("here/old")
 
@@ -280,7 +310,8 @@ class WritingTests(CommandTests):
     def test_an_error_names_the_file_that_was_asked_for(self):
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "another")
         for writer in WRITERS[:3]:
-            with (self.fresh(writer), mock.patch.object(os, "open", side_effect=full),
+            with (self.fresh(writer),
+                  mock.patch.object(os, "open", side_effect=full),
                   self.assertRaises(OSError) as caught):
                 writer("here/new")
             self.assertEqual(caught.exception.filename, "here/new")
@@ -316,15 +347,18 @@ class WritingTests(CommandTests):
                 os.chdir("..")
 
     def test_names_that_are_none(self):
-        for name in "", "here", "here/", "a.tmz/x", "here/no/x", "x/", "here/..", ".":
+        for name in ("", "here", "here/", "a.tmz/x", "here/no/x", "x/",
+                     "here/..", "."):
             with self.subTest(name=name), self.assertRaises(OSError):
                 dump(name)
         with self.assertRaises(ValueError):
             dump("a\0b")
-        self.assertIn("null", self.fails("export", "--json", "-o", "a\0b", "a.tmz"))
+        self.assertIn("null",
+                      self.fails("export", "--json", "-o", "a\0b", "a.tmz"))
 
 
-@unittest.skipUnless(hasattr(os, "geteuid") and os.geteuid() == 0, "only root can give files")
+@unittest.skipUnless(hasattr(os, "geteuid") and os.geteuid() == 0,
+                     "only root can give files")
 class RightsTests(CommandTests):
     """Nobody may read the new file who could not read the old one."""
 
@@ -332,7 +366,8 @@ class RightsTests(CommandTests):
         def refuse(*arguments):
             raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
-        for mode, expected in (0o640, 0o600), (0o664, 0o644), (0o6751, 0o711), (0o600, 0o600):
+        for mode, expected in ((0o640, 0o600), (0o664, 0o644), (0o6751, 0o711),
+                               (0o600, 0o600)):
             for writer in WRITERS:
                 with self.subTest(mode=oct(mode), writer=writer.__name__):
                     os_helper.create_empty_file("old")
@@ -340,7 +375,8 @@ class RightsTests(CommandTests):
                     os.chmod("old", mode)
                     with mock.patch.object(os, "fchown", refuse):
                         writer("old")
-                    self.assertEqual(oct(stat.S_IMODE(os.stat("old").st_mode)), oct(expected))
+                    self.assertEqual(oct(stat.S_IMODE(os.stat("old").st_mode)),
+                                     oct(expected))
                 os.unlink("old")
 
     def test_a_group_that_can_be_given_without_the_owner(self):
@@ -357,7 +393,8 @@ class RightsTests(CommandTests):
         with mock.patch.object(os, "fchown", refuse):
             dump("old")
         status = os.stat("old")
-        self.assertEqual((status.st_uid, status.st_gid, oct(stat.S_IMODE(status.st_mode))),
+        self.assertEqual((status.st_uid,
+                          status.st_gid, oct(stat.S_IMODE(status.st_mode))),
                          (0, 54321, oct(0o2750)))
 
     @unittest.skipUnless(hasattr(os, "setxattr"), "needs os.setxattr()")
@@ -365,12 +402,13 @@ class RightsTests(CommandTests):
         def entries(*found):
             # As <linux/posix_acl_xattr.h> has it: tag, rights, user.
             return struct.pack("<I", 2) + b"".join(
-                struct.pack("<HHI", tag, rights, user) for tag, rights, user in found)
+                struct.pack("<HHI", tag, rights, user)
+                for tag, rights, user in found)
 
         nobody = 0xFFFFFFFF
         # The group has no rights; its bits of the mode are those of user 777.
-        rights = entries((1, 6, nobody), (2, 4, 777), (4, 0, nobody), (16, 4, nobody),
-                         (32, 0, nobody))
+        rights = entries((1, 6, nobody), (2, 4, 777), (4, 0, nobody),
+                         (16, 4, nobody), (32, 0, nobody))
         for writer in WRITERS:
             with self.subTest(writer=writer.__name__):
                 os_helper.create_empty_file("old")
@@ -379,9 +417,11 @@ class RightsTests(CommandTests):
                 except OSError:
                     self.skipTest("the file system has none")
                 writer("old")
-                self.assertEqual(os.getxattr("old", "system.posix_acl_access"), rights)
+                self.assertEqual(os.getxattr("old", "system.posix_acl_access"),
+                                 rights)
                 # Where the list cannot be kept, the group gets nothing.
-                with mock.patch.object(os, "setxattr", side_effect=OSError(errno.EPERM, "no")):
+                with mock.patch.object(os, "setxattr",
+                                       side_effect=OSError(errno.EPERM, "no")):
                     writer("old")
                 self.assertEqual(stat.S_IMODE(os.stat("old").st_mode), 0o600)
             os.unlink("old")
@@ -403,7 +443,8 @@ class UmaskTests(unittest.TestCase):
         for mask in 0o022, 0o077, 0, 0o027:
             with os_helper.temp_umask(mask):
                 self.assertEqual(_writing._umask(), mask)
-                with mock.patch("builtins.open", side_effect=FileNotFoundError):
+                with mock.patch("builtins.open",
+                                side_effect=FileNotFoundError):
                     self.assertEqual(_writing._umask(), mask)
                 self.assertEqual(_writing._umask(), mask)
 
@@ -417,7 +458,8 @@ class TrapTests(CommandTests):
         os.mkdir("sticky")
         os.chmod("sticky", 0o1777)
 
-    @unittest.skipUnless(hasattr(os, "geteuid") and os.geteuid() == 0, "only root can give files")
+    @unittest.skipUnless(hasattr(os, "geteuid") and os.geteuid() == 0,
+                         "only root can give files")
     def test_links_and_files_of_others_are_refused(self):
         os.mkdir("mine")
         os.mkdir("sticky/folder")
@@ -427,14 +469,18 @@ class TrapTests(CommandTests):
         for name in "link", "to_folder", "file":
             os.lchown(f"sticky/{name}", 12345, 12345)
         for writer in WRITERS:
-            for name, what in ("link", "link"), ("to_folder/x", "link"), ("file", "file"):
+            for name, what in (("link", "link"), ("to_folder/x", "link"),
+                               ("file", "file")):
                 with self.subTest(writer=writer.__name__, name=name):
                     if writer is export:
-                        self.assertIn(f"the {what} belongs to another user", self.fails(
-                            "export", "--json", "-o", f"sticky/{name}", "a.tmz"))
+                        self.assertIn(f"the {what} belongs to another user",
+                                      self.fails(
+                                          "export", "--json", "-o",
+                                          f"sticky/{name}", "a.tmz"))
                         continue
                     with self.assertRaisesRegex(
-                            PermissionError, f"{what} belongs to another user, in a folder"):
+                            PermissionError,
+                            f"{what} belongs to another user, in a folder"):
                         writer(f"sticky/{name}")
         self.assertEqual(os.listdir("mine"), [])
         self.assertEqual(content("sticky/file"), b"theirs")
@@ -453,13 +499,15 @@ class TrapTests(CommandTests):
 
     def test_who_is_trusted(self):
         for mode, folder_owner, owner, refused in [
-                (0o41777, 0, 1000, False), (0o41777, 0, 1001, True), (0o41777, 0, 0, False),
+                (0o41777, 0, 1000, False), (0o41777, 0, 1001, True),
+                (0o41777, 0, 0, False),
                 (0o41777, 1001, 1001, False), (0o40777, 0, 1001, False),
                 (0o41775, 0, 1001, False), (0o40700, 0, 1001, False)]:
             for kind in stat.S_IFLNK, stat.S_IFREG, stat.S_IFIFO:
                 folder = SimpleNamespace(st_mode=mode, st_uid=folder_owner)
                 status = SimpleNamespace(st_mode=kind | 0o777, st_uid=owner)
-                with (self.subTest(mode=oct(mode), folder=folder_owner, owner=owner),
+                with (self.subTest(mode=oct(mode), folder=folder_owner,
+                                   owner=owner),
                       mock.patch.object(os, "stat", return_value=folder),
                       mock.patch.object(os, "geteuid", return_value=1000),
                       self.assertRaises(PermissionError) if refused

@@ -1,4 +1,6 @@
-"""What the tests of snapshot files share: snapshots, files, and ways to damage them."""
+"""What the tests of snapshot files share: snapshots, files,
+and ways to damage them.
+"""
 import datetime
 import io
 import json
@@ -26,9 +28,11 @@ RAW = [
     (0, 0, (("<unknown>", 0),), 1),
 ]
 PLAIN = {
-    "text": "x", "number": 2**70, "nested": [1, 2.5, None, True, (b"x", {"a": {1, 2}})],
+    "text": "x", "number": 2**70,
+    "nested": [1, 2.5, None, True, (b"x", {"a": {1, 2}})],
     "names": frozenset({("a", 1), None}), "bytes": bytearray(b"abc"),
-    "when": datetime.datetime(2013, 10, 3, 11, 34, 39, tzinfo=datetime.timezone.utc),
+    "when": datetime.datetime(2013, 10, 3, 11, 34, 39,
+                              tzinfo=datetime.timezone.utc),
     "complex": 1 + 2j, "took": datetime.timedelta(days=3, microseconds=1),
 }
 
@@ -42,36 +46,42 @@ def made_by_hand():
 def full_picture(**changes):
     """Return a picture with something in every column."""
     columns = {
-        "path_parent": [0, 0, 1], "path_file": [0, 1, 2], "path_function": [0, 4, 5],
-        "path_line": [0, 7, 8], "context_path": [2, 1, 0], "context_file": [1, 3, 6],
+        "path_parent": [0, 0, 1], "path_file": [0, 1, 2],
+        "path_function": [0, 4, 5], "path_line": [0, 7, 8],
+        "context_path": [2, 1, 0], "context_file": [1, 3, 6],
         "context_function": [4, 0, 0], "context_line": [3, 4, 0],
         "context_end_line": [3, 5, -1], "context_column": [4, 0, -1],
         "context_end_column": [9, 80, -1], "context_domain": [0, 389047, 0],
         "context_thread": [7, 7, 0], "context_depth": [3, 65535, 1],
-        "context_allocated_blocks": [10, 7, 3], "context_allocated_bytes": [170, 700, 3],
+        "context_allocated_blocks": [10, 7, 3],
+        "context_allocated_bytes": [170, 700, 3],
         "context_freed_blocks": [7, 0, 3], "context_freed_bytes": [126, 0, 3],
         "context_peak_blocks": [5, 7, 1], "context_peak_bytes": [100, 700, 1],
-        "row_context": [0, 0, 1], "row_size": [10, 24, 100], "row_count": [2, 1, 7],
+        "row_context": [0, 0, 1], "row_size": [10, 24, 100],
+        "row_count": [2, 1, 7],
     } | changes
-    names = ["", "a.py", "b.py", "c\udc80.py", "f", "C.m\xe9", "<unknown>", "MainThread"]
+    names = ["", "a.py", "b.py", "c\udc80.py", "f", "C.m\xe9", "<unknown>",
+             "MainThread"]
     return Picture(names, **{name: array(COLUMNS[name], column)
                              for name, column in columns.items()
                              if column is not None})
 
 
-METADATA = {"time": "2026-11-20T11:00:00", "pid": 7, "command_line": ["python", "x.py"],
-            "sample_interval": None}
+METADATA = {"time": "2026-11-20T11:00:00", "pid": 7,
+            "command_line": ["python", "x.py"], "sample_interval": None}
 
 
 def of_picture(picture=None):
-    snapshot = tracemalloc.Snapshot._of(picture or full_picture(), 2, dict(METADATA))
+    snapshot = tracemalloc.Snapshot._of(picture or full_picture(), 2,
+                                        dict(METADATA))
     vars(snapshot).update(PLAIN)
     return snapshot
 
 
 def columns_of(snapshot):
     picture = snapshot.traces._picture
-    return picture.names, {name: list(column) for name, column in picture.columns().items()}
+    return (picture.names,
+            {name: list(column) for name, column in picture.columns().items()})
 
 
 class Files(unittest.TestCase):
@@ -94,7 +104,8 @@ class Files(unittest.TestCase):
             return stream.read()
 
     def refused(self, data, words="", **options):
-        """Check that loading *data* is refused in one line; return the error."""
+        """Check that loading *data* is refused in one line; return the error.
+        """
         with self.assertRaises(SnapshotFormatError) as caught:
             self.load(data, **options)
         text = str(caught.exception)
@@ -119,9 +130,11 @@ def parse(data):
         head = at
         name = data[at + 1:at + 1 + data[at]]
         at += 1 + data[at]
-        kind, encoding, count, size, stored = struct.unpack_from("<ccQQQ", data, at)
+        kind, encoding, count, size, stored = struct.unpack_from(
+            "<ccQQQ", data, at)
         at += 26
-        assert struct.unpack_from("<I", data, at)[0] == zlib.crc32(data[head:at])
+        assert (struct.unpack_from("<I", data, at)[0]
+                == zlib.crc32(data[head:at]))
         content = data[at + 4:at + 4 + stored]
         at += 4 + stored
         assert struct.unpack_from("<I", data, at)[0] == zlib.crc32(content)
@@ -134,7 +147,8 @@ def parse(data):
 
 
 def build(sections, version=(1, 0), end=True, **heads):
-    """Return a compact file; *heads* are changes to the numbers of sections."""
+    """Return a compact file; *heads* are changes to the numbers of sections.
+    """
     data = struct.pack("<8sHH", b"\x89TMZ\r\n\x1a\n", *version)
     data += struct.pack("<I", zlib.crc32(data))
     if end:
@@ -171,19 +185,21 @@ DRAFT_TRACES = {
     0x19dbfd88: (2, ((None, None),)),
     0x00a9fdcf: (3, (("c.py", None),)),
 }
-DRAFT_STATS = {"a.py": {3: (92, 2)}, "c.py": {None: (3, 1)}, None: {None: (3, 2)}}
+DRAFT_STATS = {"a.py": {3: (92, 2)}, "c.py": {None: (3, 1)},
+               None: {None: (3, 2)}}
 
 
-def draft_file(traces=DRAFT_TRACES, protocol=pickle.HIGHEST_PROTOCOL, with_metrics=True,
-               **changes):
+def draft_file(traces=DRAFT_TRACES, protocol=pickle.HIGHEST_PROTOCOL,
+               with_metrics=True, **changes):
     """Return a file as Snapshot.write() of 2013 wrote it."""
-    head = {"format_version": (3, 4), "timestamp": WHEN, "pid": 17, "traceback_limit": 2,
-            "stats": DRAFT_STATS}
+    head = {"format_version": (3, 4), "timestamp": WHEN, "pid": 17,
+            "traceback_limit": 2, "stats": DRAFT_STATS}
     if with_metrics:
         head["metrics"] = {"gc.objects": Metric("gc.objects", 5, "int"),
                            "part": Metric("part", 0.5, "percent")}
     with mock.patch.object(tracemalloc, "Metric", Metric, create=True):
-        return pickle.dumps(head | changes, protocol) + pickle.dumps(traces, protocol)
+        return (pickle.dumps(head | changes, protocol)
+                + pickle.dumps(traces, protocol))
 
 # By Python 2.7: what 0.9.1 wrote, with a file name that is no UTF-8.
 OLD_FILE = (
@@ -235,12 +251,14 @@ def mutate(data, rng):
                 other = rng.randrange(len(data) + 1)
                 data[at:at] = data[other:other + length]
             case 5:
-                data[at:at + length] = rng.choice((b"\xff", b"\0", b"\x7f", b"\x80")) * length
+                data[at:at + length] = (
+                    rng.choice((b"\xff", b"\0", b"\x7f", b"\x80")) * length)
             case 6:
                 # An instruction of pickles.
-                data[at:at] = rng.choice(b"(.012FIJKLMNRSTUVXabcdeghijlpqrstu}])\x81\x85\x86"
-                                         b"\x87\x8a\x8b\x8c\x8d\x8e\x8f\x90\x91\x93\x94\x95"
-                                         b"\x96").to_bytes()
+                data[at:at] = rng.choice(
+                    b"(.012FIJKLMNRSTUVXabcdeghijlpqrstu}])\x81\x85\x86\x87"
+                    b"\x8a\x8b\x8c\x8d\x8e\x8f\x90\x91\x93\x94\x95\x96"
+                ).to_bytes()
             case 7:
                 del data[at + 1:]
         if not data:
@@ -250,7 +268,8 @@ def mutate(data, rng):
 
 ODD_VALUES = [
     None, True, 0, -1, 1.5, 2 ** 31, 2 ** 63, 2 ** 64, 10 ** 300, "", "x",
-    "\x1b[2J\n", "\udc80", [], {}, [[[]]], {"a": {"b": 1}}, float("inf"), 1e300]
+    "\x1b[2J\n", "\udc80", [], {}, [[[]]], {"a": {"b": 1}}, float("inf"),
+    1e300]
 
 
 def change(data, rng):
@@ -288,7 +307,8 @@ def change(data, rng):
 
 
 def repair(data):
-    """Make the checksums right in a damaged compact file, as far as it goes."""
+    """Make the checksums right in a damaged compact file, as far as it goes.
+    """
     data = bytearray(data)
     data[12:16] = struct.pack("<I", zlib.crc32(data[:12]))
     at = 16

@@ -16,7 +16,9 @@ WARM = 40
 
 
 def stack_of(frame):
-    """Return [(file name, line), ...] of *frame* and its callers, newest first."""
+    """Return [(file name, line), ...] of *frame* and its callers,
+    newest first.
+    """
     frames = []
     while frame is not None:
         # A place without a line is line 0 in tracebacks of traces.
@@ -89,8 +91,9 @@ class CaptureTest(unittest.TestCase):
         wrong = self.seen.wrong()
         if wrong:
             seen, traced = wrong[0]
-            self.fail(f"{len(wrong)} of {len(self.seen.records)} tracebacks are wrong; "
-                      f"the first is\n{traced}\nbut should be\n{seen}")
+            self.fail(f"{len(wrong)} of {len(self.seen.records)} tracebacks "
+                      f"are wrong; the first is\n{traced}\nbut should be\n"
+                      f"{seen}")
         self.checked += len(self.seen.records)
         self.seen.records.clear()
         _tracemalloc._check()

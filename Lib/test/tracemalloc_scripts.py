@@ -16,7 +16,8 @@ from test import support
 
 STOCK_PYTHON = os.environ.get("TRACEMALLOC_STOCK_PYTHON")
 needs_stock = unittest.skipUnless(
-    STOCK_PYTHON, "TRACEMALLOC_STOCK_PYTHON does not name an interpreter to compare with")
+    STOCK_PYTHON,
+    "TRACEMALLOC_STOCK_PYTHON does not name an interpreter to compare with")
 
 LIMITS = 1, 25, 65535
 
@@ -27,8 +28,8 @@ LIMITS = 1, 25, 65535
 # because the two interpreters differ in the Python one, and its strings and
 # classes would fill other caches.  So many strings are interned first that
 # both have the same room for those of the script, though one may have needed
-# more at start-up.  The cache of attributes is emptied at the end: it keeps names
-# alive, and which ones depends on their addresses.
+# more at start-up.  The cache of attributes is emptied at the end: it keeps
+# names alive, and which ones depends on their addresses.
 DRIVER = r"""
 import _tracemalloc, collections, gc, os, pickle, sys
 limit = int(sys.argv[1])
@@ -117,19 +118,22 @@ class ScriptTests(unittest.TestCase):
                 for attempt in range(3):
                     ours = run_script(sys.executable, source, limit)
                     stock = run_script(STOCK_PYTHON, source, limit)
-                    if self.records(ours, source) == self.records(stock, source):
+                    if (self.records(ours, source)
+                            == self.records(stock, source)):
                         break
                 newest = {block[2][0][1] for block in ours.blocks
                           if block[2][0][0].startswith("script:")}
                 self.assertIn(held, newest)
                 self.assertEqual(difference(ours.blocks, stock.blocks), "")
-                self.assertEqual(self.records(ours, source), self.records(stock, source))
+                self.assertEqual(self.records(ours, source),
+                                 self.records(stock, source))
 
     @staticmethod
     def records(run, source):
         # A thread state is not of the same size in both: while a thread
         # runs, its block is larger by what the tracer adds.
-        return run.blocks, run.memory[:1] if "threading" in source else run.memory
+        return (run.blocks,
+                run.memory[:1] if "threading" in source else run.memory)
 
 
 def _script_test(name):
@@ -140,8 +144,11 @@ def _script_test(name):
 
 
 def add_tests(case, covers):
-    """Give the ScriptTests *case* its tests; *covers* has their requirements."""
+    """Give the ScriptTests *case* its tests; *covers* has their requirements.
+    """
     for name in vars(case.scripts):
         if not name.startswith("_"):
-            setattr(case, f"test_{covers.get(name, 'S17')}_blocks_of_{name}_equal_stock",
-                    _script_test(name))
+            setattr(
+                case,
+                f"test_{covers.get(name, 'S17')}_blocks_of_{name}_equal_stock",
+                _script_test(name))

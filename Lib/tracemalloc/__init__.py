@@ -34,9 +34,10 @@ built.
 # snapshots pickled by CPython 3.13 and by this module are interchangeable.
 # What a snapshot knows beyond that, it knows from its picture: see _columns.
 #
-# What takes, compares and writes snapshots is called by _quietly(), so that its
-# memory is not the program's.  What the program gets, other than snapshots, is
-# made outside of that; so are calls of code that may be the program's.
+# What takes, compares and writes snapshots is called by _quietly(), so that
+# its memory is not the program's.  What the program gets, other than
+# snapshots, is made outside of that; so are calls of code that may be the
+# program's.
 
 # Imported here and not on first use: an import that happens while tracing
 # would show up in the program's own statistics.

@@ -15,8 +15,8 @@ Regions begin and end in any thread, and also where the program is interrupted:
 in handlers of signals and in finalizers, which may run in the middle of what
 stands here.  So there is no lock that such code could wait for.  The C module
 counts the regions that want tracing to be on, and what remains are single
-operations on lists.  What a region holds ends with the region, so that one that
-an exception keeps from its end leaves nothing behind.
+operations on lists.  What a region holds ends with the region, so that one
+that an exception keeps from its end leaves nothing behind.
 
 Nothing is allocated between the first picture and the second other than by
 the program: pictures are not in traced memory, and all that they are put into

@@ -86,7 +86,8 @@ class Watch:
         if filename is None:
             # Not where others know the name beforehand: what they put there
             # would be followed, and they could read the command line.
-            self._folder = tempfile.mkdtemp(prefix=f"tracemalloc-{os.getpid()}-")
+            self._folder = tempfile.mkdtemp(
+                prefix=f"tracemalloc-{os.getpid()}-")
             self.filename = os.path.join(self._folder.replace("$", "$$"),
                                          "$pid-$counter.tmz")
         else:

@@ -1,4 +1,6 @@
-"""Measure every case in every configuration, interleaved; see Tools/bench/run --help."""
+"""Measure every case in every configuration, interleaved;
+see Tools/bench/run --help.
+"""
 import pathlib
 import sys
 import time
@@ -11,8 +13,9 @@ import tables
 from configurations import CONFIGURATIONS, EVERY_FRAME, REPORTED
 from measure import BenchError, Job, run_job
 
-# A quick run leaves the rest of two minutes to preparing and drawing.  When this
-# time is over, traced stock is left out, and no round begins that would pass it.
+# A quick run leaves the rest of two minutes to preparing and drawing.  When
+# this time is over, traced stock is left out, and no round begins that would
+# pass it.
 QUICK_SECONDS = 85
 
 # Traced stock counts every frame of the stack at each allocation: what takes
@@ -22,37 +25,48 @@ SLOW_LIMIT = 40.0
 
 def parse(arguments):
     parser = options.Parser(
-        prog="Tools/bench/run", description="Compare the fork with the untouched base, with"
+        prog="Tools/bench/run",
+        description="Compare the fork with the untouched base, with"
         " tracing off and on. Writes LABEL.json, LABEL.svg and results.inc.")
     options.add_builds(parser, "where to write the results")
     options.add_cases(parser, "run only these")
-    parser.add_argument("--quick", action="store_true",
-                        help="small cases, as many rounds as two minutes allow")
-    parser.add_argument("--repeat", type=int, metavar="N",
-                        help="rounds that count (default: 5; with --quick: 5 at most)")
-    parser.add_argument("--warmup", type=int, metavar="N",
-                        help="rounds before them that do not (default: 1; with --quick: 0)")
+    parser.add_argument(
+        "--quick", action="store_true",
+        help="small cases, as many rounds as two minutes allow")
+    parser.add_argument(
+        "--repeat", type=int, metavar="N",
+        help="rounds that count (default: 5; with --quick: 5 at most)")
+    parser.add_argument(
+        "--warmup", type=int, metavar="N",
+        help="rounds before them that do not (default: 1; with --quick: 0)")
     parser.add_argument("--limit", type=float, metavar="SECONDS",
                         help="for one process (default: 90; with --quick: 4)")
-    parser.add_argument("--label", metavar="NAME",
-                        help="the results' name (default: made of the compiler's options)")
-    parser.add_argument("--json", metavar="FILE", help="write the JSON there, not below --output")
+    parser.add_argument(
+        "--label", metavar="NAME",
+        help="the results' name (default: made of the compiler's options)")
+    parser.add_argument("--json", metavar="FILE",
+                        help="write the JSON there, not below --output")
     parser.add_argument("--no-plot", action="store_true", help="do not draw")
     given = parser.parse_args(arguments)
     options.check_builds(parser, given)
     given.chosen = options.chosen_cases(parser, given)
-    for name, full, quick in (("repeat", 5, 5), ("warmup", 1, 0), ("limit", 90.0, 4.0)):
+    for name, full, quick in (("repeat", 5, 5), ("warmup", 1, 0),
+                              ("limit", 90.0, 4.0)):
         if getattr(given, name) is None:
             setattr(given, name, quick if given.quick else full)
     if given.repeat < 1 or given.warmup < 0 or given.limit <= 0:
-        parser.error("--repeat and --limit must be positive, --warmup must not be negative")
-    if given.label and not given.label.replace("-", "").replace("_", "").isalnum():
+        parser.error("--repeat and --limit must be positive, --warmup must "
+                     "not be negative")
+    if (given.label
+            and not given.label.replace("-", "").replace("_", "").isalnum()):
         parser.error("--label: letters, digits, - and _ only")
     return given
 
 
 def plan_round(number, chosen, configurations):
-    """(case, configuration) in the order of one round; every round begins elsewhere."""
+    """(case, configuration) in the order of one round;
+    every round begins elsewhere.
+    """
     for place, case in enumerate(chosen):
         turn = (number + place) % len(configurations)
         for configuration in configurations[turn:] + configurations[:turn]:
@@ -67,25 +81,31 @@ class Session:
         self.builds, described = options.describe_builds(given)
         label = given.label or options.build_label(described["fork"])
         if not given.label:
-            label += "-quick" if given.quick else "-part" if given.cases else ""
-        absent = {configuration.name: self.builds[configuration.build].refuses(configuration)
-                  for configuration in CONFIGURATIONS}
+            label += ("-quick" if given.quick else "-part" if given.cases
+                      else "")
+        absent = {
+            configuration.name:
+                self.builds[configuration.build].refuses(configuration)
+            for configuration in CONFIGURATIONS}
         self.present = [configuration for configuration in CONFIGURATIONS
                         if absent[configuration.name] is None]
-        self.over = set()               # (case, configuration) that exceeded the limit
-        self.answers = {}               # case: what every configuration must answer
+        self.over = set()               # (case, configuration) past the limit
+        self.answers = {}               # case: what all must answer
         self.start = time.monotonic()
-        self.data = options.common_facts(pages.CASES, described, label,
-                                         given.quick or given.cases is not None)
+        self.data = options.common_facts(
+            pages.CASES, described, label,
+            given.quick or given.cases is not None)
         self.data |= {
             "quick": given.quick, "warmup": given.warmup, "limit": given.limit,
             "configurations": [
                 {"name": configuration.name, "label": configuration.label,
-                 "options": " ".join(configuration.options), "absent": absent[configuration.name]}
+                 "options": " ".join(configuration.options),
+                 "absent": absent[configuration.name]}
                 for configuration in CONFIGURATIONS],
-            "cases": [{"name": case.name, "group": case.group, "text": case.text,
-                       "size": case.size[given.quick], "live": case.live,
-                       "recursion": case.recursion} for case in given.chosen],
+            "cases": [{"name": case.name, "group": case.group,
+                       "text": case.text, "size": case.size[given.quick],
+                       "live": case.live, "recursion": case.recursion}
+                      for case in given.chosen],
             "skipped": 0, "runs": [],
         }
         self.path = given.output / f"{label}.json"
@@ -102,13 +122,16 @@ class Session:
             questions.append("bounded" if endless else "snapshot")
         if case.reports and configuration.name == REPORTED:
             questions.append("reports")
-        if "sample" not in (configuration.tracing or "") and (case.live or not self.given.quick):
+        if ("sample" not in (configuration.tracing or "")
+                and (case.live or not self.given.quick)):
             questions.append("blocks")
         return Job(self.builds[configuration.build], configuration, case,
                    case.size[self.given.quick], loops, questions)
 
     def prepare(self):
-        """Run no loop of any case: modules that are missing show, bytecode is written."""
+        """Run no loop of any case: modules that are missing show,
+        bytecode is written.
+        """
         for case in self.given.chosen:
             for configuration in self.present[:2]:
                 run_job(self.job(case, configuration, 0), self.given.limit)
@@ -117,7 +140,8 @@ class Session:
         if (case.name, configuration.name) in self.over:
             return
         loops = configuration.loops(case.loops[self.given.quick])
-        limit = min(self.given.limit, SLOW_LIMIT) if configuration.slow else self.given.limit
+        limit = (min(self.given.limit, SLOW_LIMIT) if configuration.slow
+                 else self.given.limit)
         job = self.job(case, configuration, loops)
         if number < self.given.warmup:
             job = job._replace(questions=[])
@@ -129,10 +153,11 @@ class Session:
         else:
             answer = self.answers.setdefault(case.name, found["answer"])
             if found["answer"] != answer:
-                raise BenchError(f"case {case.name}: {configuration.name} answers "
-                                 f"{found['answer']}, others {answer}")
+                raise BenchError(f"case {case.name}: {configuration.name} "
+                                 f"answers {found['answer']}, others {answer}")
         self.data["runs"].append({"round": number, "case": case.name,
-                                  "configuration": configuration.name, "loops": loops, **found})
+                                  "configuration": configuration.name,
+                                  "loops": loops, **found})
 
     def rounds(self):
         total = self.given.warmup + self.given.repeat
@@ -142,16 +167,21 @@ class Session:
             pages.write(self.path, self.data)
             now = time.monotonic()
             kind = " (warm-up)" if number < self.given.warmup else ""
-            self.say(f"round {number + 1} of {total}: {now - began:.0f} s{kind}")
-            if self.given.quick and now - self.start + repeated > QUICK_SECONDS:
+            self.say(f"round {number + 1} of {total}: "
+                     f"{now - began:.0f} s{kind}")
+            if (self.given.quick
+                    and now - self.start + repeated > QUICK_SECONDS):
                 break
 
     def round(self, number):
-        """Run one round; the seconds that it took for what another one would repeat."""
+        """Run one round; the seconds that it took for what another
+        one would repeat.
+        """
         for build in self.builds.values():
             build.move()
         repeated = 0.0
-        for case, configuration in plan_round(number, self.given.chosen, self.present):
+        for case, configuration in plan_round(number, self.given.chosen,
+                                              self.present):
             began = time.monotonic()
             if self.given.quick and configuration.slow:
                 # It is far off: once is enough for a first look.
@@ -161,7 +191,8 @@ class Session:
                     self.data["skipped"] += 1
                     continue
             self.measure(number, case, configuration)
-            if not configuration.slow and (case.name, configuration.name) not in self.over:
+            if (not configuration.slow
+                    and (case.name, configuration.name) not in self.over):
                 repeated += time.monotonic() - began
         return repeated
 
@@ -171,12 +202,13 @@ def main():
     session = Session(given)
     machine = session.data["machine"]
     if machine["load"] > 0.5:
-        session.say(f"warning: other processes are running (load {machine['load']}); the figures"
-                    " will be noisy")
+        session.say("warning: other processes are running (load "
+                    f"{machine['load']}); the figures will be noisy")
     session.prepare()
     session.rounds()
     results = figures.Results(session.data)
-    tables.print_report(results, *pages.companions(given.output, session.data["label"]),
+    tables.print_report(results,
+                        *pages.companions(given.output, session.data["label"]),
                         file=sys.stdout)
     pages.write_page(given.output)
     print(f"\nwritten: {session.path}", flush=True)

@@ -1,4 +1,5 @@
-"""Count the instructions of cases under valgrind; see Tools/bench/callgrind --help.
+"""Count the instructions of cases under valgrind;
+see Tools/bench/callgrind --help.
 
 Counts do not depend on what else the machine does, so they settle differences
 that are smaller than the noise of time.  Each case runs twice, once with no
@@ -15,30 +16,37 @@ import options
 import pages
 import tables
 from configurations import BY_NAME
-from measure import WORK, BenchError, Job, case_arguments, clean_environment, last_line
+from measure import (WORK, BenchError, Job, case_arguments, clean_environment,
+                     last_line)
 
 DEFAULT_CASES = (
-    "small_objects,fresh_frames,generators,large_blocks,huge_blocks,free_lists,attributes,"
-    "class_using,json_both_ways,strings_regex,web_mix,parser,tree_same_line")
+    "small_objects,fresh_frames,generators,large_blocks,huge_blocks,"
+    "free_lists,attributes,class_using,json_both_ways,strings_regex,web_mix,"
+    "parser,tree_same_line")
 DEFAULT_CONFIGURATIONS = "stock-off,fork-off,fork-all"
 SHARE = 5                               # of the loops of a quick run
-LEAST = 4                               # so that the first loop is not all of it
+LEAST = 4                               # lest the first loop be all of it
 
 
 def parse(arguments):
     parser = options.Parser(
-        prog="Tools/bench/callgrind", description="Count instructions of small runs of cases"
+        prog="Tools/bench/callgrind",
+        description="Count instructions of small runs of cases"
         " under valgrind. Writes callgrind-LABEL.json and results.inc.")
     options.add_builds(parser, "where to write the results")
-    options.add_cases(parser, f"cases to count, or all (default: {DEFAULT_CASES})")
-    parser.add_argument("--configurations", metavar="NAME,...", default=DEFAULT_CONFIGURATIONS,
+    options.add_cases(parser,
+                      f"cases to count, or all (default: {DEFAULT_CASES})")
+    parser.add_argument("--configurations", metavar="NAME,...",
+                        default=DEFAULT_CONFIGURATIONS,
                         help=f"of {', '.join(BY_NAME)} (default: %(default)s)")
     given = parser.parse_args(arguments)
     options.check_builds(parser, given)
     if shutil.which("valgrind") is None:
         parser.error("valgrind is not installed (apt-get install valgrind)")
-    given.cases = {None: DEFAULT_CASES, "all": None}.get(given.cases, given.cases)
-    given.chosen = options.chosen_cases(parser, given, cases.GROUPS + cases.COUNTED)
+    given.cases = {None: DEFAULT_CASES, "all": None}.get(
+        given.cases, given.cases)
+    given.chosen = options.chosen_cases(parser, given,
+                                        cases.GROUPS + cases.COUNTED)
     given.configurations = options.chosen_configurations(parser, given)
     return given
 
@@ -62,12 +70,14 @@ def count(build, configuration, case, loops):
     prefix = ["valgrind", "--tool=callgrind", "--trace-children=no", "-q",
               f"--callgrind-out-file={profile}"]
     job = Job(build, configuration, case, case.size[True], loops, [])
-    answer = subprocess.run(build.command(configuration.options, case_arguments(job), prefix),
+    answer = subprocess.run(build.command(configuration.options,
+                                          case_arguments(job), prefix),
                             env=clean_environment(), stdin=subprocess.DEVNULL,
                             capture_output=True, text=True, check=False)
     if answer.returncode:
-        raise BenchError(f"case {case.name}, {configuration.name}, under valgrind: status "
-                         f"{answer.returncode}, {last_line(answer.stderr)}")
+        raise BenchError(
+            f"case {case.name}, {configuration.name}, under valgrind: status "
+            f"{answer.returncode}, {last_line(answer.stderr)}")
     return read_count(profile)
 
 
@@ -82,8 +92,10 @@ def count_case(builds, configurations, case):
         base = rows[0] if rows else {"startup": startup, "workload": workload}
         rows.append({"case": case.name, "configuration": configuration.name,
                      "label": configuration.label, "loops": loops,
-                     "startup": startup, "startup_ratio": startup / base["startup"],
-                     "workload": workload, "ratio": workload / base["workload"]})
+                     "startup": startup,
+                     "startup_ratio": startup / base["startup"],
+                     "workload": workload,
+                     "ratio": workload / base["workload"]})
     return rows
 
 
@@ -93,8 +105,10 @@ def main():
     for configuration in given.configurations:
         refusal = builds[configuration.build].refuses(configuration)
         if refusal:
-            raise BenchError(f"{configuration.name} cannot be counted: {refusal}")
-    for case in given.chosen:           # so that bytecode is written before anything counts
+            raise BenchError(f"{configuration.name} cannot be counted: "
+                             f"{refusal}")
+    # Bytecode is written before anything counts.
+    for case in given.chosen:
         for name in ("stock-off", "fork-off"):
             build = builds[BY_NAME[name].build]
             job = Job(build, BY_NAME[name], case, case.size[True], 0, [])
@@ -109,7 +123,8 @@ def main():
     pages.write(path, data)
     pages.write_page(given.output)
     print(tables.aligned(tables.counts_table(data)))
-    print(f"\nwritten: {path}; profiles for callgrind_annotate: {WORK / 'callgrind'}")
+    print(f"\nwritten: {path}; profiles for callgrind_annotate: "
+          f"{WORK / 'callgrind'}")
     return 0
 
 

@@ -12,9 +12,9 @@ all.  QUESTIONS is a list of words with commas between:
               traceback: for stacks so deep that these would fill the memory
 
 The first line is about the workload, and is printed before any question is
-asked: answers may take longer than the work did.  The second line, with tracing
-only, has the answers.  Time is in seconds, memory in bytes.  Nothing that the
-workload does not need is imported before it has ended.
+asked: answers may take longer than the work did.  The second line, with
+tracing only, has the answers.  Time is in seconds, memory in bytes.  Nothing
+that the workload does not need is imported before it has ended.
 """
 import gc
 import os
@@ -70,7 +70,9 @@ def workload(step, loops):
 
 
 def forget_peak():
-    """Let the peak be what is resident now; False where the system does not offer it."""
+    """Let the peak be what is resident now;
+    False where the system does not offer it.
+    """
     try:
         with open("/proc/self/clear_refs", "w", encoding="ascii") as stream:
             stream.write("5")
@@ -80,7 +82,9 @@ def forget_peak():
 
 
 def timed(function, *arguments):
-    """(result, CPU time, how far the peak rose above what was resident before)."""
+    """(result, CPU time, how far the peak rose above what
+    was resident before).
+    """
     # A peak of the workload may be higher than anything that follows.
     resident = memory("VmRSS") if forget_peak() else None
     start = time.process_time()
@@ -90,9 +94,10 @@ def timed(function, *arguments):
     return result, took, rise
 
 
-REPORTS = ("top", "top -g traceback", "top --cumulative", "traceback", "tree", "tree --inverted",
-           "stats", "check --max-held 1TiB", "show", "export --format json",
-           "export --format csv", "export --format collapsed", "export --format speedscope")
+REPORTS = ("top", "top -g traceback", "top --cumulative", "traceback", "tree",
+           "tree --inverted", "stats", "check --max-held 1TiB", "show",
+           "export --format json", "export --format csv",
+           "export --format collapsed", "export --format speedscope")
 
 
 def time_reports(snapshot):
@@ -125,14 +130,18 @@ def ask_tracer(questions):
     # The fork counts blocks without making tracebacks, which may be very long.
     if "blocks" in questions and hasattr(_tracemalloc, "_get_counts"):
         found["blocks"] = _tracemalloc._get_counts()["blocks"]
-    picture = next((name for name in PICTURES if hasattr(_tracemalloc, name)), None)
+    picture = next((name for name in PICTURES if hasattr(_tracemalloc, name)),
+                   None)
     snapshot_wanted = "snapshot" in questions or (
         "bounded" in questions and picture not in (None, PICTURES[-1]))
     if snapshot_wanted and picture:
-        _, found["picture_cpu"], found["picture_rss"] = timed(getattr(_tracemalloc, picture))
+        _, found["picture_cpu"], found["picture_rss"] = timed(
+            getattr(_tracemalloc, picture))
     if snapshot_wanted:
-        snapshot, found["snapshot_cpu"], rise = timed(tracemalloc.take_snapshot)
-        rows, found["statistics_cpu"], later = timed(snapshot.statistics, "lineno")
+        snapshot, found["snapshot_cpu"], rise = timed(
+            tracemalloc.take_snapshot)
+        rows, found["statistics_cpu"], later = timed(snapshot.statistics,
+                                                     "lineno")
         # The snapshot is resident when its statistics are asked for.
         found["snapshot_rss"] = rise
         found["statistics_rss"] = later
@@ -147,7 +156,8 @@ def ask_tracer(questions):
 
 
 def main():
-    group, name, size, loops = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    group, name, size, loops = (sys.argv[1], sys.argv[2], int(sys.argv[3]),
+                                int(sys.argv[4]))
     questions = sys.argv[5].split(",")
     step = cases.load_case(group, name).prepare(size)
     before = time.process_time()

@@ -3,7 +3,7 @@ import collections
 
 BASE = "stock-off"                      # what every ratio refers to
 EVERY_FRAME = "fork-all"
-REPORTED = "fork-25"                    # whose snapshots the commands are timed with
+REPORTED = "fork-25"                    # whose snapshots the commands read
 
 # The largest number that -X tracemalloc takes.
 ALL_FRAMES = 65535
@@ -13,14 +13,18 @@ ALL_FRAMES = 65535
 STOCK_SHARE = 8
 
 
-class Configuration(collections.namedtuple("Configuration", "name label build tracing")):
-    """A build ("stock" or "fork") and the value of -X tracemalloc, None for off."""
+class Configuration(collections.namedtuple("Configuration",
+                                           "name label build tracing")):
+    """A build ("stock" or "fork") and the value of -X tracemalloc,
+    None for off.
+    """
 
     __slots__ = ()
 
     @property
     def options(self):
-        return [] if self.tracing is None else ["-X", f"tracemalloc={self.tracing}"]
+        return ([] if self.tracing is None
+                else ["-X", f"tracemalloc={self.tracing}"])
 
     @property
     def slow(self):
@@ -41,4 +45,5 @@ CONFIGURATIONS = (
     Configuration("stock-25", "stock 25", "stock", "25"),
 )
 
-BY_NAME = {configuration.name: configuration for configuration in CONFIGURATIONS}
+BY_NAME = {configuration.name: configuration
+           for configuration in CONFIGURATIONS}

@@ -12,10 +12,12 @@ SUITE = "pyperformance>=1.11,<2"
 
 
 def run(command, what, *, cwd=None):
-    answer = subprocess.run(command, env=clean_environment(), stdin=subprocess.DEVNULL,
-                            capture_output=True, text=True, cwd=cwd, check=False)
+    answer = subprocess.run(command, env=clean_environment(),
+                            stdin=subprocess.DEVNULL, capture_output=True,
+                            text=True, cwd=cwd, check=False)
     if answer.returncode:
-        raise BenchError(f"{what}: {last_line(answer.stderr or answer.stdout)}")
+        raise BenchError(
+            f"{what}: {last_line(answer.stderr or answer.stdout)}")
     return answer.stdout
 
 
@@ -26,12 +28,13 @@ def environment(name, requirement, module, python=sys.executable):
     """
     folder = WORK / name
     inside = folder / "bin" / "python"
-    if inside.exists() and subprocess.run([str(inside), "-c", f"import {module}"],
-                                          env=clean_environment(), capture_output=True,
-                                          check=False).returncode == 0:
+    if inside.exists() and subprocess.run(
+            [str(inside), "-c", f"import {module}"], env=clean_environment(),
+            capture_output=True, check=False).returncode == 0:
         return inside
     shutil.rmtree(folder, ignore_errors=True)
-    run([str(python), "-m", "venv", str(folder)], f"{python} cannot make an environment")
+    run([str(python), "-m", "venv", str(folder)],
+        f"{python} cannot make an environment")
     run([str(inside), "-m", "pip", "install", "--quiet", requirement],
         f"pip cannot install {requirement}")
     return inside
@@ -41,4 +44,5 @@ def draw(source, target):
     """Draw the plot of a JSON file."""
     python = environment("plot", PLOT, "matplotlib")
     script = pathlib.Path(__file__).resolve().parent / "plot.py"
-    run([str(python), str(script), str(source), str(target)], f"cannot draw {source}")
+    run([str(python), str(script), str(source), str(target)],
+        f"cannot draw {source}")

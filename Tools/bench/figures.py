@@ -13,7 +13,8 @@ from configurations import BASE, EVERY_FRAME
 
 # `value` is a median over `count` rounds, `low` and `high` its quartiles; with
 # `bound`, the true value is at least `value`.
-Ratio = collections.namedtuple("Ratio", "value low high count bound", defaults=(False,))
+Ratio = collections.namedtuple("Ratio", "value low high count bound",
+                               defaults=(False,))
 Reach = collections.namedtuple("Reach", "what target value bound detail form")
 
 PER_LOOP = ("cpu", "wall")
@@ -21,7 +22,8 @@ PER_LOOP = ("cpu", "wall")
 
 def pairwise(values, base):
     """The ratios of two {round: number}, for the rounds that both have."""
-    return [values[number] / base[number] for number in sorted(values.keys() & base.keys())]
+    return [values[number] / base[number]
+            for number in sorted(values.keys() & base.keys())]
 
 
 def summarise(ratios):
@@ -35,11 +37,13 @@ def summarise(ratios):
 
 
 def geometric_mean(ratios):
-    """The geometric mean of Ratios as (value, bound); (None, False) of none."""
+    """The geometric mean of Ratios as (value, bound); (None, False) of none.
+    """
     ratios = [ratio for ratio in ratios if ratio is not None]
     if not ratios:
         return None, False
-    mean = math.exp(math.fsum(math.log(ratio.value) for ratio in ratios) / len(ratios))
+    mean = math.exp(
+        math.fsum(math.log(ratio.value) for ratio in ratios) / len(ratios))
     return mean, any(ratio.bound for ratio in ratios)
 
 
@@ -50,14 +54,16 @@ class Results:
         self.data = data
         self.cases = [row["name"] for row in data["cases"]]
         self.facts = {row["name"]: row for row in data["cases"]}
-        self.absent = {row["name"]: row["absent"] for row in data["configurations"]
-                       if row["absent"]}
+        self.absent = {row["name"]: row["absent"]
+                       for row in data["configurations"] if row["absent"]}
         self.configurations = [row["name"] for row in data["configurations"]]
-        self.labels = {row["name"]: row["label"] for row in data["configurations"]}
+        self.labels = {row["name"]: row["label"]
+                       for row in data["configurations"]}
         self.runs = collections.defaultdict(dict)
         for run in data["runs"]:
             if run["round"] >= data["warmup"]:
-                self.runs[run["case"], run["configuration"]][run["round"]] = run
+                self.runs[
+                    run["case"], run["configuration"]][run["round"]] = run
 
     @property
     def rounds(self):
@@ -69,7 +75,8 @@ class Results:
         found = {}
         for number, run in self.runs[case, configuration].items():
             if run.get(metric) is not None:
-                found[number] = run[metric] / (run["loops"] if metric in PER_LOOP else 1)
+                found[number] = run[metric] / (run["loops"]
+                                               if metric in PER_LOOP else 1)
         return found
 
     def median(self, case, configuration, metric):
@@ -78,21 +85,26 @@ class Results:
 
     @functools.cache
     def ratio(self, case, configuration, metric="cpu", base=BASE):
-        """The Ratio of a configuration to another, None if either was not measured."""
+        """The Ratio of a configuration to another,
+        None if either was not measured.
+        """
         below = self.values(case, base, metric)
         over = [run["over"] / run["loops"]
-                for run in self.runs[case, configuration].values() if "over" in run]
+                for run in self.runs[case, configuration].values()
+                if "over" in run]
         if over and metric in PER_LOOP and below:
             bound = max(over) / statistics.median(below.values())
             return Ratio(bound, bound, bound, 1, True)
-        return summarise(pairwise(self.values(case, configuration, metric), below))
+        return summarise(pairwise(self.values(case, configuration, metric),
+                                  below))
 
     def mean(self, configuration, metric="cpu", base=BASE, cases=None):
         return geometric_mean([self.ratio(case, configuration, metric, base)
                                for case in cases or self.cases])
 
     def worst(self, configuration, metric="cpu", base=BASE, cases=None):
-        """(Ratio, case) of the highest ratio, (None, None) if there is none."""
+        """(Ratio, case) of the highest ratio, (None, None) if there is none.
+        """
         pairs = [(self.ratio(case, configuration, metric, base), case)
                  for case in (self.cases if cases is None else cases)]
         pairs = [(ratio, case) for ratio, case in pairs if ratio]
@@ -104,7 +116,9 @@ class Results:
         return tracer / blocks if tracer and blocks else None
 
     def spread(self):
-        """(median, highest) width of the middle half of ratios, over all cells."""
+        """(median, highest) width of the middle half of ratios,
+        over all cells.
+        """
         widths = []
         for case in self.cases:
             for configuration in self.configurations:
@@ -114,13 +128,14 @@ class Results:
         return (statistics.median(widths), max(widths)) if widths else None
 
 
-# ------------------------------------------------------------------- the targets
+# ----------------------------------------------------------------- the targets
 
 def worst_detail(ratio, case):
     return f"worst: {case} {ratio.value:.2f}" if ratio else ""
 
 
-def reach_of_mean(results, what, target, configuration, metric="cpu", base=BASE):
+def reach_of_mean(results, what, target, configuration, metric="cpu",
+                  base=BASE):
     value, bound = results.mean(configuration, metric, base)
     detail = worst_detail(*results.worst(configuration, metric, base))
     return Reach(what, target, value, bound, detail, "ratio")
@@ -131,17 +146,19 @@ def reach_of_worst(results, what, target, configurations, metric, cases):
     for configuration in configurations:
         ratio, case = results.worst(configuration, metric, cases=cases)
         if ratio:
-            found.append((ratio.value, ratio.bound, f"{case}, {results.labels[configuration]}"))
+            found.append((ratio.value, ratio.bound,
+                          f"{case}, {results.labels[configuration]}"))
     value, bound, detail = max(found, default=(None, False, ""))
     return Reach(what, target, value, bound, detail, "ratio")
 
 
 def reach_of_depth(results):
-    deep, flat = (results.ratio(case, EVERY_FRAME) if case in results.facts else None
-                  for case in ("depth_500", "depth_1"))
+    deep, flat = (results.ratio(case, EVERY_FRAME) if case in results.facts
+                  else None for case in ("depth_500", "depth_1"))
     value = deep.value / flat.value if deep and flat else None
     bound = bool(value and deep.bound)
-    return Reach("depth 500 against depth 1, every frame", 1.05, value, bound, "", "ratio")
+    return Reach("depth 500 against depth 1, every frame", 1.05, value, bound,
+                 "", "ratio")
 
 
 def reach_of_live_blocks(results):
@@ -153,26 +170,31 @@ def reach_of_live_blocks(results):
 
     blocks = median("blocks")
     detail = f"{blocks:,.0f} blocks" if blocks else ""
-    seconds, extra, resident = (median(name)
-                                for name in ("picture_cpu", "picture_rss", "end_rss"))
+    seconds, extra, resident = (
+        median(name) for name in ("picture_cpu", "picture_rss", "end_rss"))
     per_block = results.bytes_per_block(case, EVERY_FRAME) if known else None
-    yield Reach("tracer bytes per small live block", 6, per_block, False, detail, "bytes")
+    yield Reach("tracer bytes per small live block", 6, per_block, False,
+                detail, "bytes")
     yield Reach("picture of the live blocks by context, ms", 20,
-                seconds * 1000 if seconds is not None else None, False, detail, "ms")
+                seconds * 1000 if seconds is not None else None, False, detail,
+                "ms")
     yield Reach("memory for that picture, % of RSS", 2,
-                100 * extra / resident if extra is not None and resident else None,
-                False, detail, "percent")
+                100 * extra / resident if extra is not None
+                and resident else None, False, detail, "percent")
 
 
 def reach_of_instructions(callgrind):
     rows = callgrind["rows"] if callgrind else []
-    ratios = {row["case"]: row["ratio"] for row in rows if row["configuration"] == "fork-off"}
-    value = geometric_mean([Ratio(ratio, ratio, ratio, 1) for ratio in ratios.values()])[0]
+    ratios = {row["case"]: row["ratio"] for row in rows
+              if row["configuration"] == "fork-off"}
+    value = geometric_mean([Ratio(ratio, ratio, ratio, 1)
+                            for ratio in ratios.values()])[0]
     detail = ""
     if ratios:
         case = max(ratios, key=ratios.get)
         detail = f"worst: {case} {ratios[case]:.4f}"
-    return Reach("off, instructions in callgrind", 1.0, value, False, detail, "instructions")
+    return Reach("off, instructions in callgrind", 1.0, value, False, detail,
+                 "instructions")
 
 
 def reach_of_pyperformance(pyperformance):
@@ -182,35 +204,43 @@ def reach_of_pyperformance(pyperformance):
         detail = f"{pyperformance['count']} benchmarks"
         if pyperformance["subset"]:
             detail += ", a subset"
-    return Reach("every frame, geometric mean of pyperformance", 1.12, means.get(EVERY_FRAME),
-                 False, detail, "ratio")
+    return Reach("every frame, geometric mean of pyperformance", 1.12,
+                 means.get(EVERY_FRAME), False, detail, "ratio")
 
 
 def reach(results, callgrind=None, pyperformance=None):
-    """The targets with what was measured: ratios of CPU time unless they say otherwise."""
-    recursion = [name for name in results.cases if results.facts[name]["recursion"]]
+    """The targets with what was measured:
+    ratios of CPU time unless they say otherwise.
+    """
+    recursion = [name for name in results.cases
+                 if results.facts[name]["recursion"]]
     unlimited = [name for name in results.cases if name != "parser"]
     parser = [name for name in results.cases if name == "parser"]
     traced = ("fork-1", "fork-25", EVERY_FRAME)
     return [
         reach_of_mean(results, "off, geometric mean", 1.01, "fork-off"),
         reach_of_instructions(callgrind),
-        reach_of_mean(results, "every frame, geometric mean of the cases", 1.15, EVERY_FRAME),
+        reach_of_mean(results, "every frame, geometric mean of the cases",
+                      1.15, EVERY_FRAME),
         reach_of_pyperformance(pyperformance),
-        reach_of_worst(results, "every frame, worst case", 1.5, [EVERY_FRAME], "cpu", unlimited),
+        reach_of_worst(results, "every frame, worst case", 1.5, [EVERY_FRAME],
+                       "cpu", unlimited),
         reach_of_worst(results, "every frame, recursive-descent parser", 1.8,
                        [EVERY_FRAME], "cpu", parser),
-        reach_of_mean(results, "25 frames against every frame", 1.05, "fork-25",
-                      base=EVERY_FRAME),
+        reach_of_mean(results, "25 frames against every frame", 1.05,
+                      "fork-25", base=EVERY_FRAME),
         reach_of_depth(results),
-        reach_of_mean(results, "sampled at 512 KiB, geometric mean", 1.03, "fork-sampled"),
-        reach_of_mean(results, "peak RSS, every frame, geometric mean", 1.08, EVERY_FRAME,
-                      "peak_rss"),
+        reach_of_mean(results, "sampled at 512 KiB, geometric mean", 1.03,
+                      "fork-sampled"),
+        reach_of_mean(results, "peak RSS, every frame, geometric mean", 1.08,
+                      EVERY_FRAME, "peak_rss"),
         *reach_of_live_blocks(results),
-        reach_of_worst(results, "recursion with live blocks, time, worst of 1, 25, all", 1.6,
-                       traced, "cpu", [name for name in recursion if name != "parser"]),
-        reach_of_worst(results, "recursion with live blocks, peak RSS, worst of 1, 25, all", 1.3,
-                       traced, "peak_rss", recursion),
+        reach_of_worst(results,
+                       "recursion with live blocks, time, worst of 1, 25, all",
+                       1.6, traced, "cpu",
+                       [name for name in recursion if name != "parser"]),
+        reach_of_worst(results, "recursion with live blocks, peak RSS, worst "
+                       "of 1, 25, all", 1.3, traced, "peak_rss", recursion),
     ]
 
 

@@ -9,7 +9,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 def first_line(path, key=None):
-    """The first line of a file, or what follows `key :` in it; None without the file."""
+    """The first line of a file, or what follows `key :` in it;
+    None without the file.
+    """
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
             for line in stream:
@@ -24,15 +26,18 @@ def first_line(path, key=None):
 
 
 def git_commit():
-    """The repository's commit, with "+" when files differ from it; None outside git."""
+    """The repository's commit, with "+" when files differ from it;
+    None outside git.
+    """
     def git(*arguments):
-        answer = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True,
-                                text=True, check=False)
+        answer = subprocess.run(["git", "-C", str(ROOT), *arguments],
+                                capture_output=True, text=True, check=False)
         return answer.stdout.strip() if answer.returncode == 0 else None
 
     try:
         commit = git("rev-parse", "--short=12", "HEAD")
-        return commit and commit + ("+" if git("status", "--porcelain") else "")
+        return commit and commit + ("+" if git("status", "--porcelain")
+                                    else "")
     except FileNotFoundError:
         return None
 
@@ -44,14 +49,15 @@ def memory_size():
 
 def describe_machine():
     return {
-        "cpu": first_line("/proc/cpuinfo", "model name") or platform.processor() or "unknown",
-        "cores": os.cpu_count(),
-        "memory": memory_size(),
+        "cpu": first_line("/proc/cpuinfo", "model name")
+               or platform.processor() or "unknown",
+        "cores": os.cpu_count(), "memory": memory_size(),
         "system": f"{platform.system()} {platform.release()}",
         "libc": " ".join(platform.libc_ver()).strip(),
-        "address_randomisation": first_line("/proc/sys/kernel/randomize_va_space"),
-        "governor": first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "address_randomisation": first_line(
+            "/proc/sys/kernel/randomize_va_space"),
+        "governor": first_line(
+            "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "load": round(os.getloadavg()[0], 2),
-        "date": datetime.date.today().isoformat(),
-        "commit": git_commit(),
+        "date": datetime.date.today().isoformat(), "commit": git_commit(),
     }

@@ -40,7 +40,8 @@ def clean_environment(**additions):
     environment = {name: value for name, value in os.environ.items()
                    if not name.startswith(UNWANTED)}
     environment["PYTHONHASHSEED"] = "0"
-    # The folders of the sources, one of them the untouched base, stay as they are.
+    # The folders of the sources, one of them the untouched base,
+    # stay as they are.
     environment["PYTHONPYCACHEPREFIX"] = str(WORK / "pycache")
     environment["LC_ALL"] = "C.UTF-8"
     environment.update(additions)
@@ -64,15 +65,18 @@ class Build:
         return [*prefix, self.python, "-s", "-P", *options, *arguments]
 
     def run(self, options, arguments):
-        return subprocess.run(self.command(options, arguments), env=clean_environment(),
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              check=False)
+        return subprocess.run(self.command(options, arguments),
+                              env=clean_environment(),
+                              stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, check=False)
 
     def move(self):
-        """Put a copy of the executable in its place, so that it lies elsewhere in memory.
+        """Put a copy of the executable in its place,
+        so that it lies elsewhere in memory.
 
-        Which pages of memory a file is in decides about some of its speed and its
-        resident memory, for as long as they stay there: every round needs its own.
+        Which pages of memory a file is in decides about some of its speed and
+        its resident memory, for as long as they stay there: every round needs
+        its own.
         """
         python = os.path.realpath(self.python)
         copy = pathlib.Path(f"{python}.copy")
@@ -83,17 +87,20 @@ class Build:
             with contextlib.suppress(OSError):
                 copy.unlink()
             # An installed one, maybe; it can be measured where it is.
-            print(f"warning: {python} cannot be replaced by a copy of itself ({error.strerror});"
-                  " where it lies in memory is part of what is measured", file=sys.stderr)
+            print(f"warning: {python} cannot be replaced by a copy of itself "
+                  f"({error.strerror}); where it lies in memory is part of "
+                  "what is measured", file=sys.stderr)
 
     def describe(self):
         """Version, compiler and flags; of configure's arguments, no paths."""
         answer = self.run([], ["-c", DESCRIBE])
         if answer.returncode:
-            raise BenchError(f"{self.python} does not run: {last_line(answer.stderr)}")
+            raise BenchError(f"{self.python} does not run: "
+                             f"{last_line(answer.stderr)}")
         found = json.loads(answer.stdout)
         words = (word.strip("'") for word in found["arguments"].split())
-        found["arguments"] = " ".join(word for word in words if "/" not in word)
+        found["arguments"] = " ".join(word for word in words
+                                      if "/" not in word)
         return found
 
     def refuses(self, configuration):
@@ -105,19 +112,23 @@ class Build:
 
 
 def require_same_flags(fork, stock):
-    """Raise BenchError unless two descriptions are of builds that can be compared."""
+    """Raise BenchError unless two descriptions are of builds that
+    can be compared.
+    """
     for name in ("cc", "flags", "link_flags", "debug", "free_threaded"):
         if fork[name] != stock[name]:
-            raise BenchError(f"the builds differ in {name}: fork {fork[name]!r}, stock "
-                             f"{stock[name]!r}; build both alike, or give --any-flags")
+            raise BenchError(
+                f"the builds differ in {name}: fork {fork[name]!r}, stock "
+                f"{stock[name]!r}; build both alike, or give --any-flags")
 
 
-Job = collections.namedtuple("Job", "build configuration case size loops questions")
+Job = collections.namedtuple("Job",
+                             "build configuration case size loops questions")
 
 
 def case_arguments(job):
-    return [str(HERE / "child.py"), job.case.group, job.case.name, str(job.size),
-            str(job.loops), ",".join(job.questions)]
+    return [str(HERE / "child.py"), job.case.group, job.case.name,
+            str(job.size), str(job.loops), ",".join(job.questions)]
 
 
 def children_cpu():
@@ -135,7 +146,8 @@ def read_lines(text):
 
 
 def run_job(job, limit):
-    """Measure one job; a process that takes longer than `limit` seconds is ended.
+    """Measure one job; a process that takes longer than `limit`
+    seconds is ended.
 
     If that was in the workload, the result has "over", the CPU time used until
     then, and nothing else.  If it was in the questions after it, the workload
@@ -144,16 +156,18 @@ def run_job(job, limit):
     command = job.build.command(job.configuration.options, case_arguments(job))
     cpu, start = children_cpu(), time.perf_counter()
     try:
-        answer = subprocess.run(command, env=clean_environment(), stdin=subprocess.DEVNULL,
-                                capture_output=True, text=True, timeout=limit, check=False)
+        answer = subprocess.run(command, env=clean_environment(),
+                                stdin=subprocess.DEVNULL, capture_output=True,
+                                text=True, timeout=limit, check=False)
     except subprocess.TimeoutExpired as expired:
         found = read_lines((expired.stdout or b"").decode())
         if not found:
             return {"over": round(children_cpu() - cpu, 3)}
         return found | {"unanswered": limit}
     if answer.returncode:
-        raise BenchError(f"case {job.case.name}, {job.configuration.name}: status "
-                         f"{answer.returncode}, {last_line(answer.stderr)}")
+        raise BenchError(
+            f"case {job.case.name}, {job.configuration.name}: status "
+            f"{answer.returncode}, {last_line(answer.stderr)}")
     found = read_lines(answer.stdout)
     found["process_cpu"] = round(children_cpu() - cpu, 6)
     found["process_wall"] = round(time.perf_counter() - start, 6)
@@ -161,7 +175,8 @@ def run_job(job, limit):
 
 
 def shown_path(path):
-    """A path as it may be published: below the repository, or the name alone."""
+    """A path as it may be published: below the repository, or the name alone.
+    """
     path = pathlib.Path(path)
     try:
         return str(path.absolute().relative_to(ROOT))

@@ -18,11 +18,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_builds(parser, output):
-    parser.add_argument("--fork", required=True, type=pathlib.Path, metavar="PYTHON",
-                        help="the fork's interpreter")
-    parser.add_argument("--stock", required=True, type=pathlib.Path, metavar="PYTHON",
+    parser.add_argument("--fork", required=True, type=pathlib.Path,
+                        metavar="PYTHON", help="the fork's interpreter")
+    parser.add_argument("--stock", required=True, type=pathlib.Path,
+                        metavar="PYTHON",
                         help="the untouched base's, built with the same flags")
-    parser.add_argument("--output", required=True, type=pathlib.Path, metavar="DIR", help=output)
+    parser.add_argument("--output", required=True, type=pathlib.Path,
+                        metavar="DIR", help=output)
     parser.add_argument("--any-flags", action="store_true",
                         help="compare builds whose compilers or flags differ")
 
@@ -34,8 +36,8 @@ def add_cases(parser, help):
 def check_build(parser, options, name):
     python = getattr(options, name)
     if not (python.is_file() and os.access(python, os.X_OK)):
-        parser.error(f"--{name}: {python} is not an interpreter; build it first (make"
-                     f"{' stock' if name == 'stock' else ''})")
+        parser.error(f"--{name}: {python} is not an interpreter; build it "
+                     f"first (make{' stock' if name == 'stock' else ''})")
     setattr(options, name, python.absolute())
     if options.output.exists() and not options.output.is_dir():
         parser.error(f"--output: {options.output} is not a folder")
@@ -64,14 +66,18 @@ def chosen_configurations(parser, options):
     names = options.configurations.split(",")
     unknown = sorted(set(names) - BY_NAME.keys())
     if unknown:
-        parser.error(f"--configurations: no such configuration: {', '.join(unknown)}; there are "
-                     f"{', '.join(BY_NAME)}")
-    return [item for name, item in BY_NAME.items() if name in names or name == BASE]
+        parser.error("--configurations: no such configuration: "
+                     f"{', '.join(unknown)}; there are {', '.join(BY_NAME)}")
+    return [item for name, item in BY_NAME.items() if name in names
+            or name == BASE]
 
 
 def describe_builds(options):
-    """({name: Build}, {name: description}); BenchError if they cannot be compared."""
-    builds = {"fork": Build("fork", options.fork), "stock": Build("stock", options.stock)}
+    """({name: Build}, {name: description});
+    BenchError if they cannot be compared.
+    """
+    builds = {"fork": Build("fork", options.fork),
+              "stock": Build("stock", options.stock)}
     described = {name: build.describe() for name, build in builds.items()}
     if not options.any_flags:
         require_same_flags(described["fork"], described["stock"])
@@ -79,11 +85,14 @@ def describe_builds(options):
 
 
 def build_label(described):
-    """A short name for how a build was optimised, fit for the name of a file."""
-    words = [word for word in described["flags"].split() if word.startswith("-O")]
+    """A short name for how a build was optimised, fit for the name of a file.
+    """
+    words = [word for word in described["flags"].split()
+             if word.startswith("-O")]
     parts = [words[-1][1:]] if words else ["O0"]
     arguments = described["arguments"]
-    parts += [text for option, text in (("--enable-optimizations", "PGO"), ("--with-lto", "LTO"))
+    parts += [text for option, text in (("--enable-optimizations", "PGO"),
+                                        ("--with-lto", "LTO"))
               if option in arguments]
     if described["debug"]:
         parts.append("debug")
@@ -93,14 +102,16 @@ def build_label(described):
 def common_facts(kind, described, label, partial):
     """What every JSON file begins with; what is `partial` is not published."""
     # Paths of this machine are nobody else's business.
-    words = [shown_path(word) if word.startswith("/") else word for word in sys.argv[1:]]
+    words = [shown_path(word) if word.startswith("/") else word
+             for word in sys.argv[1:]]
     name = pathlib.Path(sys.argv[0]).stem
-    return {"kind": kind, "label": label, "partial": partial, "machine": describe_machine(),
-            "builds": described, "command": " ".join([f"Tools/bench/{PROGRAMS[name]}", *words])}
+    return {"kind": kind, "label": label, "partial": partial,
+            "machine": describe_machine(), "builds": described,
+            "command": " ".join([f"Tools/bench/{PROGRAMS[name]}", *words])}
 
 
-PROGRAMS = {"bench": "run", "callgrind_counts": "callgrind", "suite": "pyperformance-run",
-            "plateau": "plateau"}
+PROGRAMS = {"bench": "run", "callgrind_counts": "callgrind",
+            "suite": "pyperformance-run", "plateau": "plateau"}
 
 
 def guarded(main):

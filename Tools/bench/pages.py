@@ -13,7 +13,8 @@ import figures
 import tables
 from measure import BenchError
 
-CASES, COUNTS, SUITE, PLATEAU = KINDS = "cases", "callgrind", "pyperformance", "plateau"
+CASES, COUNTS, SUITE, PLATEAU = KINDS = ("cases", "callgrind", "pyperformance",
+                                         "plateau")
 PAGE = "results.inc"
 EMPTY = "No figures are kept here yet; ``make bench`` writes them.\n"
 
@@ -29,13 +30,15 @@ def read(path):
     except (ValueError, KeyError, TypeError):
         raise BenchError(f"{path} was not written by Tools/bench") from None
     if kind not in KINDS:
-        raise BenchError(f"{path} was written by another version of Tools/bench")
+        raise BenchError(f"{path} was written by another version of "
+                         "Tools/bench")
     return data
 
 
 def write(path, data):
     """Write JSON whole or not at all, a line for each run."""
-    text = json.dumps({key: value for key, value in data.items() if key not in ("runs", "rows")},
+    text = json.dumps({key: value for key, value in data.items()
+                       if key not in ("runs", "rows")},
                       indent=1)
     for key in ("runs", "rows"):
         if key in data:
@@ -62,12 +65,14 @@ def read_all(folder):
 
 
 def companions(folder, label):
-    """(callgrind, pyperformance) data that belong beside the cases of `label`."""
+    """(callgrind, pyperformance) data that belong beside the cases of `label`.
+    """
     found = []
     for kind in (COUNTS, SUITE):
         path = folder / f"{kind}-{label}.json"
         data = read(path) if path.exists() else None
-        found.append(data if data and data["kind"] == kind and not data["partial"] else None)
+        found.append(data if data and data["kind"] == kind
+                     and not data["partial"] else None)
     return found
 
 
@@ -82,8 +87,8 @@ def page(folder):
     for data in found[SUITE].values():
         parts.append(tables.rst_of_suite(data))
     for data in found[COUNTS].values():
-        parts.append(tables.rst_of_table(f"Instructions, {data['label']}", data,
-                                         tables.counts_table(data)))
+        parts.append(tables.rst_of_table(f"Instructions, {data['label']}",
+                                         data, tables.counts_table(data)))
     for data in found[PLATEAU].values():
         parts.append(tables.rst_of_plateau(data))
     return "\n\n".join(parts) or EMPTY

@@ -43,8 +43,8 @@ def draw_panel(axes, results, metric, title):
     for name, (marker, face, edge) in STYLES.items():
         if name not in results.configurations or name in results.absent:
             continue
-        points = [(ratio.value, number) for number, case in enumerate(results.cases)
-                  if (ratio := results.ratio(case, name, metric))]
+        points = [(ratio.value, number) for number, case in enumerate(
+            results.cases) if (ratio := results.ratio(case, name, metric))]
         mean, _ = results.mean(name, metric)
         if mean is not None:
             points.append((mean, len(results.cases)))
@@ -54,8 +54,9 @@ def draw_panel(axes, results, metric, title):
                 axes.annotate("→", (ratio.value, number), xytext=(3, -3),
                               textcoords="offset points", color=edge)
         if points:
-            axes.plot(*zip(*points), linestyle="none", marker=marker, markersize=5,
-                      markerfacecolor=face, markeredgecolor=edge, label=label(results, name))
+            axes.plot(*zip(*points), linestyle="none", marker=marker,
+                      markersize=5, markerfacecolor=face, markeredgecolor=edge,
+                      label=label(results, name))
     axes.set_xscale("log")
     axes.set_yticks(range(len(rows)), rows)
     axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -66,8 +67,10 @@ def draw_panel(axes, results, metric, title):
     axes.tick_params(length=0)
     low, high = axes.get_xlim()
     axes.set_xlim(min(low, 0.9), max(high, 2))
-    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 1.5, 2, 3, 5) if high < 20 else (1, 3)))
-    axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}×"))
+    axes.xaxis.set_major_locator(
+        ticker.LogLocator(subs=(1, 1.5, 2, 3, 5) if high < 20 else (1, 3)))
+    axes.xaxis.set_major_formatter(
+        ticker.FuncFormatter(lambda value, _: f"{value:g}×"))
     axes.xaxis.set_minor_locator(ticker.NullLocator())
     axes.set_title(title, loc="left", fontweight="bold")
 
@@ -81,16 +84,20 @@ def draw(results, path):
     with matplotlib.rc_context(SETTINGS):
         height = 1.6 + 0.24 * (len(results.cases) + 1)
         figure, (left, right) = pyplot.subplots(
-            1, 2, figsize=(11, height), sharey=True, width_ratios=(3, 2), layout="constrained")
+            1, 2, figsize=(11, height), sharey=True, width_ratios=(3, 2),
+            layout="constrained")
         draw_panel(left, results, "cpu", "CPU time, untraced stock = 1")
-        draw_panel(right, results, "peak_rss", "Peak resident memory, untraced stock = 1")
+        draw_panel(right, results, "peak_rss",
+                   "Peak resident memory, untraced stock = 1")
         left.get_yticklabels()[-1].set_fontweight("bold")
         handles, labels = left.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels),
-                      frameon=False, handletextpad=0.2)
+        figure.legend(handles, labels, loc="outside lower center",
+                      ncols=len(labels), frameon=False, handletextpad=0.2)
         machine = results.data["machine"]
-        figure.suptitle(f"{results.data['label']}: {machine['cpu']}, {machine['date']}, "
-                        f"medians of {tables.count_rounds(results)}", fontsize=9, color="#555555")
+        figure.suptitle(
+            f"{results.data['label']}: {machine['cpu']}, {machine['date']}, "
+            f"medians of {tables.count_rounds(results)}", fontsize=9,
+            color="#555555")
         figure.savefig(path, metadata={"Date": None})
 
 

@@ -1,4 +1,6 @@
-"""Print the tables of results, draw their plots again and write results.inc anew."""
+"""Print the tables of results, draw their plots again and
+write results.inc anew.
+"""
 import pathlib
 import sys
 
@@ -11,15 +13,17 @@ import tables
 
 def parse(arguments):
     parser = options.Parser(prog="Tools/bench/report", description=__doc__)
-    parser.add_argument("files", nargs="+", type=pathlib.Path, metavar="FILE.json",
-                        help="written by Tools/bench/run, callgrind or pyperformance-run")
+    parser.add_argument(
+        "files", nargs="+", type=pathlib.Path, metavar="FILE.json",
+        help="written by Tools/bench/run, callgrind or pyperformance-run")
     parser.add_argument("--no-plot", action="store_true", help="do not draw")
     return parser.parse_args(arguments)
 
 
 def report(path, data, no_plot):
     if data["kind"] == pages.CASES:
-        tables.print_report(figures.Results(data), *pages.companions(path.parent, data["label"]),
+        tables.print_report(figures.Results(data),
+                            *pages.companions(path.parent, data["label"]),
                             file=sys.stdout)
         if not no_plot:
             environments.draw(path, path.with_suffix(".svg"))

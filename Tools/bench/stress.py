@@ -61,7 +61,9 @@ def descend(kept, bits, depth):
 
 
 def sink(kept, bits, depth):
-    """The same, as deep as the bits last again and again, with an allocation on the way."""
+    """The same, as deep as the bits last again and again,
+    with an allocation on the way.
+    """
     if depth == 0:
         kept.append([bits])
     elif bits >> depth % 64 & 1:
@@ -113,7 +115,8 @@ class Stress:
         """The function with a code object and a file name of its own."""
         self.made["code objects"] += count_codes(function.__code__)
         self.made["file names"] += 1
-        return types.FunctionType(function.__code__.replace(co_filename=name), globals())
+        return types.FunctionType(function.__code__.replace(co_filename=name),
+                                  globals())
 
     def module(self, number):
         name = f"module {number}"
@@ -128,9 +131,11 @@ class Stress:
         self.made["call chains"] += CHAINS
 
     def generators(self, number):
-        """One is run to its end by changing callers, one is left on its way."""
+        """One is run to its end by changing callers, one is left on its way.
+        """
         function = self.renamed(counting, f"generator {number}")
-        first, second = function(self.kept, number), function(self.kept, -number)
+        first, second = (function(self.kept, number),
+                         function(self.kept, -number))
         while resume(first) is not None:
             resume_elsewhere(first)
         resume(second)
@@ -143,7 +148,8 @@ class Stress:
 
     def thread(self, number):
         function = self.renamed(descend, f"thread {number}")
-        worker = threading.Thread(target=function, args=(self.kept, scramble(number), 12))
+        worker = threading.Thread(target=function,
+                                  args=(self.kept, scramble(number), 12))
         worker.start()
         worker.join()
         self.made["threads"] += 1
@@ -156,8 +162,8 @@ class Stress:
         self.module(number)
         self.renamed(renamed_function, f"renamed {number}")(self.kept, number)
         self.chains(number)
-        for every, kind in ((4, self.generators), (10, self.tasks), (10, self.thread),
-                            (100, self.deep)):
+        for every, kind in ((4, self.generators), (10, self.tasks),
+                            (10, self.thread), (100, self.deep)):
             if number % every == 0:
                 kind(number)
 
@@ -186,9 +192,11 @@ def main():
             stress.turn(done)
             done += 1
         print(json.dumps({
-            "turns": done, "made": stress.made, "tracer": _tracemalloc.get_tracemalloc_memory(),
+            "turns": done, "made": stress.made,
+            "tracer": _tracemalloc.get_tracemalloc_memory(),
             "traced": _tracemalloc.get_traced_memory()[0], "rss": resident(),
-            "dropped": _tracemalloc._get_dropped(), **_tracemalloc._get_counts()}), flush=True)
+            "dropped": _tracemalloc._get_dropped(),
+            **_tracemalloc._get_counts()}), flush=True)
     _tracemalloc._check()
     stress.loop.close()
 

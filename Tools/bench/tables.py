@@ -12,19 +12,24 @@ NONE = "–"
 MARKS = {True: "✓", False: "✗", None: "not measured"}
 
 
-# -------------------------------------------------------------------- rendering
+# ------------------------------------------------------------------- rendering
 
 def pad(rows):
-    """Cells padded to the width of their columns, the first one to the left."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return widths, [[cell.ljust(width) if column == 0 or not numeric(rows, column)
-                     else cell.rjust(width)
-                     for column, (cell, width) in enumerate(zip(row, widths))] for row in rows]
+    """Cells padded to the width of their columns, the first one to the left.
+    """
+    widths = [max(len(row[column]) for row in rows)
+              for column in range(len(rows[0]))]
+    return widths, [
+        [cell.ljust(width) if column == 0 or not numeric(rows, column)
+         else cell.rjust(width)
+         for column, (cell, width) in enumerate(zip(row, widths))]
+        for row in rows]
 
 
 def numeric(rows, column):
     cells = [row[column] for row in rows[1:]]
-    return all(cell[:1].isdigit() or cell[:1] in ">–" for cell in cells if cell)
+    return all(cell[:1].isdigit() or cell[:1] in ">–"
+               for cell in cells if cell)
 
 
 def aligned(rows):
@@ -36,7 +41,9 @@ def aligned(rows):
 
 
 def simple_table(rows):
-    """A simple table of reStructuredText; no cell of the first column may be empty."""
+    """A simple table of reStructuredText;
+    no cell of the first column may be empty.
+    """
     widths, cells = pad(rows)
     rule = "  ".join("=" * width for width in widths)
     lines = ["  ".join(row).rstrip() for row in cells]
@@ -50,7 +57,8 @@ def show_ratio(ratio, digits=2):
 
 
 def show_mean(value, bound, digits=2):
-    """1.234 as 1.23, large ratios with fewer digits, a lower bound with ">"."""
+    """1.234 as 1.23, large ratios with fewer digits, a lower bound with ">".
+    """
     if value is None:
         return NONE
     if value >= 10:
@@ -68,7 +76,7 @@ def show_mebibytes(size):
     return NONE if size is None else f"{size / 2**20:.1f}"
 
 
-# ----------------------------------------------------------------------- tables
+# ---------------------------------------------------------------------- tables
 
 def ratio_table(results, metric, heading, show):
     """Cases by configurations: the base's own number, then ratios to it."""
@@ -76,7 +84,8 @@ def ratio_table(results, metric, heading, show):
     rows = [["case", heading, *(results.labels[name] for name in others)]]
     for case in results.cases:
         rows.append([case, show(results.median(case, BASE, metric)),
-                     *(show_ratio(results.ratio(case, name, metric)) for name in others)])
+                     *(show_ratio(results.ratio(case, name, metric))
+                       for name in others)])
     rows.append(["geometric mean", "",
                  *(show_mean(*results.mean(name, metric)) for name in others)])
     return rows
@@ -92,8 +101,9 @@ def memory_table(results):
 
 def live_table(results):
     """What snapshots take, for the cases that keep many blocks."""
-    rows = [["case", "configuration", "live blocks", "tracer B/block", "RSS B/block",
-             "picture s", "snapshot s", "MiB", "statistics s", "MiB"]]
+    rows = [["case", "configuration", "live blocks", "tracer B/block",
+             "RSS B/block", "picture s", "snapshot s", "MiB", "statistics s",
+             "MiB"]]
     for case in results.cases:
         if not results.facts[case]["live"]:
             continue
@@ -101,15 +111,21 @@ def live_table(results):
         for name in results.configurations:
             def median(metric):
                 return results.median(case, name, metric)
-            blocks, tracer = median("blocks"), results.bytes_per_block(case, name)
+            blocks, tracer = (median("blocks"),
+                              results.bytes_per_block(case, name))
             late = median("unanswered")
-            if blocks is None and median("snapshot_cpu") is None and late is None:
+            if (blocks is None and median("snapshot_cpu") is None
+                    and late is None):
                 continue
-            extra = (median("peak_rss") - base) / blocks if blocks and base else None
-            rows.append([case, results.labels[name], f"{blocks:.0f}" if blocks else NONE,
-                         show_mean(tracer, False, 1), NONE if extra is None else f"{extra:.1f}",
+            extra = ((median("peak_rss") - base) / blocks if blocks
+                     and base else None)
+            rows.append([case, results.labels[name],
+                         f"{blocks:.0f}" if blocks else NONE,
+                         show_mean(tracer, False, 1),
+                         NONE if extra is None else f"{extra:.1f}",
                          show_seconds(median("picture_cpu")),
-                         show_seconds(median("snapshot_cpu")) if late is None else f">{late:.0f}",
+                         show_seconds(median("snapshot_cpu")) if late is None
+                         else f">{late:.0f}",
                          show_mebibytes(median("snapshot_rss")),
                          show_seconds(median("statistics_cpu")),
                          show_mebibytes(median("statistics_rss"))])
@@ -117,10 +133,13 @@ def live_table(results):
 
 
 def reports_table(results):
-    """What the commands take for a file of a snapshot, start of the process included."""
+    """What the commands take for a file of a snapshot,
+    start of the process included.
+    """
     rows = [["case", "command", "s"]]
     for case in results.cases:
-        times = [run["reports"] for run in results.runs[case, REPORTED].values()
+        times = [run["reports"]
+                 for run in results.runs[case, REPORTED].values()
                  if "reports" in run]
         for command in times[0] if times else ():
             rows.append([case, command, show_seconds(
@@ -128,70 +147,86 @@ def reports_table(results):
     return rows
 
 
-FORMS = {"ratio": "{:.3f}", "instructions": "{:.4f}", "bytes": "{:.2f}", "ms": "{:.2f}",
-         "percent": "{:.2f}"}
+FORMS = {"ratio": "{:.3f}", "instructions": "{:.4f}", "bytes": "{:.2f}",
+         "ms": "{:.2f}", "percent": "{:.2f}"}
 
 
 def reach_table(rows):
     table = [["target", "at most", "measured", "reached", "note"]]
     for row in rows:
-        value = NONE if row.value is None else FORMS[row.form].format(row.value)
-        table.append([row.what, f"{row.target:g}", (">" if row.bound else "") + value,
+        value = (NONE if row.value is None
+                 else FORMS[row.form].format(row.value))
+        table.append([row.what, f"{row.target:g}",
+                      (">" if row.bound else "") + value,
                       MARKS[reached(row)], row.detail])
     return table
 
 
 def counts_table(data):
     """Instruction counts, from the file of Tools/bench/callgrind."""
-    rows = [["case", "configuration", "start-up Ir", "ratio", "workload Ir", "ratio"]]
+    rows = [["case", "configuration", "start-up Ir", "ratio", "workload Ir",
+             "ratio"]]
     for row in data["rows"]:
-        rows.append([row["case"], row["label"], f"{row['startup']}", f"{row['startup_ratio']:.4f}",
+        rows.append([row["case"], row["label"], f"{row['startup']}",
+                     f"{row['startup_ratio']:.4f}",
                      f"{row['workload']}", f"{row['ratio']:.4f}"])
     return rows
 
 
 def suite_table(data):
-    """Benchmarks by configurations, from the file of Tools/bench/pyperformance-run."""
+    """Benchmarks by configurations, from the
+    file of Tools/bench/pyperformance-run.
+    """
     others = [name for name in data["configurations"] if name != BASE]
-    rows = [["benchmark", "stock, s", *(data["labels"][name] for name in others)]]
+    rows = [["benchmark", "stock, s",
+             *(data["labels"][name] for name in others)]]
     for row in data["rows"]:
         rows.append([row["benchmark"], f"{row['seconds']:.5g}",
-                     *(show_mean(row["ratios"].get(name), False) for name in others)])
+                     *(show_mean(row["ratios"].get(name), False)
+                       for name in others)])
     rows.append(["geometric mean", "",
-                 *(show_mean(data["means"].get(name), False, 3) for name in others)])
+                 *(show_mean(data["means"].get(name), False, 3)
+                   for name in others)])
     return rows
 
 
 def plateau_table(data):
     """What the tracer held over time, from the file of Tools/bench/plateau."""
-    rows = [["turns", "seconds", "code objects made", "contexts made", "contexts", "paths",
-             "codes", "names", "tracer MiB", "traced MiB", "RSS MiB"]]
+    rows = [["turns", "seconds", "code objects made", "contexts made",
+             "contexts", "paths", "codes", "names", "tracer MiB", "traced MiB",
+             "RSS MiB"]]
     for row in data["rows"]:
-        rows.append([f"{row['turns']}", f"{row['seconds']:.0f}", f"{row['made']['code objects']}",
-                     f"{row['contexts_made']}", f"{row['contexts']}", f"{row['paths']}",
-                     f"{row['codes']}", f"{row['names']}",
-                     *(show_mebibytes(row[name]) for name in ("tracer", "traced", "rss"))])
+        rows.append([f"{row['turns']}", f"{row['seconds']:.0f}",
+                     f"{row['made']['code objects']}",
+                     f"{row['contexts_made']}", f"{row['contexts']}",
+                     f"{row['paths']}", f"{row['codes']}", f"{row['names']}",
+                     *(show_mebibytes(row[name])
+                       for name in ("tracer", "traced", "rss"))])
     return rows
 
 
-# ----------------------------------------------------------------------- pieces
+# ---------------------------------------------------------------------- pieces
 
 def facts(data):
-    """(name, reStructuredText) of machine and builds, for any of the JSON files."""
+    """(name, reStructuredText) of machine and builds,
+    for any of the JSON files.
+    """
     machine = data["machine"]
     found = [("Processor", f"{machine['cpu']}, {machine['cores']} cores")]
     if machine["memory"]:
         found.append(("Memory", f"{machine['memory'] / 2**30:.0f} GiB"))
     found.append(("System", f"{machine['system']}, {machine['libc']}"))
     for name, build in data["builds"].items():
-        found.append((f"Compiler, {name}", f"{build['cc']} ({build['compiler']})"))
+        found.append((f"Compiler, {name}",
+                      f"{build['cc']} ({build['compiler']})"))
         found.append((f"Flags, {name}", f"``{build['flags']}``"))
         if build["arguments"]:
             found.append((f"Configured, {name}", f"``{build['arguments']}``"))
-    randomised = {"0": "off", "1": "on", "2": "on"}.get(machine["address_randomisation"], "unknown")
+    randomised = {"0": "off", "1": "on", "2": "on"}.get(
+        machine["address_randomisation"], "unknown")
     found += [("Addresses", f"randomisation {randomised}"),
-              ("Load before", f"{machine['load']}"),
-              ("Date", machine["date"]), ("Commit", machine["commit"] or "none"),
+              ("Load before", f"{machine['load']}"), ("Date", machine["date"]),
+              ("Commit", machine["commit"] or "none"),
               ("Command", f"``{data['command']}``")]
     return found
 
@@ -202,17 +237,18 @@ def count_rounds(results):
 
 def notes(results):
     """Sentences that belong under the tables."""
-    found = [f"Medians of {count_rounds(results)}; ratios to the untraced stock build in the"
-             " same round; CPU time unless said otherwise."]
+    found = [f"Medians of {count_rounds(results)}; ratios to the untraced "
+             "stock build in the same round; CPU time unless said otherwise."]
     if results.rounds < 5:
         found.append("Fewer than five rounds: for a first look only.")
     spread = results.spread()
     if spread:
-        found.append(f"The middle half of a cell's ratios spans {100 * spread[0]:.1f} % of it"
-                     f" (median cell; widest {100 * spread[1]:.1f} %).")
+        found.append("The middle half of a cell's ratios spans "
+                     f"{100 * spread[0]:.1f} % of it (median cell; widest "
+                     f"{100 * spread[1]:.1f} %).")
     if results.data["skipped"]:
-        found.append(f"For want of time, {results.data['skipped']} cells of stock with tracing on"
-                     " were left out.")
+        found.append(f"For want of time, {results.data['skipped']} cells of "
+                     "stock with tracing on were left out.")
     for name, reason in results.absent.items():
         found.append(f"Absent: {results.labels[name]} ({reason}).")
     return found
@@ -221,21 +257,27 @@ def notes(results):
 def plateau_notes(data):
     """What was done, and whether the tracer's memory stopped growing."""
     last = data["rows"][-1]
-    made = ", ".join(f"{number:,} {kind}" for kind, number in last["made"].items())
-    hours = min(last["made"][kind] / number for kind, number in data["hourly"].items())
-    assumed = " and ".join(f"{number:,} new {kind}" for kind, number in data["hourly"].items())
+    made = ", ".join(
+        f"{number:,} {kind}" for kind, number in last["made"].items())
+    hours = min(
+        last["made"][kind] / number for kind, number in data["hourly"].items())
+    assumed = " and ".join(
+        f"{number:,} new {kind}" for kind, number in data["hourly"].items())
     parts = ", ".join(f"{size / 2**20:.1f}" for size in data["thirds"])
     resident = ", ".join(f"{size / 2**20:.1f}" for size in data["thirds_rss"])
     return [
-        f"Made: {made}; for these the tracer made {last['contexts_made']:,} contexts and"
-        f" {last['paths_made']:,} paths and noted {last['blocks_made']:,} allocations, at"
-        f" {data['tracing']} frames.",
-        f"A service that meets {assumed} in an hour makes as many in {hours:.1f} hours.",
-        f"Highest tracer memory of each third, in MiB: {parts}.  The last third is"
-        f" {data['growth']:+.1f} % against the second; at most {data['tolerance']:+.1f} % is a"
-        f" plateau; {last['dropped']} traces were dropped:"
-        f" {'it holds' if data['reached'] else 'IT DOES NOT HOLD'}.",
-        f"Highest resident memory of each third, in MiB, not judged: {resident}."]
+        f"Made: {made}; for these the tracer made {last['contexts_made']:,} "
+        f"contexts and {last['paths_made']:,} paths and noted "
+        f"{last['blocks_made']:,} allocations, at {data['tracing']} frames.",
+        f"A service that meets {assumed} in an hour makes as many in "
+        f"{hours:.1f} hours.",
+        f"Highest tracer memory of each third, in MiB: {parts}.  The last "
+        f"third is {data['growth']:+.1f} % against the second; at most "
+        f"{data['tolerance']:+.1f} % is a plateau; {last['dropped']} traces "
+        "were dropped: "
+        f"{'it holds' if data['reached'] else 'IT DOES NOT HOLD'}.",
+        "Highest resident memory of each third, in MiB, not judged: "
+        f"{resident}."]
 
 
 def print_report(results, callgrind=None, pyperformance=None, *, file):
@@ -244,8 +286,8 @@ def print_report(results, callgrind=None, pyperformance=None, *, file):
         print(f"\n{title}\n\n{text}", file=file)
 
     section("CPU time", aligned(time_table(results)))
-    section("Wall time, geometric means", aligned([time_table(results, "wall")[index]
-                                                   for index in (0, -1)]))
+    section("Wall time, geometric means",
+            aligned([time_table(results, "wall")[index] for index in (0, -1)]))
     section("Peak resident memory", aligned(memory_table(results)))
     live = live_table(results)
     if len(live) > 1:
@@ -257,7 +299,8 @@ def print_report(results, callgrind=None, pyperformance=None, *, file):
         section("Instructions", aligned(counts_table(callgrind)))
     if pyperformance:
         section("pyperformance", aligned(suite_table(pyperformance)))
-    section("Reach", aligned(reach_table(reach(results, callgrind, pyperformance))))
+    section("Reach",
+            aligned(reach_table(reach(results, callgrind, pyperformance))))
     print("\n" + "\n".join(notes(results)), file=file)
 
 
@@ -270,52 +313,66 @@ def facts_list(data):
 
 
 def rst_of_results(results, picture, callgrind=None, pyperformance=None):
-    """A section of the documentation; `picture` is the name of the plot or None."""
-    parts = [heading(f"The cases, {results.data['label']}", "="), facts_list(results.data)]
+    """A section of the documentation;
+    `picture` is the name of the plot or None.
+    """
+    parts = [heading(f"The cases, {results.data['label']}", "="),
+             facts_list(results.data)]
     if picture:
-        parts.append(f".. image:: {picture}\n   :width: 100%\n"
-                     "   :alt: CPU time and peak memory of every case, as ratios\n")
-    parts += ["\n".join(notes(results)) + "\n",
-              heading("Reach", "-"),
-              simple_table(reach_table(reach(results, callgrind, pyperformance))) + "\n",
-              heading("CPU time", "-"), simple_table(time_table(results)) + "\n",
-              heading("Wall time", "-"), simple_table(time_table(results, "wall")) + "\n",
-              heading("Peak resident memory", "-"), simple_table(memory_table(results)) + "\n"]
+        parts.append(
+            f".. image:: {picture}\n   :width: 100%\n"
+            "   :alt: CPU time and peak memory of every case, as ratios\n")
+    parts += [
+        "\n".join(notes(results)) + "\n", heading("Reach", "-"),
+        simple_table(reach_table(reach(results, callgrind, pyperformance)))
+        + "\n",
+        heading("CPU time", "-"), simple_table(time_table(results)) + "\n",
+        heading("Wall time", "-"),
+        simple_table(time_table(results, "wall")) + "\n",
+        heading("Peak resident memory", "-"),
+        simple_table(memory_table(results)) + "\n"]
     live = live_table(results)
     if len(live) > 1:
-        parts += [heading("Live blocks and snapshots", "-"), simple_table(live) + "\n"]
+        parts += [heading("Live blocks and snapshots", "-"),
+                  simple_table(live) + "\n"]
     reports = reports_table(results)
     if len(reports) > 1:
         parts += [heading("Reports of snapshot files, CPU time", "-"),
                   simple_table(reports) + "\n"]
     parts += [heading("What the cases do", "-"),
-              "\n".join(f"``{row['name']}``\n    {row['text']}\n" for row in results.data["cases"])]
+              "\n".join(f"``{row['name']}``\n    {row['text']}\n"
+                        for row in results.data["cases"])]
     return "\n".join(parts)
 
 
 def rst_of_table(title, data, rows):
-    return "\n".join([heading(title, "="), facts_list(data), simple_table(rows) + "\n"])
+    return "\n".join([heading(title, "="), facts_list(data),
+                      simple_table(rows) + "\n"])
 
 
 def suite_notes(data):
     """What was measured of pyperformance, and what not."""
-    found = [f"Seconds are medians of pyperf's values{' with --fast' if data['fast'] else ''};"
-             " the others are ratios to them."]
+    found = ["Seconds are medians of pyperf's "
+             f"values{' with --fast' if data['fast'] else ''}; the others are "
+             "ratios to them."]
     if data["subset"]:
-        found.append(f"These {data['count']} benchmarks are a subset of the suite, chosen to have"
-                     " some of every kind; its geometric mean is not that of the suite.")
+        found.append(f"These {data['count']} benchmarks are a subset of the "
+                     "suite, chosen to have some of every kind; its "
+                     "geometric mean is not that of the suite.")
     for benchmark, name, reason in data["failed"]:
         found.append(f"Failed: {benchmark}, {name} ({reason}).")
     return found
 
 
 def rst_of_suite(data):
-    return "\n".join([heading(f"pyperformance, {data['label']}", "="), facts_list(data),
-                      simple_table(suite_table(data)) + "\n", "\n".join(suite_notes(data)) + "\n"])
+    return "\n".join([heading(f"pyperformance, {data['label']}", "="),
+                      facts_list(data), simple_table(suite_table(data)) + "\n",
+                      "\n".join(suite_notes(data)) + "\n"])
 
 
 def rst_of_plateau(data):
     rows = plateau_table(data)
     shown = [rows[0], *rows[3::3]]
-    return "\n".join([heading(f"Plateau, {data['label']}", "="), facts_list(data),
-                      simple_table(shown) + "\n", "\n".join(plateau_notes(data)) + "\n"])
+    return "\n".join([heading(f"Plateau, {data['label']}", "="),
+                      facts_list(data), simple_table(shown) + "\n",
+                      "\n".join(plateau_notes(data)) + "\n"])

@@ -1,4 +1,5 @@
-"""Tests of the benchmark harness: its statistics, its tables, how it runs jobs.
+"""Tests of the benchmark harness: its statistics, its tables,
+how it runs jobs.
 
 usage: build/stock/python Tools/bench/test_bench.py
 """
@@ -29,28 +30,33 @@ import plateau                          # noqa: E402
 import suite                            # noqa: E402
 import tables                           # noqa: E402
 
-MACHINE = {"cpu": "Example 9000", "cores": 4, "memory": 8 * 2**30, "system": "Linux 6.1",
-           "libc": "glibc 2.36", "address_randomisation": "2", "governor": None, "load": 0.1,
+MACHINE = {"cpu": "Example 9000", "cores": 4,
+           "memory": 8 * 2**30, "system": "Linux 6.1", "libc": "glibc 2.36",
+           "address_randomisation": "2", "governor": None, "load": 0.1,
            "date": "2024-02-29", "commit": "0123456789ab"}
-BUILD = {"version": "3.13.5", "compiler": "GCC 12", "cc": "gcc", "flags": "-Wall -O3",
-         "link_flags": "", "debug": False, "free_threaded": False, "arguments": ""}
+BUILD = {"version": "3.13.5", "compiler": "GCC 12", "cc": "gcc",
+         "flags": "-Wall -O3", "link_flags": "", "debug": False,
+         "free_threaded": False, "arguments": ""}
 
 
 def make_data(runs, case_facts=None, warmup=0, absent=None):
     """What bench.py writes, for runs (round, case, configuration, numbers)."""
     names = list(dict.fromkeys(case for _, case, _, _ in runs))
     return {
-        "kind": pages.CASES, "label": "O3", "partial": False, "machine": MACHINE,
-        "builds": {"fork": BUILD, "stock": BUILD}, "command": "Tools/bench/run", "warmup": warmup,
-        "skipped": 0,
-        "configurations": [{"name": item.name, "label": item.label, "options": "",
+        "kind": pages.CASES, "label": "O3", "partial": False,
+        "machine": MACHINE, "builds": {"fork": BUILD, "stock": BUILD},
+        "command": "Tools/bench/run", "warmup": warmup, "skipped": 0,
+        "configurations": [{"name": item.name, "label": item.label,
+                            "options": "",
                             "absent": (absent or {}).get(item.name)}
                            for item in configurations.CONFIGURATIONS],
-        "cases": [{"name": name, "group": "group", "text": f"What {name} does.", "size": 1,
-                   "live": False, "recursion": False, **(case_facts or {}).get(name, {})}
+        "cases": [{"name": name, "group": "group",
+                   "text": f"What {name} does.", "size": 1, "live": False,
+                   "recursion": False, **(case_facts or {}).get(name, {})}
                   for name in names],
-        "runs": [{"round": number, "case": case, "configuration": configuration,
-                  "loops": 1, **numbers} for number, case, configuration, numbers in runs],
+        "runs": [{"round": number, "case": case,
+                  "configuration": configuration, "loops": 1, **numbers}
+                 for number, case, configuration, numbers in runs],
     }
 
 
@@ -61,14 +67,16 @@ def make_results(*arguments, **options):
 class StatisticsTest(unittest.TestCase):
 
     def test_ratios_pair_the_rounds_that_both_have(self):
-        self.assertEqual(figures.pairwise({0: 2.0, 1: 9.0, 3: 8.0}, {0: 1.0, 2: 5.0, 3: 4.0}),
+        self.assertEqual(figures.pairwise({0: 2.0, 1: 9.0, 3: 8.0},
+                                          {0: 1.0, 2: 5.0, 3: 4.0}),
                          [2.0, 2.0])
 
     def test_median_of_ratios_is_not_ratio_of_medians(self):
         # A machine that is three times slower in one round must not matter.
         runs = [(number, "a", name, {"cpu": factor * speed})
                 for number, speed in enumerate((1, 3, 1))
-                for name, factor in ((configurations.BASE, 1.0), ("fork-off", 1.5))]
+                for name, factor in ((configurations.BASE, 1.0),
+                                     ("fork-off", 1.5))]
         runs[0][3]["cpu"] = 0.9
         ratio = make_results(runs).ratio("a", "fork-off")
         self.assertAlmostEqual(ratio.value, 1.5)
@@ -88,21 +96,24 @@ class StatisticsTest(unittest.TestCase):
         self.assertEqual(figures.geometric_mean([None]), (None, False))
 
     def test_geometric_mean_of_a_bound_is_a_bound(self):
-        ratios = [figures.Ratio(4.0, 4.0, 4.0, 1), figures.Ratio(1.0, 1.0, 1.0, 1, True)]
+        ratios = [figures.Ratio(4.0, 4.0, 4.0, 1),
+                  figures.Ratio(1.0, 1.0, 1.0, 1, True)]
         self.assertEqual(figures.geometric_mean(ratios), (2.0, True))
 
     def test_time_is_per_loop_and_memory_is_not(self):
         results = make_results([
-            (0, "a", configurations.BASE, {"cpu": 8.0, "peak_rss": 100, "loops": 8}),
+            (0, "a", configurations.BASE,
+             {"cpu": 8.0, "peak_rss": 100, "loops": 8}),
             (0, "a", "stock-1", {"cpu": 5.0, "peak_rss": 200, "loops": 1})])
         self.assertEqual(results.ratio("a", "stock-1").value, 5.0)
         self.assertEqual(results.ratio("a", "stock-1", "peak_rss").value, 2.0)
 
     def test_warm_up_rounds_do_not_count(self):
         results = make_results([
-            (0, "a", configurations.BASE, {"cpu": 1.0}), (0, "a", "fork-off", {"cpu": 9.0}),
-            (1, "a", configurations.BASE, {"cpu": 1.0}), (1, "a", "fork-off", {"cpu": 2.0})],
-            warmup=1)
+            (0, "a", configurations.BASE, {"cpu": 1.0}),
+            (0, "a", "fork-off", {"cpu": 9.0}),
+            (1, "a", configurations.BASE, {"cpu": 1.0}),
+            (1, "a", "fork-off", {"cpu": 2.0})], warmup=1)
         self.assertEqual(results.ratio("a", "fork-off").value, 2.0)
         self.assertEqual(results.rounds, 1)
 
@@ -122,7 +133,8 @@ class StatisticsTest(unittest.TestCase):
     def test_spread_is_of_the_middle_half(self):
         runs = [(number, "a", name, {"cpu": cpu})
                 for number, ratio in enumerate((1.0, 2.0, 3.0, 4.0, 50.0))
-                for name, cpu in ((configurations.BASE, 1.0), ("fork-off", ratio))]
+                for name, cpu in ((configurations.BASE, 1.0),
+                                  ("fork-off", ratio))]
         median, widest = make_results(runs).spread()
         self.assertAlmostEqual(median, 2 / 3)
         self.assertEqual(median, widest)
@@ -134,24 +146,29 @@ class ReachTest(unittest.TestCase):
         """{target: Reach} of {(case, configuration): numbers}."""
         runs = [(0, case, name, {"peak_rss": 1, **values})
                 for (case, name), values in numbers.items()]
-        return {row.what: row for row in figures.reach(make_results(runs, **facts))}
+        return {row.what: row
+                for row in figures.reach(make_results(runs, **facts))}
 
     def test_exactly_at_the_target_is_reached(self):
         rows = self.rows({("a", configurations.BASE): {"cpu": 1.0},
                           ("a", "fork-off"): {"cpu": 1.01},
                           ("a", "fork-sampled"): {"cpu": 1.04}})
         self.assertIs(figures.reached(rows["off, geometric mean"]), True)
-        self.assertIs(figures.reached(rows["sampled at 512 KiB, geometric mean"]), False)
+        self.assertIs(
+            figures.reached(rows["sampled at 512 KiB, geometric mean"]), False)
         self.assertIsNone(figures.reached(rows["every frame, worst case"]))
 
     def test_parser_has_a_target_of_its_own(self):
-        rows = self.rows({(case, name): {"cpu": cpu}
-                          for case, on in (("parser", 1.7), ("a", 1.4))
-                          for name, cpu in ((configurations.BASE, 1.0), ("fork-all", on))})
+        rows = self.rows(
+            {(case, name): {"cpu": cpu}
+             for case, on in (("parser", 1.7), ("a", 1.4))
+             for name, cpu in ((configurations.BASE, 1.0), ("fork-all", on))})
         self.assertEqual(rows["every frame, worst case"].value, 1.4)
-        self.assertEqual(rows["every frame, recursive-descent parser"].value, 1.7)
+        self.assertEqual(rows["every frame, recursive-descent parser"].value,
+                         1.7)
         self.assertTrue(all(figures.reached(row) for row in rows.values()
-                            if row.what.startswith("every frame, ") and "mean" not in row.what))
+                            if row.what.startswith("every frame, ")
+                            and "mean" not in row.what))
 
     def test_a_lower_bound_reaches_nothing(self):
         rows = self.rows({("a", configurations.BASE): {"cpu": 100.0},
@@ -163,21 +180,25 @@ class ReachTest(unittest.TestCase):
                           ("depth_1", "fork-all"): {"cpu": 1.2},
                           ("depth_500", configurations.BASE): {"cpu": 2.0},
                           ("depth_500", "fork-all"): {"cpu": 3.0}})
-        self.assertAlmostEqual(rows["depth 500 against depth 1, every frame"].value, 1.25)
+        self.assertAlmostEqual(
+            rows["depth 500 against depth 1, every frame"].value, 1.25)
 
     def test_live_blocks(self):
         rows = self.rows({
             ("live_blocks", configurations.BASE): {"cpu": 1.0},
-            ("live_blocks", "fork-all"): {"cpu": 1.1, "tracer": 5000, "blocks": 1000,
-                                          "picture_cpu": 0.004, "picture_rss": 30,
-                                          "end_rss": 1000}})
+            ("live_blocks", "fork-all"): {"cpu": 1.1, "tracer": 5000,
+                                          "blocks": 1000, "picture_cpu": 0.004,
+                                          "picture_rss": 30, "end_rss": 1000}})
         self.assertEqual(rows["tracer bytes per small live block"].value, 5)
-        self.assertEqual(rows["picture of the live blocks by context, ms"].value, 4)
-        self.assertIs(figures.reached(rows["memory for that picture, % of RSS"]), False)
+        self.assertEqual(
+            rows["picture of the live blocks by context, ms"].value, 4)
+        self.assertIs(
+            figures.reached(rows["memory for that picture, % of RSS"]), False)
 
     def test_recursion_is_the_worst_of_all_limits(self):
         rows = self.rows({("a", configurations.BASE): {"cpu": 1.0},
-                          ("a", "fork-1"): {"cpu": 1.1}, ("a", "fork-25"): {"cpu": 1.7},
+                          ("a", "fork-1"): {"cpu": 1.1},
+                          ("a", "fork-25"): {"cpu": 1.7},
                           ("a", "fork-all"): {"cpu": 1.2}},
                          case_facts={"a": {"recursion": True}})
         row = rows["recursion with live blocks, time, worst of 1, 25, all"]
@@ -185,42 +206,54 @@ class ReachTest(unittest.TestCase):
 
     def test_companions_fill_their_rows(self):
         results = make_results([(0, "a", configurations.BASE, {"cpu": 1.0})])
-        counts = {"rows": [{"case": "a", "configuration": "fork-off", "ratio": 0.98},
-                           {"case": "b", "configuration": "fork-off", "ratio": 1.0}]}
+        counts = {
+            "rows": [{"case": "a", "configuration": "fork-off", "ratio": 0.98},
+                     {"case": "b", "configuration": "fork-off", "ratio": 1.0}]}
         rows = {row.what: row for row in figures.reach(
-            results, counts, {"means": {"fork-all": 1.1}, "count": 97, "subset": True})}
-        self.assertAlmostEqual(rows["off, instructions in callgrind"].value, math.sqrt(0.98))
+            results, counts,
+            {"means": {"fork-all": 1.1}, "count": 97, "subset": True})}
+        self.assertAlmostEqual(rows["off, instructions in callgrind"].value,
+                               math.sqrt(0.98))
         row = rows["every frame, geometric mean of pyperformance"]
-        self.assertEqual((row.value, row.detail), (1.1, "97 benchmarks, a subset"))
+        self.assertEqual((row.value, row.detail),
+                         (1.1, "97 benchmarks, a subset"))
 
 
 class TableTest(unittest.TestCase):
 
     def results(self):
         return make_results([
-            (0, "first", configurations.BASE, {"cpu": 0.5, "wall": 0.5, "peak_rss": 2**20}),
-            (0, "first", "fork-off", {"cpu": 0.5, "wall": 0.6, "peak_rss": 2**20}),
+            (0, "first", configurations.BASE,
+             {"cpu": 0.5, "wall": 0.5, "peak_rss": 2**20}),
+            (0, "first", "fork-off",
+             {"cpu": 0.5, "wall": 0.6, "peak_rss": 2**20}),
             (0, "first", "stock-25", {"over": 60.0}),
-            (0, "second", configurations.BASE, {"cpu": 0.25, "wall": 0.25, "peak_rss": 2**21}),
-            (0, "second", "fork-off", {"cpu": 1.0, "wall": 1.0, "peak_rss": 2**22}),
+            (0, "second", configurations.BASE,
+             {"cpu": 0.25, "wall": 0.25, "peak_rss": 2**21}),
+            (0, "second",
+             "fork-off", {"cpu": 1.0, "wall": 1.0, "peak_rss": 2**22}),
         ], absent={"fork-sampled": "no such option"})
 
     def test_time(self):
         table = tables.time_table(self.results())
         column = table[0].index("off")
-        self.assertEqual([row[column] for row in table[1:]], ["1.00", "4.00", "2.00"])
+        self.assertEqual([row[column] for row in table[1:]],
+                         ["1.00", "4.00", "2.00"])
         self.assertEqual([row[1] for row in table[1:]], ["0.500", "0.250", ""])
         bound = table[0].index("stock 25")
-        self.assertEqual([row[bound] for row in table[1:]], [">120", tables.NONE, ">120"])
+        self.assertEqual([row[bound] for row in table[1:]],
+                         [">120", tables.NONE, ">120"])
 
     def test_memory(self):
         table = tables.memory_table(self.results())
         self.assertEqual(table[2][:3], ["second", "2.0", "2.00"])
 
     def test_columns_are_aligned(self):
-        lines = tables.aligned([["case", "ratio"], ["a", "1.00"], ["long name", ">330"]])
-        self.assertEqual(lines.splitlines(), ["case       ratio", "---------  -----",
-                                              "a           1.00", "long name   >330"])
+        lines = tables.aligned([["case", "ratio"], ["a", "1.00"],
+                                ["long name", ">330"]])
+        self.assertEqual(lines.splitlines(),
+                         ["case       ratio", "---------  -----",
+                          "a           1.00", "long name   >330"])
 
     def test_simple_table_has_one_rule_for_all_columns(self):
         for rows in (tables.time_table(self.results()),
@@ -228,7 +261,8 @@ class TableTest(unittest.TestCase):
             lines = tables.simple_table(rows).splitlines()
             self.assertEqual(lines[0], lines[2])
             self.assertEqual(lines[0], lines[-1])
-            gaps = [place for place, mark in enumerate(lines[0]) if mark == " "]
+            gaps = [
+                place for place, mark in enumerate(lines[0]) if mark == " "]
             for line in lines[1:]:
                 if line == lines[0]:
                     continue
@@ -250,10 +284,12 @@ class TableTest(unittest.TestCase):
         self.assertIn(".. image:: O3.svg", text)
         self.assertIn(":Processor: Example 9000, 4 cores", text)
         self.assertIn("``second``\n    What second does.", text)
-        self.assertNotIn(".. image::", tables.rst_of_results(self.results(), None))
+        self.assertNotIn(".. image::",
+                         tables.rst_of_results(self.results(), None))
 
     def test_numbers(self):
-        shown = [tables.show_mean(value, False) for value in (0.994, 1.235, 9.999, 12.34, 123.4)]
+        shown = [tables.show_mean(value, False)
+                 for value in (0.994, 1.235, 9.999, 12.34, 123.4)]
         self.assertEqual(shown, ["0.99", "1.24", "10.00", "12.3", "123"])
 
 
@@ -289,17 +325,21 @@ class FilesTest(unittest.TestCase):
         self.assertNotIn(".. image::", text)
 
     def test_companions_have_the_same_label(self):
-        facts = {"machine": MACHINE, "builds": {}, "partial": False, "label": "O3", "rows": []}
-        for name, kind in (("callgrind-O3", pages.COUNTS), ("callgrind-O3-PGO", pages.COUNTS),
+        facts = {"machine": MACHINE, "builds": {}, "partial": False,
+                 "label": "O3", "rows": []}
+        for name, kind in (("callgrind-O3", pages.COUNTS),
+                           ("callgrind-O3-PGO", pages.COUNTS),
                            ("pyperformance-O3", pages.CASES)):
-            pages.write(self.folder / f"{name}.json", {**facts, "kind": kind, "name": name})
+            pages.write(self.folder / f"{name}.json",
+                        {**facts, "kind": kind, "name": name})
         counts, suite_data = pages.companions(self.folder, "O3")
         self.assertEqual(counts["name"], "callgrind-O3")
         self.assertIsNone(suite_data)
 
     def test_counts_are_read_from_a_profile(self):
         path = self.folder / "case.out"
-        path.write_text("version: 1\nevents: Ir\n\nfn=(1) f\n1 2\n\ntotals: 123456\n")
+        path.write_text("version: 1\nevents: Ir\n\nfn=(1) f\n1 2\n\ntotals: "
+                        "123456\n")
         self.assertEqual(callgrind_counts.read_count(path), 123456)
         path.write_text("version: 1\n")
         with self.assertRaises(measure.BenchError):
@@ -307,72 +347,93 @@ class FilesTest(unittest.TestCase):
 
     def test_values_of_pyperformance(self):
         path = self.folder / "suite.json"
-        path.write_text(json.dumps({"metadata": {"name": "one"}, "benchmarks": [
-            {"runs": [{"warmups": [[1, 9.0]]},
-                      {"values": [1.0, 2.0], "metadata": {"mem_max_rss": 10}},
-                      {"values": [6.0], "metadata": {"mem_max_rss": 30}}]},
-            {"metadata": {"name": "two"}, "runs": [{"values": [4.0]}]}]}))
-        self.assertEqual(suite.read_values(path), {"one": (2.0, 20), "two": (4.0, None)})
+        path.write_text(
+            json.dumps({"metadata": {"name": "one"}, "benchmarks": [
+                {"runs": [
+                    {"warmups": [[1, 9.0]]},
+                    {"values": [1.0, 2.0], "metadata": {"mem_max_rss": 10}},
+                    {"values": [6.0], "metadata": {"mem_max_rss": 30}}]},
+                {"metadata": {"name": "two"}, "runs": [{"values": [4.0]}]}]}))
+        self.assertEqual(suite.read_values(path),
+                         {"one": (2.0, 20), "two": (4.0, None)})
 
     def test_suite_compares_what_the_base_has(self):
-        measured = {configurations.BASE: {"one": (2.0, 10), "two": (1.0, None)},
-                    "fork-all": {"one": (4.0, 20), "two": (0.5, 7), "three": (1.0, 1)}}
+        measured = {
+            configurations.BASE: {"one": (2.0, 10), "two": (1.0, None)},
+            "fork-all": {"one": (4.0, 20), "two": (0.5, 7), "three": (1.0, 1)}}
         found = suite.summarise(measured, list(measured))
-        self.assertEqual([row["benchmark"] for row in found["rows"]], ["one", "two"])
+        self.assertEqual([row["benchmark"] for row in found["rows"]],
+                         ["one", "two"])
         self.assertAlmostEqual(found["means"]["fork-all"], 1.0)
         self.assertAlmostEqual(found["memory_means"]["fork-all"], 2.0)
-        self.assertEqual(tables.suite_table(
-            {**found, "configurations": list(measured), "labels": {"fork-all": "on"}})[1:],
-            [["one", "2", "2.00"], ["two", "1", "0.50"], ["geometric mean", "", "1.000"]])
+        self.assertEqual(
+            tables.suite_table(
+                {**found, "configurations": list(measured),
+                 "labels": {"fork-all": "on"}})[1:],
+            [["one", "2", "2.00"], ["two", "1", "0.50"],
+             ["geometric mean", "", "1.000"]])
 
 
 class PlateauTest(unittest.TestCase):
 
     def samples(self, tracer, dropped=0):
-        return [{"tracer": size, "dropped": dropped, "rss": None} for size in tracer]
+        return [{"tracer": size, "dropped": dropped, "rss": None}
+                for size in tracer]
 
     def test_thirds_are_compared_by_their_highest(self):
-        found = plateau.judge(self.samples([1, 2, 3, 100, 90, 80, 50, 105, 70]), 5.0)
+        found = plateau.judge(
+            self.samples([1, 2, 3, 100, 90, 80, 50, 105, 70]), 5.0)
         self.assertEqual(found["thirds"], [3, 100, 105])
         self.assertAlmostEqual(found["growth"], 5.0)
-        self.assertTrue(plateau.judge(self.samples([9, 100, 104]), 5.0)["reached"])
-        self.assertFalse(plateau.judge(self.samples([9, 100, 106]), 5.0)["reached"])
+        self.assertTrue(
+            plateau.judge(self.samples([9, 100, 104]), 5.0)["reached"])
+        self.assertFalse(
+            plateau.judge(self.samples([9, 100, 106]), 5.0)["reached"])
 
     def test_what_forgets_blocks_has_no_plateau(self):
-        self.assertFalse(plateau.judge(self.samples([5, 5, 5], dropped=1), 5.0)["reached"])
+        self.assertFalse(
+            plateau.judge(self.samples([5, 5, 5], dropped=1), 5.0)["reached"])
 
     def test_table_and_verdict(self):
         row = {"turns": 3, "seconds": 1.0,
                "made": {"code objects": 360_000, "call chains": 900_000},
-               "contexts_made": 5_000_000, "paths_made": 7, "blocks_made": 9, "contexts": 4,
-               "paths": 5, "codes": 6, "names": 8, "tracer": 2**20, "traced": 2**20, "rss": None,
-               "dropped": 0}
-        data = {"rows": [row] * 6, "hourly": plateau.HOURLY, "tracing": "25", "label": "O3",
-                "machine": MACHINE, "builds": {"fork": BUILD}, "command": "Tools/bench/plateau",
+               "contexts_made": 5_000_000, "paths_made": 7, "blocks_made": 9,
+               "contexts": 4, "paths": 5, "codes": 6, "names": 8,
+               "tracer": 2**20, "traced": 2**20, "rss": None, "dropped": 0}
+        data = {"rows": [row] * 6, "hourly": plateau.HOURLY, "tracing": "25",
+                "label": "O3", "machine": MACHINE, "builds": {"fork": BUILD},
+                "command": "Tools/bench/plateau",
                 **plateau.judge([row] * 6, 5.0)}
         text = tables.rst_of_plateau(data)
         self.assertIn("makes as many in 2.0 hours", text)
         self.assertIn("5,000,000 contexts", text)
         self.assertIn("it holds", text)
-        self.assertEqual(tables.plateau_table(data)[1][-3:], ["1.0", "1.0", tables.NONE])
+        self.assertEqual(tables.plateau_table(data)[1][-3:],
+                         ["1.0", "1.0", tables.NONE])
 
 
 class RunTest(unittest.TestCase):
 
     def test_a_round_has_every_configuration_of_every_case_once(self):
         chosen = cases.load_group("churn")
-        plans = [list(bench.plan_round(number, chosen, configurations.CONFIGURATIONS))
+        plans = [list(bench.plan_round(number, chosen,
+                                       configurations.CONFIGURATIONS))
                  for number in range(3)]
         for plan in plans:
-            self.assertEqual(len(set((case.name, item.name) for case, item in plan)), len(plan))
-            self.assertEqual(len(plan), len(chosen) * len(configurations.CONFIGURATIONS))
+            self.assertEqual(
+                len(set((case.name, item.name) for case, item in plan)),
+                len(plan))
+            self.assertEqual(len(plan),
+                             len(chosen) * len(configurations.CONFIGURATIONS))
         first = {plan[0][1].name for plan in plans}
         self.assertEqual(len(first), 3)
 
     def test_traced_stock_runs_a_part_of_the_loops(self):
-        loops = {item.name: item.loops(40) for item in configurations.CONFIGURATIONS}
-        self.assertEqual({name for name, number in loops.items() if number != 40},
-                         {"stock-1", "stock-25"})
+        loops = {item.name: item.loops(40)
+                 for item in configurations.CONFIGURATIONS}
+        self.assertEqual(
+            {name for name, number in loops.items() if number != 40},
+            {"stock-1", "stock-25"})
         self.assertEqual(configurations.BY_NAME["stock-1"].loops(3), 1)
 
     def test_cases_are_documented_and_have_names_of_their_own(self):
@@ -385,10 +446,13 @@ class RunTest(unittest.TestCase):
             self.assertTrue(case.size[False] > case.size[True]
                             or case.loops[False] > case.loops[True], case.name)
 
-    def run_case(self, build, name, loops, limit, configuration=configurations.BASE):
+    def run_case(self, build, name, loops, limit,
+                 configuration=configurations.BASE):
         case = next(case for case in cases.load_all() if case.name == name)
-        return measure.run_job(measure.Job(build, configurations.BY_NAME[configuration], case, 10,
-                                           loops, ["blocks"]), limit)
+        return measure.run_job(
+            measure.Job(build, configurations.BY_NAME[configuration], case, 10,
+                        loops, ["blocks"]),
+            limit)
 
     def test_a_measurement(self):
         build = measure.Build("stock", sys.executable)
@@ -409,31 +473,38 @@ class RunTest(unittest.TestCase):
         return measure.Build("fork", path)
 
     def test_a_process_that_never_ends_is_ended(self):
-        found = self.run_case(self.fake("exec tail -f /dev/null"), "small_objects", 1, 0.2)
+        found = self.run_case(self.fake("exec tail -f /dev/null"),
+                              "small_objects", 1, 0.2)
         self.assertEqual(list(found), ["over"])
 
     def test_questions_that_take_too_long_do_not_cost_the_workload(self):
-        build = self.fake("""echo "{'answer': 1, 'cpu': 0.5}"; exec tail -f /dev/null""")
+        build = self.fake(
+            """echo "{'answer': 1, 'cpu': 0.5}"; exec tail -f /dev/null""")
         self.assertEqual(self.run_case(build, "small_objects", 1, 0.5),
                          {"answer": 1, "cpu": 0.5, "unanswered": 0.5})
-        results = make_results([
-            (0, "a", configurations.BASE, {"cpu": 0.25, "peak_rss": 1}),
-            (0, "a", "fork-all", {"cpu": 0.5, "peak_rss": 1, "unanswered": 60.0})],
+        results = make_results(
+            [(0, "a", configurations.BASE, {"cpu": 0.25, "peak_rss": 1}),
+             (0, "a", "fork-all",
+              {"cpu": 0.5, "peak_rss": 1, "unanswered": 60.0})],
             case_facts={"a": {"live": True}})
         self.assertEqual(results.ratio("a", "fork-all").value, 2.0)
         self.assertIn(">60", tables.live_table(results)[1])
 
     def test_no_snapshot_of_deep_stacks_with_every_frame(self):
-        session = types.SimpleNamespace(given=types.SimpleNamespace(quick=False),
-                                        builds={"fork": None, "stock": None})
-        asked = {(case.name, name): bench.Session.job(
-                     session, case, configurations.BY_NAME[name], 1).questions
-                 for case in cases.load_all() for name in ("fork-25", "fork-all")}
+        session = types.SimpleNamespace(
+            given=types.SimpleNamespace(quick=False),
+            builds={"fork": None, "stock": None})
+        asked = {
+            (case.name, name): bench.Session.job(
+                session, case, configurations.BY_NAME[name], 1).questions
+            for case in cases.load_all() for name in ("fork-25", "fork-all")}
         without = [key for key, questions in asked.items()
-                   if "snapshot" not in questions and (key[0], "fork-25") in asked
+                   if "snapshot" not in questions
+                   and (key[0], "fork-25") in asked
                    and "snapshot" in asked[key[0], "fork-25"]]
         self.assertEqual(without, [("deep_recursion", "fork-all")])
-        self.assertEqual(asked["deep_recursion", "fork-all"], ["bounded", "blocks"])
+        self.assertEqual(asked["deep_recursion", "fork-all"],
+                         ["bounded", "blocks"])
 
     def test_a_peak_before_does_not_count(self):
         def allocate():
@@ -449,8 +520,10 @@ class RunTest(unittest.TestCase):
         self.assertGreater(rise, 8 << 20)
 
     def test_a_process_that_fails_is_reported(self):
-        build = self.fake("echo 'ModuleNotFoundError: no _sqlite3' >&2; exit 1")
-        with self.assertRaisesRegex(measure.BenchError, "small_objects.*status 1.*no _sqlite3"):
+        build = self.fake("echo 'ModuleNotFoundError: "
+                          "no _sqlite3' >&2; exit 1")
+        with self.assertRaisesRegex(measure.BenchError,
+                                    "small_objects.*status 1.*no _sqlite3"):
             self.run_case(build, "small_objects", 1, None)
 
     def test_a_build_is_moved(self):
@@ -460,7 +533,8 @@ class RunTest(unittest.TestCase):
         build.move()
         after = python.stat()
         self.assertNotEqual(after.st_ino, before.st_ino)
-        self.assertEqual((after.st_mode, after.st_mtime_ns), (before.st_mode, before.st_mtime_ns))
+        self.assertEqual((after.st_mode, after.st_mtime_ns),
+                         (before.st_mode, before.st_mtime_ns))
         self.assertEqual(python.read_bytes(), text)
         self.assertEqual(list(python.parent.iterdir()), [python])
 
@@ -470,7 +544,8 @@ class RunTest(unittest.TestCase):
         with (mock.patch("shutil.copy2", side_effect=refusal),
               contextlib.redirect_stderr(io.StringIO()) as said):
             build.move()
-        self.assertRegex(said.getvalue(), "^warning: .*python .*copy.* .Permission denied")
+        self.assertRegex(said.getvalue(),
+                         "^warning: .*python .*copy.* .Permission denied")
         self.assertEqual(build.run([], []).returncode, 0)
 
     def test_an_option_that_a_build_refuses_is_absent(self):
@@ -485,19 +560,25 @@ class RunTest(unittest.TestCase):
 
     def test_labels(self):
         self.assertEqual(options.build_label(BUILD), "O3")
-        self.assertEqual(options.build_label(
-            dict(BUILD, arguments="--enable-optimizations --with-lto")), "O3-PGO-LTO")
+        self.assertEqual(
+            options.build_label(
+                dict(BUILD, arguments="--enable-optimizations --with-lto")),
+            "O3-PGO-LTO")
 
     def test_environment_and_paths_are_not_the_callers(self):
-        callers = {"PYTHONTRACEMALLOC": "3", "HOME": "/h", "MALLOC_ARENA_MAX": "1"}
+        callers = {"PYTHONTRACEMALLOC": "3", "HOME": "/h",
+                   "MALLOC_ARENA_MAX": "1"}
         with mock.patch.dict("os.environ", callers):
             environment = measure.clean_environment()
-        self.assertEqual({name for name in environment if name.startswith(("PYTHON", "MALLOC"))},
+        self.assertEqual({name for name in environment
+                          if name.startswith(("PYTHON", "MALLOC"))},
                          {"PYTHONHASHSEED", "PYTHONPYCACHEPREFIX"})
         self.assertEqual(environment["HOME"], "/h")
-        self.assertEqual(measure.shown_path(measure.ROOT / "build/fork/python"),
-                         "build/fork/python")
-        self.assertEqual(measure.shown_path("/somewhere/else/python"), "python")
+        self.assertEqual(
+            measure.shown_path(measure.ROOT / "build/fork/python"),
+            "build/fork/python")
+        self.assertEqual(measure.shown_path("/somewhere/else/python"),
+                         "python")
 
 
 if __name__ == "__main__":

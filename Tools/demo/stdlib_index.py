@@ -54,12 +54,14 @@ def source_files(with_tests):
             if extension != ".py":
                 continue
             path = os.path.join(folder, file)
-            parts = os.path.relpath(os.path.join(folder, base), library).split(os.sep)
+            parts = os.path.relpath(
+                os.path.join(folder, base), library).split(os.sep)
             if parts[-1] == "__init__":
                 parts.pop()
             found.append((".".join(parts), path))
     if not found:
-        raise Failure(f"no source files in {library}: is the standard library installed?")
+        raise Failure(f"no source files in {library}: is the standard library "
+                      "installed?")
     return sorted(found)
 
 
@@ -78,7 +80,8 @@ def definitions(tree):
                     waiting.append((node, prefix))
                     continue
             qualified = prefix + node.name
-            yield kind, node.name, qualified, node.lineno, ast.get_docstring(node)
+            yield (kind, node.name, qualified, node.lineno,
+                   ast.get_docstring(node))
             waiting.append((node, qualified + "."))
 
 
@@ -110,7 +113,8 @@ class Index:
             "insert into module (name, path, lines, doc) values (?, ?, ?, ?)",
             (name, path, lines, ast.get_docstring(tree)))
         found = [(row.lastrowid, *each) for each in definitions(tree)]
-        self.database.executemany("insert into name values (?, ?, ?, ?, ?, ?)", found)
+        self.database.executemany("insert into name values (?, ?, ?, ?, ?, ?)",
+                                  found)
         self.names += len(found)
 
     def ask(self, question, *values):
@@ -123,18 +127,23 @@ class Index:
                 "select name, count(*) as n from name group by name "
                 "order by n desc, name limit 5")),
             ("the longest docstrings", self.ask(
-                "select coalesce(module.name || '.' || qualified, module.name), length(d) "
-                "from (select id, null as qualified, doc as d from module union all "
-                "select module, qualified, doc from name) join module using (id) "
-                "where d is not null order by length(d) desc, 1 limit 4")),
+                "select coalesce(module.name || '.' || qualified, "
+                "module.name), length(d) "
+                "from (select id, null as qualified, doc as d from module "
+                "union all select module, qualified, doc from name) "
+                "join module using (id) where d is not null "
+                "order by length(d) desc, 1 limit 4")),
             ("the modules with most classes", self.ask(
-                "select module.name, count(*) as n from name join module on module = id "
-                "where kind = 'class' group by id order by n desc, module.name limit 5")),
+                "select module.name, count(*) as n from name "
+                "join module on module = id where kind = 'class' group by id "
+                "order by n desc, module.name limit 5")),
             ("the modules with most functions", self.ask(
-                "select module.name, count(*) as n from name join module on module = id "
-                "where kind = 'function' group by id order by n desc, module.name limit 5")),
+                "select module.name, count(*) as n from name "
+                "join module on module = id where kind = 'function' "
+                "group by id order by n desc, module.name limit 5")),
             ("docstrings that speak of memory", self.ask(
-                "select module.name, count(*) as n from name join module on module = id "
+                "select module.name, count(*) as n from name "
+                "join module on module = id "
                 "where name.doc like '%memory%' group by id "
                 "order by n desc, module.name limit 5")),
         ]
@@ -205,20 +214,22 @@ def child(options):
 def run_child(options, frames, database, folder):
     """Run the job in a process of its own; return its figures."""
     report = os.path.join(folder, "figures.json")
-    command = [sys.executable, "-X", f"tracemalloc={frames}", os.path.abspath(__file__),
-               "--child", report, "--database", database]
+    command = [sys.executable, "-X", f"tracemalloc={frames}",
+               os.path.abspath(__file__), "--child", report, "--database",
+               database]
     if options.tests:
         command.append("--tests")
     if options.modules:
         command += ["--modules", str(options.modules)]
     env = dict(os.environ, PYTHONHASHSEED="0")
     env.pop("PYTHONTRACEMALLOC", None)
-    process = subprocess.run(command, env=env, stderr=subprocess.PIPE, text=True)
+    process = subprocess.run(command, env=env, stderr=subprocess.PIPE,
+                             text=True)
     if process.returncode:
         lines = process.stderr.strip().splitlines() or ["no message"]
         reason = lines[-1].removeprefix(f"{PROGRAM}: ")
-        raise Failure(f"the process with tracemalloc={frames} ended with status "
-                      f"{process.returncode}: {reason}")
+        raise Failure(f"the process with tracemalloc={frames} ended with "
+                      f"status {process.returncode}: {reason}")
     with open(report, encoding="utf-8") as stream:
         return json.load(stream)
 
@@ -237,7 +248,8 @@ def measure(options, progress):
                 ("modules", "lines", "names", "skipped", "answers", "memory")}
     figures["time"] = {
         kind: {"untraced": plain[kind], "traced": traced[kind],
-               "ratio": traced[kind] / plain[kind]} for kind in ("wall", "cpu")}
+               "ratio": traced[kind] / plain[kind]}
+        for kind in ("wall", "cpu")}
     return figures
 
 
@@ -266,7 +278,8 @@ def cut(text, width):
 
 
 def render(figures, file, width, bold):
-    """Write the report on *figures* to *file*, at most *width* columns wide."""
+    """Write the report on *figures* to *file*, at most *width* columns wide.
+    """
     memory = figures["memory"]
     blank = " " * 24
 
@@ -281,7 +294,8 @@ def render(figures, file, width, bold):
     title("The standard library, indexed")
     write(f"  {figures['modules']:,} modules, {figures['lines']:,} lines, "
           f"{figures['names']:,} classes and functions"
-          + (f"; {skipped} files left out, their source is not valid" if skipped else ""))
+          + (f"; {skipped} files left out, their source is not valid"
+             if skipped else ""))
 
     title("What the index answers")
     for question, answer in figures["answers"]:
@@ -314,8 +328,8 @@ def render(figures, file, width, bold):
     write(f"  {'at the peak':25} {size_text(memory['peak']):>10}")
     own = memory["tracer"]
     share = own / memory["current"]
-    write(f"  {'of the tracer itself':25} {size_text(own):>10}"
-          f"   {share:.0%} of what it traced, {own / memory['blocks']:.1f} bytes per block")
+    write(f"  {'of the tracer itself':25} {size_text(own):>10}   {share:.0%} "
+          f"of what it traced, {own / memory['blocks']:.1f} bytes per block")
 
     title(f"Time, with {memory['frames']} frames per block")
     write(f"  {'':25} {'untraced':>10} {'traced':>10} {'ratio':>8}")
@@ -323,7 +337,8 @@ def render(figures, file, width, bold):
         row = figures["time"][kind]
         write(f"  {name:25} {row['untraced']:>8.2f} s {row['traced']:>8.2f} s "
               f"{row['ratio']:>7.2f}x")
-    write(f"  {'snapshot and statistics':25} {'':>10} {memory['snapshot_seconds']:>8.2f} s")
+    write(f"  {'snapshot and statistics':25} {'':>10} "
+          f"{memory['snapshot_seconds']:>8.2f} s")
 
 
 # The command line
@@ -341,22 +356,27 @@ def number_to(limit):
     def convert(text):
         if text.isascii() and text.isdigit() and 1 <= int(text) <= limit:
             return int(text)
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {limit}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from "
+                                         f"1 to {limit}")
     return convert
 
 
 def parse(arguments):
-    parser = Parser(prog=PROGRAM, description=__doc__.partition("\n\n")[0],
-                    epilog=f"example: python {PROGRAM} --modules 100 --json figures.json")
+    parser = Parser(
+        prog=PROGRAM, description=__doc__.partition("\n\n")[0],
+        epilog=f"example: python {PROGRAM} --modules 100 --json figures.json")
     parser.add_argument("--tests", action="store_true",
                         help="index the test folders, too")
     parser.add_argument("--modules", type=number_to(999999), metavar="N",
                         help="index the first N modules only (default: all)")
-    parser.add_argument("--frames", type=number_to(65535), default=25, metavar="N",
-                        help="frames that the traced process keeps per block (default: 25)")
-    parser.add_argument("--database", metavar="FILE",
-                        help="keep the database in FILE, which must not exist yet")
-    parser.add_argument("--json", metavar="FILE", help="write the figures to FILE as well")
+    parser.add_argument(
+        "--frames", type=number_to(65535), default=25, metavar="N",
+        help="frames that the traced process keeps per block (default: 25)")
+    parser.add_argument(
+        "--database", metavar="FILE",
+        help="keep the database in FILE, which must not exist yet")
+    parser.add_argument("--json", metavar="FILE",
+                        help="write the figures to FILE as well")
     parser.add_argument("--child", metavar="FILE", help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
@@ -372,12 +392,13 @@ def check(options):
         if folder and not os.access(folder, os.W_OK):
             raise Failure(f"{path}: the folder is not writable")
     if options.database and os.path.exists(options.database):
-        raise Failure(f"{options.database} exists: remove it or choose another name")
+        raise Failure(f"{options.database} exists: remove it or choose "
+                      "another name")
     try:
         import sqlite3      # noqa: F401
     except ImportError:
-        raise Failure("this interpreter was built without sqlite3: install the headers "
-                      "of SQLite and build it again") from None
+        raise Failure("this interpreter was built without sqlite3: install "
+                      "the headers of SQLite and build it again") from None
 
 
 def main(arguments=None):
@@ -395,8 +416,10 @@ def main(arguments=None):
                 sys.stderr.flush()
 
         figures = measure(options, progress)
-        width = min(max(shutil.get_terminal_size().columns, 80), 100) if terminal else 96
-        render(figures, sys.stdout, width, terminal and "NO_COLOR" not in os.environ)
+        width = (min(max(shutil.get_terminal_size().columns, 80), 100)
+                 if terminal else 96)
+        render(figures, sys.stdout, width,
+               terminal and "NO_COLOR" not in os.environ)
         if options.json:
             with open(options.json, "w", encoding="utf-8") as stream:
                 json.dump(figures, stream, indent=1)
@@ -411,7 +434,8 @@ def main(arguments=None):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        sys.stderr.write(f"{PROGRAM}: {error.filename or 'output'}: {error.strerror}\n")
+        sys.stderr.write(f"{PROGRAM}: {error.filename or 'output'}: "
+                         f"{error.strerror}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write(f"{PROGRAM}: interrupted\n")

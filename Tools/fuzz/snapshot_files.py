@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Load damaged snapshot files until something else than an error comes of it.
 
-usage: build/fork/python Tools/fuzz/snapshot_files.py [--seconds N] [--seed N] [--keep FOLDER]
+usage: build/fork/python Tools/fuzz/snapshot_files.py [--seconds N] [--seed N]
+                                                      [--keep FOLDER]
 
-Damages files of every kind that tracemalloc.Snapshot.load() knows, compact files
-with checksums made right again, and loads them.  A file must give a snapshot that
-is good for statistics, exports and the command line, or SnapshotFormatError; within the memory that it may take.
-Anything else is printed with the number that makes it again, and the file is kept
-in FOLDER.  Exit status: 0, or 1 if there was such a file.
+Damages files of every kind that tracemalloc.Snapshot.load() knows, compact
+files with checksums made right again, and loads them.  A file must give a
+snapshot that is good for statistics, exports and the command line, or
+SnapshotFormatError; within the memory that it may take.  Anything else is
+printed with the number that makes it again, and the file is kept in FOLDER.
+Exit status: 0, or 1 if there was such a file.
 
-A crash of the interpreter is found too: the file that is being tried is in FOLDER
-as long as it is tried.
+A crash of the interpreter is found too: the file that is being tried is in
+FOLDER as long as it is tried.
 """
 import argparse
 import os
@@ -78,11 +80,13 @@ def try_command(filename, number):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=60, help="how long (default: 60)")
-    parser.add_argument("--seed", type=int, default=0,
-                        help="number of the first file; one is printed at the end to go on with")
-    parser.add_argument("--keep", metavar="FOLDER", default="build/fuzz",
-                        help="where files are kept that show a bug (default: build/fuzz)")
+    parser.add_argument("--seconds", type=float, default=60,
+                        help="how long (default: 60)")
+    parser.add_argument("--seed", type=int, default=0, help="number of the "
+                        "first file; one is printed at the end to go on with")
+    parser.add_argument(
+        "--keep", metavar="FOLDER", default="build/fuzz",
+        help="where files are kept that show a bug (default: build/fuzz)")
     options = parser.parse_args()
 
     os.makedirs(options.keep, exist_ok=True)
@@ -116,8 +120,10 @@ def main():
             traceback.print_exc(file=sys.stdout)
         number += 1
     for name in sorted(files):
-        print(f"{name:<16} {taken[name, True]:>8} loaded {taken[name, False]:>8} refused")
-    print(f"{number - options.seed} files, {bugs} bugs; go on with --seed {number}")
+        print(f"{name:<16} {taken[name, True]:>8} loaded "
+              f"{taken[name, False]:>8} refused")
+    print(f"{number - options.seed} files, {bugs} bugs; go on with --seed "
+          f"{number}")
     return 1 if bugs else 0
 
 

@@ -3,10 +3,11 @@
     python Tools/test/greenlet_check.py
 
 Needs the package greenlet; run it with the interpreter under test.  A greenlet
-is a stack of frames that is put aside whole and comes back later, in the middle
-of which the tracer may have seen others.  Every block's traceback is compared
-with the frames that were there when it was allocated.  Prints what it compared
-and exits with status 0; 1 if a traceback is wrong, 2 without greenlet.
+is a stack of frames that is put aside whole and comes back later, in the
+middle of which the tracer may have seen others.  Every block's traceback is
+compared with the frames that were there when it was allocated.  Prints what it
+compared and exits with status 0; 1 if a traceback is wrong, 2 without
+greenlet.
 """
 import _tracemalloc
 import random
@@ -17,8 +18,8 @@ import tracemalloc
 try:
     import greenlet
 except ImportError:
-    print("greenlet_check.py: install greenlet for this interpreter, then run again",
-          file=sys.stderr)
+    print("greenlet_check.py: install greenlet for this interpreter, then "
+          "run again", file=sys.stderr)
     sys.exit(2)
 
 
@@ -177,14 +178,16 @@ def in_threads(record):
 
 def main():
     status = 0
-    for check in alternate, wander, inside_generators, throw, clear, in_threads:
+    for check in (alternate, wander, inside_generators, throw, clear,
+                  in_threads):
         tracemalloc.stop()
         tracemalloc.start(65535)
         record = Record()
         check(record)
         wrong = record.wrong()
         _tracemalloc._check()
-        print(f"{check.__name__}: {len(record.blocks)} blocks, {len(wrong)} wrong")
+        print(f"{check.__name__}: {len(record.blocks)} blocks, "
+              f"{len(wrong)} wrong")
         if wrong or not record.blocks:
             status = 1
             for stack, traceback in wrong[:1]:

@@ -17,13 +17,16 @@ def read_known(path):
     entries = []
     for number, fields in data_lines(path, 3):
         if len(fields) != 3 or fields[1] not in (OFF, TRACED, ANY):
-            raise BadList(f"{path}:{number}: expected: TEST-ID off|traced|any REASON")
+            raise BadList(f"{path}:{number}: expected: "
+                          "TEST-ID off|traced|any REASON")
         entries.append(Known(*fields))
     return entries
 
 
 def data_lines(path, columns):
-    """Yield (line number, fields) for the lines that are neither blank nor remarks."""
+    """Yield (line number, fields) for the lines that are neither
+    blank nor remarks.
+    """
     with open(path, encoding="utf-8") as stream:
         for number, line in enumerate(stream, 1):
             line = line.strip()
@@ -54,7 +57,8 @@ def belongs(test_id, module):
     return dotted == module or dotted.startswith(module + ".")
 
 
-def confirm(failures, entries, mode, run_on_stock, note="listed as a known failure, but"):
+def confirm(failures, entries, mode, run_on_stock,
+            note="listed as a known failure, but"):
     """Split the failing cases of one run into (known, failed).
 
     run_on_stock(ids) runs the listed ones on the untouched base and returns
@@ -90,7 +94,8 @@ def stale(entries, module, mode, cases):
             continue
         case = by_id.get(entry.id)
         if case is None and not whole_skipped:
-            what = "did not fail" if module_of(entry.id) == module else "was not run"
+            what = ("did not fail" if module_of(entry.id) == module
+                    else "was not run")
         elif case is not None and case.outcome == results.PASSED:
             what = "passed"
         else:

@@ -23,9 +23,10 @@ class Missing(Exception):
 def ask(command, environment):
     """Run a command; return (exit status, everything it said)."""
     try:
-        answer = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                errors="replace", env=environment, timeout=LIMIT, check=False)
+        answer = subprocess.run(
+            [str(word) for word in command], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="replace", env=environment, timeout=LIMIT, check=False)
     except subprocess.TimeoutExpired:
         return 1, f"no answer within {LIMIT:.0f} s"
     return answer.returncode, answer.stdout
@@ -38,20 +39,23 @@ def last_line(text):
 def find(python, package, folder, environment, distribution=None):
     """An interpreter like *python* that can import *package*, or Missing.
 
-    *folder* is where a virtual environment is made, or was made by an earlier run;
-    *distribution* is the name in the package index, if it is another one.
+    *folder* is where a virtual environment is made, or was made by an earlier
+    run; *distribution* is the name in the package index, if it is another one.
     """
     distribution = distribution or package
     inside = folder / "bin/python"
     for candidate in python, inside:
-        if candidate.exists() and not ask([candidate, "-c", f"import {package}"], environment)[0]:
+        if candidate.exists() and not ask(
+                [candidate, "-c", f"import {package}"], environment)[0]:
             return candidate
     for command in ([python, "-m", "venv", "--clear", folder],
-                    [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+                    [inside, "-m", "pip", "install", "--quiet",
+                     "--disable-pip-version-check",
                      "--only-binary", ":all:", distribution]):
         status, said = ask(command, environment)
         if status:
-            raise Missing(f"{distribution} cannot be installed: {last_line(said)}")
+            raise Missing(f"{distribution} cannot be installed: "
+                          f"{last_line(said)}")
     return inside
 
 
@@ -69,6 +73,7 @@ def check_greenlet(python, folder, environment):
                                   results.PASSED if right else results.FAILED,
                                   "" if right else said))
     if not cases or (status and not any(map(results.is_failure, cases))):
-        cases.append(results.Case("greenlet", results.ERROR,
-                                  f"greenlet_check.py ended with status {status}\n{said}"))
+        cases.append(results.Case(
+            "greenlet", results.ERROR,
+            f"greenlet_check.py ended with status {status}\n{said}"))
     return cases

@@ -19,13 +19,15 @@ Module = collections.namedtuple("Module", "cases nameless")
 def module_name(names):
     """The module of a suite: "test.test_x", or deeper in a split package.
 
-    Doctests of other modules, run by test_x, have ids without "test." in front.
+    Doctests of other modules, run by test_x,
+    have ids without "test." in front.
     """
     names = [name for name in names if name.startswith("test.")] or names[:1]
     parts = [name.partition(" ")[0].split(".") for name in names]
     common = []
     for words in zip(*parts):
-        if len(set(words)) > 1 or not (words[0] == "test" or words[0].startswith("test_")):
+        if len(set(words)) > 1 or not (words[0] == "test"
+                                       or words[0].startswith("test_")):
             break
         common.append(words[0])
     return ".".join(common) or parts[0][0]
@@ -45,7 +47,8 @@ def read(text):
         named = sum(map(results.is_failure, cases))
         name = module_name([case.id for case in cases])
         before = modules.get(name, Module({}, 0))
-        modules[name] = Module(before.cases | {case.id: case for case in cases},
+        modules[name] = Module(before.cases | {case.id: case
+                                               for case in cases},
                                before.nameless + max(0, counted - named))
     return modules
 
@@ -54,12 +57,14 @@ def compare(stock, fork):
     """Lines on everything that is worse in `fork`."""
     worse = []
     for name in sorted(stock.keys() - fork.keys()):
-        worse.append(f"{name}: no results; it crashed, timed out or was skipped")
+        worse.append(f"{name}: no results; it crashed, "
+                     "timed out or was skipped")
     for name, module in sorted(fork.items()):
         base = stock.get(name, Module({}, 0))
         for case in module.cases.values():
             before = base.cases.get(case.id)
-            if results.is_failure(case) and not (before and results.is_failure(before)):
+            if (results.is_failure(case)
+                    and not (before and results.is_failure(before))):
                 worse.append(f"{case.id}: {case.outcome}")
         if module.nameless > base.nameless:
             worse.append(f"{name}: {module.nameless} failures without a name,"

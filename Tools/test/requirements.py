@@ -1,4 +1,5 @@
-"""List every requirement with the tests that carry its id, and whether they pass.
+"""List every requirement with the tests that carry its id,
+and whether they pass.
 
 requirements.txt has the ids.  A test carries those that its name begins with,
 behind "test_": test_S12_... carries one, test_S51_S54_... two.  Carriers are
@@ -43,11 +44,13 @@ CONTRACT_LINE = "contract:"
 SHELL_TEST = re.compile(r"^(test_[A-Za-z0-9_]*)\(\) \{$", re.M)
 SHELL_RESULT = re.compile(r"^  (ok  |skip|FAIL)  ([A-Za-z0-9_]+)", re.M)
 CORE_TEST = re.compile(r'^    \{"((?:[A-Z][0-9]{1,3} )+[^"]*)",\s*test_', re.M)
-CORE_RESULT = re.compile(r"^(ok|FAILED) +[a-z-]+ +[a-z]+: (.+?)(?: \(signal .*\))?$", re.M)
+CORE_RESULT = re.compile(
+    r"^(ok|FAILED) +[a-z-]+ +[a-z]+: (.+?)(?: \(signal .*\))?$", re.M)
 
 Requirement = collections.namedtuple("Requirement", "id text contract")
 
-# where: what is run to get its result: a module, or a file of the core's tests.
+# where: what is run to get its result: a module,
+# or a file of the core's tests.
 Test = collections.namedtuple("Test", "kind where name")
 
 
@@ -57,7 +60,8 @@ def read_table(path):
     """The Requirements of a table by id, in its order."""
     table = {}
     last = None
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(
+            path.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         name, _, text = line.strip().partition(" ")
@@ -68,7 +72,8 @@ def read_table(path):
             table[last] = table[last]._replace(contract=tuple(text.split()))
             continue
         if not ID.fullmatch(name) or not text.strip():
-            raise known.BadList(f"{path}:{number}: expected: ID TEXT, the ID like S01")
+            raise known.BadList(f"{path}:{number}: expected: ID TEXT, the ID "
+                                "like S01")
         if name in table:
             raise known.BadList(f"{path}:{number}: {name} is listed already")
         table[name] = Requirement(name, text.strip(), ())
@@ -81,8 +86,10 @@ def read_table(path):
 def ids_of(name):
     """The ids that a test's name begins with.
 
-    >>> ids_of("test_S51_S54_statistics_of_S60"), ids_of("P12 nodes are aligned")
-    (['S51', 'S54'], ['P12'])
+    >>> ids_of("test_S51_S54_statistics_of_S60")
+    ['S51', 'S54']
+    >>> ids_of("P12 nodes are aligned")
+    ['P12']
     """
     found = []
     for word in re.split(r"[_ ]", name.removeprefix("test_")):
@@ -100,11 +107,14 @@ def python_tests(fork, modules, environment):
     Reading the sources would miss the tests that are made while importing.
     """
     command = [str(fork), "-m", "test", "--list-cases", *modules]
-    answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
+    answer = subprocess.run(command, stdin=subprocess.DEVNULL,
+                            capture_output=True,
                             text=True, env=environment, check=False)
     if answer.returncode:
-        said = (answer.stderr or answer.stdout).strip().splitlines() or ["nothing"]
-        raise runner.WrongUse(f"{fork} cannot list the tests, it said: {said[-1]}")
+        said = ((answer.stderr or answer.stdout).strip().splitlines()
+                or ["nothing"])
+        raise runner.WrongUse(f"{fork} cannot list the tests, it said: "
+                              f"{said[-1]}")
     found = []
     for name in answer.stdout.splitlines():
         module = known.module_of(name).partition(".")[0]
@@ -132,7 +142,8 @@ def carried_by(test):
 
 def assign(table, tests):
     """Return ({id: its Tests}, [(Test, id that is in no table)])."""
-    carriers = {name: [Test(CONTRACT, module, module) for module in row.contract]
+    carriers = {name: [Test(CONTRACT, module, module)
+                       for module in row.contract]
                 for name, row in table.items()}
     strangers = []
     for test in tests:
@@ -153,10 +164,11 @@ def shown(test):
     return f"{test.kind}/{test.where}: {test.name}"
 
 
-# ------------------------------------------------------------------ the results
+# ----------------------------------------------------------------- the results
 
 def worst(words):
-    """One result of several: a failure if any, a pass if any and no failure."""
+    """One result of several: a failure if any, a pass if any and no failure.
+    """
     for word in FAIL, PASS, SKIP:
         if word in words:
             return word
@@ -173,14 +185,17 @@ def python_results(tests, outcome):
     for case in outcome.cases:
         cases[case.id].append(case)
     # A failure of a fixture or of the module says why tests are missing.
-    others = [case.detail for case in outcome.cases if results.is_failure(case)]
+    others = [case.detail for case in outcome.cases
+              if results.is_failure(case)]
     found = {}
     for test in tests:
         mine = cases.get(test.name)
         if mine:
             word = worst({OUTCOMES[case.outcome] for case in mine})
-            detail = "\n".join(case.detail for case in mine if OUTCOMES[case.outcome] == word)
-        elif outcome.cases and all(c.outcome == results.SKIPPED for c in outcome.cases):
+            detail = "\n".join(case.detail for case in mine
+                               if OUTCOMES[case.outcome] == word)
+        elif outcome.cases and all(c.outcome == results.SKIPPED
+                                   for c in outcome.cases):
             word, detail = SKIP, outcome.cases[0].detail
         else:
             word, detail = FAIL, "\n".join(["was not run", *others])
@@ -196,7 +211,8 @@ def contract_result(test, outcomes, changed):
         rest = [case for case in outcome.cases
                 if not (results.is_failure(case) and case in excused)]
         words.add(worst({OUTCOMES[case.outcome] for case in rest} or {FAIL}))
-        details += [f"{case.id}: {case.detail}" for case in rest if results.is_failure(case)]
+        details += [f"{case.id}: {case.detail}" for case in rest
+                    if results.is_failure(case)]
     return worst(words), "\n".join(details)
 
 
@@ -212,7 +228,8 @@ def printed_results(tests, text, status, pattern):
     found = {}
     for test in tests:
         word = worst(words[test.name])
-        detail = "" if word == PASS else f"status {status}\n{results.tail(text)}"
+        detail = ("" if word == PASS
+                  else f"status {status}\n{results.tail(text)}")
         found[test] = word, detail
     return found
 
@@ -226,66 +243,80 @@ class Execution:
         self.environment = environment
         for name in "fork", "stock":
             (logs / name).mkdir(parents=True, exist_ok=True)
-        self.fork = runner.Regrtest(options.fork, logs / "fork", environment, options.timeout)
-        self.stock = runner.Regrtest(options.stock, logs / "stock", environment, options.timeout)
+        self.fork = runner.Regrtest(options.fork, logs / "fork", environment,
+                                    options.timeout)
+        self.stock = runner.Regrtest(options.stock, logs / "stock",
+                                     environment, options.timeout)
         self.entries = known.read_known(options.known)
-        self.frames = {row.module: row.frames for row in runner.read_contract(options.contract)}
+        self.frames = {row.module: row.frames
+                       for row in runner.read_contract(options.contract)}
 
     def python(self, module, tests):
         job = runner.Job(module, known.OFF, None)
-        return python_results(tests, self.fork.run(job, [test.name for test in tests]))
+        return python_results(
+            tests, self.fork.run(job, [test.name for test in tests]))
 
     def contract(self, module, tests):
         laid, base = (runner.test_folder(python)
                       for python in (self.options.fork, self.options.stock))
         changed = runner.differences(runner.module_path(laid, module),
                                      runner.module_path(base, module))
-        frames = self.frames.get(module, self.frames.get(module.partition(".")[0]))
+        frames = self.frames.get(module,
+                                 self.frames.get(module.partition(".")[0]))
         jobs = [runner.Job(module, known.OFF, None)]
         if frames:
             jobs.append(runner.Job(module, known.TRACED, frames))
         outcomes = []
         for job in jobs:
             outcome = self.fork.run(job)
-            failures = [case for case in outcome.cases if results.is_failure(case)]
+            failures = [case for case in outcome.cases
+                        if results.is_failure(case)]
             excused, _ = known.confirm(failures, self.entries, job.mode,
                                        lambda ids: self.stock.run(job).cases)
             outcomes.append((outcome, excused))
-        return {test: contract_result(test, outcomes, changed) for test in tests}
+        return {test: contract_result(test, outcomes, changed)
+                for test in tests}
 
     def printed(self, label, command, tests, pattern):
         log = self.logs / f"{label}.log"
-        status = runner.run_process([str(word) for word in command], log, self.environment,
-                                    self.options.timeout)
+        status = runner.run_process([str(word) for word in command], log,
+                                    self.environment, self.options.timeout)
         text = log.read_text(encoding="utf-8", errors="replace")
         return printed_results(tests, text, status, pattern)
 
     def driver(self, file, tests):
         program = self.options.source / "Tools/base/test/run"
-        return self.printed(f"driver-{file}", [program, *(test.name for test in tests)], tests,
+        return self.printed(f"driver-{file}",
+                            [program, *(test.name for test in tests)], tests,
                             SHELL_RESULT)
 
     def core(self, file, tests):
         program = self.options.source / "Tools/core/run"
-        return self.printed(f"core-{file}", [program, "--quick", "--only", file], tests,
+        return self.printed(f"core-{file}",
+                            [program, "--quick", "--only", file], tests,
                             CORE_RESULT)
 
 
 def run_tests(execution, tests, workers, progress):
-    """Run the Tests, those of one place together; return {Test: (word, detail)}."""
+    """Run the Tests, those of one place together;
+    return {Test: (word, detail)}.
+    """
     places = collections.defaultdict(list)
     for test in tests:
         places[test.kind, test.where].append(test)
     found = {}
     pool = concurrent.futures.ThreadPoolExecutor(workers)
     try:
-        pending = {pool.submit(getattr(execution, kind), where, members): (kind, where)
+        pending = {pool.submit(getattr(execution, kind), where, members):
+                       (kind, where)
                    for (kind, where), members in places.items()}
-        for number, future in enumerate(concurrent.futures.as_completed(pending), 1):
+        for number, future in enumerate(
+                concurrent.futures.as_completed(pending), 1):
             found.update(future.result())
             kind, where = pending[future]
-            print(f"[{number}/{len(pending)}] {kind} {where}", file=progress, flush=True)
-    except BaseException:               # Ctrl-C: do not wait for what nobody will read
+            print(f"[{number}/{len(pending)}] {kind} {where}", file=progress,
+                  flush=True)
+    except BaseException:               # Ctrl-C: nobody will read the rest
         pool.shutdown(wait=False, cancel_futures=True)
         for process in list(runner.live):
             runner.end_process(process)
@@ -302,14 +333,16 @@ def add_qt(options, environment, progress):
                                options.packages.absolute() / "qt", environment,
                                "PySide6-Essentials")
     except packages.Missing as reason:
-        print(f"the viewer's window is not tested: {reason}", file=progress, flush=True)
+        print(f"the viewer's window is not tested: {reason}", file=progress,
+              flush=True)
     else:
         environment["TRACEMALLOC_QT_PYTHON"] = str(python)
 
 
-# ------------------------------------------------------------------- the report
+# ------------------------------------------------------------------ the report
 
-Row = collections.namedtuple("Row", "requirement tests word")   # tests: [(Test, word, detail)]
+# tests: [(Test, word, detail)]
+Row = collections.namedtuple("Row", "requirement tests word")
 
 
 def make_rows(table, carriers, found):
@@ -321,7 +354,8 @@ def make_rows(table, carriers, found):
         if not tests:
             word = NONE
         else:
-            word = worst({word for _, word, _ in tests}) if found is not None else ""
+            word = (worst({word for _, word, _ in tests}) if found is not None
+                    else "")
         rows.append(Row(requirement, tests, word))
     return rows
 
@@ -347,7 +381,8 @@ def render(rows, strangers, ran, texts, stream):
     say()
     for test, name in strangers:
         say(f"{shown(test)}: carries {name}, which no requirement has")
-    for word, what in ((NONE, "have no test"), (FAIL, "have a test that fails"),
+    for word, what in ((NONE, "have no test"),
+                       (FAIL, "have a test that fails"),
                        (SKIP, "are not proved, their tests were skipped")):
         names = [row.requirement.id for row in rows if row.word == word]
         if names:
@@ -364,8 +399,10 @@ def render(rows, strangers, ran, texts, stream):
 
 def write_report(rows, path):
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = [{"id": row.requirement.id, "text": row.requirement.text, "result": row.word,
-             "tests": [{"test": shown(test), "result": word} for test, word, _ in row.tests]}
+    data = [{"id": row.requirement.id, "text": row.requirement.text,
+             "result": row.word,
+             "tests": [{"test": shown(test), "result": word}
+                       for test, word, _ in row.tests]}
             for row in rows]
     path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
@@ -374,29 +411,40 @@ def write_report(rows, path):
 
 def parse(arguments):
     parser = runner.Parser(
-        prog="make requirements", description="Run the tests that carry the ids of"
+        prog="make requirements",
+        description="Run the tests that carry the ids of"
         " requirements, and print id, result and test.")
-    parser.add_argument("--fork", required=True, type=pathlib.Path, metavar="PYTHON",
-                        help="the fork's interpreter")
-    parser.add_argument("--stock", required=True, type=pathlib.Path, metavar="PYTHON",
+    parser.add_argument("--fork", required=True, type=pathlib.Path,
+                        metavar="PYTHON", help="the fork's interpreter")
+    parser.add_argument("--stock", required=True, type=pathlib.Path,
+                        metavar="PYTHON",
                         help="the untouched base's, to compare with")
-    parser.add_argument("--source", type=pathlib.Path, default=HERE.parent.parent, metavar="DIR",
-                        help="the repository (default: the one this program is in)")
-    parser.add_argument("--only", nargs="+", metavar="ID", help="these requirements only")
-    parser.add_argument("--list", action="store_true", help="list the tests, run none")
-    parser.add_argument("--texts", action="store_true", help="show what is required, too")
-    parser.add_argument("--jobs", "-j", type=int, default=os.cpu_count() or 1, metavar="N",
-                        help="programs run side by side (default: the number of cores)")
+    parser.add_argument(
+        "--source", type=pathlib.Path, default=HERE.parent.parent,
+        metavar="DIR",
+        help="the repository (default: the one this program is in)")
+    parser.add_argument("--only", nargs="+", metavar="ID",
+                        help="these requirements only")
+    parser.add_argument("--list", action="store_true",
+                        help="list the tests, run none")
+    parser.add_argument("--texts", action="store_true",
+                        help="show what is required, too")
+    parser.add_argument(
+        "--jobs", "-j", type=int, default=os.cpu_count() or 1, metavar="N",
+        help="programs run side by side (default: the number of cores)")
     parser.add_argument("--report", type=pathlib.Path, metavar="FILE",
                         help="write the table as JSON there, logs beside it")
     parser.add_argument("--packages", type=pathlib.Path, metavar="DIR",
-                        help="install Qt there, which the viewer's window needs, below DIR"
-                        " (default: leave that out)")
-    parser.add_argument("--timeout", type=float, default=runner.DEFAULT_TIMEOUT,
-                        metavar="SECONDS", help="for one program (default: %(default).0f)")
+                        help="install Qt there, which the viewer's window "
+                        "needs, below DIR (default: leave that out)")
+    parser.add_argument("--timeout", type=float,
+                        default=runner.DEFAULT_TIMEOUT, metavar="SECONDS",
+                        help="for one program (default: %(default).0f)")
     for name in "table", "contract", "known":
-        file = {"table": "requirements", "known": "known-failures"}.get(name, name)
-        parser.add_argument(f"--{name}", type=pathlib.Path, default=HERE / f"{file}.txt",
+        file = {"table": "requirements", "known": "known-failures"}.get(
+            name, name)
+        parser.add_argument(f"--{name}", type=pathlib.Path,
+                            default=HERE / f"{file}.txt",
                             help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.jobs < 1:
@@ -406,32 +454,40 @@ def parse(arguments):
     for name in "fork", "stock":
         python = getattr(options, name)
         if not (python.is_file() and os.access(python, os.X_OK)):
-            parser.error(f"--{name}: {python} is not an interpreter; build it first")
+            parser.error(f"--{name}: {python} is not an interpreter; build "
+                         "it first")
         setattr(options, name, python.absolute())
     options.source = options.source.resolve()
     if not (options.source / "Lib/test").is_dir():
-        parser.error(f"--source: {options.source} has no Lib/test; name the repository")
+        parser.error(f"--source: {options.source} has no Lib/test; name the "
+                     "repository")
     return options
 
 
 def examine(options, logs, stream, progress):
     table = read_table(options.table)
     environment = runner.clean_environment(options.stock, options.source)
-    tests = python_tests(options.fork, runner.own_modules(options.source), environment)
+    tests = python_tests(options.fork, runner.own_modules(options.source),
+                         environment)
     carriers, strangers = assign(
-        table, tests + shell_tests(options.source) + core_tests(options.source))
+        table,
+        tests + shell_tests(options.source) + core_tests(options.source))
     if options.only:
         unknown = [name for name in options.only if name not in table]
         if unknown:
-            raise runner.WrongUse(f"--only: no such requirement: {', '.join(unknown)}")
-        table = {name: row for name, row in table.items() if name in options.only}
+            raise runner.WrongUse("--only: no such requirement: "
+                                  f"{', '.join(unknown)}")
+        table = {
+            name: row for name, row in table.items() if name in options.only}
         strangers = []
     found = None
     if not options.list:
-        wanted = dict.fromkeys(test for name in table for test in carriers[name])
+        wanted = dict.fromkeys(test for name in table
+                               for test in carriers[name])
         if options.packages and any(test.where == VIEWER for test in wanted):
             add_qt(options, environment, progress)
-        found = run_tests(Execution(options, environment, logs), wanted, options.jobs, progress)
+        found = run_tests(Execution(options, environment, logs), wanted,
+                          options.jobs, progress)
     rows = make_rows(table, carriers, found)
     if options.report:
         write_report(rows, options.report)
@@ -443,10 +499,13 @@ def main(arguments=None, stream=None, progress=None):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = parse(arguments)
-    with tempfile.TemporaryDirectory(prefix="tracemalloc-requirements-") as scratch:
-        logs = options.report.with_suffix(".logs") if options.report else pathlib.Path(scratch)
+    with tempfile.TemporaryDirectory(
+            prefix="tracemalloc-requirements-") as scratch:
+        logs = (options.report.with_suffix(".logs") if options.report
+                else pathlib.Path(scratch))
         try:
-            return examine(options, logs.absolute(), stream or sys.stdout, progress or sys.stderr)
+            return examine(options, logs.absolute(), stream or sys.stdout,
+                           progress or sys.stderr)
         except (runner.WrongUse, known.BadList) as error:
             print(f"make requirements: {error}", file=sys.stderr)
             return 2

@@ -43,7 +43,8 @@ def header_id(name, owner):
         return f"{name} ({owner})"
     if owner.rpartition(".")[2] == name:
         return owner
-    return f"{owner}.{name}"            # a doctest is named apart from its module
+    # A doctest is named apart from its module.
+    return f"{owner}.{name}"
 
 
 def failures_in_log(log):
@@ -68,7 +69,8 @@ def read_case(element):
     name = element.get("name")
     if name is None:
         return None
-    for tag, outcome in (("failure", FAILED), ("error", ERROR), ("skipped", SKIPPED)):
+    for tag, outcome in (("failure", FAILED), ("error", ERROR),
+                         ("skipped", SKIPPED)):
         child = element.find(tag)
         if child is not None:
             return Case(name, outcome, (child.text or "").strip())
@@ -78,7 +80,8 @@ def read_case(element):
 
 
 def read_xml(text):
-    """Return (named cases, number of nameless ones, failures counted in all)."""
+    """Return (named cases, number of nameless ones, failures counted in all).
+    """
     root = ElementTree.fromstring(text)
     suites = [root] if root.tag == "testsuite" else root.findall("testsuite")
     cases, nameless, counted = [], 0, 0
@@ -94,15 +97,18 @@ def read_xml(text):
 
 
 def modules_in_log(log):
-    """Cases for modules that regrtest reports as a whole: crashed, skipped..."""
+    """Cases for modules that regrtest reports as a whole: crashed, skipped...
+    """
     cases = []
     for match in MODULE_LINE.finditer(log):
         module, state = match["module"], match["state"]
         if state == "skipped":
-            reason = re.search(rf"^{re.escape(module)} skipped -- (.*)$", log, re.M)
+            reason = re.search(rf"^{re.escape(module)} skipped -- (.*)$", log,
+                               re.M)
             cases.append(Case(module, SKIPPED, reason[1] if reason else ""))
         else:
-            cases.append(Case(module, ERROR, f"{module}: {state}\n{tail(log)}"))
+            cases.append(Case(module, ERROR,
+                              f"{module}: {state}\n{tail(log)}"))
     return cases
 
 
@@ -122,14 +128,17 @@ def read_run(module, status, xml, log):
 
     known = {case.id for case in cases if is_failure(case)}
     logged = failures_in_log(log)
-    unseen = [Case(test_id, *logged[test_id]) for test_id in logged if test_id not in known]
+    unseen = [Case(test_id, *logged[test_id]) for test_id in logged
+              if test_id not in known]
     cases += unseen
     for number in range(len(unseen), nameless):
-        cases.append(Case(f"{module} (nameless test {number + 1})", FAILED, tail(log)))
+        cases.append(Case(f"{module} (nameless test {number + 1})", FAILED,
+                          tail(log)))
     cases += modules_in_log(log)
 
     problem = broken or overall_problem(module, status, cases, counted)
-    if problem and not any(case.id == module and is_failure(case) for case in cases):
+    if problem and not any(case.id == module and is_failure(case)
+                           for case in cases):
         cases.append(Case(module, ERROR, f"{problem}\n{tail(log)}"))
     return cases
 
@@ -147,7 +156,8 @@ def overall_problem(module, status, cases, counted):
     if not cases:
         return f"{module}: ran no tests (regrtest's exit status is {status})"
     # 4 is "no tests ran", which is what a run of skipped modules ends with.
-    if status and not (status == 4 and all(case.outcome == SKIPPED for case in cases)):
+    if status and not (status == 4
+                       and all(case.outcome == SKIPPED for case in cases)):
         return f"{module}: regrtest's exit status is {status}"
     return None
 

@@ -1,8 +1,8 @@
 """Run the fork's own tests, then the contract: upstream's tests, unmodified.
 
-The contract is that of Tools/test/contract.txt, and the tests that came with the
-security fixes in the base.  A file that such a fix touches is run as the fix
-leaves it, all others as they were released.
+The contract is that of Tools/test/contract.txt, and the tests that came with
+the security fixes in the base.  A file that such a fix touches is run as the
+fix leaves it, all others as they were released.
 
 Each (module, mode) is one regrtest process of its own, so that a crash or a
 hang costs one module, and --jobs of them run side by side.  Everything ends
@@ -32,20 +32,23 @@ import packages                         # noqa: E402
 import results                          # noqa: E402
 import sanitizers                       # noqa: E402
 
-DEFAULT_TIMEOUT = 1200.0                # seconds; regrtest dumps stacks after it
-GRACE = 420.0                           # regrtest ends a deaf worker within 300 s
+DEFAULT_TIMEOUT = 1200.0                # seconds until regrtest dumps stacks
+GRACE = 420.0                           # a deaf worker is ended within 300 s
 CONTRACT_HELPERS = ("support", "libregrtest")
 
-Job = collections.namedtuple("Job", "module mode frames malloc", defaults=(None,))
+Job = collections.namedtuple("Job", "module mode frames malloc",
+                             defaults=(None,))
 Outcome = collections.namedtuple("Outcome", "job cases seconds status log")
-Row = collections.namedtuple("Row", "module frames quick malloc", defaults=(False,))
+Row = collections.namedtuple("Row", "module frames quick malloc",
+                             defaults=(False,))
 
 # What a line of a contract file may say behind the number of frames.
 WORDS = ("quick", "malloc")
 
 
 class WrongUse(Exception):
-    """The command line or the tree makes a run pointless; the text says why."""
+    """The command line or the tree makes a run pointless; the text says why.
+    """
 
 
 def label(job):
@@ -56,7 +59,9 @@ def label(job):
 # ---------------------------------------------------------------- one process
 
 def clean_environment(stock, source):
-    """The caller's environment without what would change an interpreter's ways."""
+    """The caller's environment without what would change
+    an interpreter's ways.
+    """
     environment = {name: value for name, value in os.environ.items()
                    if not name.startswith("PYTHON")}
     environment["TRACEMALLOC_STOCK_PYTHON"] = str(stock)
@@ -64,18 +69,19 @@ def clean_environment(stock, source):
     return environment
 
 
-live = set()                            # the processes that run_process() waits for
+live = set()                            # processes that are waited for
 
 
 def run_process(command, log, environment, limit):
     """Run `command` into the file `log`; return its status, None past `limit`.
 
-    The process leads a session of its own, so that what it started ends with it.
+    The process leads a session of its own,
+    so that what it started ends with it.
     """
     with open(log, "wb") as stream:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream,
-                                   stderr=subprocess.STDOUT, env=environment,
-                                   start_new_session=True)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                   stdout=stream, stderr=subprocess.STDOUT,
+                                   env=environment, start_new_session=True)
         live.add(process)
         try:
             return process.wait(limit)
@@ -87,28 +93,35 @@ def run_process(command, log, environment, limit):
 
 
 def end_process(process):
-    """End a process and its session; not yet waited for, its id is still its own."""
+    """End a process and its session; not yet waited for,
+    its id is still its own.
+    """
     if process.poll() is None:
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
-            pass                        # it ended, and its own thread has seen to it
+            pass                        # its own thread has seen to it
         process.wait()
 
 
 class Regrtest:
-    """Runs test modules with one interpreter, logs and junit files in `folder`."""
+    """Runs test modules with one interpreter,
+    logs and junit files in `folder`.
+    """
 
-    def __init__(self, python, folder, environment, timeout, grace=GRACE, suppressions=None):
+    def __init__(self, python, folder, environment, timeout, grace=GRACE,
+                 suppressions=None):
         self.python = str(python)
         self.folder = folder
         self.environment = environment
         self.timeout = timeout
         self.grace = grace
-        self.suppressions = suppressions    # None: what sanitizers say is not read
+        # None: what sanitizers say is not read.
+        self.suppressions = suppressions
 
     def command(self, job, junit, patterns):
-        traced = ["-X", f"tracemalloc={job.frames}"] if job.mode == known.TRACED else []
+        traced = (["-X", f"tracemalloc={job.frames}"]
+                  if job.mode == known.TRACED else [])
         command = [self.python, *traced, "-m", "test", "-j1", "-W",
                    "--timeout", str(self.timeout), "--junit-xml", str(junit)]
         for pattern in patterns:
@@ -117,8 +130,11 @@ class Regrtest:
 
     def run(self, job, patterns=()):
         """Run one module, or those of its tests that `patterns` name."""
-        stem = self.folder / f"{job.module}.{job.mode}{'.' + job.malloc if job.malloc else ''}"
-        junit, log = stem.with_name(stem.name + ".xml"), stem.with_name(stem.name + ".log")
+        stem = self.folder / (
+            f"{job.module}.{job.mode}"
+            f"{'.' + job.malloc if job.malloc else ''}")
+        junit, log = (stem.with_name(stem.name + ".xml"),
+                      stem.with_name(stem.name + ".log"))
         said = stem.with_name(stem.name + ".sanitizers")
         junit.unlink(missing_ok=True)
         environment = dict(self.environment)
@@ -128,12 +144,13 @@ class Regrtest:
             environment |= sanitizers.options(said)
             sanitizers.remove_reports(said)
         begin = time.monotonic()
-        status = run_process(self.command(job, junit, patterns), log, environment,
-                             self.timeout + self.grace)
+        status = run_process(self.command(job, junit, patterns), log,
+                             environment, self.timeout + self.grace)
         seconds = time.monotonic() - begin
         xml = junit.read_text(encoding="utf-8") if junit.exists() else None
         cases = results.read_run(job.module, status, xml,
-                                 log.read_text(encoding="utf-8", errors="replace"))
+                                 log.read_text(encoding="utf-8",
+                                               errors="replace"))
         if self.suppressions is not None:
             cases += sanitizers.read_cases(said, job.module, self.suppressions)
         return Outcome(job, cases, seconds, status, log)
@@ -156,15 +173,20 @@ def read_contract(path):
 
 
 def own_modules(source):
-    return sorted(path.stem for path in (source / "Lib/test").glob("test_*tracemalloc_*.py"))
+    return sorted(
+        path.stem
+        for path in (source / "Lib/test").glob("test_*tracemalloc_*.py"))
 
 
 def plan(own, rows, only=None, quick=False):
-    """The Jobs of a run: our own tests first, then the contract, off and traced."""
+    """The Jobs of a run: our own tests first, then the contract,
+    off and traced.
+    """
     if only:
         unknown = sorted(set(only) - set(own) - {row.module for row in rows})
         if unknown:
-            raise WrongUse(f"--only: no such test module: {', '.join(unknown)}")
+            raise WrongUse("--only: no such test module: "
+                           f"{', '.join(unknown)}")
         own = [name for name in own if name in only]
         rows = [row for row in rows if row.module in only]
     jobs = [Job(name, known.OFF, None) for name in own]
@@ -175,7 +197,9 @@ def plan(own, rows, only=None, quick=False):
 
 
 def fix_rows(touched, rows):
-    """Rows for the test modules that security fixes touch, but for those in `rows`."""
+    """Rows for the test modules that security fixes touch,
+    but for those in `rows`.
+    """
     known_modules = {row.module for row in rows}
     found = set()
     for path in touched:
@@ -186,7 +210,9 @@ def fix_rows(touched, rows):
 
 
 def knows_localhost():
-    """Whether this machine has an address for it: a bare one may have no /etc/hosts."""
+    """Whether this machine has an address for it:
+    a bare one may have no /etc/hosts.
+    """
     try:
         return bool(socket.getaddrinfo("localhost", 0))
     except OSError:
@@ -194,10 +220,13 @@ def knows_localhost():
 
 
 def without_localhost(rows, base):
-    """(rows that do without the name, the modules of the others), by their texts."""
+    """(rows that do without the name, the modules of the others),
+    by their texts.
+    """
     kept, left_out = [], []
     for row in rows:
-        text = base.joinpath(*row.module.split(".")).with_suffix(".py").read_text("utf-8")
+        text = base.joinpath(
+            *row.module.split(".")).with_suffix(".py").read_text("utf-8")
         if "localhost" in text or "socket_helper" in text:
             left_out.append(row.module)
         else:
@@ -207,12 +236,17 @@ def without_localhost(rows, base):
 
 def plan_sanitized(own, rows, only=None):
     """The Jobs of a run with sanitizers: everything once, and rows that say so
-    without pymalloc as well, where each object is a block that a sanitizer knows.
+    without pymalloc as well, where each object is a block that a sanitizer
+    knows.
     """
-    once = [job for job in plan(own, [row for row in rows if row.module not in own], only)
+    once = [job for job in plan(own,
+                                [row for row in rows if row.module not in own],
+                                only)
             if job.mode == known.TRACED or job.module in own]
-    again = [Job(row.module, known.TRACED if row.frames else known.OFF, row.frames, "malloc")
-             for row in rows if row.malloc and (not only or row.module in only)]
+    again = [Job(row.module, known.TRACED if row.frames else known.OFF,
+                 row.frames, "malloc")
+             for row in rows if row.malloc
+             and (not only or row.module in only)]
     return once + again
 
 
@@ -220,19 +254,24 @@ def plan_sanitized(own, rows, only=None):
 
 def test_folder(python):
     """The folder of the `test` package that an interpreter imports."""
-    answer = subprocess.run([str(python), "-I", "-c", "import test; print(test.__path__[0])"],
+    answer = subprocess.run([str(python), "-I", "-c",
+                             "import test; print(test.__path__[0])"],
                             capture_output=True, text=True, check=False)
     if answer.returncode:
-        reason = answer.stderr.strip().splitlines()[-1:] or [f"status {answer.returncode}"]
-        raise WrongUse(f"{python}: cannot import the test package: {reason[0]}")
+        reason = (answer.stderr.strip().splitlines()[-1:]
+                  or [f"status {answer.returncode}"])
+        raise WrongUse(f"{python}: cannot import the test "
+                       f"package: {reason[0]}")
     return pathlib.Path(answer.stdout.strip())
 
 
 def fixed_base(laid):
-    """(tests, touched paths) of the base with its security fixes; None if it has none.
+    """(tests, touched paths) of the base with its security fixes;
+    None if it has none.
 
     `laid` is the test folder of a fork that runs where it was built: the base
-    stands beside its tree, and Tools/base/fixed.sh wrote there what fixes touch.
+    stands beside its tree, and Tools/base/fixed.sh wrote there what fixes
+    touch.
     """
     if len(laid.parents) < 3:
         return None
@@ -244,19 +283,24 @@ def fixed_base(laid):
     tests = next(folder.glob("*/Lib/test"), None)
     if tests is None:
         return None
-    return tests, {pathlib.PurePosixPath(line.split(" ", 1)[1]) for line in lines}
+    return tests, {pathlib.PurePosixPath(line.split(" ", 1)[1])
+                   for line in lines}
 
 
 def check_fixed(tests, touched, released):
-    """A case: the tests of the base are the released ones, but for what fixes touch."""
+    """A case: the tests of the base are the released ones,
+    but for what fixes touch.
+    """
     names = {file.relative_to("Lib/test") for file in touched
              if file.parts[:2] == ("Lib", "test")}
     mine, theirs = files_below(tests), files_below(released)
     found = [f"{tests / name}: differs from {released}, and no fix touches it"
              for name in sorted((mine.keys() | theirs.keys()) - names)
-             if not (name in mine and name in theirs and filecmp.cmp(mine[name], theirs[name]))]
+             if not (name in mine and name in theirs
+                     and filecmp.cmp(mine[name], theirs[name]))]
     return results.Case("unmodified: all that no security fix touches",
-                        results.FAILED if found else results.PASSED, "\n".join(found))
+                        results.FAILED if found else results.PASSED,
+                        "\n".join(found))
 
 
 def module_path(folder, module):
@@ -289,8 +333,11 @@ def differences(ours, base):
 
 
 def check_laid(rows, own, laid, base, source):
-    """Cases: the contract's files are the base's, our tests are the repository's."""
-    checks = [(f"unmodified: {name}", laid / name, base / name) for name in CONTRACT_HELPERS]
+    """Cases: the contract's files are the base's,
+    our tests are the repository's.
+    """
+    checks = [(f"unmodified: {name}", laid / name, base / name)
+              for name in CONTRACT_HELPERS]
     checks += [(f"unmodified: {row.module}", module_path(laid, row.module),
                 module_path(base, row.module)) for row in rows]
     checks += [(f"laid: {name}", module_path(laid, name),
@@ -303,7 +350,7 @@ def check_laid(rows, own, laid, base, source):
     return cases
 
 
-# ------------------------------------------------------------- the runner's own
+# ------------------------------------------------------------ the runner's own
 
 class CaseResult(unittest.TestResult):
     """Collects unittest's results as Cases."""
@@ -335,12 +382,13 @@ class CaseResult(unittest.TestResult):
 def self_test():
     """Run the tests of the tools here; a judge that errs must not judge."""
     outcome = CaseResult()
-    names = ["test_runner", "test_requirements", "test_sanitizers"]
+    names = ["test_runner", "test_requirements", "test_sanitizers",
+             "test_style"]
     unittest.defaultTestLoader.loadTestsFromNames(names).run(outcome)
     return outcome.cases
 
 
-# ------------------------------------------------------------------ the account
+# ----------------------------------------------------------------- the account
 
 class Account:
     """Everything that has been found out, and its rendering."""
@@ -365,10 +413,12 @@ class Account:
         self.passed += totals[results.PASSED]
         self.failed += failed
         self.skipped += totals[results.SKIPPED]
-        self.failures += [(where, case) for case in rest if results.is_failure(case)]
+        self.failures += [(where, case) for case in rest
+                          if results.is_failure(case)]
         parts = [("passed", totals[results.PASSED]), ("FAILED", failed),
                  ("skipped", totals[results.SKIPPED]), ("known", len(excused))]
-        return ", ".join(f"{name} {number}" for name, number in parts if number)
+        return ", ".join(
+            f"{name} {number}" for name, number in parts if number)
 
     def summary(self):
         if self.known:
@@ -386,11 +436,13 @@ class Account:
     def report(self, path):
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps({
-            "passed": self.passed, "failed": self.failed, "skipped": self.skipped,
+            "passed": self.passed, "failed": self.failed,
+            "skipped": self.skipped,
             "known": [{"id": case.id, "where": where, "reason": reason}
                       for where, case, reason in self.known],
-            "failures": [{"id": case.id, "where": where, "outcome": case.outcome,
-                          "detail": case.detail} for where, case in self.failures],
+            "failures": [{"id": case.id, "where": where,
+                          "outcome": case.outcome, "detail": case.detail}
+                         for where, case in self.failures],
             "runs": self.runs,
         }, indent=1)
         path.write_text(text + "\n", encoding="utf-8")
@@ -405,25 +457,32 @@ def judge(outcome, entries, stock, account, progress):
     failures = [case for case in outcome.cases if results.is_failure(case)]
 
     def run_on_stock(ids):
-        # Only a test's own id can be matched; a module or a fixture needs it all.
+        # Only a test's own id can be matched;
+        # a module or a fixture needs it all.
         single = all("." in test_id and " " not in test_id for test_id in ids)
         return stock.run(job, ids if single else ()).cases
 
     notes = ()
     if entries is None:
-        entries = [known.Known(case.id, known.ANY, "the base, built alike, shows it as well")
+        entries = [known.Known(case.id, known.ANY,
+                               "the base, built alike, shows it as well")
                    for case in failures]
         notes = ("built alike,",)
-    excused, failed = known.confirm(failures, entries, job.mode, run_on_stock, *notes)
+    excused, failed = known.confirm(failures, entries, job.mode, run_on_stock,
+                                    *notes)
     for case in excused:
-        account.known.append((where, case, known.find_known(entries, case.id, job.mode).reason))
+        account.known.append(
+            (where, case, known.find_known(entries, case.id, job.mode).reason))
     cases = [case for case in outcome.cases if not results.is_failure(case)]
-    cases += excused + failed + known.stale(entries, job.module, job.mode, outcome.cases)
+    cases += excused + failed + known.stale(entries, job.module, job.mode,
+                                            outcome.cases)
     text = account.add(where, cases, excused)
-    account.say(f"{progress} {job.module:<34} {where:<10} {text:<38}{outcome.seconds:7.1f} s")
-    account.runs.append({"module": job.module, "mode": job.mode, "frames": job.frames,
-                         "seconds": round(outcome.seconds, 1), "status": outcome.status,
-                         "result": text})
+    account.say(f"{progress} {job.module:<34} {where:<10} "
+                f"{text:<38}{outcome.seconds:7.1f} s")
+    account.runs.append({"module": job.module, "mode": job.mode,
+                         "frames": job.frames,
+                         "seconds": round(outcome.seconds, 1),
+                         "status": outcome.status, "result": text})
 
 
 def run_jobs(jobs, fork, stock, entries, workers, account):
@@ -432,9 +491,11 @@ def run_jobs(jobs, fork, stock, entries, workers, account):
     pool = concurrent.futures.ThreadPoolExecutor(workers)
     try:
         pending = [pool.submit(fork.run, job) for job in jobs]
-        for number, future in enumerate(concurrent.futures.as_completed(pending), 1):
-            judge(future.result(), entries, stock, account, f"[{number:{width}}/{len(jobs)}]")
-    except BaseException:               # Ctrl-C: do not wait for what nobody will read
+        for number, future in enumerate(
+                concurrent.futures.as_completed(pending), 1):
+            judge(future.result(), entries, stock, account,
+                  f"[{number:{width}}/{len(jobs)}]")
+    except BaseException:               # Ctrl-C: nobody will read the rest
         pool.shutdown(wait=False, cancel_futures=True)
         for process in list(live):
             end_process(process)
@@ -454,40 +515,53 @@ class Parser(argparse.ArgumentParser):
 
 def parse(arguments):
     parser = Parser(
-        prog="Tools/test/run", description="Run the fork's own tests, then upstream's"
+        prog="Tools/test/run",
+        description="Run the fork's own tests, then upstream's"
         " (the contract), unmodified, with tracing off and on.")
-    parser.add_argument("--fork", required=True, type=pathlib.Path, metavar="PYTHON",
-                        help="the fork's interpreter")
-    parser.add_argument("--stock", required=True, type=pathlib.Path, metavar="PYTHON",
+    parser.add_argument("--fork", required=True, type=pathlib.Path,
+                        metavar="PYTHON", help="the fork's interpreter")
+    parser.add_argument("--stock", required=True, type=pathlib.Path,
+                        metavar="PYTHON",
                         help="the untouched base's, to compare with")
-    parser.add_argument("--source", type=pathlib.Path, default=HERE.parent.parent, metavar="DIR",
-                        help="the repository (default: the one this runner is in)")
-    parser.add_argument("--base", type=pathlib.Path, metavar="DIR",
-                        help="the unpacked base (default: the one with the security fixes"
-                        " beside the fork's tree, or where --stock finds its tests)")
-    parser.add_argument("--jobs", "-j", type=int, default=os.cpu_count() or 1, metavar="N",
-                        help="modules run side by side (default: the number of cores)")
+    parser.add_argument(
+        "--source", type=pathlib.Path, default=HERE.parent.parent,
+        metavar="DIR",
+        help="the repository (default: the one this runner is in)")
+    parser.add_argument(
+        "--base", type=pathlib.Path, metavar="DIR",
+        help="the unpacked base (default: the one with the security fixes"
+        " beside the fork's tree, or where --stock finds its tests)")
+    parser.add_argument(
+        "--jobs", "-j", type=int, default=os.cpu_count() or 1, metavar="N",
+        help="modules run side by side (default: the number of cores)")
     parser.add_argument("--report", type=pathlib.Path, metavar="FILE",
                         help="write a JSON report there, logs beside it")
-    parser.add_argument("--timeout", type=float, default=DEFAULT_TIMEOUT, metavar="SECONDS",
+    parser.add_argument("--timeout", type=float, default=DEFAULT_TIMEOUT,
+                        metavar="SECONDS",
                         help="for one module (default: %(default).0f)")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="run these modules only")
-    parser.add_argument("--quick", action="store_true",
-                        help="trace only the modules that contract.txt marks as quick")
+    parser.add_argument("--only", nargs="+", metavar="NAME",
+                        help="run these modules only")
+    parser.add_argument(
+        "--quick", action="store_true",
+        help="trace only the modules that contract.txt marks as quick")
     parser.add_argument("--packages", type=pathlib.Path, metavar="DIR",
-                        help="install the packages that some checks need there, below DIR"
-                        " (default: leave those checks out)")
+                        help="install the packages that some checks need "
+                        "there, below DIR (default: leave those checks out)")
     parser.add_argument("--sanitizers", type=pathlib.Path, metavar="FILE",
-                        help="read what the interpreters' sanitizers report, but for what"
-                        " FILE excuses; run sanitize.txt instead of the contract, and try"
-                        " what fails on the base")
-    parser.add_argument("--contract", type=pathlib.Path, help=argparse.SUPPRESS)
-    parser.add_argument("--known", type=pathlib.Path, default=HERE / "known-failures.txt",
+                        help="read what the interpreters' sanitizers report, "
+                        "but for what FILE excuses; run sanitize.txt instead "
+                        "of the contract, and try what fails on the base")
+    parser.add_argument("--contract", type=pathlib.Path,
                         help=argparse.SUPPRESS)
-    parser.add_argument("--no-self-test", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--known", type=pathlib.Path,
+                        default=HERE / "known-failures.txt",
+                        help=argparse.SUPPRESS)
+    parser.add_argument("--no-self-test", action="store_true",
+                        help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.contract is None:
-        options.contract = HERE / ("sanitize.txt" if options.sanitizers else "contract.txt")
+        options.contract = HERE / ("sanitize.txt" if options.sanitizers
+                                   else "contract.txt")
     if options.jobs < 1:
         parser.error("--jobs must be at least 1")
     if options.timeout <= 0:
@@ -495,12 +569,13 @@ def parse(arguments):
     for name in ("fork", "stock"):
         python = getattr(options, name)
         if not (python.is_file() and os.access(python, os.X_OK)):
-            parser.error(f"--{name}: {python} is not an interpreter; build it first (make"
-                         f"{' stock' if name == 'stock' else ''})")
+            parser.error(f"--{name}: {python} is not an interpreter; build it "
+                         f"first (make{' stock' if name == 'stock' else ''})")
         setattr(options, name, python.absolute())
     options.source = options.source.resolve()
     if not (options.source / "Lib/test").is_dir():
-        parser.error(f"--source: {options.source} has no Lib/test; name the repository")
+        parser.error(f"--source: {options.source} has no Lib/test; name the "
+                     "repository")
     return options
 
 
@@ -516,16 +591,18 @@ def find_base(options, laid):
 def run(options, account, logs):
     """The whole run, all of it entered into the account."""
     entries = None if options.sanitizers else known.read_known(options.known)
-    suppressions = options.sanitizers and sanitizers.read_suppressions(options.sanitizers)
+    suppressions = (options.sanitizers
+                    and sanitizers.read_suppressions(options.sanitizers))
     rows, own = read_contract(options.contract), own_modules(options.source)
     laid = test_folder(options.fork)
     base, released, touched = find_base(options, laid)
     found = fix_rows(touched, rows)
     if found and not knows_localhost():
         found, left_out = without_localhost(found, base)
-        account.say("localhost has no address here, so what the security fixes change in these"
-                    f" is not tested: {', '.join(left_out)} (a line '127.0.0.1 localhost' in"
-                    " /etc/hosts gives it one)")
+        account.say("localhost has no address here, so what the security "
+                    "fixes change in these is not tested: "
+                    f"{', '.join(left_out)} (a line '127.0.0.1 localhost' in "
+                    "/etc/hosts gives it one)")
     rows += found
     jobs = (plan_sanitized(own, rows, options.only) if options.sanitizers
             else plan(own, rows, options.only, options.quick))
@@ -537,24 +614,31 @@ def run(options, account, logs):
             account.say("the runner is broken; nothing else was run")
             return
     wanted = {job.module for job in jobs}
-    cases = check_laid([row for row in rows if row.module in wanted and row.module not in own],
-                       [name for name in own if name in wanted], laid, base, options.source)
+    cases = check_laid([row for row in rows if row.module in wanted
+                        and row.module not in own],
+                       [name for name in own if name in wanted], laid, base,
+                       options.source)
     if touched:
         cases.append(check_fixed(base, touched, released))
-    account.say(f"test files are what they should be: {account.add('files', cases)}")
+    account.say("test files are what they should be: "
+                f"{account.add('files', cases)}")
 
     environment = clean_environment(options.stock, options.source)
     for name in ("fork", "stock"):
         (logs / name).mkdir(parents=True, exist_ok=True)
     if options.sanitizers:
-        case = sanitizers.check_works(options.fork, (logs / "probe").absolute(), environment)
-        account.say(f"the sanitizers report: {account.add('sanitizers', [case])}")
+        case = sanitizers.check_works(options.fork,
+                                      (logs / "probe").absolute(), environment)
+        account.say("the sanitizers report: "
+                    f"{account.add('sanitizers', [case])}")
     fork, stock = [Regrtest(python, logs / name, environment, options.timeout,
                             suppressions=suppressions)
-                   for name, python in (("fork", options.fork), ("stock", options.stock))]
+                   for name, python in (("fork", options.fork),
+                                        ("stock", options.stock))]
     if options.packages and not options.only:
-        cases = packages.check_greenlet(options.fork, options.packages.absolute() / "greenlet",
-                                        environment)
+        cases = packages.check_greenlet(
+            options.fork, options.packages.absolute() / "greenlet",
+            environment)
         account.say(f"greenlets: {account.add('greenlet', cases)}")
         for case in cases:
             if case.outcome == results.SKIPPED:
@@ -570,7 +654,8 @@ def main(arguments=None, stream=None):
     options = parse(arguments)
     account = Account(stream)
     with tempfile.TemporaryDirectory(prefix="tracemalloc-test-") as scratch:
-        logs = options.report.with_suffix(".logs") if options.report else pathlib.Path(scratch)
+        logs = (options.report.with_suffix(".logs") if options.report
+                else pathlib.Path(scratch))
         try:
             run(options, account, logs.absolute())
         except (WrongUse, known.BadList) as error:

@@ -25,9 +25,12 @@ UNDEFINED = """\
     #1 0x560d in main Programs/python.c:8
 
 """
-REFUSED = "==12==WARNING: AddressSanitizer failed to allocate 0x4000000000000000 bytes\n"
-SHIFT = ("undefined:left-shift-of-negative-value-N", "Objects/longobject.c:shift_left")
-FREED = ("AddressSanitizer:heap-use-after-free", "Python/tracemalloc_contexts.c:context_child")
+REFUSED = ("==12==WARNING: AddressSanitizer failed to allocate "
+           "0x4000000000000000 bytes\n")
+SHIFT = ("undefined:left-shift-of-negative-value-N",
+         "Objects/longobject.c:shift_left")
+FREED = ("AddressSanitizer:heap-use-after-free",
+         "Python/tracemalloc_contexts.c:context_child")
 
 
 class ReadTests(unittest.TestCase):
@@ -51,28 +54,36 @@ class ReadTests(unittest.TestCase):
         text = ("==7==ERROR: AddressSanitizer: SEGV on unknown address 0x0\n"
                 "    #0 0x7f5c (/lib/libffi.so.8+0x6f79)\n"
                 "    #1 0x7f5b in ffi_call (/lib/libffi.so.8+0x6b0c)\n")
-        self.assertEqual(self.read(text), [("AddressSanitizer:SEGV", "libffi.so.8:ffi_call")])
+        self.assertEqual(self.read(text),
+                         [("AddressSanitizer:SEGV", "libffi.so.8:ffi_call")])
 
     def test_inline_functions_of_headers_are_no_place(self):
-        text = ("==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x613\n"
+        text = ("==7==ERROR: AddressSanitizer: "
+                "heap-use-after-free on address 0x613\n"
                 "READ of size 8 at 0x613 thread T1\n"
-                "    #0 0x7f in _Py_atomic_load ../tree/Include/cpython/pyatomic_gcc.h:347\n"
+                "    #0 0x7f in _Py_atomic_load "
+                "../tree/Include/cpython/pyatomic_gcc.h:347\n"
                 "    #1 0x7e in drop_gil ../tree/Python/ceval_gil.c:276\n\n"
                 "freed by thread T0 here:\n"
                 "    #0 0x7d in free ../tree/Objects/obmalloc.c:91\n")
         self.assertEqual(self.read(text), [
-            ("AddressSanitizer:heap-use-after-free", "Python/ceval_gil.c:drop_gil")])
+            ("AddressSanitizer:heap-use-after-free",
+             "Python/ceval_gil.c:drop_gil")])
         header = text.partition("    #1")[0]
-        self.assertEqual(self.read(header), [("AddressSanitizer:heap-use-after-free",
-                                              "Include/cpython/pyatomic_gcc.h:_Py_atomic_load")])
+        self.assertEqual(self.read(header),
+                         [("AddressSanitizer:heap-use-after-free",
+                           "Include/cpython/pyatomic_gcc.h:_Py_atomic_load")])
 
     def test_without_a_stack(self):
-        text = "/base/Objects/longobject.c:7:2: runtime error: signed integer overflow: 1 + 2\n"
-        self.assertEqual(self.read(text), [("undefined:signed-integer-overflow:-N-+-N",
-                                            "Objects/longobject.c:?")])
+        text = ("/base/Objects/longobject.c:7:2: runtime error: signed "
+                "integer overflow: 1 + 2\n")
+        self.assertEqual(self.read(text),
+                         [("undefined:signed-integer-overflow:-N-+-N",
+                           "Objects/longobject.c:?")])
 
     def test_what_cannot_be_read_is_not_lost(self):
-        self.assertEqual(self.read("ERROR: Failed to mmap\n"), [("unreadable", "?")])
+        self.assertEqual(self.read("ERROR: Failed to mmap\n"),
+                         [("unreadable", "?")])
         self.assertEqual(self.read("\n"), [])
 
 
@@ -84,7 +95,8 @@ class CaseTests(unittest.TestCase):
         self.prefix = pathlib.Path(folder.name) / "test_x.off.sanitizers"
 
     def report(self, name, text):
-        self.prefix.with_name(f"{self.prefix.name}.{name}").write_text(text, encoding="utf-8")
+        self.prefix.with_name(f"{self.prefix.name}.{name}").write_text(
+            text, encoding="utf-8")
 
     def suppressions(self, text):
         path = self.prefix.with_name("suppressions.txt")
@@ -93,12 +105,15 @@ class CaseTests(unittest.TestCase):
 
     def cases(self, suppressions=()):
         return [(case.id, case.outcome)
-                for case in sanitizers.read_cases(self.prefix, "test_x", suppressions)]
+                for case in sanitizers.read_cases(self.prefix, "test_x",
+                                                  suppressions)]
 
     def test_nothing_said_is_a_pass(self):
-        self.assertEqual(self.cases(), [("sanitizers: test_x", results.PASSED)])
+        self.assertEqual(self.cases(),
+                         [("sanitizers: test_x", results.PASSED)])
         self.report("address.3", REFUSED)
-        self.assertEqual(self.cases(), [("sanitizers: test_x", results.PASSED)])
+        self.assertEqual(self.cases(),
+                         [("sanitizers: test_x", results.PASSED)])
 
     def test_reports_of_all_processes_count_once(self):
         self.report("undefined.3", UNDEFINED.format(line=7))
@@ -110,7 +125,8 @@ class CaseTests(unittest.TestCase):
         self.assertIn("reported 2 times", shift.detail)
         self.assertIn("longobject.c:7:56", shift.detail)
         sanitizers.remove_reports(self.prefix)
-        self.assertEqual(self.cases(), [("sanitizers: test_x", results.PASSED)])
+        self.assertEqual(self.cases(),
+                         [("sanitizers: test_x", results.PASSED)])
 
     def test_suppressions_have_reasons(self):
         entries = self.suppressions("""\
@@ -119,11 +135,13 @@ class CaseTests(unittest.TestCase):
             """)
         self.report("undefined.3", UNDEFINED.format(line=7))
         self.report("address.4", ADDRESS)
-        self.assertEqual(self.cases(entries), [(" ".join(FREED), results.FAILED),
-                                               (" ".join(SHIFT), results.SKIPPED)])
+        self.assertEqual(self.cases(entries),
+                         [(" ".join(FREED), results.FAILED),
+                          (" ".join(SHIFT), results.SKIPPED)])
         case = sanitizers.read_cases(self.prefix, "test_x", entries)[1]
         self.assertEqual(case.detail, "Every compiler shifts like this.")
-        with self.assertRaisesRegex(known.BadList, r":1: expected: KIND PLACE REASON"):
+        with self.assertRaisesRegex(known.BadList,
+                                    r":1: expected: KIND PLACE REASON"):
             self.suppressions("undefined:* Objects/longobject.c:*\n")
 
     def test_ours_are_not_suppressed(self):
@@ -133,9 +151,12 @@ class CaseTests(unittest.TestCase):
 
     def test_both_kinds_report_into_files_of_their_own(self):
         found = sanitizers.options(self.prefix)
-        self.assertIn(f"log_path={self.prefix}.address:", found["ASAN_OPTIONS"])
-        self.assertIn(f"log_path={self.prefix}.address:", found["UBSAN_OPTIONS"])
-        self.assertEqual(found["UNDEFINED_REPORTS"], f"{self.prefix}.undefined")
+        self.assertIn(f"log_path={self.prefix}.address:",
+                      found["ASAN_OPTIONS"])
+        self.assertIn(f"log_path={self.prefix}.address:",
+                      found["UBSAN_OPTIONS"])
+        self.assertEqual(found["UNDEFINED_REPORTS"],
+                         f"{self.prefix}.undefined")
 
 
 if __name__ == "__main__":

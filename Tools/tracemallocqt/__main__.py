@@ -13,11 +13,13 @@ class Parser(argparse.ArgumentParser):
 
 def main():
     parser = Parser(
-        prog="tracemallocqt", description="Show snapshot files of tracemalloc in a window:"
+        prog="tracemallocqt",
+        description="Show snapshot files of tracemalloc in a window:"
         " one file, or what changed between two. Needs PySide6 or PyQt6.",
         epilog="example: python3.13 Tools/tracemallocqt before.tmz after.tmz")
-    parser.add_argument("files", nargs="+", metavar="FILE",
-                        help="written by Snapshot.dump(), of any version and format")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE",
+        help="written by Snapshot.dump(), of any version and format")
     options = parser.parse_args()
     try:
         session = model.Session(options.files)
@@ -28,8 +30,9 @@ def main():
     try:
         import window
     except ImportError:
-        sys.exit("tracemallocqt: neither PySide6 nor PyQt6 is installed for this Python;"
-                 " install one: python3.13 -m pip install PySide6-Essentials")
+        sys.exit("tracemallocqt: neither PySide6 nor PyQt6 is installed for "
+                 "this Python; install one: python3.13 -m pip install "
+                 "PySide6-Essentials")
     return window.show(session)
 
 

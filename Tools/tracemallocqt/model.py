@@ -19,7 +19,8 @@ Row = collections.namedtuple("Row", "text frames values")
 
 SIZE, SIGNED_SIZE, COUNT, SIGNED_COUNT, PERCENT = range(5)
 
-ONE = (("Size", SIZE), ("Share", PERCENT), ("Blocks", COUNT), ("Average", SIZE))
+ONE = (("Size", SIZE), ("Share", PERCENT), ("Blocks", COUNT),
+       ("Average", SIZE))
 TWO = (("Size", SIZE), ("Change", SIGNED_SIZE), ("Blocks", COUNT),
        ("Change of blocks", SIGNED_COUNT), ("Average", SIZE))
 
@@ -71,13 +72,15 @@ class Session:
     """The files of a window, which are checked, and how they are grouped."""
 
     def __init__(self, paths):
-        self.files = sorted(map(File, paths), key=lambda file: (file.time, file.path))
+        self.files = sorted(map(File, paths),
+                            key=lambda file: (file.time, file.path))
         if not self.files:
             raise ValueError("there is no file to show")
         self.group = "line"
         self.cumulative = False
         last = len(self.files) - 1
-        self._checked = [0, last] if last else [0]      # the latest choice at the end
+        # The latest choice is at the end.
+        self._checked = [0, last] if last else [0]
 
     @property
     def checked(self):
@@ -85,8 +88,8 @@ class Session:
         return sorted(self._checked)
 
     def check(self, number, on=True):
-        """Check a file, or not.  Of three the one that was chosen first yields;
-        the last one that is left stays."""
+        """Check a file, or not.  Of three the one that was chosen first
+        yields; the last one that is left stays."""
         if on:
             if number not in self._checked:
                 self._checked = [*self._checked, number][-2:]
@@ -103,7 +106,8 @@ class Session:
         return TWO if self.comparing else ONE
 
     def title(self):
-        names = [os.path.basename(self.files[number].path) for number in self.checked]
+        names = [os.path.basename(self.files[number].path)
+                 for number in self.checked]
         return " \N{RIGHTWARDS ARROW} ".join(names)
 
     def rows(self):
@@ -115,18 +119,23 @@ class Session:
         if not self.comparing:
             statistics = newest.statistics(key, cumulative)
             total = sum(trace.size for trace in newest.statistics("filename"))
-            return [self._row(each, each.size, 100 * each.size / total if total else 0.0,
-                              each.count) for each in statistics]
-        return [self._row(each, each.size, each.size_diff, each.count, each.count_diff)
+            return [self._row(each, each.size,
+                              100 * each.size / total if total else 0.0,
+                              each.count)
+                    for each in statistics]
+        return [self._row(each, each.size, each.size_diff, each.count,
+                          each.count_diff)
                 for each in newest.compare_to(snapshots[0], key, cumulative)]
 
     def _row(self, statistic, *values):
-        frames = [(frame.filename, frame.lineno) for frame in statistic.traceback]
+        frames = [(frame.filename, frame.lineno)
+                  for frame in statistic.traceback]
         filename, line = frames[-1]
         text = filename if self.group == "file" else f"{filename}:{line}"
         if self.group == "traceback" and len(frames) > 1:
             text += f"  (+{len(frames) - 1})"
-        average = statistic.size // statistic.count if statistic.count else None
+        average = (statistic.size // statistic.count if statistic.count
+                   else None)
         return Row(text, frames, (*values, average))
 
     def summary(self):
@@ -134,7 +143,8 @@ class Session:
         sums = []
         for number in self.checked:
             groups = self.files[number].snapshot().statistics("filename")
-            sums.append((sum(each.size for each in groups), sum(each.count for each in groups)))
+            sums.append((sum(each.size for each in groups),
+                         sum(each.count for each in groups)))
         size, count = sums[-1]
         if not self.comparing:
             return f"{size_text(size)} in {count:,} blocks"
@@ -143,7 +153,9 @@ class Session:
 
 
 def frame_lines(row):
-    """The traceback of a row, the newest call first, with the source if it is here."""
+    """The traceback of a row, the newest call first,
+    with the source if it is here.
+    """
     lines = []
     for filename, line in reversed(row.frames):
         lines.append(f"{filename}:{line}" if line else filename)

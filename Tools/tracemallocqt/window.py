@@ -1,14 +1,21 @@
-"""The viewer's window.  Everything that can be known without one is in model.py."""
+"""The viewer's window.
+
+Everything that can be known without one is in model.py.
+"""
 try:
-    from PySide6.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
+    from PySide6.QtCore import (QAbstractTableModel, QModelIndex,
+                                QSortFilterProxyModel, Qt)
     from PySide6.QtWidgets import (
-        QApplication, QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QListWidget,
-        QListWidgetItem, QMainWindow, QPlainTextEdit, QSplitter, QTableView, QVBoxLayout, QWidget)
+        QApplication, QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit,
+        QListWidget, QListWidgetItem, QMainWindow, QPlainTextEdit, QSplitter,
+        QTableView, QVBoxLayout, QWidget)
 except ImportError:
-    from PyQt6.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt
+    from PyQt6.QtCore import (QAbstractTableModel, QModelIndex,
+                              QSortFilterProxyModel, Qt)
     from PyQt6.QtWidgets import (
-        QApplication, QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QListWidget,
-        QListWidgetItem, QMainWindow, QPlainTextEdit, QSplitter, QTableView, QVBoxLayout, QWidget)
+        QApplication, QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit,
+        QListWidget, QListWidgetItem, QMainWindow, QPlainTextEdit, QSplitter,
+        QTableView, QVBoxLayout, QWidget)
 
 import model
 
@@ -42,12 +49,14 @@ class RowsModel(QAbstractTableModel):
             return None
         if orientation == Qt.Orientation.Vertical:
             return section + 1
-        return self.columns[section - 1][0] if section else self.session.group.capitalize()
+        return (self.columns[section - 1][0] if section
+                else self.session.group.capitalize())
 
     def data(self, index, role=Role.DisplayRole):
         row, column = self.rows[index.row()], index.column()
         if role == Role.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft
+            side = (Qt.AlignmentFlag.AlignRight if column
+                    else Qt.AlignmentFlag.AlignLeft)
             return side | Qt.AlignmentFlag.AlignVCenter
         if role == Role.ToolTipRole and not column:
             return "\n".join(model.frame_lines(row))
@@ -82,7 +91,8 @@ class Window(QMainWindow):
         self.sorted.setSortRole(SORT_ROLE)
         self.table = QTableView()
         self.table.setModel(self.sorted)
-        self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        self.table.setSelectionBehavior(
+            QTableView.SelectionBehavior.SelectRows)
         self.table.setSortingEnabled(True)
         self.source = QPlainTextEdit()
         self.source.setReadOnly(True)
@@ -96,7 +106,8 @@ class Window(QMainWindow):
 
     def _arrange(self):
         choice = QHBoxLayout()
-        for widget in QLabel("Group by"), self.group, self.cumulative, self.search:
+        for widget in (QLabel("Group by"), self.group, self.cumulative,
+                       self.search):
             choice.addWidget(widget)
         right = QSplitter(Qt.Orientation.Vertical)
         right.addWidget(self.table)
@@ -114,7 +125,8 @@ class Window(QMainWindow):
         self.resize(1100, 700)
 
     def refresh(self):
-        """Show the session as it is now; what cannot be loaded is said below."""
+        """Show the session as it is now; what cannot be loaded is said below.
+        """
         self.files.blockSignals(True)
         for number in range(self.files.count()):
             checked = number in self.session.checked
@@ -130,12 +142,15 @@ class Window(QMainWindow):
         except (OSError, ValueError) as error:
             self.statusBar().showMessage(f"not loaded: {error}")
             return
-        # The rows come as tracemalloc sorts them; a click on a title changes that.
-        self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        # The rows come as tracemalloc sorts them;
+        # a click on a title changes that.
+        self.table.horizontalHeader().setSortIndicator(
+            -1, Qt.SortOrder.AscendingOrder)
         self.table.resizeColumnsToContents()
 
     def _file_checked(self, item):
-        self.session.check(self.files.row(item), item.checkState() == Qt.CheckState.Checked)
+        self.session.check(self.files.row(item),
+                           item.checkState() == Qt.CheckState.Checked)
         self.refresh()
 
     def _group_chosen(self, name):

@@ -1,5 +1,5 @@
-# Show the files that hold most memory, whenever memory moved by more than 5 MiB,
-# and every minute; sizes only.
+# Show the files that hold most memory, whenever memory moved by more than 5
+# MiB, and every minute; sizes only.
 import pytracemalloc as tracemalloc
 
 task = tracemalloc.DisplayTopTask(25, group_by='filename')

@@ -73,7 +73,8 @@ class Top:
         size, count = self._figures
         found = {
             "group_by": self.group_by, "cumulative": self.cumulative,
-            "sort": self.sort, "metadata": metadata_json(self.snapshot.metadata),
+            "sort": self.sort,
+            "metadata": metadata_json(self.snapshot.metadata),
             "total": dict(zip((size, count), self.total)),
             "groups": [self._group_json(stat) for stat in self.stats],
         }

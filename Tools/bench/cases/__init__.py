@@ -15,21 +15,22 @@ quick run about 0.1 s.
 """
 import importlib
 
-GROUPS = ("churn", "text", "concurrency", "web", "live", "large", "raw", "growth",
-          "recursion", "classes")
+GROUPS = ("churn", "text", "concurrency", "web", "live", "large", "raw",
+          "growth", "recursion", "classes")
 COUNTED = ("instructions",)             # for Tools/bench/callgrind alone
 
 
 class Case:
     """One workload: how to prepare it, how big it is, what it is for."""
 
-    __slots__ = ("group", "name", "text", "prepare", "size", "loops", "live", "recursion",
-                 "deep", "reports")
+    __slots__ = ("group", "name", "text", "prepare", "size", "loops", "live",
+                 "recursion", "deep", "reports")
 
     def __init__(self, prepare, size, loops, live, recursion, deep, reports):
         self.group = prepare.__module__.rpartition(".")[2]
         self.name = prepare.__name__
-        self.text = prepare.__doc__.partition("\n")[0]
+        # The first sentence or two, which may take more than one line.
+        self.text = " ".join(prepare.__doc__.partition("\n\n")[0].split())
         self.prepare = prepare
         self.size = size
         self.loops = loops
@@ -43,11 +44,12 @@ def case(*, size, loops, live=False, recursion=False, deep=False,
          reports=False):
     """Make a function a case.
 
-    `live` asks for a snapshot and its statistics at the end, timed; `recursion`
-    marks the cases that have live blocks on recursive paths.  `deep` says that
-    there are as many tracebacks as frames in one of them: with every frame
-    kept, a snapshot is asked for only if it is smaller than the square of that.
-    `reports` has the commands timed that read a file of the snapshot.
+    `live` asks for a snapshot and its statistics at the end, timed;
+    `recursion` marks the cases that have live blocks on recursive paths.
+    `deep` says that there are as many tracebacks as frames in one of them:
+    with every frame kept, a snapshot is asked for only if it is smaller than
+    the square of that.  `reports` has the commands timed that read a file of
+    the snapshot.
     """
     def decorate(prepare):
         return Case(prepare, size, loops, live, recursion, deep, reports)
@@ -57,11 +59,13 @@ def case(*, size, loops, live=False, recursion=False, deep=False,
 def load_group(group):
     """The cases of one group, in the order of the file."""
     module = importlib.import_module(f"{__name__}.{group}")
-    return [value for value in vars(module).values() if isinstance(value, Case)]
+    return [value for value in vars(module).values()
+            if isinstance(value, Case)]
 
 
 def load_case(group, name):
-    """One case; imports no other group, whose modules would count as memory."""
+    """One case; imports no other group, whose modules would count as memory.
+    """
     return getattr(importlib.import_module(f"{__name__}.{group}"), name)
 
 

@@ -26,7 +26,8 @@ def churn(count):
         pair = (text, record)
         table = {text: pair, "size": number}
         some = {number, number + 2}
-        total += point.y + len(table) + len(some) + len(text) + len(record.value)
+        total += (point.y + len(table) + len(some) + len(text)
+                  + len(record.value))
         total += int(number * 0.5)
     return total
 
@@ -40,7 +41,9 @@ def descend(depth, function, argument):
 
 @case(size=(10_000, 10_000), loops=(60, 15))
 def small_objects(size):
-    """Objects, lists, tuples, dicts, sets, strings, made and dropped in one frame."""
+    """Objects, lists, tuples, dicts, sets, strings,
+    made and dropped in one frame.
+    """
     def step():
         return churn(size), None
     return step

@@ -71,7 +71,8 @@ def make_family(number):
         __slots__ = ("value",)
         checked = Checked()
 
-    made = type(f"Made{number % 10}", (Child,), {"size": number, "twice": lambda self: 2 * number})
+    made = type(f"Made{number % 10}", (Child,),
+                {"size": number, "twice": lambda self: 2 * number})
     colour = enum.Enum("Colour", ["red", "green"])
     point = dataclasses.make_dataclass("Point", ["x", ("y", int, 0)])
     return len(made().title) + len(colour) + point(1).y + made().twice()
@@ -116,7 +117,8 @@ def check(number, depth):
 
 @case(size=(5000, 5000), loops=(110, 26))
 def exceptions(size):
-    """Exceptions raised, chained, caught and looked at, with their tracebacks."""
+    """Exceptions raised, chained, caught and looked at, with their tracebacks.
+    """
     def step():
         total = 0
         for number in range(size):

@@ -38,9 +38,11 @@ async def conversation(count):
 
 @case(size=(30, 30), loops=(110, 25))
 def asyncio_tasks(size):
-    """Tasks that talk through queues; asynchronous generators; await chains."""
+    """Tasks that talk through queues; asynchronous generators; await chains.
+    """
     async def everything():
-        return sum(await asyncio.gather(*(conversation(40) for _ in range(size))))
+        return sum(
+            await asyncio.gather(*(conversation(40) for _ in range(size))))
 
     def step():
         return asyncio.run(everything()), None
@@ -78,7 +80,8 @@ def chain_case(depth):
         return step
 
     prepare.__name__ = f"async_chain_{depth}"
-    prepare.__doc__ = f"Values that pass through {depth} asynchronous generators."
+    prepare.__doc__ = (f"Values that pass through {depth} asynchronous "
+                       "generators.")
     return case(size=(32_000, 32_000), loops=(190, 45))(prepare)
 
 
@@ -87,7 +90,8 @@ async_chain_32 = chain_case(32)
 
 
 def leaves(tree):
-    """The leaves of nested lists: a chain of generators as deep as the tree."""
+    """The leaves of nested lists: a chain of generators as deep as the tree.
+    """
     for item in tree:
         if isinstance(item, list):
             yield from leaves(item)
@@ -111,7 +115,9 @@ def averages():
 
 @case(size=(8, 8), loops=(190, 45))
 def generators(size):
-    """Generators resumed by yield from, send() and throw(), allocating when they run."""
+    """Generators resumed by yield from, send() and throw(),
+    allocating when they run.
+    """
     def nested(depth):
         return [nested(depth - 1) for _ in range(4)] if depth else 1000
 
@@ -122,9 +128,11 @@ def generators(size):
         average = averages()
         next(average)
         for number, (leaf, text) in enumerate(leaves(tree)):
-            value = average.send(leaf) if number % 16 else average.throw(ValueError())
+            value = (average.send(leaf) if number % 16
+                     else average.throw(ValueError()))
             total += len(text) + len(value)
-        total += sum(len(part) for part in ([number, text] for number, text in leaves(tree)))
+        total += sum(len(part) for part in (
+            [number, text] for number, text in leaves(tree)))
         return total, None
     return step
 

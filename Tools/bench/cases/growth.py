@@ -1,4 +1,6 @@
-"""Blocks that grow: realloc(), in place and moving, across the limit of pymalloc."""
+"""Blocks that grow: realloc(), in place and moving,
+across the limit of pymalloc.
+"""
 import io
 
 from . import case
@@ -41,11 +43,14 @@ def shrink_list(count):
 
 @case(size=(60, 60), loops=(90, 22))
 def realloc_growth(size):
-    """append(), bytearray +=, BytesIO.write(), str +=, and pop() down to nothing."""
+    """append(), bytearray +=, BytesIO.write(), str +=,
+    and pop() down to nothing.
+    """
     def step():
         total = 0
         for number in range(size):
-            for grow in (grow_list, grow_bytearray, grow_stream, grow_text, shrink_list):
+            for grow in (grow_list, grow_bytearray, grow_stream, grow_text,
+                         shrink_list):
                 total += grow(4) + grow(40) + grow(20 * number)
         return total, None
     return step

@@ -7,7 +7,9 @@ from . import case
 
 @case(size=(300, 300), loops=(2000, 50))
 def huge_blocks(size):
-    """bytes(100_000) in a loop, below the size from which the C library maps memory."""
+    """bytes(100_000) in a loop, below the size from which the C
+    library maps memory.
+    """
     def step():
         total = 0
         for _ in range(size):
@@ -18,7 +20,9 @@ def huge_blocks(size):
 
 @case(size=(10_000, 10_000), loops=(100, 25))
 def free_lists(size):
-    """Floats, tuples, lists, dicts and slices that come from free lists and go back."""
+    """Floats, tuples, lists, dicts and slices that come from free lists
+    and go back.
+    """
     def step():
         total = 0
         text = "x" * 20
@@ -27,13 +31,16 @@ def free_lists(size):
             pair = (half, number)
             some = [pair]
             table = {}
-            total += len(text[number % 20:]) + len(pair) + len(some) + len(table)
+            total += (len(text[number % 20:]) + len(pair) + len(some)
+                      + len(table))
         return total, None
     return step
 
 
 class Node:
-    """A node of a list of numbers, whose every use reads and writes attributes."""
+    """A node of a list of numbers, whose every use reads
+    and writes attributes.
+    """
 
     limit = 1000
 
@@ -55,7 +62,9 @@ class Node:
 
 @case(size=(200, 200), loops=(250, 50))
 def attributes(size):
-    """Methods that read and write attributes of objects, and allocate next to nothing."""
+    """Methods that read and write attributes of objects,
+    and allocate next to nothing.
+    """
     first = None
     for number in range(size):
         first = Node(number, first)

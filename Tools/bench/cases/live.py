@@ -1,4 +1,6 @@
-"""Many blocks alive at once: what the tracer keeps for each, and what a snapshot takes."""
+"""Many blocks alive at once: what the tracer keeps for each,
+and what a snapshot takes.
+"""
 from . import case
 
 
@@ -30,7 +32,7 @@ def make_bytes(number):
 def live_blocks(size):
     """Five million small live blocks (quick: 300,000) from a dozen lines."""
     makers = (make_slotted, make_list, make_pairs, make_bytes)
-    blocks_per_round = 17               # 3, 4, 5 and 5 in one record of each kind
+    blocks_per_round = 17               # 3, 4, 5 and 5 in a record of a kind
 
     def step():
         kept = []
@@ -43,12 +45,13 @@ def live_blocks(size):
 
 BLOCKS_PER_CONTEXT = 16
 DEPTH = 12                              # calls above the one that allocates
-WAYS = 10                               # lines of a function that call the next one
+WAYS = 10                               # lines that call the next function
 FILES = 200
 
 
 def make_walkers():
-    """Functions of as many files; each calls one of the others, or allocates."""
+    """Functions of as many files; each calls one of the others, or allocates.
+    """
     lines = ["def walk(path, at, kept):", "    way = path[at]"]
     for way in range(WAYS):
         lines += [f"    if way == {way}:",
@@ -59,14 +62,17 @@ def make_walkers():
     walkers = []
     for file in range(FILES):
         namespace = {"walkers": walkers}
-        exec(compile(source, f"/app/package{file // 20}/module{file}.py", "exec"), namespace)
+        exec(compile(source, f"/app/package{file // 20}/module{file}.py",
+                     "exec"),
+             namespace)
         walkers.append(namespace["walk"])
     return walkers
 
 
 @case(size=(3_200_000, 160_000), loops=(1, 1), live=True, reports=True)
 def many_contexts(size):
-    """3.2 million blocks in 200,000 contexts (quick: 10,000), sixteen in each."""
+    """3.2 million blocks in 200,000 contexts (quick: 10,000), sixteen in each.
+    """
     walkers = make_walkers()
 
     def step():

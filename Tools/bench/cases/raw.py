@@ -7,7 +7,9 @@ from . import case
 
 @case(size=(20_000, 20_000), loops=(340, 85))
 def raw_locks(size):
-    """Locks: each is an object and a raw block; most are dropped, some are kept."""
+    """Locks: each is an object and a raw block; most are dropped,
+    some are kept.
+    """
     def step():
         make = threading.Lock
         kept = []
@@ -26,7 +28,8 @@ def raw_zlib(size):
     Small windows: states of 256 KiB would measure how the C library returns
     memory to the system, which depends on what else is on the heap.
     """
-    texts = [(f"line {number} of a short text; " * 4).encode() for number in range(size)]
+    texts = [(f"line {number} of a short text; " * 4).encode()
+             for number in range(size)]
 
     def step():
         total = 0

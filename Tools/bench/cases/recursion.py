@@ -1,4 +1,6 @@
-"""Recursion that leaves live blocks on its paths: many contexts, each little used."""
+"""Recursion that leaves live blocks on its paths: many contexts,
+each little used.
+"""
 import ast
 import copy
 import importlib.util
@@ -15,7 +17,9 @@ def tree_on_one_line(depth):
 
 @case(size=(16, 14), loops=(18, 18), live=True, recursion=True)
 def tree_same_line(size):
-    """A live binary tree; both halves are built on one line, so paths share their lines."""
+    """A live binary tree; both halves are built on one line,
+    so paths share their lines.
+    """
     def step():
         tree = tree_on_one_line(size)
         return len(tree), tree
@@ -32,7 +36,8 @@ def tree_on_two_lines(depth):
 
 @case(size=(16, 14), loops=(18, 18), live=True, recursion=True)
 def tree_own_paths(size):
-    """The same tree, a line for each half: every block has a path of its own."""
+    """The same tree, a line for each half: every block has a path of its own.
+    """
     def step():
         tree = tree_on_two_lines(size)
         return len(tree), tree
@@ -104,7 +109,8 @@ def expression(random, depth):
 def pseudo_random(seed):
     """Numbers that are the same everywhere, whatever `random` does."""
     while True:
-        seed = (seed * 6_364_136_223_846_793_005 + 1_442_695_040_888_963_407) % 2**64
+        seed = ((seed * 6_364_136_223_846_793_005 + 1_442_695_040_888_963_407)
+                % 2**64)
         yield seed >> 33
 
 
@@ -134,9 +140,12 @@ class Branch:
 
 @case(size=(5, 4), loops=(5, 8), live=True, recursion=True)
 def deepcopy(size):
-    """copy.deepcopy() of nested objects, lists, dicts and tuples; the copy is kept."""
+    """copy.deepcopy() of nested objects, lists, dicts and tuples;
+    the copy is kept.
+    """
     def branch(depth, name):
-        children = [branch(depth - 1, f"{name}.{number}") for number in range(6)] if depth else []
+        children = ([branch(depth - 1, f"{name}.{number}")
+                     for number in range(6)] if depth else [])
         return Branch(name, children)
 
     original = branch(size, "root")
@@ -155,7 +164,8 @@ class Collector(ast.NodeVisitor):
         self.scopes = []
 
     def generic_visit(self, node):
-        self.notes.append((type(node).__name__, getattr(node, "lineno", 0) * 1000))
+        self.notes.append((type(node).__name__,
+                           getattr(node, "lineno", 0) * 1000))
         super().generic_visit(node)
 
     def visit_FunctionDef(self, node):
@@ -169,10 +179,13 @@ class Collector(ast.NodeVisitor):
 
 @case(size=(3, 1), loops=(8, 5), live=True, recursion=True)
 def node_visitor(size):
-    """ast.NodeVisitor over the trees of large modules, with a live note for each node."""
+    """ast.NodeVisitor over the trees of large modules,
+    with a live note for each node.
+    """
     trees = []
     for name in ("_pydecimal", "typing", "argparse")[:size]:
-        with open(importlib.util.find_spec(name).origin, encoding="utf-8") as stream:
+        with open(importlib.util.find_spec(name).origin,
+                  encoding="utf-8") as stream:
             trees.append(ast.parse(stream.read()))
 
     def step():
@@ -190,9 +203,12 @@ def down(level, kept):
     kept.append((level, str(level)))
 
 
-@case(size=(70_000, 15_000), loops=(14, 8), live=True, recursion=True, deep=True)
+@case(size=(70_000, 15_000), loops=(14, 8), live=True, recursion=True,
+      deep=True)
 def deep_recursion(size):
-    """70,000 calls deep (quick: 15,000), with live blocks made going down and going up."""
+    """70,000 calls deep (quick: 15,000),
+    with live blocks made going down and going up.
+    """
     sys.setrecursionlimit(size + 1000)
 
     def step():

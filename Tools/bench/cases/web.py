@@ -37,9 +37,11 @@ class Service:
 
     def __init__(self):
         self.database = sqlite3.connect(":memory:")
-        self.database.execute("create table item (key integer primary key, name, price)")
+        self.database.execute("create table item (key integer primary key, "
+                              "name, price)")
         self.database.executemany("insert into item values (?, ?, ?)", (
-            (number, f"item <{number}>", number * 1.25) for number in range(400)))
+            (number, f"item <{number}>", number * 1.25)
+            for number in range(400)))
         self.sessions = {}
         self.log = logging.Logger("service", logging.INFO)
         self.log.addHandler(logging.StreamHandler(io.StringIO()))
@@ -48,37 +50,46 @@ class Service:
     def handle(self, number, target, text, body):
         headers = self.headers.parsestr(text, headersonly=True)
         cookies = http.cookies.SimpleCookie(headers["Cookie"])
-        session = self.sessions.setdefault(cookies["session"].value, {"visits": 0})
+        session = self.sessions.setdefault(cookies["session"].value,
+                                           {"visits": 0})
         session["visits"] += 1
         url = urllib.parse.urlsplit(target)
         query = urllib.parse.parse_qs(url.query)
         order = json.loads(body)
         page = int(query["page"][0])
         rows = self.database.execute(
-            "select key, name, price from item where key between ? and ? order by price desc",
-            (page, page + 8)).fetchall()
-        when = datetime.datetime(2024, 1, 1) + datetime.timedelta(seconds=number)
+            "select key, name, price from item where key between ? and ? "
+            "order by price desc", (page, page + 8)).fetchall()
+        when = (datetime.datetime(2024, 1, 1)
+                + datetime.timedelta(seconds=number))
         token = uuid.uuid5(uuid.NAMESPACE_URL, target)
         if url.path.endswith(".json"):
-            answer = json.dumps({"rows": rows, "order": order, "when": when.isoformat(),
+            answer = json.dumps({"rows": rows, "order": order,
+                                 "when": when.isoformat(),
                                  "token": str(token)})
         else:
-            items = "".join(ROW.substitute(key=key, name=html.escape(name), price=f"{price:.2f}")
+            items = "".join(ROW.substitute(key=key, name=html.escape(name),
+                                           price=f"{price:.2f}")
                             for key, name, price in rows)
-            answer = PAGE.substitute(title=html.escape(order["title"]), rows=items,
+            answer = PAGE.substitute(title=html.escape(order["title"]),
+                                     rows=items,
                                      when=when.strftime("%d %B %Y"))
-        self.log.info("%s %s %d", headers["X-Request-Id"], url.path, len(answer))
+        self.log.info("%s %s %d", headers["X-Request-Id"], url.path,
+                      len(answer))
         return answer.encode()
 
 
 @case(size=(200, 200), loops=(20, 5))
 def web_mix(size):
-    """Headers, cookies, URLs, JSON, SQL, templates, dates and a log, per request."""
+    """Headers, cookies, URLs, JSON, SQL, templates, dates and a log,
+    per request.
+    """
     requests = []
     for number in range(size):
         kind = "json" if number % 3 == 0 else "html"
         requests.append((
-            number, f"/shop/list.{kind}?page={number % 300}&sort=price&q=a%20b",
+            number,
+            f"/shop/list.{kind}?page={number % 300}&sort=price&q=a%20b",
             REQUEST.format(session=number % 40, number=number),
             json.dumps({"title": f"<order {number}>", "lines": [number] * 8})))
 

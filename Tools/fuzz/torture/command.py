@@ -1,6 +1,7 @@
 """Run hostile programs until something else than their end comes of them.
 
-usage: python3 Tools/fuzz/torture --python PYTHON [--seconds N] [--seed N] [--jobs N] ...
+usage: python3 Tools/fuzz/torture --python PYTHON [--seconds N] [--seed N]
+                                  [--jobs N] ...
 
 Each seed makes one program (generate.py), which runs in a process of its own.
 It must come to its end in time, and find the tracer in order then (kit).  What
@@ -29,9 +30,9 @@ KEPT = HERE / "kept"
 
 CHECKED = 1                             # the first seed of a check
 LIMIT = 60.0                            # seconds that a program has
-TOLD = 60.0                             # seconds from one line of progress to the next
-SUMS = 24                               # bytes: see Python/tracemalloc_verify.c
-TRIES = 3                               # how often a smaller program may try to fail
+TOLD = 60.0                             # seconds between lines of progress
+SUMS = 24                               # bytes; see tracemalloc_verify.c
+TRIES = 3                               # chances of a smaller program to fail
 
 
 class Findings:
@@ -67,8 +68,8 @@ class Findings:
             with self.lock:
                 self.base.append((name, outcome))
             return
-        report = [f"{outcome.kind}: {outcome.signature}", f"after {outcome.seconds:.1f} s", "",
-                  outcome.said]
+        report = [f"{outcome.kind}: {outcome.signature}",
+                  f"after {outcome.seconds:.1f} s", "", outcome.said]
         if outcome.kind != execute.HANG:
             report += ["", execute.backtrace(self.traced, program)]
         culprit = self.found
@@ -77,16 +78,21 @@ class Findings:
                 other = execute.run(setup, program)
                 if execute.same_fault(outcome, other):
                     culprit = self.base
-                    report += ["", f"the same without tracing, {setup.python}:", other.said]
+                    report += ["",
+                               f"the same without tracing, {setup.python}:",
+                               other.said]
                     break
         self.output.mkdir(parents=True, exist_ok=True)
         kept = self.output / f"{name}.py"
         kept.write_text(text, encoding="utf-8")
-        kept.with_suffix(".txt").write_text("\n".join(report), encoding="utf-8")
+        kept.with_suffix(".txt").write_text("\n".join(report),
+                                            encoding="utf-8")
         with self.lock:
             culprit.append((name, outcome))
-            whose = "" if culprit is self.found else ", WITHOUT TRACING AS WELL"
-            self.say(f"seed {name}: {outcome.kind}{whose}: {outcome.signature}\n  {kept}")
+            whose = ("" if culprit is self.found
+                     else ", WITHOUT TRACING AS WELL")
+            self.say(f"seed {name}: {outcome.kind}{whose}: "
+                     f"{outcome.signature}\n  {kept}")
 
 
 def hunt(findings, seeds, jobs, until):
@@ -104,7 +110,8 @@ def hunt(findings, seeds, jobs, until):
                 last = seed
                 if time.monotonic() > told + TOLD:
                     told += TOLD
-                    findings.say(f"{findings.programs} programs, at seed {seed}")
+                    findings.say(f"{findings.programs} programs, "
+                                 f"at seed {seed}")
             findings.run(str(seed), Program(seed).render())
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(jobs)]
@@ -116,7 +123,9 @@ def hunt(findings, seeds, jobs, until):
 
 
 def make_smaller(findings, seed):
-    """Leave out of a seed's program what its fault does not need; print the rest."""
+    """Leave out of a seed's program what its fault does not need;
+    print the rest.
+    """
     program = Program(seed)
     numbers = list(program.numbers())
     with tempfile.TemporaryDirectory(prefix="torture-") as folder:
@@ -129,13 +138,16 @@ def make_smaller(findings, seed):
         def attempts(without):
             return (outcome(without) for _ in range(TRIES))
 
-        first = next((one for one in attempts(()) if one.kind != execute.FINE), None)
+        first = next((one for one in attempts(()) if one.kind != execute.FINE),
+                     None)
         if first is None:
             findings.say(f"seed {seed}: nothing wrong in {TRIES} runs")
             return 0
         findings.say(f"seed {seed}: {first.kind}: {first.signature}")
         without = reduced(
-            numbers, lambda tried: any(execute.same_fault(first, one) for one in attempts(tried)),
+            numbers,
+            lambda tried: any(execute.same_fault(first, one)
+                              for one in attempts(tried)),
             findings.say)
     findings.output.mkdir(parents=True, exist_ok=True)
     kept = findings.output / f"{seed}-reduced.py"
@@ -145,10 +157,12 @@ def make_smaller(findings, seed):
 
 
 def run_kept(findings):
-    """Run the programs that showed a fault once; return how many do not again."""
+    """Run the programs that showed a fault once; return how many do not again.
+    """
     passed = 0
     for path in sorted(KEPT.glob("*.py")):
-        passed += findings.run(path.stem, path.read_text(encoding="utf-8")).kind == execute.FINE
+        passed += findings.run(
+            path.stem, path.read_text(encoding="utf-8")).kind == execute.FINE
     return passed
 
 
@@ -172,35 +186,45 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(arguments):
-    parser = Parser(prog="Tools/fuzz/torture", description=__doc__.partition("\n")[0])
-    parser.add_argument("--python", type=pathlib.Path, help="the interpreter under test")
-    parser.add_argument("--stock", type=pathlib.Path, metavar="PYTHON",
-                        help="the untouched base's, to tell its faults from the tracer's")
+    parser = Parser(prog="Tools/fuzz/torture",
+                    description=__doc__.partition("\n")[0])
+    parser.add_argument("--python", type=pathlib.Path,
+                        help="the interpreter under test")
+    parser.add_argument(
+        "--stock", type=pathlib.Path, metavar="PYTHON",
+        help="the untouched base's, to tell its faults from the tracer's")
     parser.add_argument("--packages", type=pathlib.Path, metavar="DIR",
                         help="where the tests have installed greenlet")
-    parser.add_argument("--output", type=pathlib.Path, default="build/found", metavar="DIR",
-                        help="where programs and reports are kept (default: %(default)s)")
+    parser.add_argument(
+        "--output", type=pathlib.Path, default="build/found", metavar="DIR",
+        help="where programs and reports are kept (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=3600.0, metavar="N",
                         help="how long (default: an hour)")
-    parser.add_argument("--count", type=int, metavar="N", help="as many programs at most")
-    parser.add_argument("--seed", type=int, metavar="N",
-                        help="the first seed (default: one that is new each time)")
+    parser.add_argument("--count", type=int, metavar="N",
+                        help="as many programs at most")
+    parser.add_argument(
+        "--seed", type=int, metavar="N",
+        help="the first seed (default: one that is new each time)")
     parser.add_argument("--jobs", "-j", type=int, default=1, metavar="N")
-    parser.add_argument("--limit", type=float, default=LIMIT, metavar="SECONDS",
+    parser.add_argument("--limit", type=float, default=LIMIT,
+                        metavar="SECONDS",
                         help="that a program has (default: %(default).0f)")
-    parser.add_argument("--check", action="store_true",
-                        help="what make test does: the generator's tests, the programs that are"
-                        " kept, and seeds from 1 on; end with one line for all")
-    parser.add_argument("--reduce", type=int, metavar="SEED",
-                        help="leave out of a seed's program what its fault does not need")
-    parser.add_argument("--show", type=int, metavar="SEED", help="print a seed's program")
-    parser.add_argument("programs", nargs="*", type=pathlib.Path, metavar="FILE",
-                        help="run these programs and no seeds")
+    parser.add_argument(
+        "--check", action="store_true",
+        help="what make test does: the generator's tests, the programs that "
+        "are kept, and seeds from 1 on; end with one line for all")
+    parser.add_argument(
+        "--reduce", type=int, metavar="SEED",
+        help="leave out of a seed's program what its fault does not need")
+    parser.add_argument("--show", type=int, metavar="SEED",
+                        help="print a seed's program")
+    parser.add_argument("programs", nargs="*", type=pathlib.Path,
+                        metavar="FILE", help="run these programs and no seeds")
     options = parser.parse_args(arguments)
     if options.show is None:
         if options.python is None:
-            parser.error("--python names no interpreter: make torture-built, then"
-                         " --python build/torture/python")
+            parser.error("--python names no interpreter: make torture-built, "
+                         "then --python build/torture/python")
         for name in "python", "stock":
             python = getattr(options, name)
             if python is not None and not os.access(python, os.X_OK):
@@ -211,7 +235,8 @@ def parse(arguments):
 def make_setups(options, sums):
     """The interpreter under test, and those that tell whose a fault is."""
     def setup(python, **words):
-        return execute.Setup(python.absolute(), options.limit, options.packages, **words)
+        return execute.Setup(python.absolute(), options.limit,
+                             options.packages, **words)
 
     others = [setup(options.python, untraced=True)]
     if options.stock:
@@ -224,7 +249,8 @@ def seeds_of(options):
     first = options.seed
     if first is None:
         first = CHECKED if options.check else int(time.time()) * 1000
-    return first, iter(range(first, first + (1 << 62 if options.count is None else options.count)))
+    return first, iter(range(
+        first, first + (1 << 62 if options.count is None else options.count)))
 
 
 def run_seeds(findings, options, sums):
@@ -236,17 +262,22 @@ def run_seeds(findings, options, sums):
             findings.run(path.stem, path.read_text(encoding="utf-8"))
         last = first
     else:
-        without = "" if findings.traced.has_greenlet else "; no greenlets: not installed"
-        findings.say(f"seeds from {first} on, generation {GENERATION}{without}")
+        without = ("" if findings.traced.has_greenlet
+                   else "; no greenlets: not installed")
+        findings.say(f"seeds from {first} on, "
+                     f"generation {GENERATION}{without}")
         last = hunt(findings, seeds, options.jobs, begin + options.seconds)
     seconds = time.monotonic() - begin
-    captures, differences, processes = struct.unpack("=3Q", pathlib.Path(sums).read_bytes())
-    findings.say(f"{findings.programs} programs in {seconds:.0f} s"
-                 f" ({findings.programs / seconds:.2f} a second), the last seed was {last}")
+    captures, differences, processes = struct.unpack(
+        "=3Q", pathlib.Path(sums).read_bytes())
+    findings.say(f"{findings.programs} programs in {seconds:.0f} s "
+                 f"({findings.programs / seconds:.2f} a second), the last "
+                 f"seed was {last}")
     findings.say(f"{captures} captures verified in {processes} processes,"
                  f" {differences} differences")
-    findings.say(f"{len(findings.found)} faults found, and {len(findings.base)} that are there"
-                 " without tracing as well")
+    findings.say(
+        f"{len(findings.found)} faults found, and {len(findings.base)} that "
+        "are there without tracing as well")
 
 
 def run(options):

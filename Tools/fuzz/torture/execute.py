@@ -1,4 +1,5 @@
-"""Runs one hostile program in a process of its own, and says what came of it."""
+"""Runs one hostile program in a process of its own, and says what came of it.
+"""
 import collections
 import os
 import pathlib
@@ -18,11 +19,12 @@ from kit.state import ASK, WRONG        # noqa: E402
 FINE, CRASH, DIFFERENCE, INVARIANT, HANG, BROKEN = (
     "fine", "crash", "difference", "invariant", "hang", "broken")
 
-# Assertions that the untouched CPython 3.13.5 breaks as well: told apart without
-# another run, since threads decide whether they show.
+# Assertions that the untouched CPython 3.13.5 breaks as well: told apart
+# without another run, since threads decide whether they show.
 BASE_FAULTS = {
-    # A thread that calls sys.settrace() or sys.monitoring.set_events() while others
-    # are between two instructions: they look at the new version too late.
+    # A thread that calls sys.settrace() or sys.monitoring.set_events() while
+    # others are between two instructions: they look at the new version too
+    # late.
     "Assertion `debug_check_sanity(",
 }
 
@@ -30,8 +32,8 @@ BASE_FAULTS = {
 IDLE = 0.02
 PATIENCE = 5                            # times its limit, on a busy machine
 
-ANSWER_LIMIT = 10.0                     # seconds for a process to say where it is
-ANSWER_PAUSE = 0.5                      # seconds in which who has more to say writes it
+ANSWER_LIMIT = 10.0                     # seconds to say where one is
+ANSWER_PAUSE = 0.5                      # seconds without a line: that was all
 GDB_LIMIT = 120.0                       # seconds for a debugger to look
 OUTPUT_SHOWN = 20000                    # characters of what a program said
 
@@ -39,19 +41,25 @@ Outcome = collections.namedtuple("Outcome", "kind signature said seconds")
 
 
 class Setup:
-    """Where programs run: an interpreter, its packages, and the time they have."""
+    """Where programs run: an interpreter, its packages,
+    and the time they have.
+    """
 
-    def __init__(self, python, limit, packages=None, untraced=False, sums=None):
+    def __init__(self, python, limit, packages=None, untraced=False,
+                 sums=None):
         self.python = str(python)
         self.limit = limit
         self.untraced = untraced
         folders = [] if packages is None else sorted(
-            pathlib.Path(packages).absolute().glob("greenlet/lib/python3*/site-packages"))
+            pathlib.Path(packages).absolute().glob(
+                "greenlet/lib/python3*/site-packages"))
         self.has_greenlet = bool(folders)
         path = [str(folder) for folder in (HERE, *folders)]
         self.environment = {name: value for name, value in os.environ.items()
-                            if not name.startswith(("PYTHON", "TRACEMALLOC", "TORTURE"))}
-        self.environment |= {"PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(path)}
+                            if not name.startswith(("PYTHON", "TRACEMALLOC",
+                                                    "TORTURE"))}
+        self.environment |= {"PYTHONHASHSEED": "0",
+                             "PYTHONPATH": os.pathsep.join(path)}
         if untraced:
             self.environment["TORTURE_UNTRACED"] = "1"
         if sums is not None:
@@ -62,8 +70,8 @@ class Setup:
         options, malloc = read_head(program)
         if self.untraced:
             options = []
-        command = [self.python, "-s", "-P", "-X", "faulthandler", "-W", "ignore", *options,
-                   str(program)]
+        command = [self.python, "-s", "-P", "-X", "faulthandler", "-W",
+                   "ignore", *options, str(program)]
         environment = self.environment | {"PYTHONMALLOC": malloc}
         cache = pathlib.Path(program).parent / "cache"
         return command, environment | {"PYTHONPYCACHEPREFIX": str(cache)}
@@ -90,14 +98,16 @@ def run(setup, program, looks=True):
     try:
         with open(log, "w+b") as stream:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,
-                env=environment, cwd=program.parent, start_new_session=True)
+                command, stdin=subprocess.DEVNULL, stdout=stream,
+                stderr=subprocess.STDOUT, env=environment, cwd=program.parent,
+                start_new_session=True)
             live.add(process)
             hung = ""
             try:
                 status = wait(process, setup.limit)
                 if status is None:
-                    hung = stacks_of_session(process.pid, stream) if looks else ""
+                    hung = (stacks_of_session(process.pid, stream) if looks
+                            else "")
             finally:
                 live.discard(process)
                 end_session(process)
@@ -107,15 +117,16 @@ def run(setup, program, looks=True):
         log.unlink(missing_ok=True)
     kind, signature = judge(status, said)
     if len(said) > OUTPUT_SHOWN:
-        said = said[:OUTPUT_SHOWN // 2] + "\n[...]\n" + said[-OUTPUT_SHOWN // 2:]
+        said = (said[:OUTPUT_SHOWN // 2] + "\n[...]\n"
+                + said[-OUTPUT_SHOWN // 2:])
     return Outcome(kind, signature, said + hung, time.monotonic() - begin)
 
 
 def wait(process, limit):
     """The status of a program, or None if it hangs.
 
-    It hangs if it does nothing for the time that it has, or has used that up; it
-    may take longer on a machine that has much else to do.
+    It hangs if it does nothing for the time that it has, or has used that up;
+    it may take longer on a machine that has much else to do.
     """
     used = 0.0
     for _ in range(PATIENCE):
@@ -133,7 +144,8 @@ def seconds_used(session):
     used = 0
     for process in processes_of_session(session):
         try:
-            fields = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            fields = pathlib.Path(
+                f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue                    # it has ended
         used += int(fields[11]) + int(fields[12])
@@ -168,7 +180,9 @@ def judge(status, said):
         return DIFFERENCE, "a capture differs from the stack"
     wrong = re.search(r"^torture: wrong: (.*)", said, re.M)
     if wrong or status == WRONG:
-        return INVARIANT, re.sub(r"\d+", "N", wrong[1] if wrong else "said nothing")[:100]
+        return (
+            INVARIANT,
+            re.sub(r"\d+", "N", wrong[1] if wrong else "said nothing")[:100])
     assertion = re.search(r"([^ /]+:\d+: .*Assertion.*)", said)
     fatal = re.search(r"^(Fatal Python error: .*)", said, re.M)
     found = (assertion or fatal or [None, ""])[1]
@@ -223,7 +237,9 @@ def written(output):
 
 
 def await_answer(output, before):
-    """Until a process has said what it was asked; the next would write between its lines."""
+    """Until a process has said what it was asked;
+    the next would write between its lines.
+    """
     until = time.monotonic() + ANSWER_LIMIT
     last = before
     while time.monotonic() < until:
@@ -237,19 +253,23 @@ def await_answer(output, before):
 def ask_debugger(*arguments, environment=None, cwd=None):
     """Everybody's stack, of a process or of one that is started to crash."""
     begin = [] if arguments[0] == "-p" else [
-        "-ex", "handle SIGUSR1 SIGUSR2 SIGALRM SIGPIPE nostop noprint pass", "-ex", "run"]
+        "-ex", "handle SIGUSR1 SIGUSR2 SIGALRM SIGPIPE nostop noprint pass",
+        "-ex", "run"]
     command = [debugger(), "-q", "-batch", "-nx", "-ex", "set pagination off",
                "-iex", "set auto-load python-scripts off",
                "-ex", "set print frame-arguments none", *begin,
                "-ex", "thread apply all bt 40", *arguments]
     try:
-        answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                errors="replace", env=environment, cwd=cwd, timeout=GDB_LIMIT,
+        answer = subprocess.run(command, stdin=subprocess.DEVNULL,
+                                capture_output=True, text=True,
+                                errors="replace", env=environment, cwd=cwd,
+                                timeout=GDB_LIMIT,
                                 check=False, start_new_session=True)
     except subprocess.TimeoutExpired:
         return "(the debugger took too long)\n"
     lines = [line for line in answer.stdout.splitlines()
-             if not line.startswith(("[New Thread", "[Thread ", "[Detaching", "warning:"))]
+             if not line.startswith(("[New Thread", "[Thread ", "[Detaching",
+                                     "warning:"))]
     return "\n".join(lines[-400:]) + "\n"
 
 

@@ -26,9 +26,9 @@ ANY, PLAIN, GENERATOR, COROUTINE, ASYNC_GENERATOR = "any", "f", "g", "c", "a"
 # What stands in a class statement, and at the top, is in no function.
 BODY, STEP = "body", "step"
 
-# (weight, kind of function, text).  {f}, {g}, {c}, {a} and {x} are functions, {n}
-# is a number, {k} a small one, {script} what kit.generators knows, {way} one of
-# kit.calls.
+# (weight, kind of function, text).  {f}, {g}, {c}, {a} and {x} are functions,
+# {n} is a number, {k} a small one, {script} what kit.generators knows, {way}
+# one of kit.calls.
 SIMPLE = [
     (6, ANY, "keep(bytearray({n}))"),
     (3, ANY, "keep([{n}] * {n})"),
@@ -136,7 +136,8 @@ COMPOUND = [
 ]
 
 HEADS = {PLAIN: "def {name}(*args):", GENERATOR: "def {name}(*args):",
-         COROUTINE: "async def {name}(*args):", ASYNC_GENERATOR: "async def {name}(*args):"}
+         COROUTINE: "async def {name}(*args):",
+         ASYNC_GENERATOR: "async def {name}(*args):"}
 
 
 class Node:
@@ -174,11 +175,14 @@ class Program:
         self.random = random.Random(f"torture {GENERATION} {seed}")
         self.count = 0
         self.options, self.malloc = self._make_options()
-        kinds = [PLAIN] * 5 + [GENERATOR] * 4 + [COROUTINE] * 2 + [ASYNC_GENERATOR] * 2
-        self.names = {kind: [f"{kind}{number}" for number in range(kinds.count(kind))]
+        kinds = ([PLAIN] * 5 + [GENERATOR] * 4 + [COROUTINE] * 2
+                 + [ASYNC_GENERATOR] * 2)
+        self.names = {kind: [f"{kind}{number}"
+                             for number in range(kinds.count(kind))]
                       for kind in dict.fromkeys(kinds)}
-        self.functions = [self._make_function(kind, name)
-                          for kind, names in self.names.items() for name in names]
+        self.functions = [
+            self._make_function(kind, name)
+            for kind, names in self.names.items() for name in names]
         self.steps = self._make_body(STEP, 1, 8 + self.random.randrange(12))
         self.stop = bool(self.random.randrange(2))
 
@@ -192,7 +196,8 @@ class Program:
             value = (1, 2, 25, 65535)[draw(4)]
             sample = f",sample={1 << draw(13)}" if draw(4) == 0 else ""
             options = ["-X", f"tracemalloc={value}{sample}"]
-        malloc = ("pymalloc", "pymalloc", "pymalloc", "pymalloc_debug", "malloc")[draw(5)]
+        malloc = ("pymalloc", "pymalloc", "pymalloc", "pymalloc_debug",
+                  "malloc")[draw(5)]
         return options, malloc
 
     def _number(self):
@@ -214,18 +219,22 @@ class Program:
         def word(match):
             name = match[1]
             if name == "n":
-                return str((draw(10), draw(100), draw(1000), draw(10000))[draw(4)])
+                return str(
+                    (draw(10), draw(100), draw(1000), draw(10000))[draw(4)])
             if name == "k":
                 return str(1 + draw(6))
             if name == "way":
                 return WAYS[draw(len(WAYS))]
             if name == "script":
-                return "".join(LETTERS[draw(len(LETTERS))] for _ in range(1 + draw(7)))
+                return "".join(LETTERS[draw(len(LETTERS))]
+                               for _ in range(1 + draw(7)))
             if name == "x":
-                name = (GENERATOR, GENERATOR, COROUTINE, ASYNC_GENERATOR)[draw(4)]
+                name = (GENERATOR, GENERATOR, COROUTINE,
+                        ASYNC_GENERATOR)[draw(4)]
             return self.names[name][draw(len(self.names[name]))]
 
-        return re.sub(r"{(\w+)}", word, text).replace("{{", "{").replace("}}", "}")
+        return (re.sub(r"{(\w+)}", word, text)
+                .replace("{{", "{").replace("}}", "}"))
 
     def _make_statement(self, kind, depth):
         number = self._number()
@@ -234,7 +243,8 @@ class Program:
             if lines[0].startswith("class"):
                 kind = BODY
             return Node(number, [
-                (line, self._make_body(kind, depth - 1, 1 + self.random.randrange(3)))
+                (line, self._make_body(kind, depth - 1,
+                                       1 + self.random.randrange(3)))
                 for line in lines])
         return Node(number, [(self._fill(self._pick(SIMPLE, kind)), None)])
 
@@ -242,7 +252,8 @@ class Program:
         return [self._make_statement(kind, depth) for _ in range(length)]
 
     def _make_function(self, kind, name):
-        return kind, name, self._make_body(kind, 2, 2 + self.random.randrange(5))
+        return kind, name, self._make_body(kind, 2,
+                                           2 + self.random.randrange(5))
 
     def numbers(self):
         """Of all nodes, in the order of the text, outer ones first."""
@@ -277,7 +288,8 @@ class Program:
                 if node.number not in without:
                     yield from node.lines(without, "    ")
             # Whatever is left out, it stays a generator.
-            yield "    yield" if kind in (GENERATOR, ASYNC_GENERATOR) else "    return 0"
+            yield ("    yield" if kind in (GENERATOR, ASYNC_GENERATOR)
+                   else "    return 0")
 
     def _steps(self, without):
         steps = [node for node in self.steps if node.number not in without]

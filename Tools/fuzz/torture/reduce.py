@@ -2,7 +2,8 @@
 
 
 def reduced(numbers, fails, say=lambda text: None):
-    """The numbers of what can be left out: with less than that, it fails no more.
+    """The numbers of what can be left out: with less than that,
+    it fails no more.
 
     *numbers* are those of the statements, outer ones before those inside;
     *fails* is asked whether a program without a set of them still fails.  What

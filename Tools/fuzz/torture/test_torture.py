@@ -25,13 +25,15 @@ class ProgramTests(unittest.TestCase):
     def test_a_seed_makes_the_same_program_in_every_process(self):
         code = ("import sys; sys.path.insert(0, sys.argv[1])\n"
                 "from generate import Program, digest\n"
-                "print(*(digest(Program(seed).render()) for seed in range(1, 61)))")
+                "print(*(digest(Program(seed).render()) for seed in "
+                "range(1, 61)))")
         expected = [digest(Program(seed).render()) for seed in SEEDS]
         self.assertEqual(len(set(expected)), len(SEEDS))
         for hash_seed in "0", "1":
-            said = subprocess.run([sys.executable, "-B", "-c", code, str(execute.HERE)], text=True,
-                                  env={"PYTHONHASHSEED": hash_seed}, capture_output=True,
-                                  check=True).stdout
+            said = subprocess.run([sys.executable, "-B", "-c",
+                                   code, str(execute.HERE)],
+                                  text=True, env={"PYTHONHASHSEED": hash_seed},
+                                  capture_output=True, check=True).stdout
             self.assertEqual(said.split(), expected)
 
     def test_programs_compile_whatever_is_left_out(self):
@@ -40,7 +42,8 @@ class ProgramTests(unittest.TestCase):
             numbers = list(program.numbers())
             self.assertEqual(len(set(numbers)), len(numbers))
             for share in 0, 0.3, 0.8, 1:
-                without = [number for number in numbers if draw.random() < share]
+                without = [number for number in numbers
+                           if draw.random() < share]
                 compile(program.render(without), "program", "exec")
             self.assertNotIn("keep(", program.render(numbers))
 
@@ -70,33 +73,41 @@ class PlantedTests(unittest.TestCase):
 
     def outcome(self, text, limit=LIMIT, **words):
         program = self.folder / "planted.py"
-        program.write_text(f"from kit import *\nbegin(__file__)\n{text}\n", encoding="utf-8")
+        program.write_text(f"from kit import *\nbegin(__file__)\n{text}\n",
+                           encoding="utf-8")
         return execute.run(execute.Setup(python, limit, **words), program)
 
     def test_a_program_that_ends_well(self):
         outcome = self.outcome("finish(True)")
-        self.assertEqual((outcome.kind, outcome.signature), (execute.FINE, ""), outcome.said)
+        self.assertEqual((outcome.kind, outcome.signature), (execute.FINE, ""),
+                         outcome.said)
 
     def test_a_crash_is_found(self):
         outcome = self.outcome("import ctypes\nctypes.string_at(0)")
         self.assertEqual(outcome.kind, execute.CRASH)
-        self.assertTrue(outcome.signature.startswith("SIGSEGV"), outcome.signature)
+        self.assertTrue(outcome.signature.startswith("SIGSEGV"),
+                        outcome.signature)
         self.assertIn("in string_at", outcome.said)
 
     def test_an_abort_at_a_wrong_capture_is_found(self):
-        outcome = self.outcome("import os\n"
-                               "os.write(2, b'tracemalloc: capture 7 is wrong\\n')\nos.abort()")
+        outcome = self.outcome(
+            "import os\n"
+            "os.write(2, b'tracemalloc: capture 7 is wrong\\n')\nos.abort()")
         self.assertEqual(outcome.kind, execute.DIFFERENCE)
 
     def test_a_hang_is_found_and_ended_with_all_it_started(self):
-        outcome = self.outcome("import os, time\nos.fork()\n"
-                               "print('started', os.getpid(), flush=True)\n"
-                               "def hanging():\n  while True: time.sleep(1)\nhanging()", limit=5.0)
+        outcome = self.outcome(
+            "import os, time\nos.fork()\n"
+            "print('started', os.getpid(), flush=True)\n"
+            "def hanging():\n  while True: time.sleep(1)\nhanging()",
+            limit=5.0)
         self.assertEqual(outcome.kind, execute.HANG)
         # Each of the two says its own whole, whatever the other writes.
-        self.assertEqual(len(re.findall(r'(?m)^  File ".*", line \d+ in hanging$', outcome.said)), 2,
-                         outcome.said)
-        started = [int(found) for found in re.findall(r"started (\d+)", outcome.said)]
+        self.assertEqual(len(re.findall(r'(?m)^  File ".*", line \d+ in '
+                                        r'hanging$', outcome.said)),
+                         2, outcome.said)
+        started = [int(found)
+                   for found in re.findall(r"started (\d+)", outcome.said)]
         self.assertEqual(len(started), 2)
         for process in started:
             # They were sent a signal that ends them; it comes when it comes.
@@ -115,7 +126,8 @@ class PlantedTests(unittest.TestCase):
 
     def test_a_broken_program_is_found(self):
         self.assertEqual(self.outcome("raise KeyError").kind, execute.BROKEN)
-        self.assertEqual(self.outcome("import os; os._exit(0)").kind, execute.BROKEN)
+        self.assertEqual(self.outcome("import os; os._exit(0)").kind,
+                         execute.BROKEN)
 
     def test_a_fault_of_a_forked_child_is_found(self):
         outcome = self.outcome("import os\nrefuel()\nforked(os.abort)")
@@ -123,39 +135,46 @@ class PlantedTests(unittest.TestCase):
         self.assertIn("a child that was forked", outcome.signature)
 
     def test_a_wrong_traceback_is_found(self):
-        outcome = self.outcome("trace_start(3)\nblock = bytearray(9)\nlook(bytearray(9))\n"
-                               "look(block)")
+        outcome = self.outcome(
+            "trace_start(3)\nblock = bytearray(9)\nlook(bytearray(9))\n"
+            "look(block)")
         self.assertEqual(outcome.kind, execute.INVARIANT, outcome.said)
         self.assertIn("traceback of bytearray", outcome.signature)
-        untraced = self.outcome("trace_start(3)\nblock = bytearray(9)\nlook(block)\nfinish(True)",
-                                untraced=True)
+        untraced = self.outcome(
+            "trace_start(3)\nblock = bytearray(9)\nlook(block)\nfinish(True)",
+            untraced=True)
         self.assertEqual(untraced.kind, execute.FINE, untraced.said)
 
     def test_sums_that_differ_are_found(self):
-        outcome = self.outcome("import _tracemalloc\n_tracemalloc.start()\n"
-                               "kept = []\nclass Late:\n  def __getattr__(self, name):\n"
-                               "    value = getattr(_tracemalloc, name)\n"
-                               "    if name == 'get_traced_memory': return lambda: (1, 1)\n"
-                               "    return value\n"
-                               "import kit.parallel\nkit.parallel.tracer = Late()\nfinish(True)")
+        outcome = self.outcome(
+            "import _tracemalloc\n_tracemalloc.start()\n"
+            "kept = []\nclass Late:\n  def __getattr__(self, name):\n"
+            "    value = getattr(_tracemalloc, name)\n"
+            "    if name == 'get_traced_memory': return lambda: (1, 1)\n"
+            "    return value\n"
+            "import kit.parallel\nkit.parallel.tracer = Late()\nfinish(True)")
         self.assertEqual(outcome.kind, execute.INVARIANT, outcome.said)
         self.assertIn("after clear_traces()", outcome.signature)
 
     def findings(self):
-        setups = execute.Setup(python, LIMIT), [execute.Setup(python, LIMIT, untraced=True)]
+        setups = (execute.Setup(python, LIMIT),
+                  [execute.Setup(python, LIMIT, untraced=True)])
         return command.Findings(setups, self.folder / "found", io.StringIO())
 
     def test_a_fault_is_reported_with_its_program(self):
         findings = self.findings()
         text = ("from kit import *\nbegin(__file__)\ntrace_check()\n"
-                "from kit.tracer import UNTRACED\nif not UNTRACED: wrong('planted')\n"
+                "from kit.tracer import UNTRACED\nif not UNTRACED: "
+                "wrong('planted')\n"
                 "finish(True)\n")
         findings.run("17", text)
         self.assertEqual([name for name, _ in findings.found], ["17"])
         self.assertEqual(findings.base, [])
-        self.assertIn("seed 17: invariant: planted", findings.stream.getvalue())
+        self.assertIn("seed 17: invariant: planted",
+                      findings.stream.getvalue())
         self.assertEqual((self.folder / "found/17.py").read_text(), text)
-        self.assertIn("torture: wrong: planted", (self.folder / "found/17.txt").read_text())
+        self.assertIn("torture: wrong: planted",
+                      (self.folder / "found/17.txt").read_text())
 
     def test_a_fault_of_the_base_is_told_apart(self):
         findings = self.findings()
@@ -176,7 +195,8 @@ class ReduceTests(unittest.TestCase):
         program = Program(5)
         numbers = list(program.numbers())
         text = program.render()
-        line = next(line for line in text.splitlines() if line.startswith("    look("))
+        line = next(line for line in text.splitlines()
+                    if line.startswith("    look("))
         without = reduced(numbers, lambda tried: line in program.render(tried))
         left = [number for number in numbers if number not in without]
         self.assertEqual(len(left), 1)
@@ -188,10 +208,11 @@ class ReduceTests(unittest.TestCase):
             folder = pathlib.Path(name)
             crashing = folder / "python"
             crashing.write_text("#!/bin/sh\nfor program; do :; done\n"
-                                "grep -q 'look(' \"$program\" && kill -SEGV $$\necho finished\n")
+                                "grep -q 'look(' \"$program\" && kill -SEGV "
+                                "$$\necho finished\n")
             crashing.chmod(0o755)
-            findings = command.Findings((execute.Setup(crashing, LIMIT), []), folder / "found",
-                                        io.StringIO())
+            findings = command.Findings((execute.Setup(crashing, LIMIT), []),
+                                        folder / "found", io.StringIO())
             self.assertEqual(command.make_smaller(findings, 5), 1)
             self.assertIn("seed 5: crash: SIGSEGV", findings.stream.getvalue())
             text = (folder / "found/5-reduced.py").read_text()
@@ -203,7 +224,8 @@ class TinyTablesTests(unittest.TestCase):
     def test_numbers_that_run_out(self):
         # Tests of the fork that only an interpreter with tiny tables can run.
         name = "test.test_tracemalloc_contexts.ExhaustionTests"
-        said = subprocess.run([python, "-m", "unittest", name], capture_output=True, text=True)
+        said = subprocess.run([python, "-m", "unittest", name],
+                              capture_output=True, text=True)
         self.assertEqual(said.returncode, 0, said.stderr)
         self.assertRegex(said.stderr, r"Ran [1-9]\d* tests?")
         self.assertNotIn("skipped", said.stderr)

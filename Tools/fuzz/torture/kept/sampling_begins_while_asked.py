@@ -1,4 +1,4 @@
-# torture: seeds 1013, 1015, 49 and 56 of the first evening, written out by hand
+# torture: seeds 1013, 1015, 49 and 56 of the first evening, written by hand
 # options:
 # malloc: pymalloc
 # what it showed: a deadlock of start() with a sample interval, which gave the

@@ -254,7 +254,8 @@ def by_weakref(f):
 
 def by_json(f):
     import json
-    return json.loads('[{"a": [1, 2]}, {"b": 1.5}]', object_hook=f, parse_float=f)
+    return json.loads('[{"a": [1, 2]}, {"b": 1.5}]', object_hook=f,
+                      parse_float=f)
 
 
 def by_regular_expression(f):
@@ -275,7 +276,8 @@ def by_codec(f):
         return "?", error.end
 
     codecs.register_error("torture", handle)
-    return "a\udc80b".encode("utf-8", "torture"), b"a\xffb".decode("utf-8", "torture")
+    return ("a\udc80b".encode("utf-8", "torture"),
+            b"a\xffb".decode("utf-8", "torture"))
 
 
 def by_context(f):
@@ -288,7 +290,8 @@ def by_context(f):
 
 def by_ctypes(f):
     import ctypes
-    callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(lambda n: bool(f(n)))
+    callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(
+        lambda n: bool(f(n)))
     return callback(1)
 
 
@@ -325,7 +328,8 @@ def by_expat(f):
 
 
 def by_audit(f):
-    """Audit hooks stay for good: one for all, which calls whom it is told to."""
+    """Audit hooks stay for good: one for all, which calls whom it is told to.
+    """
     if not _audited:
         sys.addaudithook(_audit)
         _audited.append(None)
@@ -370,7 +374,8 @@ def by_import(f):
 
 
 def by_exec(f):
-    exec(compile("f()\nclass C:\n  f()\n  x = [f() for _ in 'ab']", "executed", "exec"),
+    exec(compile("f()\nclass C:\n  f()\n  x = [f() for _ in 'ab']", "executed",
+                 "exec"),
          {"f": f})
 
 
@@ -381,7 +386,8 @@ def by_eval(f):
 def by_fresh_code(f):
     """Code that nobody has seen before, and that is gone afterwards."""
     number, names = next(_numbers), {"f": f, "keep": keep}
-    text = "\n" * (number % 9) + "def fresh(n):\n  keep(bytearray(n))\n  return f(n)\n"
+    text = ("\n" * (number % 9)
+            + "def fresh(n):\n  keep(bytearray(n))\n  return f(n)\n")
     exec(compile(text, f"fresh{number % 20}", "exec"), names)
     return names["fresh"](number)
 
@@ -393,7 +399,8 @@ def by_odd_code(f):
         return f(number)
 
     number = next(_numbers)
-    changes = [{"co_filename": f"odd{number % 3}"}, {"co_firstlineno": 1 << 30},
+    changes = [{"co_filename": f"odd{number % 3}"},
+               {"co_firstlineno": 1 << 30},
                {"co_linetable": b""}, {"co_qualname": "\udc80.odd"},
                {"co_firstlineno": 70000, "co_filename": "\U0001f40d" * 40},
                {"co_linetable": odd.__code__.co_linetable[:-3]}]
@@ -551,11 +558,12 @@ def by_asyncio(f):
 MODULES = {
     "by_asyncio": "asyncio", "by_atexit": "atexit", "by_c_library": "ctypes",
     "by_codec": "codecs", "by_context": "contextvars", "by_ctypes": "ctypes",
-    "by_expat": "xml.parsers.expat", "by_import": "importlib.util", "by_json": "json",
-    "by_regular_expression": "re", "by_signal": "signal", "by_sqlite": "sqlite3",
-    "by_timer": "signal", "by_weakref": "weakref", "trace_filters": "pytracemalloc",
-    "trace_picture": "tracemalloc", "trace_region": "tracemalloc._region",
-    "trace_report": "tracemalloc", "trace_task": "pytracemalloc", "work": "zlib",
+    "by_expat": "xml.parsers.expat", "by_import": "importlib.util",
+    "by_json": "json", "by_regular_expression": "re", "by_signal": "signal",
+    "by_sqlite": "sqlite3", "by_timer": "signal", "by_weakref": "weakref",
+    "trace_filters": "pytracemalloc", "trace_picture": "tracemalloc",
+    "trace_region": "tracemalloc._region", "trace_report": "tracemalloc",
+    "trace_task": "pytracemalloc", "work": "zlib",
 }
 
 WAYS = sorted(name for name in globals() if name.startswith("by_"))

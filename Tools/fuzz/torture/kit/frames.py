@@ -5,8 +5,8 @@ from kit import state
 from kit.generators import look_at_frame
 from kit.state import calmly, spent
 
-__all__ = ["clear_frame", "hold_frames", "monitored", "profiled", "read_frames",
-           "rename", "swap_code", "traced"]
+__all__ = ["clear_frame", "hold_frames", "monitored", "profiled",
+           "read_frames", "rename", "swap_code", "traced"]
 
 HELD = 8
 EVENTS = 60                 # that a tracing function sees before it goes
@@ -50,9 +50,9 @@ def _jump(frame, line):
 
     Only the frame whose line event it is: the interpreter lets a debugger move
     one that has called others as well, but goes on in the middle of an
-    instruction then, tracing or not.  Nor back to the first line of a generator,
-    where the interpreter makes the generator once more, of itself, and breaks
-    the assertion frame->frame_obj == NULL.
+    instruction then, tracing or not.  Nor back to the first line of a
+    generator, where the interpreter makes the generator once more, of itself,
+    and breaks the assertion frame->frame_obj == NULL.
     """
     code = frame.f_code
     if code.co_filename == state.program and code.co_name != "<module>":
@@ -62,7 +62,7 @@ def _jump(frame, line):
         try:
             frame.f_lineno = sorted(lines)[line % len(lines)]
         except (ValueError, ZeroDivisionError):
-            pass                        # not from here to there, or nowhere to go
+            pass                        # no way from here, or nowhere to go
 
 
 def traced(f, g, every, line=None):
@@ -109,10 +109,12 @@ def profiled(f, g, every):
 
 
 def monitored(f, g, every):
-    """Run f with every event of sys.monitoring reported to somebody who calls g."""
+    """Run f with every event of sys.monitoring reported to somebody
+    who calls g.
+    """
     monitoring = sys.monitoring
     if monitoring.get_tool(TOOL) is not None:
-        return f()                      # events are the interpreter's, not a thread's
+        return f()                      # events are the interpreter's
     left, inside, calm = EVENTS, False, calmly(g)
 
     def callback(*args):
@@ -139,9 +141,9 @@ def monitored(f, g, every):
 def _register(callback, every):
     """Report three kinds of events of four; return which."""
     monitoring, chosen = sys.monitoring, 0
-    for name in ("PY_START", "PY_RESUME", "PY_YIELD", "PY_RETURN", "PY_THROW", "PY_UNWIND",
-                 "RAISE", "CALL", "LINE", "INSTRUCTION", "BRANCH", "JUMP", "STOP_ITERATION",
-                 "RERAISE", "EXCEPTION_HANDLED"):
+    for name in ("PY_START", "PY_RESUME", "PY_YIELD", "PY_RETURN", "PY_THROW",
+                 "PY_UNWIND", "RAISE", "CALL", "LINE", "INSTRUCTION", "BRANCH",
+                 "JUMP", "STOP_ITERATION", "RERAISE", "EXCEPTION_HANDLED"):
         if len(name) % 4 != every % 4:
             event = getattr(monitoring.events, name)
             monitoring.register_callback(TOOL, event, callback)

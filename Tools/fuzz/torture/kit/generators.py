@@ -14,8 +14,9 @@ from functools import partial
 from kit import state
 from kit.state import Oops
 
-__all__ = ["Managed", "calls_of", "delegating", "drive", "drive_from_c", "limited", "park",
-           "pause", "pooled", "resume", "resume_from_c", "unpark"]
+__all__ = ["Managed", "calls_of", "delegating", "drive", "drive_from_c",
+           "limited", "park", "pause", "pooled", "resume", "resume_from_c",
+           "unpark"]
 
 POOL = 8
 _pool = [None] * POOL
@@ -90,8 +91,9 @@ def frame_of(thing):
 def look_at_frame(frame):
     """Ask a frame and its callers for everything.
 
-    No callers once there are greenlets: between those of one that is put aside lie
-    frames of the C stack, which others use meanwhile, with and without a tracer.
+    No callers once there are greenlets: between those of one that is put aside
+    lie frames of the C stack, which others use meanwhile, with and without a
+    tracer.
     """
     while frame is not None:
         frame.f_lineno, frame.f_lasti, len(frame.f_locals), frame.f_trace
@@ -105,13 +107,15 @@ def call_of(thing, letter):
     if letter == "r":
         return partial(look_at_frame, frame_of(thing))
     if hasattr(thing, "__anext__") and not hasattr(thing, "send"):
-        makers = {"n": thing.__anext__, "s": partial(thing.asend, None), "c": thing.aclose,
-                  "t": partial(thing.athrow, Oops), "k": partial(thing.athrow, KeyError),
+        makers = {"n": thing.__anext__, "s": partial(thing.asend, None),
+                  "c": thing.aclose, "t": partial(thing.athrow, Oops),
+                  "k": partial(thing.athrow, KeyError),
                   "x": partial(thing.athrow, GeneratorExit)}
         return partial(step_through, makers[letter]())
     return {"n": getattr(thing, "__next__", partial(thing.send, None)),
             "s": partial(thing.send, None), "c": thing.close,
-            "t": partial(thing.throw, Oops), "k": partial(thing.throw, KeyError),
+            "t": partial(thing.throw, Oops),
+            "k": partial(thing.throw, KeyError),
             "x": partial(thing.throw, GeneratorExit)}[letter]
 
 
@@ -125,7 +129,8 @@ def step_through(awaitable, most=3):
 
 
 def calls_of(thing, script):
-    return [call_of(thing, letter) for letter in script] if thing is not None else []
+    return ([call_of(thing, letter) for letter in script] if thing is not None
+            else [])
 
 
 def drive(thing, script):
@@ -133,7 +138,8 @@ def drive(thing, script):
     for letter in script:
         try:
             call_of(thing, letter)()
-        except (StopIteration, StopAsyncIteration, Oops, KeyError, GeneratorExit, RuntimeError,
+        except (StopIteration, StopAsyncIteration, Oops, KeyError,
+                GeneratorExit, RuntimeError,
                 ValueError, TypeError, AttributeError, RecursionError):
             pass
     return thing

@@ -16,9 +16,9 @@ try:
 except ImportError:
     _interpreters = None
 
-__all__ = ["finish", "forked", "interpreter_end", "interpreter_new", "interpreter_run",
-           "interpreter_thread", "join_all", "spawn", "spawn_calls", "spawn_drive",
-           "spawn_from_c", "work"]
+__all__ = ["finish", "forked", "interpreter_end", "interpreter_new",
+           "interpreter_run", "interpreter_thread", "join_all", "spawn",
+           "spawn_calls", "spawn_drive", "spawn_from_c", "work"]
 
 THREADS = 4
 INTERPRETERS = 3
@@ -79,19 +79,23 @@ def work(number):
 # ------------------------------------------------------------- interpreters
 
 def interpreter_new(number):
-    if _interpreters is None or _interpreters_made[number % INTERPRETERS] is not None:
+    if (_interpreters is None
+            or _interpreters_made[number % INTERPRETERS] is not None):
         return
-    config = _interpreters.new_config("legacy" if number % KINDS == 0 else "isolated")
+    config = _interpreters.new_config("legacy" if number % KINDS == 0
+                                      else "isolated")
     if number % KINDS == 2:
         config.gil = "shared"
-    _interpreters_made[number % INTERPRETERS] = _interpreters.create(config, reqrefs=False)
+    _interpreters_made[number % INTERPRETERS] = _interpreters.create(
+        config, reqrefs=False)
 
 
 def _source(name):
     """What runs the program's function `name` in another interpreter."""
     return (f"import sys; sys.path[:] = {sys.path!r}\n"
             f"names = {{'__name__': 'elsewhere'}}\n"
-            f"exec(compile(open({state.program!r}).read(), {state.program!r}, 'exec'), names)\n"
+            f"exec(compile(open({state.program!r}).read(), {state.program!r}, "
+            "'exec'), names)\n"
             f"import kit; kit.refuel()\n"
             f"try: names[{name!r}](1)\n"
             f"finally: kit.eval_frame_reset()\n")
@@ -134,7 +138,8 @@ def forked(f):
         os._exit(0)
     _, status = os.waitpid(child, 0)
     if status:
-        wrong(f"a child that was forked ended with {os.waitstatus_to_exitcode(status)}")
+        wrong("a child that was forked ended with "
+              f"{os.waitstatus_to_exitcode(status)}")
 
 
 # ------------------------------------------------------------------ the end

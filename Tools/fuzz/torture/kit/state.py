@@ -4,8 +4,8 @@ import os
 import signal
 import sys
 
-__all__ = ["Oops", "begin", "calmly", "drop", "grow", "keep", "quiet", "refuel", "run",
-           "spent", "wrong"]
+__all__ = ["Oops", "begin", "calmly", "drop", "grow", "keep", "quiet",
+           "refuel", "run", "spent", "wrong"]
 
 # The status of a program that has found something wrong.
 WRONG = 97

@@ -12,10 +12,11 @@ if UNTRACED:
 else:
     import _tracemalloc as tracer
 
-__all__ = ["look", "trace_alarm", "trace_check", "trace_clear", "trace_filters",
-           "trace_limit", "trace_object", "trace_off_and_on", "trace_peak",
-           "trace_picture", "trace_region", "trace_report", "trace_rows", "trace_seed",
-           "trace_start", "trace_stop", "trace_task", "trace_track", "trace_untrack"]
+__all__ = ["look", "trace_alarm", "trace_check", "trace_clear",
+           "trace_filters", "trace_limit", "trace_object", "trace_off_and_on",
+           "trace_peak", "trace_picture", "trace_region", "trace_report",
+           "trace_rows", "trace_seed", "trace_start", "trace_stop",
+           "trace_task", "trace_track", "trace_untrack"]
 
 
 def _only_traced(function):
@@ -37,15 +38,16 @@ def _stack_of(frame):
 def look(block):
     """Compare the traceback of what the calling line has just allocated.
 
-    Every call is on one line with its argument, and nothing runs in between but
-    what the tracer may be told in the meantime: then there is no traceback, or
-    a part of it.
+    Every call is on one line with its argument, and nothing runs in between
+    but what the tracer may be told in the meantime: then there is no
+    traceback, or a part of it.
     """
     traceback = tracer._get_object_traceback(block)
     if traceback is not None:
         seen = _stack_of(sys._getframe(1))
         if list(traceback) != seen[:len(traceback)]:
-            wrong(f"traceback of {type(block).__name__}\n  traced {traceback}\n  seen   {seen}\n"
+            wrong(f"traceback of {type(block).__name__}\n  traced "
+                  f"{traceback}\n  seen   {seen}\n"
                   f"  {tracer._get_dropped()} traces were dropped")
     return block
 
@@ -108,7 +110,8 @@ def trace_picture(number):
                     else tracemalloc.take_snapshot)()
     except RuntimeError:
         return                          # not tracing
-    sums = {sum(row.size for row in snapshot.statistics(key)) for key in ("filename", "traceback")}
+    sums = {sum(row.size for row in snapshot.statistics(key))
+            for key in ("filename", "traceback")}
     if len(sums) != 1 and snapshot.metadata.get("sample_interval") is None:
         wrong(f"a snapshot adds up to {sorted(sums)}")
 
@@ -151,7 +154,8 @@ def trace_filters(number):
     if number % 3 == 0:
         pytracemalloc.clear_filters()
         return
-    pattern = (state.program, "*", "fresh*", "<frozen*>", "renamed1")[number % 5]
+    pattern = (state.program, "*", "fresh*", "<frozen*>",
+               "renamed1")[number % 5]
     line = number if number % 7 == 0 else None
     pytracemalloc.add_filter(pytracemalloc.Filter(
         number % 2 == 0, pattern, line, traceback=number % 4 < 2))
@@ -161,7 +165,8 @@ def trace_filters(number):
 def trace_alarm(f):
     """Call f when memory moves."""
     current = tracer.get_traced_memory()[0]
-    tracer._set_alarm(lambda traced: f(), max(current - 100, 0), current + 100, 0)
+    tracer._set_alarm(lambda traced: f(), max(current - 100, 0), current + 100,
+                      0)
 
 
 @_only_traced
@@ -191,11 +196,12 @@ DOMAIN = 7
 @_only_traced
 def trace_track(number):
     import _testcapi
-    _testcapi.tracemalloc_track(DOMAIN + number % 2, 16 + number % 64 * 8, number,
-                                number % 3 == 0)
+    _testcapi.tracemalloc_track(DOMAIN + number % 2, 16 + number % 64 * 8,
+                                number, number % 3 == 0)
 
 
 @_only_traced
 def trace_untrack(number):
     import _testcapi
-    _testcapi.tracemalloc_untrack(DOMAIN + number % 2, 16 + number % 64 * 8, number % 3 == 0)
+    _testcapi.tracemalloc_untrack(DOMAIN + number % 2, 16 + number % 64 * 8,
+                                  number % 3 == 0)
