@@ -9,21 +9,22 @@
 
        block        a live allocation: (domain, address) -> size and context
        domain       the address space of a block: 0 for Python's own memory,
-       any
-                    other number for what extensions report
+                    any other number for what extensions report
        frame node   a call site under its caller; a node of the call tree.  The
                     nodes from one up to the root are a call path
        context      where blocks come from: the instruction that allocates,
                     under the node of its callers.  Has the counters
        code         what must outlive a code object: its names, and where its
                     instructions stand
+       site         an instruction under a caller, as captures find it again
        cell         4 bytes beside each block of a pymalloc pool: its context
-       trace        a block as users see it: domain, size, traceback sample
-       a block that is noted for itself and for others that are not weight
-       how many blocks and bytes a sample stands for snapshot     a copy of
-       contexts and blocks at one moment, in columns epoch        the time
-       since traced memory was highest session      the time from start() to
-       stop()
+       trace        a block as users see it: domain, size, traceback
+       sample       a block that is noted for itself and for others that are
+                    not
+       weight       how many blocks and bytes a sample stands for
+       snapshot     a copy of contexts and blocks at one moment, in columns
+       epoch        the time since traced memory was highest
+       session      the time from start() to stop()
 
    Flow: capture -> context -> cells and block tables -> snapshot -> Python.
 
@@ -35,8 +36,8 @@
    an index that was replaced is kept until its readers are gone.
 
    No function of the store calls back, and all memory comes from the C
-   library, so the store lock is a leaf: nothing else is ever taken under it.
-   */
+   library, so the store lock is a leaf: nothing else is ever taken under
+   it. */
 
 #ifndef TRACEMALLOC_CORE_H
 #define TRACEMALLOC_CORE_H

@@ -505,7 +505,7 @@ capture_first(PyThreadState *tstate, enum access access)
 
 
 /* The newest frame is not marked, its caller is in the cache, and both are at
-   places that were met before: where it is, or NULL.  The cache is right
+   sites that were met before: where it is, or NULL.  The cache is right
    either way. */
 static inline const struct site *
 capture_called(struct _PyTraceMalloc_ThreadCache *cache,

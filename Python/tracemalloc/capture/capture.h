@@ -41,7 +41,7 @@ tm_frame_is_marked(const _PyInterpreterFrame *frame)
 }
 
 
-/* Mark a frame that is at a place in the cache, from now on. */
+/* Mark a frame that is somewhere in the cache, from now on. */
 static inline void
 tm_frame_mark(_PyInterpreterFrame *frame, intptr_t depth)
 {
@@ -91,7 +91,7 @@ tm_capture_verified(PyThreadState *tstate, const struct site *site)
 
 
 /* What nearly all captures are: the newest frame is the one of the last
-   capture or its caller, at a place that was met before.  Otherwise NULL.
+   capture or its caller, at a site that was met before.  Otherwise NULL.
    Needs access and a thread state; calls nothing. */
 static Py_ALWAYS_INLINE inline const struct site *
 tm_capture_met(PyThreadState *tstate)

@@ -38,7 +38,7 @@ capture_any(enum access access)
 }
 
 
-/* The context of a place in any domain. */
+/* The context of a site in any domain. */
 static context_id
 context_in_domain(const struct site *site, uint32_t domain,
                   enum access access)
@@ -129,7 +129,7 @@ _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
     if (domain != DEFAULT_DOMAIN && access != ACCESS_DETACHED
         && tm_reclaim_is_wanted())
     {
-        /* A capture does not, at a place that was met before; but there is one
+        /* A capture does not, at a site that was met before; but there is one
            more context there for each domain. */
         tm_reclaim_now(access);
     }

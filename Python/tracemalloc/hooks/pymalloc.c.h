@@ -47,7 +47,7 @@ small_drop(enum access access)
 }
 
 
-/* Note a block of a pool that has cells, at a place that has room for it. */
+/* Note a block of a pool that has cells, at a site that has room for it. */
 static Py_ALWAYS_INLINE inline void
 small_note_at(const struct site *site, poolp pool, void *p, size_t size,
               size_t slack, enum access access)
@@ -58,7 +58,7 @@ small_note_at(const struct site *site, poolp pool, void *p, size_t size,
 }
 
 
-/* Without a place: memory was short, or the block is the library's own. */
+/* Without a site: memory was short, or the block is the library's own. */
 static Py_NO_INLINE void
 small_note_own(void *p, size_t size, enum access access)
 {
@@ -75,7 +75,7 @@ small_note_own(void *p, size_t size, enum access access)
 }
 
 
-/* The same for any pool, and without a place when there is none. */
+/* The same for any pool, and without a site when there is none. */
 static inline void
 small_note(const struct site *site, void *p, size_t size, enum access access)
 {
@@ -279,7 +279,7 @@ alloc_last(const struct site *site, poolp pool, void *p, size_t size)
 }
 
 
-/* A block of a pool that has cells and a block to give, noted at a place that
+/* A block of a pool that has cells and a block to give, noted at a site that
    has room. */
 static Py_ALWAYS_INLINE inline void *
 alloc_in(poolp pool, const struct site *site, size_t size)
@@ -338,7 +338,7 @@ alloc_is_fast(size_t size)
 }
 
 
-/* What nearly all calls are: asked for at a place that was met before.  Calls
+/* What nearly all calls are: asked for at a site that was met before.  Calls
    nothing, so that no register needs to be saved.  NULL if it is anything
    else. */
 static Py_ALWAYS_INLINE inline void *
@@ -567,7 +567,7 @@ _PyTraceMalloc_UsePymalloc(struct hook *hook, PyMemAllocatorEx *traced)
 /* --- objects ------------------------------------------------------------- */
 
 /* An object from a free list belongs to who takes it now: freed and allocated
-   again, as far as counters go.  The place must have room. */
+   again, as far as counters go.  The site must have room. */
 static Py_ALWAYS_INLINE inline void
 cell_move(uint32_t *cell, size_t class_size, const struct site *site)
 {
@@ -583,7 +583,7 @@ cell_move(uint32_t *cell, size_t class_size, const struct site *site)
 
 
 /* The same for any site.  What the library takes stays whose it was.  Others
-   without a place were short of memory or numbers: then the trace is dropped,
+   without a site were short of memory or numbers: then the trace is dropped,
    since who had the block before has let go of it. */
 static Py_NO_INLINE void
 cell_move_to(uint32_t *cell, size_t class_size, const struct site *site,
