@@ -30,6 +30,7 @@
 #include "../Python/tracemalloc/snapshot/columns.h"
 #include "../Python/tracemalloc/snapshot/decode.h"
 #include "../Python/tracemalloc/snapshot/stacks.h"
+#include "../Python/tracemalloc/store/locations.h"
 
 #define S (&_PyTraceMalloc_State)
 
@@ -50,8 +51,8 @@ static struct location
 location_lock_held(context_id id)
 {
     struct location where = {-1, -1, -1};
-    const struct context *context = tm_context_at(&S->contexts, id);
-    const struct source_code *code = tm_source_at(&S->sources, context->code);
+    const struct context *context = tm_context_at(&S->tree, id);
+    const struct code_entry *code = tm_code_at(&S->codes, context->code);
     uint32_t unit = context->instr_domain & MAX_UNIT;
     struct location *units = NULL;
     if (unit != MAX_UNIT && code->nlocations != 0) {
@@ -83,7 +84,7 @@ traceback_of(unsigned int domain, uintptr_t address, int details)
     int found = _PyTraceMalloc_LookUp(domain, address, &block)
                 && block.context != CONTEXT_OWN;
     if (found) {
-        failed = _PyTraceMalloc_FreezeBlock(&frozen, &S->sources, &S->contexts,
+        failed = _PyTraceMalloc_FreezeBlock(&frozen, &S->codes, &S->tree,
                                             &block);
         if (details) {
             where = location_lock_held(block.context);
@@ -331,7 +332,7 @@ static PyObject *
 module_reset_peak(PyObject *self, PyObject *unused)
 {
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        _PyTraceMalloc_ResetPeak(&S->contexts, &S->bytes);
+        _PyTraceMalloc_ResetPeak(&S->tree, &S->bytes);
         tm_end_locked();
     }
     Py_RETURN_NONE;
@@ -341,8 +342,8 @@ module_reset_peak(PyObject *self, PyObject *unused)
 size_t
 _PyTraceMalloc_SizeOfStore_lock_held(void)
 {
-    return _PyTraceMalloc_SizeOfSources(&S->sources)
-           + _PyTraceMalloc_SizeOfContexts(&S->contexts)
+    return _PyTraceMalloc_SizeOfCodes(&S->codes)
+           + _PyTraceMalloc_SizeOfTree(&S->tree)
            + _PyTraceMalloc_SizeOfCells(&S->cells)
            + _PyTraceMalloc_SizeOfBlocks(&S->large)
            + _PyTraceMalloc_SizeOfBlocks(&S->raw)
@@ -379,7 +380,7 @@ struct context_totals {
 
 
 static struct context_totals *
-totals_copy_lock_held(const struct context_tree *tree)
+totals_copy_lock_held(const struct call_tree *tree)
 {
     struct context_totals *all = calloc(tree->contexts.used, sizeof(all[0]));
     for (context_id id = CONTEXT_UNKNOWN;
@@ -505,7 +506,7 @@ _PyTraceMalloc_FreezeAll_lock_held(struct frozen_traces *frozen)
 {
     const struct block_table *tables[] = {&S->large, &S->raw};
     size_t ncells = _PyTraceMalloc_CountCells();
-    if (_PyTraceMalloc_Freeze(frozen, &S->sources, &S->contexts,
+    if (_PyTraceMalloc_Freeze(frozen, &S->codes, &S->tree,
                               ncells + S->large.used + S->raw.used) < 0)
     {
         return -1;
@@ -589,9 +590,9 @@ module_get_contexts(PyObject *self, PyObject *unused)
         return list;
     }
     struct frozen_traces frozen = {.blocks = NULL};
-    struct context_totals *all = totals_copy_lock_held(&S->contexts);
+    struct context_totals *all = totals_copy_lock_held(&S->tree);
     int failed = all == NULL
-                 || _PyTraceMalloc_Freeze(&frozen, &S->sources, &S->contexts,
+                 || _PyTraceMalloc_Freeze(&frozen, &S->codes, &S->tree,
                                           0) < 0;
     tm_end_locked();
     if (failed) {
@@ -688,8 +689,8 @@ module_get_estimates(PyObject *self, PyObject *unused)
     struct context_errors *errors = NULL;
     int failed = 0, sampling = tm_is_sampling();
     if (sampling) {
-        size_t n = S->contexts.contexts.used;
-        all = totals_copy_lock_held(&S->contexts);
+        size_t n = S->tree.contexts.used;
+        all = totals_copy_lock_held(&S->tree);
         errors = malloc(n * sizeof(errors[0]));
         failed = all == NULL || errors == NULL
                  || _PyTraceMalloc_FreezeAll_lock_held(&frozen) < 0;
@@ -822,9 +823,9 @@ module_get_counts(PyObject *self, PyObject *unused)
     if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
         return PyDict_New();
     }
-    const struct context_tree *tree = &S->contexts;
+    const struct call_tree *tree = &S->tree;
     size_t codes, names;
-    _PyTraceMalloc_CountSources(&S->sources, &codes, &names);
+    _PyTraceMalloc_CountCodes(&S->codes, &codes, &names);
     /* Our own is none of the program's. */
     unsigned long long contexts = tree->contexts.live - 1;
     unsigned long long paths = tree->nodes.live;
@@ -875,12 +876,12 @@ samples_check_lock_held(struct live_sums *live)
 static const char *
 store_check_lock_held(void)
 {
-    const struct context_tree *tree = &S->contexts;
+    const struct call_tree *tree = &S->tree;
     struct live_sums *live = calloc(tree->contexts.used, sizeof(live[0]));
     if (live == NULL) {
         return "no memory for the check";
     }
-    const char *fault = _PyTraceMalloc_CheckContexts(tree);
+    const char *fault = _PyTraceMalloc_CheckTree(tree);
     if (fault == NULL) {
         fault = _PyTraceMalloc_CheckCells(live);
     }
@@ -891,7 +892,7 @@ store_check_lock_held(void)
         fault = _PyTraceMalloc_CheckBlocks(&S->raw, tree, live);
     }
     if (fault == NULL) {
-        fault = _PyTraceMalloc_CheckFilters(&S->filters, &S->sources, tree);
+        fault = _PyTraceMalloc_CheckFilters(&S->filters, &S->codes, tree);
     }
     if (fault == NULL && tm_is_sampling()) {
         fault = samples_check_lock_held(live);

@@ -21,9 +21,14 @@
 
 #define PART static
 
-#include "tracemalloc/store/sources.c"
+#include "tracemalloc/store/name_table.c"
+#include "tracemalloc/store/code_table.c"
+#include "tracemalloc/store/locations.c"
+#include "tracemalloc/store/zeros.c"
 #include "tracemalloc/store/cells.c"
-#include "tracemalloc/store/contexts.c"
+#include "tracemalloc/store/node_index.c"
+#include "tracemalloc/store/call_tree.c"
+#include "tracemalloc/store/counting.c"
 #include "tracemalloc/store/block_table.c"
 #include "tracemalloc/store/detached.c"
 #include "tracemalloc/store/reclaim.c"

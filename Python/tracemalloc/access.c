@@ -10,8 +10,8 @@
 PART void
 tm_drain_detached_lock_held(void)
 {
-    tm_take_detached(&S->detached, &S->contexts, &S->bytes);
-    tm_free_replaced(&S->contexts);
+    tm_take_detached(&S->detached, &S->tree, &S->bytes);
+    tm_free_replaced(&S->tree);
     if (S->one_gil && !S->foreign && tm_is_tracing()) {
         tm_set_slow_flag(SLOW_ACCESS, 0);
     }

@@ -136,8 +136,8 @@ store_fini_lock_held(void)
     _PyTraceMalloc_FreeCells();
     tm_fini_blocks(&S->raw);
     tm_fini_blocks(&S->large);
-    tm_fini_contexts(&S->contexts);
-    tm_fini_sources(&S->sources);
+    tm_fini_tree(&S->tree);
+    tm_fini_codes(&S->codes);
     tm_init_sampler(&S->sampler, 0, 0);
     tm_fini_detached(&S->detached);
     tm_forget_filter_results(&S->filters);
@@ -161,15 +161,15 @@ fresh_forget(void)
 static int
 contexts_init_lock_held(void)
 {
-    struct context_tree *tree = &S->contexts;
-    if (tm_init_contexts(tree) < 0) {
+    struct call_tree *tree = &S->tree;
+    if (tm_init_tree(tree) < 0) {
         return -1;
     }
     /* Another instruction than the unknown one's. */
     if (tm_add_context(tree, NODE_ROOT, CODE_NONE, 1, 0)
         != CONTEXT_OWN)
     {
-        tm_fini_contexts(tree);
+        tm_fini_tree(tree);
         return -1;
     }
     _PyTraceMalloc_GiveCounters(tree, tm_context_at(tree, CONTEXT_OWN));
@@ -185,7 +185,7 @@ store_reset_lock_held(void)
     tm_clear_threads(0);
     S->unknown = (struct frame_entry){
         .node = NODE_ROOT,
-        .site.context = tm_context_at(&S->contexts, CONTEXT_UNKNOWN),
+        .site.context = tm_context_at(&S->tree, CONTEXT_UNKNOWN),
         .site.context_id = CONTEXT_UNKNOWN,
     };
     S->bytes = (struct traced_bytes){.epoch = 1};
@@ -201,7 +201,7 @@ static int
 store_init_lock_held(void)
 {
     _PyTraceMalloc_InitCells(&S->cells);
-    if (tm_init_sources(&S->sources) < 0
+    if (tm_init_codes(&S->codes) < 0
         || contexts_init_lock_held() < 0
         || tm_init_blocks(&S->large) < 0
         || tm_init_blocks(&S->raw) < 0)
@@ -445,10 +445,10 @@ _PyTraceMalloc_Clear(void)
     }
     tm_clear_blocks(&S->large);
     tm_clear_blocks(&S->raw);
-    tm_fini_contexts(&S->contexts);
+    tm_fini_tree(&S->tree);
     int failed = contexts_init_lock_held();
     if (!failed) {
-        tm_recycle_codes(&S->sources, NULL);
+        tm_recycle_codes(&S->codes, NULL);
         store_reset_lock_held();
     }
     else {
@@ -479,8 +479,8 @@ _PyTraceMalloc_RetireCodeObject(PyCodeObject *co)
     enum access access = _PyTraceMalloc_BeginLocked();
     if (access != ACCESS_NONE) {
         if (co->_co_tracemalloc_id != CODE_NONE) {
-            tm_retire_code(&S->sources, co->_co_tracemalloc_id);
-            if (S->sources.retired_bytes >= S->pace.retired) {
+            tm_retire_code(&S->codes, co->_co_tracemalloc_id);
+            if (S->codes.retired_bytes >= S->pace.retired) {
                 tm_reclaim_want(1);
             }
         }

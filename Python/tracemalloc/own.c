@@ -45,7 +45,7 @@ void
 _PyTraceMalloc_CountOwn(size_t size)
 {
     struct sample_weight one = {.blocks = 1, .bytes = size};
-    tm_count_own_alloc(&S->bytes, tm_context_at(&S->contexts, CONTEXT_OWN),
+    tm_count_own_alloc(&S->bytes, tm_context_at(&S->tree, CONTEXT_OWN),
                        one);
 }
 
@@ -53,14 +53,14 @@ _PyTraceMalloc_CountOwn(size_t size)
 PART void
 tm_settle_own(void)
 {
-    tm_count_own_settled(&S->bytes, tm_context_at(&S->contexts, CONTEXT_OWN));
+    tm_count_own_settled(&S->bytes, tm_context_at(&S->tree, CONTEXT_OWN));
 }
 
 
 void
 _PyTraceMalloc_ProgramBytes(size_t *current, size_t *peak)
 {
-    struct context *own = tm_context_at(&S->contexts, CONTEXT_OWN);
+    struct context *own = tm_context_at(&S->tree, CONTEXT_OWN);
     tm_count_own_settled(&S->bytes, own);
     uint64_t blocks, bytes;
     tm_context_peak(own, &S->bytes, &blocks, &bytes);

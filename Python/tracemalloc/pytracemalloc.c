@@ -195,7 +195,7 @@ trace_at(uintptr_t address)
     int found = _PyTraceMalloc_LookUp(DEFAULT_DOMAIN, address, &block)
                 && block.context != CONTEXT_OWN;
     if (found) {
-        failed = _PyTraceMalloc_FreezeBlock(&frozen, &S->sources, &S->contexts,
+        failed = _PyTraceMalloc_FreezeBlock(&frozen, &S->codes, &S->tree,
                                             &block) < 0;
     }
     tm_end_locked();
@@ -415,7 +415,7 @@ set_alarm(PyObject *self, PyObject *args)
 static size_t
 room_left_lock_held(void)
 {
-    const struct context_tree *tree = &S->contexts;
+    const struct call_tree *tree = &S->tree;
     const struct number_space *spaces[] = {&tree->nodes, &tree->contexts};
     size_t node_sizes[] = {sizeof(struct frame_node), sizeof(struct context)};
     size_t room = 0;

@@ -15,6 +15,8 @@
 #include "sampler/sampler.h"
 #include "store/block_table.h"
 #include "store/cells.h"
+#include "store/code_table.h"
+#include "store/counting.h"
 #include "store/detached.h"
 #include "store/filters.h"
 #include "store/reclaim.h"
@@ -66,8 +68,8 @@ struct tracer_state {
                                    bytes, or 0; GIL */
     struct frame_entry unknown;  /* where threads without frames allocate;
                                    fixed while tracing */
-    struct source_table sources;        /* store lock; see access.h */
-    struct context_tree contexts;       /* store lock; see access.h */
+    struct code_table codes;        /* store lock; see access.h */
+    struct call_tree tree;       /* store lock; see access.h */
 };
 
 extern struct tracer_state _PyTraceMalloc_State;

@@ -25,8 +25,10 @@ static const struct {
     const struct test *tests;
 } files[] = {
 #ifndef THREADS_ONLY
-    {"sources", sources_tests},
-    {"contexts", contexts_tests},
+    {"names", names_tests},
+    {"codes", codes_tests},
+    {"locations", locations_tests},
+    {"tree", tree_tests},
     {"blocks", blocks_tests},
     {"cells", cells_tests},
     {"counting", counting_tests},

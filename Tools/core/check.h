@@ -7,11 +7,12 @@
 #include "snapshot/frozen.h"
 #include "snapshot/snapshot.h"
 #include "store/cells.h"
+#include "store/code_table.h"
 #include "store/counting.h"
 #include "store/detached.h"
 #include "store/filters.h"
+#include "store/locations.h"
 #include "store/reclaim.h"
-#include "store/sources.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -24,8 +25,10 @@ struct test {
 };
 
 /* One list per file, each ending with an entry without a name. */
-extern const struct test sources_tests[];
-extern const struct test contexts_tests[];
+extern const struct test names_tests[];
+extern const struct test codes_tests[];
+extern const struct test locations_tests[];
+extern const struct test tree_tests[];
 extern const struct test blocks_tests[];
 extern const struct test cells_tests[];
 extern const struct test counting_tests[];
@@ -72,28 +75,11 @@ extern _Noreturn void check_failed(const char *file, int line,
     } while (0)
 
 
-/* A code object whose function is called as its file; its location table has
-   one unit, at columns 2 to 7. */
-static inline code_id
-code_add_named(struct source_table *sources, void *owner, name_id file,
-               struct line_map *lines)
-{
-    static const unsigned char locations[] = {0x80, 0x25};
-    return tm_add_code(sources, owner, &(struct code_source){
-        .file = file,
-        .function = file,
-        .lines = lines,
-        .locations = locations,
-        .nlocations = sizeof(locations),
-    });
-}
-
-
 /* Bytes that a tree holds, counters that were never given included. */
 static inline size_t
-size_of_tree(const struct context_tree *tree)
+size_of_tree(const struct call_tree *tree)
 {
-    size_t size = _PyTraceMalloc_SizeOfContexts(tree);
+    size_t size = _PyTraceMalloc_SizeOfTree(tree);
     for (size_t i = 0; i < MAX_CONTEXTS >> COUNTERS_SHIFT
          && tree->counter_chunks[i] != NULL; i++)
     {
@@ -105,7 +91,7 @@ size_of_tree(const struct context_tree *tree)
 
 /* Count a new block of any size. */
 static inline void
-count_any(struct context_tree *tree, struct traced_bytes *bytes,
+count_any(struct call_tree *tree, struct traced_bytes *bytes,
           struct context *context, size_t size)
 {
     tm_context_make_room(tree, context, size);
@@ -147,5 +133,47 @@ extern void test_fail_never(void);
 
 /* How many allocations were made to fail since the test began. */
 extern size_t test_failures(void);
+
+/* --- code objects -------------------------------------------------------- */
+
+/* Room for the lines of a code object, to be filled in. */
+static inline struct line_map *
+line_map_make(uint32_t nunits, int wide)
+{
+    struct line_map *map = test_malloc(
+        sizeof(*map) + (nunits + 1) * (wide ? sizeof(int32_t)
+                                            : sizeof(uint16_t)));
+    map->nunits = nunits;
+    map->first = 0;
+    map->wide = wide;
+    return map;
+}
+
+
+/* One unit, line 0. */
+static inline struct line_map *
+line_map_plain(void)
+{
+    struct line_map *map = line_map_make(1, 0);
+    map->units[0] = map->units[1] = 0;
+    return map;
+}
+
+
+/* A code object whose function is called as its file; its location table has
+   one unit, at columns 2 to 7. */
+static inline code_id
+code_add_named(struct code_table *codes, void *owner, name_id file,
+               struct line_map *lines)
+{
+    static const unsigned char locations[] = {0x80, 0x25};
+    return tm_add_code(codes, owner, &(struct code_info){
+        .file = file,
+        .function = file,
+        .lines = lines,
+        .locations = locations,
+        .nlocations = sizeof(locations),
+    });
+}
 
 #endif  /* !CORE_CHECK_H */

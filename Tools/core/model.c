@@ -2,8 +2,8 @@
 
 #include "model_parts.h"
 
-struct source_table sources;
-struct context_tree tree;
+struct code_table codes;
+struct call_tree tree;
 struct block_table table;
 struct cell_store cells;
 struct traced_bytes bytes;
@@ -70,21 +70,21 @@ world_begin(const struct world_limits *limits)
     m.steps = 0;
     m.owners = 0;
     call_begin();
-    if (tm_init_sources(&sources) < 0) {
+    if (tm_init_codes(&codes) < 0) {
         CHECK(call_lacked_memory());
         return -1;
     }
     CHECK(!call_lacked_memory());
-    if (tm_init_contexts(&tree) < 0) {
+    if (tm_init_tree(&tree) < 0) {
         CHECK(call_lacked_memory());
-        tm_fini_sources(&sources);
+        tm_fini_codes(&codes);
         return -1;
     }
     CHECK(!call_lacked_memory());
     if (tm_init_blocks(&table) < 0) {
         CHECK(call_lacked_memory());
-        tm_fini_sources(&sources);
-        tm_fini_contexts(&tree);
+        tm_fini_codes(&codes);
+        tm_fini_tree(&tree);
         return -1;
     }
     CHECK(!call_lacked_memory());
@@ -104,8 +104,8 @@ world_end(void)
 {
     _PyTraceMalloc_FiniCells(&cells);
     tm_fini_blocks(&table);
-    tm_fini_contexts(&tree);
-    tm_fini_sources(&sources);
+    tm_fini_tree(&tree);
+    tm_fini_codes(&codes);
     for (size_t i = 0; i < NFROZEN; i++) {
         /* Frozen copies outlive the store. */
         frozen_drop(&m.frozen[i]);

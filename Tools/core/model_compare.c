@@ -5,9 +5,9 @@
 void
 compare_sources(void)
 {
-    CHECK_EQUAL(sources.names->used, m.nnames);
+    CHECK_EQUAL(codes.names->used, m.nnames);
     for (name_id id = 1; id < m.nnames; id++) {
-        const struct name *file = sources.names->files[id];
+        const struct name *file = codes.names->entries[id];
         CHECK((file != NULL) == m.names[id].used);
         if (file == NULL) {
             continue;
@@ -17,10 +17,10 @@ compare_sources(void)
               && memcmp(file->text, m.names[id].text,
                         file->length * file->kind) == 0);
     }
-    CHECK_EQUAL(sources.used, m.ncodes);
+    CHECK_EQUAL(codes.used, m.ncodes);
     uint32_t retired = 0;
     for (code_id id = 1; id < m.ncodes; id++) {
-        const struct source_code *entry = tm_source_at(&sources, id);
+        const struct code_entry *entry = tm_code_at(&codes, id);
         const struct m_code *code = &m.codes[id];
         CHECK(entry->owner == code->owner);
         CHECK((entry->lines != NULL) == (code->state == LIVE));
@@ -33,14 +33,14 @@ compare_sources(void)
                         entry->nlocations) == 0);
         retired += code->state == RETIRED;
     }
-    CHECK_EQUAL(sources.retired, retired);
+    CHECK_EQUAL(codes.retired, retired);
 }
 
 
 void
 compare_contexts(void)
 {
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
     CHECK_EQUAL(tree.nodes.used, m.npaths);
     CHECK_EQUAL(tree.nodes.live, m.paths_live);
     for (node_id id = NODE_ROOT + 1; id < m.npaths; id++) {
@@ -149,7 +149,7 @@ compare_blocks(void)
 void
 compare_sizes(void)
 {
-    size_t size = _PyTraceMalloc_SizeOfSources(&sources)
+    size_t size = _PyTraceMalloc_SizeOfCodes(&codes)
                   + size_of_tree(&tree)
                   + _PyTraceMalloc_SizeOfBlocks(&table)
                   + _PyTraceMalloc_SizeOfCells(&cells);

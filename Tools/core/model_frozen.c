@@ -146,11 +146,11 @@ step_freeze(void)
     call_begin();
     int failed;
     if (whole) {
-        failed = _PyTraceMalloc_Freeze(traces, &sources, &tree, m.nblocks);
+        failed = _PyTraceMalloc_Freeze(traces, &codes, &tree, m.nblocks);
     }
     else {
         block = block_of(&m.blocks[one]);
-        failed = _PyTraceMalloc_FreezeBlock(traces, &sources, &tree, &block);
+        failed = _PyTraceMalloc_FreezeBlock(traces, &codes, &tree, &block);
     }
     CHECK(failed == (call_lacked_memory() ? -1 : 0));
     if (failed) {

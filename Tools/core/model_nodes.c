@@ -25,7 +25,7 @@ both_add_file(void)
         }
     }
     call_begin();
-    name_id id = tm_add_name(&sources, kind, text, length);
+    name_id id = tm_add_name(codes.names, kind, text, length);
     if (id == NAME_NONE) {
         CHECK(call_lacked_memory());
         return NAME_NONE;
@@ -100,7 +100,7 @@ step_add_code(void)
     }
     void *owner = (void *)(16 * ++m.owners);
     static const unsigned char noise[64] = "where instructions stand";
-    struct code_source source = {
+    struct code_info source = {
         .file = file,
         .function = function,
         .lines = map,
@@ -108,7 +108,7 @@ step_add_code(void)
         .nlocations = random_below(32),
     };
     call_begin();
-    code_id id = tm_add_code(&sources, owner, &source);
+    code_id id = tm_add_code(&codes, owner, &source);
     if (id == CODE_NONE) {
         CHECK(call_lacked_memory());
         test_free(map);
@@ -139,7 +139,7 @@ step_retire_code(void)
     code_id id = pick(m.ncodes, code_is_live);
     if (id != CODE_NONE) {
         call_begin();
-        tm_retire_code(&sources, id);
+        tm_retire_code(&codes, id);
         m.codes[id].state = RETIRED;
         m.codes[id].owner = NULL;
         if (call_lacked_memory()) {
@@ -158,7 +158,7 @@ instruction_random(intptr_t *unit, int32_t *line)
     if (id != CODE_NONE) {
         uint32_t nunits = m.codes[id].nunits;
         *unit = (intptr_t)random_below(nunits + 2) - 1;
-        *line = tm_source_line(&sources, id, *unit);
+        *line = tm_code_line(&codes, id, *unit);
         CHECK_EQUAL(*line, m.codes[id].lines[*unit < 0 ? nunits
                                              : (size_t)*unit]);
     }

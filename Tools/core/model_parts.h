@@ -10,8 +10,8 @@
 
 /* --- the core's side ----------------------------------------------------- */
 
-extern struct source_table sources;
-extern struct context_tree tree;
+extern struct code_table codes;
+extern struct call_tree tree;
 extern struct block_table table;
 extern struct cell_store cells;
 extern struct traced_bytes bytes;

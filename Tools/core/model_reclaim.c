@@ -18,8 +18,9 @@ static long
 model_reclaim(const unsigned char *root_contexts,
               const unsigned char *root_paths, int all)
 {
-    unsigned char *nodes = calloc(m.npaths, 1), *codes = calloc(m.ncodes, 1);
-    CHECK(nodes != NULL && codes != NULL);
+    unsigned char *nodes = calloc(m.npaths, 1);
+    unsigned char *used_codes = calloc(m.ncodes, 1);
+    CHECK(nodes != NULL && used_codes != NULL);
     long taken = 0;
     for (node_id id = NODE_ROOT + 1; id < m.npaths; id++) {
         nodes[id] = m.nodes[id].used && root_paths[id];
@@ -31,7 +32,7 @@ model_reclaim(const unsigned char *root_contexts,
         }
         if (model_context_is_needed(id, root_contexts, all)) {
             nodes[context->node] = 1;
-            codes[context->code] = 1;
+            used_codes[context->code] = 1;
         }
         else {
             m.reclaimed_blocks += context->allocated_blocks;
@@ -52,7 +53,7 @@ model_reclaim(const unsigned char *root_contexts,
     }
     for (node_id id = NODE_ROOT + 1; id < m.npaths; id++) {
         if (nodes[id]) {
-            codes[m.nodes[id].code] = 1;
+            used_codes[m.nodes[id].code] = 1;
         }
         else if (m.nodes[id].used) {
             memset(&m.nodes[id], 0, sizeof(m.nodes[id]));
@@ -61,12 +62,12 @@ model_reclaim(const unsigned char *root_contexts,
         }
     }
     for (code_id id = 1; id < m.ncodes; id++) {
-        if (m.codes[id].state == RETIRED && !codes[id]) {
+        if (m.codes[id].state == RETIRED && !used_codes[id]) {
             m.codes[id].state = UNUSED;
         }
     }
     free(nodes);
-    free(codes);
+    free(used_codes);
     return taken;
 }
 
@@ -111,7 +112,7 @@ step_reclaim(void)
     }
     tm_renew_epochs(&tree, &bytes);
     call_begin();
-    long taken = tm_reclaim(&tree, &sources, &bytes, &roots, all);
+    long taken = tm_reclaim(&tree, &codes, &bytes, &roots, all);
     free(roots.contexts);
     free(roots.nodes);
     CHECK(taken >= 0 || call_lacked_memory());
@@ -161,12 +162,12 @@ step_clear(void)
     _PyTraceMalloc_InitCells(&cells);
     tm_clear_blocks(&table);
     uint32_t generation = tree.generation;
-    tm_fini_contexts(&tree);
+    tm_fini_tree(&tree);
     call_begin();
-    int failed = tm_init_contexts(&tree);
+    int failed = tm_init_tree(&tree);
     CHECK(failed == (call_lacked_memory() ? -1 : 0));
     CHECK(tree.generation != generation);
-    tm_recycle_codes(&sources, NULL);
+    tm_recycle_codes(&codes, NULL);
     bytes = (struct traced_bytes){0};
     model_clear();
     return failed;

@@ -310,9 +310,9 @@ test_shrinks_without_memory(void)
 static void
 test_checker_sees_faults(void)
 {
-    static struct context_tree tree;
+    static struct call_tree tree;
     static struct live_sums live[2];
-    CHECK_EQUAL(tm_init_contexts(&tree), 0);
+    CHECK_EQUAL(tm_init_tree(&tree), 0);
     CHECK_EQUAL(tm_init_blocks(&table), 0);
     struct block block = {.address = 160, .size = 5, .context = 1};
     for (int i = 0; i < 3; i++) {
@@ -342,7 +342,7 @@ test_checker_sees_faults(void)
     table.slots[at] = moved;
     CHECK(_PyTraceMalloc_CheckBlocks(&table, &tree, live) != NULL);
     tm_fini_blocks(&table);
-    tm_fini_contexts(&tree);
+    tm_fini_tree(&tree);
 }
 
 

@@ -1,6 +1,7 @@
 /* Cells: rows in chunks, their reuse, and the walk over them. */
 
 #include "check.h"
+#include "store/zeros.h"
 
 #include <string.h>
 

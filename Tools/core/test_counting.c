@@ -8,7 +8,7 @@
 enum { N = 40, MAX_LIVE = 3000 };
 
 static struct traced_bytes bytes;
-static struct context_tree tree;
+static struct call_tree tree;
 static struct context *contexts[N];
 
 static struct {
@@ -27,7 +27,7 @@ static void
 begin(void)
 {
     memset(&bytes, 0, sizeof(bytes));
-    CHECK_EQUAL(tm_init_contexts(&tree), 0);
+    CHECK_EQUAL(tm_init_tree(&tree), 0);
     for (int i = 0; i < N; i++) {
         contexts[i] = tm_context_at(&tree, tm_add_context(
             &tree, NODE_ROOT, 1, (uint32_t)i, 1));
@@ -39,8 +39,8 @@ begin(void)
 static void
 end(void)
 {
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
-    tm_fini_contexts(&tree);
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    tm_fini_tree(&tree);
 }
 
 

@@ -10,7 +10,7 @@
 
 enum { N = 100, MAX_LIVE = 2000 };
 
-static struct context_tree tree;
+static struct call_tree tree;
 static struct traced_bytes bytes;
 static struct detached_counts list;
 static context_id ids[N];
@@ -31,7 +31,7 @@ static struct {
 static void
 begin(void)
 {
-    CHECK_EQUAL(tm_init_contexts(&tree), 0);
+    CHECK_EQUAL(tm_init_tree(&tree), 0);
     for (int i = 0; i < N; i++) {
         ids[i] = tm_add_context(&tree, NODE_ROOT, 1, (uint32_t)i,
                                 1);
@@ -46,9 +46,9 @@ begin(void)
 static void
 end(void)
 {
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
     tm_fini_detached(&list);
-    tm_fini_contexts(&tree);
+    tm_fini_tree(&tree);
 }
 
 

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-static struct source_table sources;
-static struct context_tree tree;
+static struct code_table codes;
+static struct call_tree tree;
 static struct filter_set set;
 static char owners[300];
 
@@ -15,18 +15,18 @@ begin(void)
 {
     memset(&set, 0, sizeof(set));
     set.nframe = 1;
-    CHECK_EQUAL(tm_init_sources(&sources), 0);
-    CHECK_EQUAL(tm_init_contexts(&tree), 0);
+    CHECK_EQUAL(tm_init_codes(&codes), 0);
+    CHECK_EQUAL(tm_init_tree(&tree), 0);
 }
 
 
 static void
 end(void)
 {
-    CHECK_SOUND(_PyTraceMalloc_CheckFilters(&set, &sources, &tree));
+    CHECK_SOUND(_PyTraceMalloc_CheckFilters(&set, &codes, &tree));
     tm_replace_filters(&set, NULL, 0);
-    tm_fini_contexts(&tree);
-    tm_fini_sources(&sources);
+    tm_fini_tree(&tree);
+    tm_fini_codes(&codes);
     CHECK_EQUAL(test_live_blocks(), 0);
 }
 
@@ -42,10 +42,10 @@ code_add(const char *name, uint32_t kind)
         memcpy(text + i * kind, kind == 1 ? (const void *)&name[i]
                : kind == 2 ? (const void *)&two : &four, kind);
     }
-    name_id file = tm_add_name(&sources, kind, text, strlen(name));
+    name_id file = tm_add_name(codes.names, kind, text, strlen(name));
     struct line_map *map = test_calloc(1, sizeof(*map)
                                           + sizeof(map->units[0]));
-    return code_add_named(&sources, &owners[sources.used], file, map);
+    return code_add_named(&codes, &owners[codes.used], file, map);
 }
 
 
@@ -85,7 +85,7 @@ put_in_force(size_t n, const struct trace_filter *filters)
 static int
 judge(context_id id)
 {
-    return tm_apply_filters(&set, &sources, &tree, id);
+    return tm_apply_filters(&set, &codes, &tree, id);
 }
 
 
@@ -211,7 +211,7 @@ test_a_wrong_verdict_is_found(void)
     context_id id = context_add(NODE_ROOT, code_add("a.py", 1), 5);
     put_in_force(1, (struct trace_filter[]){filter(0, "a.py", 0, 0)});
     tm_keep_filter_result(&set, &tree, id, 1);
-    CHECK(_PyTraceMalloc_CheckFilters(&set, &sources, &tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckFilters(&set, &codes, &tree) != NULL);
     tm_keep_filter_result(&set, &tree, id, 0);
     end();
 }

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-static struct source_table sources;
-static struct context_tree tree;
+static struct code_table codes;
+static struct call_tree tree;
 static char owners[10];
 
 
@@ -15,8 +15,8 @@ code_add(const char *name)
     struct line_map *map = test_calloc(1, sizeof(*map)
                                           + sizeof(map->units[0]));
     return code_add_named(
-        &sources, owners,
-        tm_add_name(&sources, 1, name, strlen(name)), map);
+        &codes, owners,
+        tm_add_name(codes.names, 1, name, strlen(name)), map);
 }
 
 
@@ -54,8 +54,8 @@ check_chain(const struct frozen_traces *frozen, context_id id)
 static context_id
 begin(void)
 {
-    CHECK_EQUAL(tm_init_sources(&sources), 0);
-    CHECK_EQUAL(tm_init_contexts(&tree), 0);
+    CHECK_EQUAL(tm_init_codes(&codes), 0);
+    CHECK_EQUAL(tm_init_tree(&tree), 0);
     node_id at = NODE_ROOT;
     /* Some that are in the way, so that numbers do not follow each other. */
     tm_add_node(&tree, NODE_ROOT, code_add("x.py"), 7);
@@ -74,7 +74,7 @@ test_whole_copy_outlives_the_store(void)
 {
     struct frozen_traces frozen;
     context_id id = begin();
-    CHECK_EQUAL(_PyTraceMalloc_Freeze(&frozen, &sources, &tree, 3), 0);
+    CHECK_EQUAL(_PyTraceMalloc_Freeze(&frozen, &codes, &tree, 3), 0);
     CHECK_EQUAL(frozen.nblocks, 3);
     memset(frozen.blocks, 0, 3 * sizeof(frozen.blocks[0]));
     CHECK(frozen.files[NAME_NONE] == NULL);
@@ -86,11 +86,11 @@ test_whole_copy_outlives_the_store(void)
 
     /* Names that come later move the table's own array, not the copy's. */
     for (uint32_t i = 0; i < 500; i++) {
-        CHECK(tm_add_name(&sources, 4, &i, 1) != NAME_NONE);
+        CHECK(tm_add_name(codes.names, 4, &i, 1) != NAME_NONE);
     }
     check_chain(&frozen, id);
-    tm_fini_contexts(&tree);
-    tm_fini_sources(&sources);
+    tm_fini_tree(&tree);
+    tm_fini_codes(&codes);
     check_chain(&frozen, id);
     _PyTraceMalloc_FreeFrozen(&frozen);
     CHECK(frozen.blocks == NULL && frozen.names == NULL);
@@ -105,15 +105,15 @@ test_one_block(void)
     struct block block = {
         .address = UINTPTR_MAX, .size = 9, .context = id, .domain = 8,
     };
-    CHECK_EQUAL(_PyTraceMalloc_FreezeBlock(&frozen, &sources, &tree, &block),
+    CHECK_EQUAL(_PyTraceMalloc_FreezeBlock(&frozen, &codes, &tree, &block),
                 0);
     CHECK_EQUAL(frozen.nblocks, 1);
     CHECK_EQUAL(frozen.blocks[0].address, UINTPTR_MAX);
     CHECK_EQUAL(frozen.blocks[0].size, 9);
     CHECK_EQUAL(frozen.blocks[0].domain, 8);
     check_chain(&frozen, frozen.blocks[0].context);
-    tm_fini_contexts(&tree);
-    tm_fini_sources(&sources);
+    tm_fini_tree(&tree);
+    tm_fini_codes(&codes);
     check_chain(&frozen, frozen.blocks[0].context);
     _PyTraceMalloc_FreeFrozen(&frozen);
 }
@@ -125,7 +125,7 @@ test_one_block_without_frames(void)
     struct frozen_traces frozen;
     begin();
     struct block block = {.address = 16, .context = CONTEXT_UNKNOWN};
-    CHECK_EQUAL(_PyTraceMalloc_FreezeBlock(&frozen, &sources, &tree, &block),
+    CHECK_EQUAL(_PyTraceMalloc_FreezeBlock(&frozen, &codes, &tree, &block),
                 0);
     const struct frozen_context *context =
         &frozen.contexts[frozen.blocks[0].context];
@@ -133,8 +133,8 @@ test_one_block_without_frames(void)
     CHECK_EQUAL(context->path, NODE_ROOT);
     CHECK_EQUAL(context->file, NAME_NONE);
     _PyTraceMalloc_FreeFrozen(&frozen);
-    tm_fini_contexts(&tree);
-    tm_fini_sources(&sources);
+    tm_fini_tree(&tree);
+    tm_fini_codes(&codes);
 }
 
 
@@ -143,14 +143,14 @@ test_retired_code_still_has_its_name(void)
 {
     struct frozen_traces frozen;
     context_id id = begin();
-    for (code_id code = 1; code < sources.used; code++) {
-        tm_retire_code(&sources, code);
+    for (code_id code = 1; code < codes.used; code++) {
+        tm_retire_code(&codes, code);
     }
-    CHECK_EQUAL(_PyTraceMalloc_Freeze(&frozen, &sources, &tree, 0), 0);
+    CHECK_EQUAL(_PyTraceMalloc_Freeze(&frozen, &codes, &tree, 0), 0);
     check_chain(&frozen, id);
     _PyTraceMalloc_FreeFrozen(&frozen);
-    tm_fini_contexts(&tree);
-    tm_fini_sources(&sources);
+    tm_fini_tree(&tree);
+    tm_fini_codes(&codes);
 }
 
 
@@ -162,16 +162,16 @@ test_without_memory(void)
     size_t before = test_live_blocks();
     for (size_t n = 0; n < 4; n++) {
         test_fail_after(n, 0);
-        CHECK(_PyTraceMalloc_Freeze(&frozen, &sources, &tree, 5) == -1);
+        CHECK(_PyTraceMalloc_Freeze(&frozen, &codes, &tree, 5) == -1);
         test_fail_after(n, 0);
-        CHECK(_PyTraceMalloc_FreezeBlock(&frozen, &sources, &tree, &block)
+        CHECK(_PyTraceMalloc_FreezeBlock(&frozen, &codes, &tree, &block)
               == -1);
         test_fail_never();
         CHECK_EQUAL(test_live_blocks(), before);
-        CHECK_EQUAL(sources.names->refcount, 1);
+        CHECK_EQUAL(codes.names->refcount, 1);
     }
-    tm_fini_contexts(&tree);
-    tm_fini_sources(&sources);
+    tm_fini_tree(&tree);
+    tm_fini_codes(&codes);
 }
 
 

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-static struct source_table sources;
-static struct context_tree tree;
+static struct code_table codes;
+static struct call_tree tree;
 static struct traced_bytes bytes;
 static char owners[100];
 
@@ -15,13 +15,13 @@ static void
 begin(code_id n)
 {
     bytes = (struct traced_bytes){0};
-    CHECK_EQUAL(tm_init_sources(&sources), 0);
-    CHECK_EQUAL(tm_init_contexts(&tree), 0);
-    name_id file = tm_add_name(&sources, 1, "f", 1);
+    CHECK_EQUAL(tm_init_codes(&codes), 0);
+    CHECK_EQUAL(tm_init_tree(&tree), 0);
+    name_id file = tm_add_name(codes.names, 1, "f", 1);
     for (code_id id = 1; id <= n; id++) {
         struct line_map *map = test_calloc(1, sizeof(*map)
                                               + sizeof(map->units[0]));
-        CHECK_EQUAL(code_add_named(&sources, &owners[id], file, map),
+        CHECK_EQUAL(code_add_named(&codes, &owners[id], file, map),
                     id);
     }
 }
@@ -30,9 +30,9 @@ begin(code_id n)
 static void
 end(void)
 {
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
-    tm_fini_contexts(&tree);
-    tm_fini_sources(&sources);
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    tm_fini_tree(&tree);
+    tm_fini_codes(&codes);
 }
 
 
@@ -47,12 +47,12 @@ reclaim(context_id context, node_id node, int all)
     CHECK(roots.contexts != NULL && roots.nodes != NULL);
     roots.contexts[context] = 1;
     roots.nodes[node] = 1;
-    long taken = tm_reclaim(&tree, &sources, &bytes, &roots, all);
+    long taken = tm_reclaim(&tree, &codes, &bytes, &roots, all);
     free(roots.contexts);
     free(roots.nodes);
     tm_reindex(&tree);
     tm_free_replaced(&tree);
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
     return taken;
 }
 
@@ -168,12 +168,12 @@ test_mild_takes_dead_code_only(void)
     context_id living = context_add(node, 3), dead = context_add(node, 4);
     context_id none = tm_add_context_of_domain(
         &tree, tm_context_at(&tree, CONTEXT_UNKNOWN), 1);
-    tm_retire_code(&sources, 4);
+    tm_retire_code(&codes, 4);
     /* The node that nobody needs goes as well. */
     CHECK_EQUAL(reclaim(0, 0, 0), 2);
     CHECK(context_is_there(living) && context_is_there(none));
     CHECK(!context_is_there(dead) && !path_is_there(aside));
-    CHECK_EQUAL(sources.retired, 0);
+    CHECK_EQUAL(codes.retired, 0);
     CHECK_EQUAL(reclaim(0, 0, 1), 3);
     CHECK(!context_is_there(living) && !context_is_there(none));
     end();
@@ -189,18 +189,18 @@ test_codes_stay_while_named(void)
     context_id other = context_add(NODE_ROOT, 3);
     count_any(&tree, &bytes, tm_context_at(&tree, id), 5);
     for (code_id code = 1; code <= 4; code++) {
-        tm_retire_code(&sources, code);
+        tm_retire_code(&codes, code);
     }
     CHECK_EQUAL(reclaim(other, 0, 1), 0);
     /* 1 by a node, 2 by a context with blocks, 3 by a root; 4 by nobody. */
-    CHECK_EQUAL(sources.retired, 3);
-    CHECK(tm_source_at(&sources, 1)->file != NAME_NONE);
-    CHECK(tm_source_at(&sources, 4)->file == NAME_NONE);
+    CHECK_EQUAL(codes.retired, 3);
+    CHECK(tm_code_at(&codes, 1)->file != NAME_NONE);
+    CHECK(tm_code_at(&codes, 4)->file == NAME_NONE);
     tm_count_free(&bytes, tm_context_at(&tree, id), 5);
     bytes.peak = 0;
     bytes.epoch = bytes.saved + 1;
     CHECK_EQUAL(reclaim(0, 0, 1), 3);
-    CHECK_EQUAL(sources.retired, 0);
+    CHECK_EQUAL(codes.retired, 0);
     end();
 }
 
@@ -211,15 +211,15 @@ test_without_memory_nothing_changes(void)
     begin(2);
     node_id node = node_add(NODE_ROOT, 1);
     context_id id = context_add(node, 2);
-    tm_retire_code(&sources, 2);
+    tm_retire_code(&codes, 2);
     unsigned char contexts[8] = {0}, nodes[8] = {0};
     struct reclaim_roots roots = {.contexts = contexts, .nodes = nodes};
     test_fail_after(0, 1);
-    CHECK(tm_reclaim(&tree, &sources, &bytes, &roots, 1) == -1);
+    CHECK(tm_reclaim(&tree, &codes, &bytes, &roots, 1) == -1);
     test_fail_never();
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
     CHECK(context_is_there(id) && path_is_there(node));
-    CHECK_EQUAL(sources.retired, 1);
+    CHECK_EQUAL(codes.retired, 1);
     CHECK_EQUAL(reclaim(0, 0, 1), 2);
     end();
 }
@@ -236,7 +236,7 @@ test_plateau(void)
         for (int i = 0; i < 20; i++) {
             struct line_map *map = test_calloc(1, sizeof(*map)
                                                   + sizeof(map->units[0]));
-            code_id code = code_add_named(&sources, owners, 1, map);
+            code_id code = code_add_named(&codes, owners, 1, map);
             CHECK(code != CODE_NONE);
             node_id at = node;
             for (int depth = 0; depth < 5; depth++) {
@@ -246,7 +246,7 @@ test_plateau(void)
                 count_any(&tree, &bytes, context, 10);
                 tm_count_free(&bytes, context, 10);
             }
-            tm_retire_code(&sources, code);
+            tm_retire_code(&codes, code);
         }
         reclaim(0, node, 0);
         if (round == 10) {
@@ -265,7 +265,7 @@ test_plateau(void)
 static void
 test_calls_for_a_reclaim_in_time(void)
 {
-    static const struct source_table none;
+    static const struct code_table none;
     struct reclaim_pace pace;
     begin(0);
     const struct number_space contexts = tree.contexts, nodes = tree.nodes;
@@ -301,7 +301,7 @@ test_calls_for_a_reclaim_in_time(void)
 static void
 test_calls_for_a_reclaim_when_nothing_is_left(void)
 {
-    static const struct source_table none;
+    static const struct code_table none;
     struct reclaim_pace pace;
     begin(0);
     const struct number_space contexts = tree.contexts, were = tree.nodes;
@@ -356,7 +356,7 @@ block_note(struct reclaim_pace *pace, uint32_t n, size_t size, int *reclaims)
         : tm_count_miss(pace, &bytes))
     {
         long taken = reclaim(id, 0, tm_pace_is_hard(pace, &tree));
-        tm_set_pace(pace, &tree, &sources, &bytes, taken);
+        tm_set_pace(pace, &tree, &codes, &bytes, taken);
         ++*reclaims;
     }
     if (id == CONTEXT_NONE) {

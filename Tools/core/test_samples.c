@@ -278,12 +278,12 @@ test_seeds(void)
     int64_t gaps[100];
     begin(1 << 20);
     _PyTraceMalloc_SeedSampler(&sampler, 42);
-    uint32_t epoch = sampler.epoch;
+    uint32_t session = sampler.session;
     for (int i = 0; i < 100; i++) {
         gaps[i] = _PyTraceMalloc_DrawGap(&sampler);
     }
     _PyTraceMalloc_SeedSampler(&sampler, 42);
-    CHECK(sampler.epoch != epoch);
+    CHECK(sampler.session != session);
     for (int i = 0; i < 100; i++) {
         CHECK_EQUAL(_PyTraceMalloc_DrawGap(&sampler), gaps[i]);
     }
@@ -358,14 +358,14 @@ static void
 test_counting(void)
 {
     enum { N = 8, BLOCKS = 500 };
-    static struct context_tree tree;
+    static struct call_tree tree;
     struct context *contexts[N];
     struct traced_bytes bytes = {.epoch = 1};
     uint64_t live[N] = {0}, peak[N] = {0}, peak_blocks[N] = {0};
     uint64_t live_blocks[N] = {0}, current = 0, highest = 0;
     struct { uint32_t context; size_t size; } blocks[BLOCKS];
     size_t n = 0;
-    CHECK_EQUAL(tm_init_contexts(&tree), 0);
+    CHECK_EQUAL(tm_init_tree(&tree), 0);
     for (uint32_t i = 0; i < N; i++) {
         contexts[i] = tm_context_at(&tree, tm_add_context(
             &tree, NODE_ROOT, 1, i, 1));
@@ -430,8 +430,8 @@ test_counting(void)
             CHECK_EQUAL(tm_context_live_blocks(contexts[k]), live_blocks[k]);
         }
     }
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
-    tm_fini_contexts(&tree);
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    tm_fini_tree(&tree);
     end();
 }
 

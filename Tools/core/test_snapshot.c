@@ -7,8 +7,8 @@
 
 enum { NCODES = 6, NPATHS = 60, NCONTEXTS = 90, NBLOCKS = 700, UNIT = 16 };
 
-static struct source_table sources;
-static struct context_tree tree;
+static struct code_table codes;
+static struct call_tree tree;
 static struct traced_bytes bytes;
 static struct cell_store cells;
 static struct block_table tables[2];
@@ -41,7 +41,7 @@ static const struct location expected[] = {
 static name_id
 name_add(const char *name)
 {
-    return tm_add_name(&sources, 1, name, strlen(name));
+    return tm_add_name(codes.names, 1, name, strlen(name));
 }
 
 
@@ -52,27 +52,27 @@ codes_begin(void)
         struct line_map *map = test_calloc(
             1, sizeof(*map) + 3 * sizeof(map->units[0]));
         map->nunits = 3;
-        struct code_source source = {
+        struct code_info source = {
             .file = name_add(files[id % 2]),
             .function = name_add(functions[id % 3]),
             .lines = map,
             .locations = locations,
             .nlocations = sizeof(locations),
         };
-        CHECK_EQUAL(tm_add_code(&sources, &owners[id], &source),
+        CHECK_EQUAL(tm_add_code(&codes, &owners[id], &source),
                     id);
     }
     /* Names that nothing needs are not copied. */
     CHECK(name_add("unused.py") != NAME_NONE);
-    tm_retire_code(&sources, 2);
+    tm_retire_code(&codes, 2);
 }
 
 
 static void
 begin(void)
 {
-    CHECK_EQUAL(tm_init_sources(&sources), 0);
-    CHECK_EQUAL(tm_init_contexts(&tree), 0);
+    CHECK_EQUAL(tm_init_codes(&codes), 0);
+    CHECK_EQUAL(tm_init_tree(&tree), 0);
     CHECK_EQUAL(tm_init_blocks(&tables[0]), 0);
     CHECK_EQUAL(tm_init_blocks(&tables[1]), 0);
     _PyTraceMalloc_InitCells(&cells);
@@ -88,8 +88,8 @@ end(void)
     _PyTraceMalloc_FiniCells(&cells);
     tm_fini_blocks(&tables[0]);
     tm_fini_blocks(&tables[1]);
-    tm_fini_contexts(&tree);
-    tm_fini_sources(&sources);
+    tm_fini_tree(&tree);
+    tm_fini_codes(&codes);
     CHECK_EQUAL(test_live_blocks(), 0);
 }
 
@@ -191,7 +191,7 @@ static int
 snapshot_take(struct snapshot *snapshot, int rows)
 {
     struct snapshot_source from = {
-        .sources = &sources,
+        .codes = &codes,
         .tree = &tree,
         .bytes = &bytes,
         .rows = rows,
@@ -215,7 +215,7 @@ check_name(const struct snapshot *snapshot, uint32_t number, name_id id)
         CHECK(name == NULL);
         return;
     }
-    const struct name *original = sources.names->files[id];
+    const struct name *original = codes.names->entries[id];
     CHECK_EQUAL(name->length, original->length);
     CHECK_EQUAL(name->kind, original->kind);
     CHECK(memcmp(name->text, original->text,
@@ -229,7 +229,7 @@ check_path(const struct snapshot *snapshot, uint32_t number, node_id id)
 {
     while (!tm_node_is_root(&tree, id)) {
         const struct frame_node *node = tm_node_at(&tree, id);
-        const struct source_code *code = tm_source_at(&sources, node->code);
+        const struct code_entry *code = tm_code_at(&codes, node->code);
         CHECK(0 < number && number < snapshot->npaths);
         CHECK(snapshot->path_parent[number] < number);
         check_name(snapshot, snapshot->path_file[number], code->file);
@@ -247,7 +247,7 @@ static void
 check_context(const struct snapshot *snapshot, size_t number, context_id id)
 {
     const struct context *context = tm_context_at(&tree, id);
-    const struct source_code *code = tm_source_at(&sources, context->code);
+    const struct code_entry *code = tm_code_at(&codes, context->code);
     uint32_t root = check_path(snapshot, snapshot->context_path[number],
                                context->node);
     uint32_t thread = snapshot->context_thread[number];
@@ -341,7 +341,7 @@ test_random_worlds(void)
         uint32_t numbers[NCONTEXTS + 2] = {0};
         struct snapshot snapshot;
         world_random();
-        CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+        CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
         size_t before = test_live_blocks();
         CHECK_EQUAL(snapshot_take(&snapshot, 1), 0);
         check_contexts(&snapshot, numbers);
@@ -442,8 +442,8 @@ test_outlives_the_store(void)
     CHECK_EQUAL(snapshot_take(&snapshot, 1), 0);
     tm_fini_blocks(&tables[0]);
     tm_fini_blocks(&tables[1]);
-    tm_fini_contexts(&tree);
-    tm_fini_sources(&sources);
+    tm_fini_tree(&tree);
+    tm_fini_codes(&codes);
     const struct name *name = snapshot.names[snapshot.context_file[0]];
     CHECK(name->length == 4 && memcmp(name->text, "b.py", 4) == 0);
     CHECK_EQUAL(snapshot.row_size[0], 100);

@@ -14,8 +14,8 @@
 
 enum { NATTACHED = 2, NDETACHED = 2, NCODES = 40, NLINES = 60 };
 
-static struct context_tree tree;
-static struct source_table sources;
+static struct call_tree tree;
+static struct code_table codes;
 static struct traced_bytes bytes;
 static pthread_mutex_t gil = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t store = PTHREAD_MUTEX_INITIALIZER;
@@ -118,11 +118,11 @@ reclaim_with_everything(void)
         .nodes = calloc(tree.nodes.used, 1),
     };
     CHECK(roots.contexts != NULL && roots.nodes != NULL);
-    CHECK(tm_reclaim(&tree, &sources, &bytes, &roots, 1) >= 0);
+    CHECK(tm_reclaim(&tree, &codes, &bytes, &roots, 1) >= 0);
     free(roots.contexts);
     free(roots.nodes);
     tm_reindex(&tree);
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
     tree.generation++;
 }
 
@@ -180,13 +180,13 @@ run_workers(int rounds)
 {
     struct worker workers[NATTACHED + NDETACHED];
     bytes = (struct traced_bytes){0};
-    CHECK_EQUAL(tm_init_sources(&sources), 0);
-    CHECK_EQUAL(tm_init_contexts(&tree), 0);
-    name_id file = tm_add_name(&sources, 1, "f", 1);
+    CHECK_EQUAL(tm_init_codes(&codes), 0);
+    CHECK_EQUAL(tm_init_tree(&tree), 0);
+    name_id file = tm_add_name(codes.names, 1, "f", 1);
     for (code_id id = 1; id <= NCODES; id++) {
         struct line_map *map = test_calloc(1, sizeof(*map)
                                               + sizeof(map->units[0]));
-        CHECK_EQUAL(code_add_named(&sources, &owners[id], file, map),
+        CHECK_EQUAL(code_add_named(&codes, &owners[id], file, map),
                     id);
     }
     for (int i = 0; i < NATTACHED + NDETACHED; i++) {
@@ -209,11 +209,11 @@ run_workers(int rounds)
     }
     /* It must have been worth it. */
     CHECK(found + added > 100);
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
     CHECK_EQUAL(bytes.current, 0);
     CHECK_EQUAL(bytes.peak, 10);
-    tm_fini_contexts(&tree);
-    tm_fini_sources(&sources);
+    tm_fini_tree(&tree);
+    tm_fini_codes(&codes);
 }
 
 
@@ -281,7 +281,7 @@ static size_t
 slot_of(struct key key, int nodes)
 {
     uint32_t id = nodes ? path_of(key) : context_of(key);
-    struct number_index *index = nodes ? tree.nodes.index
+    struct node_index *index = nodes ? tree.nodes.index
                                        : tree.contexts.index;
     size_t at = 0;
     CHECK(id != 0);
@@ -355,7 +355,7 @@ looker_run(void *unused)
 static void
 test_one_slot(void)
 {
-    CHECK_EQUAL(tm_init_contexts(&tree), 0);
+    CHECK_EQUAL(tm_init_tree(&tree), 0);
     /* As many as fit without another index. */
     size_t fitting = (tree.nodes.index->mask + 1) / 2 - 3;
     npairs = fitting < MAX_PAIRS ? (uint32_t)fitting : MAX_PAIRS;
@@ -364,12 +364,12 @@ test_one_slot(void)
         pair_find(i, 0);
     }
     CHECK(tree.replaced == NULL);
-    tm_fini_contexts(&tree);
+    tm_fini_tree(&tree);
 
     uint32_t rounds = (test_options.quick ? 300 : 1000) / npairs;
     for (uint32_t round = 0; round < rounds; round++) {
         pthread_t looker;
-        CHECK_EQUAL(tm_init_contexts(&tree), 0);
+        CHECK_EQUAL(tm_init_tree(&tree), 0);
         turn = seen = 0;
         CHECK_EQUAL(pthread_create(&looker, NULL, looker_run, NULL), 0);
         for (uint32_t i = 0; i < npairs; i++) {
@@ -381,8 +381,8 @@ test_one_slot(void)
             __atomic_store_n(&turn, i + 1, __ATOMIC_RELEASE);
         }
         CHECK_EQUAL(pthread_join(looker, NULL), 0);
-        CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
-        tm_fini_contexts(&tree);
+        CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+        tm_fini_tree(&tree);
     }
 }
 

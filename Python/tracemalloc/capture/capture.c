@@ -42,8 +42,8 @@ struct cached_site _PyTraceMalloc_SiteCache[SITE_CACHE_SIZE];
 static inline void
 free_replaced(enum access access)
 {
-    if (access == ACCESS_GIL && S->contexts.replaced != NULL) {
-        tm_free_replaced(&S->contexts);
+    if (access == ACCESS_GIL && S->tree.replaced != NULL) {
+        tm_free_replaced(&S->tree);
     }
 }
 
@@ -148,7 +148,7 @@ entry_line(struct frame_entry *entry, enum access access)
     if (entry->site.code == CODE_NONE && entry_number(entry, access) < 0) {
         return -1;
     }
-    return tm_source_line(&S->sources, entry->site.code, entry_unit(entry));
+    return tm_code_line(&S->codes, entry->site.code, entry_unit(entry));
 }
 
 
@@ -159,11 +159,11 @@ entry_find_node(struct frame_entry *entry, enum access access)
     if (line < 0) {
         return NODE_NONE;
     }
-    node_id node = tm_find_node(&S->contexts, entry->parent,
+    node_id node = tm_find_node(&S->tree, entry->parent,
                                 entry->site.code, line);
     if (node == NODE_NONE) {
         tm_access_lock(access);
-        node = tm_add_node(&S->contexts, entry->parent,
+        node = tm_add_node(&S->tree, entry->parent,
                            entry->site.code, line);
         tm_watch_growth_lock_held(node, access);
         free_replaced(access);
@@ -187,11 +187,11 @@ entry_find_context(struct frame_entry *entry, enum access access)
     intptr_t unit = entry_unit(entry);
     uint32_t site = 0 <= unit && unit < (intptr_t)MAX_UNIT
                     ? (uint32_t)unit : MAX_UNIT;
-    context_id id = tm_find_context(&S->contexts, entry->parent,
+    context_id id = tm_find_context(&S->tree, entry->parent,
                                     entry->site.code, site, line);
     if (id == CONTEXT_NONE) {
         tm_access_lock(access);
-        id = tm_add_context(&S->contexts, entry->parent,
+        id = tm_add_context(&S->tree, entry->parent,
                             entry->site.code, site, line);
         tm_watch_growth_lock_held(id, access);
         free_replaced(access);
@@ -200,7 +200,7 @@ entry_find_context(struct frame_entry *entry, enum access access)
             return NULL;
         }
     }
-    entry->site.context = tm_context_at(&S->contexts, id);
+    entry->site.context = tm_context_at(&S->tree, id);
     entry->site.context_id = id;
     return entry->site.context;
 }

@@ -75,7 +75,7 @@ lines_make(PyCodeObject *co)
 static name_id
 name_number_lock_held(PyObject *name)
 {
-    return tm_add_name(&S->sources, PyUnicode_KIND(name),
+    return tm_add_name(S->codes.names, PyUnicode_KIND(name),
                        PyUnicode_DATA(name),
                        PyUnicode_GET_LENGTH(name));
 }
@@ -87,7 +87,7 @@ tm_number_code_object(PyCodeObject *co)
     if (co->_co_tracemalloc_id != CODE_NONE) {
         return co->_co_tracemalloc_id;
     }
-    struct code_source source = {
+    struct code_info source = {
         .file = name_number_lock_held(co->co_filename),
         .function = name_number_lock_held(co->co_qualname),
         .locations =
@@ -99,7 +99,7 @@ tm_number_code_object(PyCodeObject *co)
     {
         return CODE_NONE;
     }
-    code_id code = tm_add_code(&S->sources, co, &source);
+    code_id code = tm_add_code(&S->codes, co, &source);
     if (code == CODE_NONE) {
         free(source.lines);
     }
@@ -111,8 +111,8 @@ tm_number_code_object(PyCodeObject *co)
 PART void
 tm_forget_code_objects(void)
 {
-    for (code_id id = 1; id < S->sources.used; id++) {
-        PyCodeObject *co = tm_source_at(&S->sources, id)->owner;
+    for (code_id id = 1; id < S->codes.used; id++) {
+        PyCodeObject *co = tm_code_at(&S->codes, id)->owner;
         if (co != NULL) {
             co->_co_tracemalloc_id = CODE_NONE;
         }

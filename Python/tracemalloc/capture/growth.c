@@ -21,7 +21,7 @@ tm_reclaim_now(enum access access)
     if (access == ACCESS_GIL) {
         tm_drain_detached_lock_held();
     }
-    struct context_tree *tree = &S->contexts;
+    struct call_tree *tree = &S->tree;
     tm_reclaim_want(0);
     tm_renew_epochs(tree, &S->bytes);
     struct reclaim_roots roots = {
@@ -34,7 +34,7 @@ tm_reclaim_now(enum access access)
         roots.contexts[CONTEXT_OWN] = 1;
         tm_clear_site_cache();
         taken = tm_reclaim(
-            tree, &S->sources, &S->bytes, &roots,
+            tree, &S->codes, &S->bytes, &roots,
             tm_pace_is_hard(&S->pace, tree));
         if (taken > 0) {
             tm_reindex(tree);
@@ -43,7 +43,7 @@ tm_reclaim_now(enum access access)
     free(roots.contexts);
     free(roots.nodes);
     tree->generation++;
-    tm_set_pace(&S->pace, tree, &S->sources, &S->bytes, taken);
+    tm_set_pace(&S->pace, tree, &S->codes, &S->bytes, taken);
     tm_access_unlock(access);
 }
 
@@ -52,7 +52,7 @@ PART void
 tm_watch_growth_lock_held(uint32_t id, enum access access)
 {
     /* Without access, traced bytes may not be read. */
-    if (id != 0 ? tm_pace_is_due(&S->pace, &S->contexts)
+    if (id != 0 ? tm_pace_is_due(&S->pace, &S->tree)
         : tm_count_miss(&S->pace, access == ACCESS_DETACHED
                                              ? NULL : &S->bytes))
     {

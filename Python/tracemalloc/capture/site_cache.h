@@ -6,7 +6,7 @@
 
 #include "pycore_frame.h"         // _PyInterpreterFrame
 
-#include "../store/contexts.h"
+#include "../store/call_tree.h"
 
 /* What is known of an instruction under a caller. */
 struct site {

@@ -88,7 +88,7 @@ slot_of(PyThreadState *tstate)
 PART node_id
 tm_thread_root(PyThreadState *tstate)
 {
-    return tm_add_root(&S->contexts, slot_of(tstate));
+    return tm_add_root(&S->tree, slot_of(tstate));
 }
 
 

@@ -5,7 +5,7 @@
 
 #include "pycore_pystate.h"       // PyThreadState
 
-#include "../store/contexts.h"
+#include "../store/call_tree.h"
 
 /* What is known of the threads whose contexts hang under one root. */
 struct thread_slot {

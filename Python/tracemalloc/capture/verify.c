@@ -135,13 +135,13 @@ frame_line(_PyInterpreterFrame *frame)
     struct known_line *known = &known_lines[at];
     if (code == CODE_NONE || known->code != code
         || known->instruction != frame->instr_ptr
-        || known->generation != S->contexts.generation)
+        || known->generation != S->tree.generation)
     {
         int line = PyUnstable_InterpreterFrame_GetLine(frame);
         *known = (struct known_line){
             .instruction = frame->instr_ptr,
             .code = code,
-            .generation = S->contexts.generation,
+            .generation = S->tree.generation,
             .line = Py_MAX(line, 0),
         };
     }
@@ -154,7 +154,7 @@ frame_line(_PyInterpreterFrame *frame)
 static int
 capture_is_right(PyThreadState *tstate, const struct context *context)
 {
-    const struct context_tree *tree = &S->contexts;
+    const struct call_tree *tree = &S->tree;
     code_id code = context->code;
     int32_t line = context->line;
     node_id node = context->node;
@@ -168,7 +168,7 @@ capture_is_right(PyThreadState *tstate, const struct context *context)
     node_id root = cache->entries->node;
     for (;;) {
         if (code == CODE_NONE || frame_line(frame) != line
-            || tm_source_at(&S->sources, code)->owner
+            || tm_code_at(&S->codes, code)->owner
                 != _PyFrame_GetCode(frame))
         {
             return 0;
@@ -201,12 +201,12 @@ capture_dump(PyThreadState *tstate, const struct context *context,
     }
     fprintf(stderr, "  context, newest first:\n    code %u line %d\n",
             context->code, context->line);
-    for (node_id node = context->node; !tm_node_is_root(&S->contexts, node);
-         node = tm_node_at(&S->contexts, node)->parent)
+    for (node_id node = context->node; !tm_node_is_root(&S->tree, node);
+         node = tm_node_at(&S->tree, node)->parent)
     {
         fprintf(stderr, "    code %u line %d\n",
-                tm_node_at(&S->contexts, node)->code,
-                tm_node_at(&S->contexts, node)->line);
+                tm_node_at(&S->tree, node)->code,
+                tm_node_at(&S->tree, node)->line);
     }
 }
 

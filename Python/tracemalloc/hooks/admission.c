@@ -38,16 +38,16 @@ _PyTraceMalloc_IsAdmitted(const struct site *site, enum access access)
     context_id id = site->context_id;
     int admitted = -1;
     if (access != ACCESS_DETACHED) {
-        admitted = tm_recall_filter_result(&S->filters, &S->contexts, id);
+        admitted = tm_recall_filter_result(&S->filters, &S->tree, id);
     }
     if (admitted < 0) {
         /* The lock, for the file names. */
         tm_access_lock(access);
-        admitted = tm_apply_filters(&S->filters, &S->sources,
-                                    &S->contexts, id);
+        admitted = tm_apply_filters(&S->filters, &S->codes,
+                                    &S->tree, id);
         tm_access_unlock(access);
         if (access != ACCESS_DETACHED) {
-            tm_keep_filter_result(&S->filters, &S->contexts, id,
+            tm_keep_filter_result(&S->filters, &S->tree, id,
                                   admitted);
         }
     }

@@ -48,7 +48,7 @@ context_in_domain(const struct site *site, uint32_t domain,
     }
     tm_access_lock(access);
     context_id id = tm_add_context_of_domain(
-        &S->contexts, site->context, domain);
+        &S->tree, site->context, domain);
     tm_watch_growth_lock_held(id, access);
     tm_access_unlock(access);
     return id;
@@ -213,7 +213,7 @@ tm_lift_block(struct block_table *table, void *ptr, struct lifted *lifted)
     if (access != ACCESS_NONE) {
         lifted->present = _PyTraceMalloc_ForgetBlock(
             table, DEFAULT_DOMAIN, (uintptr_t)ptr, &lifted->block, access);
-        lifted->generation = S->contexts.generation;
+        lifted->generation = S->tree.generation;
         tm_end(access);
     }
 }
@@ -230,7 +230,7 @@ tm_put_back_block(struct block_table *table, const struct lifted *lifted)
     if (access == ACCESS_NONE) {
         return;
     }
-    if (lifted->generation == S->contexts.generation) {
+    if (lifted->generation == S->tree.generation) {
         const struct block *block = &lifted->block;
         table_lock(table, access);
         int failed = _PyTraceMalloc_ReserveBlock(table) < 0
@@ -286,8 +286,8 @@ block_move(struct block_table *table, uintptr_t address, enum access access)
         block = tm_find_block(table, DEFAULT_DOMAIN, address);
     }
     if (block != NULL) {
-        tm_context_make_room(&S->contexts, site->context, block->size);
-        tm_count_move(&S->bytes, tm_context_at(&S->contexts, block->context),
+        tm_context_make_room(&S->tree, site->context, block->size);
+        tm_count_move(&S->bytes, tm_context_at(&S->tree, block->context),
                       site->context, block->size);
         block->context = site->context_id;
     }
@@ -353,7 +353,7 @@ _PyTraceMalloc_LookUp(uint32_t domain, uintptr_t address, struct block *block)
         found = tm_find_block(&S->raw, domain, address);
     }
     if (found == NULL && lifted_now != NULL && lifted_now->present
-        && lifted_now->generation == S->contexts.generation
+        && lifted_now->generation == S->tree.generation
         && domain == DEFAULT_DOMAIN && lifted_now->block.address == address)
     {
         found = &lifted_now->block;

@@ -38,8 +38,8 @@ tm_count_block(context_id id, size_t size, enum access access)
         return detached_announce(
             tm_count_detached_alloc(&S->detached, id, size));
     }
-    struct context *context = tm_context_at(&S->contexts, id);
-    tm_context_make_room(&S->contexts, context, size);
+    struct context *context = tm_context_at(&S->tree, id);
+    tm_context_make_room(&S->tree, context, size);
     tm_count_alloc(&S->bytes, context, size);
     return 0;
 }
@@ -58,7 +58,7 @@ tm_count_block_free(context_id id, size_t size, enum access access)
     {
         return;
     }
-    struct context *context = tm_context_at(&S->contexts, id);
+    struct context *context = tm_context_at(&S->tree, id);
     if (access == ACCESS_DETACHED) {
         tm_count_lost(&S->bytes, context, size);
     }
@@ -75,7 +75,7 @@ tm_count_block_kept(context_id id, size_t size, enum access access)
         return detached_announce(
             tm_uncount_detached_free(&S->detached, id, size));
     }
-    tm_uncount_free(&S->bytes, tm_context_at(&S->contexts, id), size);
+    tm_uncount_free(&S->bytes, tm_context_at(&S->tree, id), size);
     return 0;
 }
 

@@ -153,7 +153,7 @@ _PyTraceMalloc_CheckCells(struct live_sums *live)
             if (cell_of(pool, cell_block(row, i)) != &row->cells[i]) {
                 return "cells: a cell is not found by its block's address";
             }
-            if (CELL_CONTEXT(cell) >= S->contexts.contexts.used) {
+            if (CELL_CONTEXT(cell) >= S->tree.contexts.used) {
                 return "cells: a cell names no context";
             }
             live[CELL_CONTEXT(cell)].blocks++;

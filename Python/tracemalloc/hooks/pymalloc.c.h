@@ -90,7 +90,7 @@ small_note(const struct site *site, void *p, size_t size, enum access access)
         small_drop(access);
         return;
     }
-    tm_context_make_room(&S->contexts, site->context, size);
+    tm_context_make_room(&S->tree, site->context, size);
     small_note_at(site, pool, p, size, INDEX2SIZE(pool->szidx) - size,
                   access);
 }
@@ -105,7 +105,7 @@ small_forget(poolp pool, void *p)
     if (LIKELY(cell != 0)) {
         *at = 0;
         tm_count_free(&S->bytes,
-                      tm_context_at(&S->contexts, CELL_CONTEXT(cell)),
+                      tm_context_at(&S->tree, CELL_CONTEXT(cell)),
                       INDEX2SIZE(pool->szidx) - CELL_SLACK(cell));
     }
     return cell;
@@ -141,10 +141,10 @@ large_note_fast(void *ptr, size_t size)
     }
     if (put > 0) {
         /* It was freed behind our back. */
-        tm_count_free(&S->bytes, tm_context_at(&S->contexts, stale.context),
+        tm_count_free(&S->bytes, tm_context_at(&S->tree, stale.context),
                       stale.size);
     }
-    tm_context_make_room(&S->contexts, site->context, size);
+    tm_context_make_room(&S->tree, site->context, size);
     tm_count_alloc(&S->bytes, site->context, size);
     tm_set_fresh(ACCESS_GIL, ptr, size);
     return 0;
@@ -196,7 +196,7 @@ large_forget(void *ptr)
                                        (uintptr_t)ptr, &removed))
         {
             tm_count_free(&S->bytes,
-                          tm_context_at(&S->contexts, removed.context),
+                          tm_context_at(&S->tree, removed.context),
                           removed.size);
         }
     }
@@ -362,7 +362,7 @@ alloc_slow(void *ctx, size_t count, size_t size, int zero)
     if (fast) {
         site = tm_capture_new(_PyThreadState_GET(), ACCESS_GIL);
         if (LIKELY(site != NULL)) {
-            tm_context_make_room(&S->contexts, site->context, count * size);
+            tm_context_make_room(&S->tree, site->context, count * size);
             p = alloc_at(site, count * size);
             if (LIKELY(p != NULL)) {
                 return zero ? memset(p, 0, count * size) : p;
@@ -453,7 +453,7 @@ large_realloc(void *ptr, size_t size)
     if (access != ACCESS_NONE) {
         _PyTraceMalloc_ForgetBlock(&S->large, DEFAULT_DOMAIN, (uintptr_t)ptr,
                                    &removed, access);
-        generation = S->contexts.generation;
+        generation = S->tree.generation;
         tm_end(access);
     }
     enum reentrancy before = tm_guard_enter(REENTRANT_BELOW);
@@ -465,7 +465,7 @@ large_realloc(void *ptr, size_t size)
     access = tm_begin();
     if (access != ACCESS_NONE) {
         if (removed.context == CONTEXT_NONE
-            || generation != S->contexts.generation)
+            || generation != S->tree.generation)
         {
             /* It was not traced, or all traces were cleared. */
         }
@@ -474,7 +474,7 @@ large_realloc(void *ptr, size_t size)
         }
         else {
             tm_uncount_free(&S->bytes,
-                            tm_context_at(&S->contexts, removed.context),
+                            tm_context_at(&S->tree, removed.context),
                             removed.size);
             _PyTraceMalloc_AddBlock(&S->large, &removed);
         }
@@ -519,7 +519,7 @@ traced_realloc(void *ctx, void *p, size_t size)
         if (pool->ref.cells != 0) {
             cell = small_forget(pool, p);
         }
-        generation = S->contexts.generation;
+        generation = S->tree.generation;
         tm_end(access);
     }
     if (UNLIKELY(S->foreign)) {
@@ -531,10 +531,10 @@ traced_realloc(void *ctx, void *p, size_t size)
         pymalloc_free_in_pool(state, pool, p);
     }
     else if (cell != 0 && (access = tm_begin()) != ACCESS_NONE) {
-        if (generation == S->contexts.generation && pool->ref.cells != 0) {
+        if (generation == S->tree.generation && pool->ref.cells != 0) {
             *cell_of(pool, p) = cell;
             tm_uncount_free(&S->bytes,
-                            tm_context_at(&S->contexts, CELL_CONTEXT(cell)),
+                            tm_context_at(&S->tree, CELL_CONTEXT(cell)),
                             room - CELL_SLACK(cell));
         }
         tm_end(access);
@@ -576,7 +576,7 @@ cell_move(uint32_t *cell, size_t class_size, const struct site *site)
                        class_size - CELL_SLACK(*cell));
         return;
     }
-    tm_count_move(&S->bytes, tm_context_at(&S->contexts, CELL_CONTEXT(*cell)),
+    tm_count_move(&S->bytes, tm_context_at(&S->tree, CELL_CONTEXT(*cell)),
                   site->context, class_size - CELL_SLACK(*cell));
     *cell = CELL(site->context_id, CELL_SLACK(*cell));
 }
@@ -591,14 +591,14 @@ cell_move_to(uint32_t *cell, size_t class_size, const struct site *site,
 {
     size_t size = class_size - CELL_SLACK(*cell);
     if (site != NULL) {
-        tm_context_make_room(&S->contexts, site->context, size);
+        tm_context_make_room(&S->tree, site->context, size);
         cell_move(cell, class_size, site);
         return;
     }
     if (tm_is_quiet(_PyThreadState_GET())) {
         return;
     }
-    tm_count_free(&S->bytes, tm_context_at(&S->contexts, CELL_CONTEXT(*cell)),
+    tm_count_free(&S->bytes, tm_context_at(&S->tree, CELL_CONTEXT(*cell)),
                   size);
     *cell = 0;
     small_drop(access);

@@ -418,7 +418,7 @@ small_forget_sample(poolp pool, void *p, uint32_t *generation)
         if (pool->ref.cells != 0) {
             cell = sampled_cell_take_lock_held(pool, p);
         }
-        *generation = S->contexts.generation;
+        *generation = S->tree.generation;
     }
     if (access != ACCESS_NONE) {
         tm_end_locked();
@@ -450,7 +450,7 @@ small_put_back_sample(poolp pool, void *p, uint32_t cell, uint32_t generation)
     if (access == ACCESS_NONE) {
         return;
     }
-    if (access == ACCESS_SAMPLING && generation == S->contexts.generation) {
+    if (access == ACCESS_SAMPLING && generation == S->tree.generation) {
         struct cell_row *row = sampled_row_lock_held(pool);
         if (row != NULL) {
             row->used++;

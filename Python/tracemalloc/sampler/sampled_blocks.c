@@ -41,8 +41,8 @@ _PyTraceMalloc_CountSample(context_id id, size_t size)
     if (tm_reserve_spread(sampler, id) < 0) {
         return -1;
     }
-    struct context *context = tm_context_at(&S->contexts, id);
-    _PyTraceMalloc_GiveCounters(&S->contexts, context);
+    struct context *context = tm_context_at(&S->tree, id);
+    _PyTraceMalloc_GiveCounters(&S->tree, context);
     if (context->counters->allocated_blocks == 0) {
         /* The number may have been another context's. */
         sampler->spreads[id] = (struct sample_spread){0, 0};
@@ -64,7 +64,7 @@ _PyTraceMalloc_CountSample(context_id id, size_t size)
 void
 _PyTraceMalloc_CountSampleFree(context_id id, size_t size)
 {
-    tm_count_sample_free(&S->bytes, tm_context_at(&S->contexts, id),
+    tm_count_sample_free(&S->bytes, tm_context_at(&S->tree, id),
                          tm_weigh_sample(&S->sampler, size));
 }
 
@@ -72,7 +72,7 @@ _PyTraceMalloc_CountSampleFree(context_id id, size_t size)
 void
 _PyTraceMalloc_UncountSampleFree(context_id id, size_t size)
 {
-    tm_uncount_sample_free(&S->bytes, tm_context_at(&S->contexts, id),
+    tm_uncount_sample_free(&S->bytes, tm_context_at(&S->tree, id),
                            tm_weigh_sample(&S->sampler, size));
 }
 
@@ -88,9 +88,9 @@ _PyTraceMalloc_MoveSample(context_id from, context_id to, size_t size)
     if (tm_reserve_spread(sampler, to) < 0) {
         return -1;
     }
-    struct context *receiver = tm_context_at(&S->contexts, to);
+    struct context *receiver = tm_context_at(&S->tree, to);
     struct sample_spread *spreads = sampler->spreads;
-    _PyTraceMalloc_GiveCounters(&S->contexts, receiver);
+    _PyTraceMalloc_GiveCounters(&S->tree, receiver);
     if (receiver->counters->allocated_blocks == 0) {
         spreads[to] = (struct sample_spread){0, 0};
     }
@@ -99,7 +99,7 @@ _PyTraceMalloc_MoveSample(context_id from, context_id to, size_t size)
     spreads[from].bytes -= spread.bytes;
     spreads[to].blocks += spread.blocks;
     spreads[to].bytes += spread.bytes;
-    tm_count_sample_move(&S->bytes, tm_context_at(&S->contexts, from),
+    tm_count_sample_move(&S->bytes, tm_context_at(&S->tree, from),
                          receiver, tm_weigh_sample(sampler, size));
     return 0;
 }
@@ -159,7 +159,7 @@ _PyTraceMalloc_LiftSample(struct block_table *table, uintptr_t address,
     if (access == ACCESS_SAMPLING) {
         lifted->present = sample_forget_lock_held(table, DEFAULT_DOMAIN,
                                                   address, &lifted->block);
-        lifted->generation = S->contexts.generation;
+        lifted->generation = S->tree.generation;
     }
     tm_end_locked();
     if (lifted->present) {
@@ -181,7 +181,7 @@ _PyTraceMalloc_PutBackSample(struct block_table *table,
     }
     const struct block *block = &lifted->block;
     if (access == ACCESS_SAMPLING
-        && lifted->generation == S->contexts.generation)
+        && lifted->generation == S->tree.generation)
     {
         if (_PyTraceMalloc_ReserveBlock(table) == 0) {
             _PyTraceMalloc_AddBlock(table, block);
@@ -324,7 +324,7 @@ _PyTraceMalloc_CopyErrors(struct context_errors *errors, size_t ncontexts,
         errors[i] = (struct context_errors){0, 0, 0, 0};
         /* Unused since it was another context's: see CountSample(). */
         if (i < sampler->nspreads && i >= CONTEXT_UNKNOWN
-            && tm_context_counters(tm_context_at(&S->contexts, (context_id)i))
+            && tm_context_counters(tm_context_at(&S->tree, (context_id)i))
                    .allocated_blocks != 0)
         {
             /* Moves may leave less than nothing of a sum of fractions. */
@@ -380,7 +380,7 @@ const char *
 _PyTraceMalloc_CheckSamples(const struct block *samples, size_t n,
                             struct live_sums *live)
 {
-    memset(live, 0, S->contexts.contexts.used * sizeof(live[0]));
+    memset(live, 0, S->tree.contexts.used * sizeof(live[0]));
     for (size_t i = 0; i < n; i++) {
         const struct block *sample = &samples[i];
         struct sample_weight weight = tm_weigh_sample(

@@ -520,8 +520,8 @@ static int
 snapshot_take(SnapshotObject *self, int peak)
 {
     struct snapshot_source from = {
-        .sources = &S->sources,
-        .tree = &S->contexts,
+        .codes = &S->codes,
+        .tree = &S->tree,
         .bytes = &S->bytes,
         .rows = !peak,
         .cells = &S->cells,
@@ -540,9 +540,9 @@ snapshot_take(SnapshotObject *self, int peak)
     self->sample_interval = S->sampler.interval;
     self->dropped = S->dropped;
     self->reclaimed_blocks = tm_sampled_blocks(&S->sampler,
-                                               S->contexts.reclaimed_blocks);
+                                               S->tree.reclaimed_blocks);
     self->reclaimed_bytes = tm_sampled_bytes(&S->sampler,
-                                             S->contexts.reclaimed_bytes);
+                                             S->tree.reclaimed_bytes);
     tm_end_locked();
     return failed ? -1 : 1;
 }

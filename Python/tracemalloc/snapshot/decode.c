@@ -256,13 +256,13 @@ dump_name(int fd, const struct name *file)
 static void
 dump_call_site(int fd, code_id code, int32_t line)
 {
-    name_id file = tm_source_at(&S->sources, code)->file;
+    name_id file = tm_code_at(&S->codes, code)->file;
     dump_text(fd, "  File \"");
     if (file == NAME_NONE) {
         dump_text(fd, "<unknown>");
     }
     else {
-        dump_name(fd, S->sources.names->files[file]);
+        dump_name(fd, S->codes.names->entries[file]);
     }
     dump_text(fd, "\", line ");
     _Py_DumpDecimal(fd, line);
@@ -284,14 +284,14 @@ _PyMem_DumpTraceback(int fd, const void *ptr)
     struct block block;
     if (_PyTraceMalloc_LookUp(DEFAULT_DOMAIN, (uintptr_t)ptr, &block)) {
         dump_text(fd, "Memory block allocated at (most recent call first):\n");
-        const struct context *context = tm_context_at(&S->contexts,
+        const struct context *context = tm_context_at(&S->tree,
                                                       block.context);
         dump_call_site(fd, context->code, context->line);
         node_id at = context->node;
         for (int left = _PyRuntime.tracemalloc.nframe - 1;
-             left > 0 && !tm_node_is_root(&S->contexts, at); left--)
+             left > 0 && !tm_node_is_root(&S->tree, at); left--)
         {
-            const struct frame_node *path = tm_node_at(&S->contexts, at);
+            const struct frame_node *path = tm_node_at(&S->tree, at);
             dump_call_site(fd, path->code, path->line);
             at = path->parent;
         }

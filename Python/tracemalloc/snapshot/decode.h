@@ -4,6 +4,7 @@
 #define TRACEMALLOC_DECODE_H
 
 #include "frozen.h"
+#include "../store/locations.h"
 
 /* The highest limit of frames, and the highest total that is told. */
 #define MAX_NFRAME 65535

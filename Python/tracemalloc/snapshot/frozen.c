@@ -13,12 +13,12 @@
 
 
 static struct frozen_path
-path_freeze(const struct source_table *sources, const struct frame_node *path)
+path_freeze(const struct code_table *codes, const struct frame_node *path)
 {
     return (struct frozen_path){
         .parent = path->parent,
-        .file = tm_source_at(sources, path->code)->file,
-        .function = tm_source_at(sources, path->code)->function,
+        .file = tm_code_at(codes, path->code)->file,
+        .function = tm_code_at(codes, path->code)->function,
         .line = path->line,
         .depth = path->depth,
     };
@@ -26,13 +26,13 @@ path_freeze(const struct source_table *sources, const struct frame_node *path)
 
 
 static struct frozen_context
-context_freeze(const struct source_table *sources,
-               const struct context_tree *tree, const struct context *context)
+context_freeze(const struct code_table *codes,
+               const struct call_tree *tree, const struct context *context)
 {
     return (struct frozen_context){
         .path = context->node,
-        .file = tm_source_at(sources, context->code)->file,
-        .function = tm_source_at(sources, context->code)->function,
+        .file = tm_code_at(codes, context->code)->file,
+        .function = tm_code_at(codes, context->code)->function,
         .line = context->line,
         .depth = tm_context_depth(tree, context),
     };
@@ -40,10 +40,10 @@ context_freeze(const struct source_table *sources,
 
 
 static int
-frozen_alloc(struct frozen_traces *frozen, const struct source_table *sources,
+frozen_alloc(struct frozen_traces *frozen, const struct code_table *codes,
              size_t nblocks, size_t npaths, size_t ncontexts)
 {
-    struct name_table *names = sources->names;
+    struct name_table *names = codes->names;
     *frozen = (struct frozen_traces){
         .blocks = malloc((nblocks + 1) * sizeof(frozen->blocks[0])),
         .nblocks = nblocks,
@@ -60,7 +60,7 @@ frozen_alloc(struct frozen_traces *frozen, const struct source_table *sources,
         _PyTraceMalloc_FreeFrozen(frozen);
         return -1;
     }
-    memcpy(frozen->files, names->files,
+    memcpy(frozen->files, names->entries,
            names->used * sizeof(frozen->files[0]));
     tm_hold_names(names);
     frozen->names = names;
@@ -70,22 +70,22 @@ frozen_alloc(struct frozen_traces *frozen, const struct source_table *sources,
 
 int
 _PyTraceMalloc_Freeze(struct frozen_traces *frozen,
-                      const struct source_table *sources,
-                      const struct context_tree *tree, size_t nblocks)
+                      const struct code_table *codes,
+                      const struct call_tree *tree, size_t nblocks)
 {
-    if (frozen_alloc(frozen, sources, nblocks, tree->nodes.used,
+    if (frozen_alloc(frozen, codes, nblocks, tree->nodes.used,
                      tree->contexts.used) < 0)
     {
         return -1;
     }
     for (node_id id = NODE_ROOT + 1; id < tree->nodes.used; id++) {
         if (tm_node_at(tree, id)->parent != NODE_NONE) {
-            frozen->paths[id] = path_freeze(sources, tm_node_at(tree, id));
+            frozen->paths[id] = path_freeze(codes, tm_node_at(tree, id));
         }
     }
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         if (tm_context_at(tree, id)->node != NODE_NONE) {
-            frozen->contexts[id] = context_freeze(sources, tree,
+            frozen->contexts[id] = context_freeze(codes, tree,
                                                   tm_context_at(tree, id));
         }
     }
@@ -95,24 +95,24 @@ _PyTraceMalloc_Freeze(struct frozen_traces *frozen,
 
 int
 _PyTraceMalloc_FreezeBlock(struct frozen_traces *frozen,
-                           const struct source_table *sources,
-                           const struct context_tree *tree,
+                           const struct code_table *codes,
+                           const struct call_tree *tree,
                            const struct block *block)
 {
     const struct context *context = tm_context_at(tree, block->context);
     uint32_t callers = tm_node_at(tree, context->node)->depth;
-    if (frozen_alloc(frozen, sources, 1, NODE_ROOT + callers + 1,
+    if (frozen_alloc(frozen, codes, 1, NODE_ROOT + callers + 1,
                      CONTEXT_UNKNOWN + 1) < 0)
     {
         return -1;
     }
     frozen->blocks[0] = *block;
     frozen->blocks[0].context = CONTEXT_UNKNOWN;
-    frozen->contexts[CONTEXT_UNKNOWN] = context_freeze(sources, tree, context);
+    frozen->contexts[CONTEXT_UNKNOWN] = context_freeze(codes, tree, context);
     frozen->contexts[CONTEXT_UNKNOWN].path = NODE_ROOT + callers;
     node_id at = context->node;
     for (node_id id = NODE_ROOT + callers; id > NODE_ROOT; id--) {
-        frozen->paths[id] = path_freeze(sources, tm_node_at(tree, at));
+        frozen->paths[id] = path_freeze(codes, tm_node_at(tree, at));
         frozen->paths[id].parent = id - 1;
         at = tm_node_at(tree, at)->parent;
     }

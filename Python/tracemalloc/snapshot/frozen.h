@@ -4,7 +4,7 @@
 #define TRACEMALLOC_FROZEN_H
 
 #include "../store/block_table.h"
-#include "../store/sources.h"
+#include "../store/code_table.h"
 
 /* A call site of a frozen copy: the code object is already a file. */
 struct frozen_path {
@@ -41,13 +41,13 @@ struct frozen_traces {
 /* Copy all paths, contexts and names, and make room for `nblocks` blocks,
    which the caller then stores: 0, or -1 when out of memory. */
 extern int _PyTraceMalloc_Freeze(struct frozen_traces *,
-                                 const struct source_table *,
-                                 const struct context_tree *, size_t nblocks);
+                                 const struct code_table *,
+                                 const struct call_tree *, size_t nblocks);
 
 /* Copy one block and what its context needs, under numbers of its own. */
 extern int _PyTraceMalloc_FreezeBlock(struct frozen_traces *,
-                                      const struct source_table *,
-                                      const struct context_tree *,
+                                      const struct code_table *,
+                                      const struct call_tree *,
                                       const struct block *);
 
 /* Needs the store lock. */

@@ -16,6 +16,7 @@
    row; for a short time 24 to 64 bytes per row and 4 to 16 per node more. */
 
 #include "snapshot.h"
+#include "../store/locations.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -168,15 +169,15 @@ draft_new(const struct snapshot_source *from)
     if (draft == NULL) {
         return NULL;
     }
-    const struct context_tree *tree = from->tree;
+    const struct call_tree *tree = from->tree;
     draft->from = from;
     draft->path_numbers = numbers_new(tree->nodes.used);
     draft->paths = numbers_new(tree->nodes.live);
     draft->path_roots = numbers_new(tree->nodes.live);
     draft->context_numbers = numbers_new(tree->contexts.used);
     draft->contexts = numbers_new(tree->contexts.live);
-    draft->name_numbers = numbers_new(from->sources->names->used);
-    draft->code_numbers = numbers_new(from->sources->used);
+    draft->name_numbers = numbers_new(from->codes->names->used);
+    draft->code_numbers = numbers_new(from->codes->used);
     if (draft->path_numbers == NULL || draft->paths == NULL
         || draft->path_roots == NULL || draft->context_numbers == NULL
         || draft->contexts == NULL || draft->name_numbers == NULL
@@ -196,7 +197,7 @@ static void
 path_number(struct snapshot *snapshot, node_id id)
 {
     struct snapshot_draft *draft = snapshot->draft;
-    const struct context_tree *tree = draft->from->tree;
+    const struct call_tree *tree = draft->from->tree;
     /* Those that have no number yet, newest first, lie at the end of the list
        for a moment. */
     size_t first = snapshot->npaths, end = first;
@@ -225,7 +226,7 @@ static void
 nodes_number(struct snapshot *snapshot)
 {
     struct snapshot_draft *draft = snapshot->draft;
-    const struct context_tree *tree = draft->from->tree;
+    const struct call_tree *tree = draft->from->tree;
     snapshot->npaths = 1;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = tm_context_at(tree, id);
@@ -254,7 +255,7 @@ name_number(struct snapshot *snapshot, name_id id)
 
 
 static uint32_t
-function_number(struct snapshot *snapshot, const struct source_code *code)
+function_number(struct snapshot *snapshot, const struct code_entry *code)
 {
     return code->function != NAME_NONE ? name_number(snapshot, code->function)
                                        : 0;
@@ -277,7 +278,7 @@ paths_copy(struct snapshot *snapshot)
     snapshot->path_line[0] = 0;
     for (size_t number = 1; number < snapshot->npaths; number++) {
         const struct frame_node *path = tm_node_at(from->tree, draft->paths[number]);
-        const struct source_code *code = tm_source_at(from->sources, path->code);
+        const struct code_entry *code = tm_code_at(from->codes, path->code);
         snapshot->path_parent[number] = draft->path_numbers[path->parent];
         snapshot->path_file[number] = name_number(snapshot, code->file);
         snapshot->path_function[number] = function_number(snapshot, code);
@@ -326,7 +327,7 @@ context_copy(struct snapshot *snapshot, size_t number,
 {
     struct snapshot_draft *draft = snapshot->draft;
     const struct snapshot_source *from = draft->from;
-    const struct source_code *code = tm_source_at(from->sources, context->code);
+    const struct code_entry *code = tm_code_at(from->codes, context->code);
     uint32_t path = draft->path_numbers[context->node];
     uint32_t root = path != 0 ? draft->path_roots[path]
                     : (uint32_t)tm_node_at(from->tree, context->node)->line;
@@ -438,8 +439,8 @@ contexts_copy(struct snapshot *snapshot)
     const struct snapshot_source *from = draft->from;
     size_t n = snapshot->ncontexts;
     draft->context_sites = numbers_new(n);
-    draft->codes = calloc(n < from->sources->used ? n + 1
-                                                  : from->sources->used,
+    draft->codes = calloc(n < from->codes->used ? n + 1
+                                                  : from->codes->used,
                           sizeof(draft->codes[0]));
     if (draft->context_sites == NULL || draft->codes == NULL
         || sites_grow(draft) < 0 || contexts_alloc(snapshot, n) < 0)
@@ -474,11 +475,11 @@ static int
 names_copy(struct snapshot *snapshot)
 {
     struct snapshot_draft *draft = snapshot->draft;
-    const struct name_table *names = draft->from->sources->names;
+    const struct name_table *names = draft->from->codes->names;
     size_t size = 0;
     for (name_id id = 1; id < names->used; id++) {
         if (draft->name_numbers[id] != 0) {
-            size += name_size(names->files[id]);
+            size += name_size(names->entries[id]);
         }
     }
     snapshot->names = calloc(snapshot->nnames, sizeof(snapshot->names[0]));
@@ -490,7 +491,7 @@ names_copy(struct snapshot *snapshot)
     char *at = snapshot->text;
     for (name_id id = 1; id < names->used; id++) {
         if (draft->name_numbers[id] != 0) {
-            const struct name *name = names->files[id];
+            const struct name *name = names->entries[id];
             memcpy(at, name, sizeof(*name) + name->length * name->kind);
             snapshot->names[draft->name_numbers[id]] =
                 (const struct name *)(void *)at;
@@ -504,11 +505,11 @@ names_copy(struct snapshot *snapshot)
 static int
 locations_copy(struct snapshot_draft *draft)
 {
-    const struct source_table *sources = draft->from->sources;
+    const struct code_table *codes = draft->from->codes;
     size_t size = 0;
-    for (code_id id = 1; id < sources->used; id++) {
+    for (code_id id = 1; id < codes->used; id++) {
         if (draft->code_numbers[id] != 0) {
-            size += tm_source_at(sources, id)->nlocations;
+            size += tm_code_at(codes, id)->nlocations;
         }
     }
     draft->locations = malloc(size + 1);
@@ -516,11 +517,11 @@ locations_copy(struct snapshot_draft *draft)
         return -1;
     }
     size = 0;
-    for (code_id id = 1; id < sources->used; id++) {
+    for (code_id id = 1; id < codes->used; id++) {
         if (draft->code_numbers[id] != 0) {
             struct snapshot_code *code =
                 &draft->codes[draft->code_numbers[id] - 1];
-            const struct source_code *entry = tm_source_at(sources, id);
+            const struct code_entry *entry = tm_code_at(codes, id);
             code->locations = size;
             code->nlocations = entry->nlocations;
             if (entry->nlocations != 0) {

@@ -18,7 +18,7 @@
 #include "../store/block_table.h"
 #include "../store/cells.h"
 #include "../store/counting.h"
-#include "../store/sources.h"
+#include "../store/code_table.h"
 
 /* COLUMN(table, name, type): all columns. */
 #define SNAPSHOT_PATHS(COLUMN) \
@@ -79,8 +79,8 @@ struct snapshot {
 
 /* What a snapshot is taken of. */
 struct snapshot_source {
-    const struct source_table *sources;
-    const struct context_tree *tree;
+    const struct code_table *codes;
+    const struct call_tree *tree;
     const struct traced_bytes *bytes;
     const struct sampler *sampler;      /* NULL: every block is noted */
     context_id hidden;          /* left out, with its blocks; or CONTEXT_NONE */

@@ -213,7 +213,7 @@ _PyTraceMalloc_SizeOfBlocks(const struct block_table *table)
 
 const char *
 _PyTraceMalloc_CheckBlocks(const struct block_table *table,
-                           const struct context_tree *tree,
+                           const struct call_tree *tree,
                            struct live_sums *live)
 {
     size_t used = 0;

@@ -3,7 +3,7 @@
 #ifndef TRACEMALLOC_BLOCK_TABLE_H
 #define TRACEMALLOC_BLOCK_TABLE_H
 
-#include "contexts.h"
+#include "call_tree.h"
 
 struct block {
     uintptr_t address;
@@ -52,7 +52,7 @@ struct live_sums {
     uint64_t bytes;
 };
 extern const char *_PyTraceMalloc_CheckBlocks(const struct block_table *,
-                                              const struct context_tree *,
+                                              const struct call_tree *,
                                               struct live_sums *live);
 
 #endif  /* !TRACEMALLOC_BLOCK_TABLE_H */

@@ -20,6 +20,7 @@
    unused row is all empty cells; number 0 is never a row. */
 
 #include "cells.h"
+#include "zeros.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -48,29 +49,6 @@ _PyTraceMalloc_InitCells(struct cell_store *store)
     store->nchunks = store->next = 0;
     store->rows = 0;
     memset(store->unused, 0, sizeof(store->unused));
-}
-
-
-PART void *
-tm_new_zeros(size_t size, size_t unit)
-{
-    /* Memory of calloc() is not touched before it is used.  Where it begins is
-       kept below what is given out. */
-    assert(unit >= 2 * sizeof(void *) && (unit & (unit - 1)) == 0);
-    char *begin = calloc(1, size + unit);
-    if (begin == NULL) {
-        return NULL;
-    }
-    char *zeros = begin + unit - (uintptr_t)begin % unit;
-    ((char **)(void *)zeros)[-1] = begin;
-    return zeros;
-}
-
-
-PART void
-tm_free_zeros(void *zeros)
-{
-    free(((char **)zeros)[-1]);
 }
 
 

@@ -5,12 +5,6 @@
 
 #include "../core.h"
 
-/* Zeros at a multiple of `unit`, a power of two, or NULL: for chunks of which
-   some may never be used, and are not touched then.  They take `size + unit`
-   bytes, and are freed by FreeZeros() only. */
-PART void *tm_new_zeros(size_t size, size_t unit);
-PART void tm_free_zeros(void *);
-
 /* The cells of one pool; `cell[i]` belongs to the block at
    first + i * block_size. */
 struct cell_row {

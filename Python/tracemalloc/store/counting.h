@@ -6,7 +6,7 @@
 #ifndef TRACEMALLOC_COUNTING_H
 #define TRACEMALLOC_COUNTING_H
 
-#include "contexts.h"
+#include "call_tree.h"
 
 /* What a sample stands for, in fixed point: blocks have SAMPLE_SHIFT bits
    behind the point, bytes have the sampler's bytes_shift. */
@@ -69,10 +69,6 @@ tm_context_live_bytes(const struct context *context)
     return counters.allocated_bytes - counters.freed_bytes;
 }
 
-/* Let a context have counters, if it has none. */
-extern void _PyTraceMalloc_GiveCounters(struct context_tree *,
-                                        struct context *);
-
 /* Whether a context can count one more block of so many bytes. */
 static inline int
 tm_context_has_room(const struct context *context, size_t size)
@@ -83,7 +79,7 @@ tm_context_has_room(const struct context *context, size_t size)
 }
 
 static inline void
-tm_context_make_room(struct context_tree *tree, struct context *context,
+tm_context_make_room(struct call_tree *tree, struct context *context,
                      size_t size)
 {
     if (!tm_context_has_room(context, size)) {
@@ -224,6 +220,22 @@ tm_uncount_free(struct traced_bytes *bytes, struct context *context, size_t size
     tm_count_rise(bytes, context, size);
     tm_context_take_free(context, size);
 }
+
+/* From this one on, epochs are to be numbered anew before they come to an
+   end. */
+#ifdef Py_TRACEMALLOC_STRESS
+#  define LATE_EPOCH 50u
+#else
+#  define LATE_EPOCH (1u << 31)
+#endif
+
+/* Do so, if it is time: O(contexts), once in so many epochs.  Needs access and
+   the store lock. */
+PART void tm_renew_epochs(struct call_tree *, struct traced_bytes *);
+
+/* Let the peak begin anew from what is live now; needs the same. */
+extern void _PyTraceMalloc_ResetPeak(struct call_tree *,
+                                     struct traced_bytes *);
 
 /* A block is freed without access and without memory to say so later.  Whoever
    has access may count, or give counters, at the same moment: then one of the

@@ -251,7 +251,7 @@ tm_uncount_detached_free(struct detached_counts *list,
 /* Let contexts be as they were at the list's maximum, which is one of all
    traced memory: nothing needs saving on the way there. */
 static void
-list_take_peak(struct detached_counts *list, struct context_tree *tree,
+list_take_peak(struct detached_counts *list, struct call_tree *tree,
                struct traced_bytes *bytes)
 {
     for (size_t i = 0; i < list->used; i++) {
@@ -273,7 +273,7 @@ list_take_peak(struct detached_counts *list, struct context_tree *tree,
 
 PART void
 tm_take_detached(struct detached_counts *list,
-                 struct context_tree *tree,
+                 struct call_tree *tree,
                  struct traced_bytes *bytes)
 {
     if (list->peak != 0 && bytes->current + list->peak > bytes->peak) {

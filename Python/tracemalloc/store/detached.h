@@ -3,7 +3,7 @@
 #ifndef TRACEMALLOC_DETACHED_H
 #define TRACEMALLOC_DETACHED_H
 
-#include "contexts.h"
+#include "call_tree.h"
 
 struct traced_bytes;
 
@@ -48,7 +48,7 @@ PART int tm_uncount_detached_free(struct detached_counts *,
 
 /* Take a list over, and empty it.  Needs access. */
 PART void tm_take_detached(struct detached_counts *,
-                           struct context_tree *,
+                           struct call_tree *,
                            struct traced_bytes *);
 
 #endif  /* !TRACEMALLOC_DETACHED_H */

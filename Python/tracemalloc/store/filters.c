@@ -100,23 +100,23 @@ pattern_matches(const struct trace_filter *filter,
 
 static int
 filter_matches_site(const struct trace_filter *filter,
-                    const struct source_table *sources, code_id code,
+                    const struct code_table *codes, code_id code,
                     int32_t line)
 {
     if (filter->line > 0 && filter->line != line) {
         return 0;
     }
-    name_id file = tm_source_at(sources, code)->file;
-    return pattern_matches(filter, sources->names->files[file]);
+    name_id file = tm_code_at(codes, code)->file;
+    return pattern_matches(filter, codes->names->entries[file]);
 }
 
 
 static int
 filter_matches(const struct trace_filter *filter, uint32_t nframe,
-               const struct source_table *sources,
-               const struct context_tree *tree, const struct context *context)
+               const struct code_table *codes,
+               const struct call_tree *tree, const struct context *context)
 {
-    if (filter_matches_site(filter, sources, context->code, context->line)) {
+    if (filter_matches_site(filter, codes, context->code, context->line)) {
         return 1;
     }
     node_id at = context->node;
@@ -124,7 +124,7 @@ filter_matches(const struct trace_filter *filter, uint32_t nframe,
          left > 0 && !tm_node_is_root(tree, at); left--)
     {
         const struct frame_node *node = tm_node_at(tree, at);
-        if (filter_matches_site(filter, sources, node->code, node->line)) {
+        if (filter_matches_site(filter, codes, node->code, node->line)) {
             return 1;
         }
         at = node->parent;
@@ -137,8 +137,8 @@ filter_matches(const struct trace_filter *filter, uint32_t nframe,
 
 PART int
 tm_apply_filters(const struct filter_set *set,
-                 const struct source_table *sources,
-                 const struct context_tree *tree, context_id id)
+                 const struct code_table *codes,
+                 const struct call_tree *tree, context_id id)
 {
     const struct context *context = tm_context_at(tree, id);
     int some_inclusive = 0, included = 0;
@@ -147,7 +147,7 @@ tm_apply_filters(const struct filter_set *set,
         if (filter->inclusive && included) {
             continue;
         }
-        int matches = filter_matches(filter, set->nframe, sources, tree,
+        int matches = filter_matches(filter, set->nframe, codes, tree,
                                      context);
         if (filter->inclusive) {
             some_inclusive = 1;
@@ -163,7 +163,7 @@ tm_apply_filters(const struct filter_set *set,
 
 PART int
 tm_recall_filter_result(const struct filter_set *set,
-                        const struct context_tree *tree, context_id id)
+                        const struct call_tree *tree, context_id id)
 {
     if (id >= set->nresults || set->generation != tree->generation) {
         return -1;
@@ -175,7 +175,7 @@ tm_recall_filter_result(const struct filter_set *set,
 
 PART void
 tm_keep_filter_result(struct filter_set *set,
-                      const struct context_tree *tree, context_id id,
+                      const struct call_tree *tree, context_id id,
                       int admitted)
 {
     if (set->generation != tree->generation) {
@@ -245,8 +245,8 @@ _PyTraceMalloc_SizeOfFilters(const struct filter_set *set)
 
 const char *
 _PyTraceMalloc_CheckFilters(const struct filter_set *set,
-                            const struct source_table *sources,
-                            const struct context_tree *tree)
+                            const struct code_table *codes,
+                            const struct call_tree *tree)
 {
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         if (tm_context_at(tree, id)->node == NODE_NONE) {
@@ -254,7 +254,7 @@ _PyTraceMalloc_CheckFilters(const struct filter_set *set,
         }
         int result = tm_recall_filter_result(set, tree, id);
         if (result >= 0
-            && result != tm_apply_filters(set, sources, tree, id))
+            && result != tm_apply_filters(set, codes, tree, id))
         {
             return "filters: a result is not what the filters say";
         }

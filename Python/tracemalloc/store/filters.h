@@ -3,8 +3,8 @@
 #ifndef TRACEMALLOC_FILTERS_H
 #define TRACEMALLOC_FILTERS_H
 
-#include "contexts.h"
-#include "sources.h"
+#include "call_tree.h"
+#include "code_table.h"
 
 struct trace_filter {
     int inclusive;              /* 0: ignore what matches */
@@ -33,16 +33,16 @@ PART void tm_free_filters(struct trace_filter *, size_t n);
 /* Whether blocks of a context are to be noted: 1, or 0 to ignore them.  A
    block without a frame has the file name "" and line 0. */
 PART int tm_apply_filters(const struct filter_set *,
-                          const struct source_table *,
-                          const struct context_tree *,
+                          const struct code_table *,
+                          const struct call_tree *,
                           context_id);
 
 /* The same, as it was kept, or -1 if it was not. */
 PART int tm_recall_filter_result(const struct filter_set *,
-                                 const struct context_tree *,
+                                 const struct call_tree *,
                                  context_id);
 PART void tm_keep_filter_result(struct filter_set *,
-                                const struct context_tree *,
+                                const struct call_tree *,
                                 context_id, int admitted);
 PART void tm_forget_filter_results(struct filter_set *);
 
@@ -50,7 +50,7 @@ extern size_t _PyTraceMalloc_SizeOfFilters(const struct filter_set *);
 
 /* NULL, or what is wrong. */
 extern const char *_PyTraceMalloc_CheckFilters(const struct filter_set *,
-                                               const struct source_table *,
-                                               const struct context_tree *);
+                                               const struct code_table *,
+                                               const struct call_tree *);
 
 #endif  /* !TRACEMALLOC_FILTERS_H */

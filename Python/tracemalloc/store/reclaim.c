@@ -18,9 +18,7 @@
 
    When: a struct reclaim_pace knows.  Called for by nodes that were added, or
    by nodes that could not be, for want of numbers or of memory; in either case
-   the more of these it waits for, the less the last reclaim was worth.
-
-   Numbers of epochs come again as well, which needs all contexts, too. */
+   the more of these it waits for, the less the last reclaim was worth. */
 
 #include "reclaim.h"
 
@@ -30,7 +28,7 @@
 
 static int
 context_is_needed(const struct context *context,
-                  const struct source_table *sources,
+                  const struct code_table *codes,
                   const struct traced_bytes *bytes, int all)
 {
     if (tm_context_live_blocks(context) != 0) {
@@ -42,13 +40,13 @@ context_is_needed(const struct context *context,
         return 1;
     }
     return !all && (context->code == CODE_NONE
-                    || tm_source_at(sources, context->code)->owner != NULL);
+                    || tm_code_at(codes, context->code)->owner != NULL);
 }
 
 
 /* Mark a node and those above it. */
 static void
-node_mark(const struct context_tree *tree, unsigned char *marks, node_id id)
+node_mark(const struct call_tree *tree, unsigned char *marks, node_id id)
 {
     while (id != NODE_ROOT && marks[id] != 2) {
         marks[id] = 2;
@@ -58,12 +56,12 @@ node_mark(const struct context_tree *tree, unsigned char *marks, node_id id)
 
 
 PART long
-tm_reclaim(struct context_tree *tree, struct source_table *sources,
+tm_reclaim(struct call_tree *tree, struct code_table *codes,
            const struct traced_bytes *bytes,
            struct reclaim_roots *roots, int all)
 {
-    unsigned char *codes = calloc(sources->used, 1);
-    if (codes == NULL) {
+    unsigned char *used_codes = calloc(codes->used, 1);
+    if (used_codes == NULL) {
         return -1;
     }
     long taken = 0;
@@ -79,10 +77,10 @@ tm_reclaim(struct context_tree *tree, struct source_table *sources,
             continue;
         }
         if (id == CONTEXT_UNKNOWN || roots->contexts[id]
-            || context_is_needed(context, sources, bytes, all))
+            || context_is_needed(context, codes, bytes, all))
         {
             node_mark(tree, roots->nodes, context->node);
-            codes[context->code] = 1;
+            used_codes[context->code] = 1;
         }
         else {
             tm_free_context(tree, id);
@@ -95,44 +93,17 @@ tm_reclaim(struct context_tree *tree, struct source_table *sources,
             continue;
         }
         if (roots->nodes[id]) {
-            codes[node->code] = 1;
+            used_codes[node->code] = 1;
         }
         else {
             tm_free_node(tree, id);
             taken++;
         }
     }
-    tm_recycle_codes(sources, codes);
-    tm_reclaim_names(sources);
-    free(codes);
+    tm_recycle_codes(codes, used_codes);
+    tm_reclaim_names(codes);
+    free(used_codes);
     return taken;
-}
-
-
-/* --- epochs -------------------------------------------------------------- */
-
-PART void
-tm_renew_epochs(struct context_tree *tree,
-                struct traced_bytes *bytes)
-{
-    if (bytes->epoch < LATE_EPOCH) {
-        return;
-    }
-    for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
-        struct context *context = tm_context_at(tree, id);
-        context->epoch = context->epoch == bytes->epoch ? 2 : 0;
-    }
-    bytes->saved = bytes->saved == bytes->epoch ? 2 : 1;
-    bytes->epoch = 2;
-}
-
-
-void
-_PyTraceMalloc_ResetPeak(struct context_tree *tree, struct traced_bytes *bytes)
-{
-    bytes->peak = bytes->current;
-    bytes->epoch = bytes->saved + 1;
-    tm_renew_epochs(tree, bytes);
 }
 
 
@@ -185,14 +156,14 @@ bytes_held(const struct traced_bytes *bytes)
 
 PART void
 tm_set_pace(struct reclaim_pace *pace,
-            const struct context_tree *tree,
-            const struct source_table *sources,
+            const struct call_tree *tree,
+            const struct code_table *codes,
             const struct traced_bytes *bytes, long taken)
 {
     pace->contexts = pace_of_space(&tree->contexts, MAX_CONTEXTS,
                                    RECLAIM_CONTEXTS);
     pace->nodes = pace_of_space(&tree->nodes, MAX_NODES, RECLAIM_NODES);
-    pace->retired = larger(2 * sources->retired_bytes, RECLAIM_RETIRED);
+    pace->retired = larger(2 * codes->retired_bytes, RECLAIM_RETIRED);
     size_t nodes = (size_t)tree->contexts.used + tree->nodes.used;
     if (taken > 0 && (size_t)taken >= nodes / 64) {
         pace->patience = 1;
@@ -218,7 +189,7 @@ tm_count_miss(struct reclaim_pace *pace,
 
 PART int
 tm_pace_is_hard(const struct reclaim_pace *pace,
-                const struct context_tree *tree)
+                const struct call_tree *tree)
 {
     return pace->misses > 0
            || (size_t)tree->contexts.live + tree->nodes.live > RECLAIM_ALL;

@@ -4,24 +4,7 @@
 #define TRACEMALLOC_RECLAIM_H
 
 #include "counting.h"
-#include "sources.h"
-
-/* From this one on, epochs of the peak (see traced_bytes) are to be numbered
-   anew before they come to an end. */
-#ifdef Py_TRACEMALLOC_STRESS
-#  define LATE_EPOCH 50u
-#else
-#  define LATE_EPOCH (1u << 31)
-#endif
-
-/* Do so, if it is time: O(contexts), once in so many epochs.  Needs access and
-   the lock. */
-PART void tm_renew_epochs(struct context_tree *,
-                          struct traced_bytes *);
-
-/* Let the peak begin anew from what is live now; needs the same. */
-extern void _PyTraceMalloc_ResetPeak(struct context_tree *,
-                                     struct traced_bytes *);
+#include "code_table.h"
 
 /* So many nodes call for a reclaim at first, so many for one that takes
    contexts of live code too, and so many bytes kept of dead code. */
@@ -55,14 +38,14 @@ PART void tm_begin_pace(struct reclaim_pace *);
 
 /* After a reclaim that took so many nodes, or none. */
 PART void tm_set_pace(struct reclaim_pace *,
-                      const struct context_tree *,
-                      const struct source_table *,
+                      const struct call_tree *,
+                      const struct code_table *,
                       const struct traced_bytes *, long taken);
 
 /* Whether it is time for a reclaim: after a node was added, and after none
    could be, without looking at the bytes if those are NULL. */
 static inline int
-tm_pace_is_due(const struct reclaim_pace *pace, const struct context_tree *tree)
+tm_pace_is_due(const struct reclaim_pace *pace, const struct call_tree *tree)
 {
     return tree->contexts.live >= pace->contexts
            || tree->nodes.live >= pace->nodes;
@@ -73,7 +56,7 @@ PART int tm_count_miss(struct reclaim_pace *,
 
 /* Whether the next reclaim is to take contexts of live code, too. */
 PART int tm_pace_is_hard(const struct reclaim_pace *,
-                         const struct context_tree *);
+                         const struct call_tree *);
 
 /* What must stay though no live block names it. */
 struct reclaim_roots {
@@ -86,8 +69,8 @@ struct reclaim_roots {
    Number of nodes taken, or -1 when out of memory (nothing changed).  The
    caller has marked the roots, in arrays of `used` bytes each, which serve for
    more marks. */
-PART long tm_reclaim(struct context_tree *,
-                     struct source_table *,
+PART long tm_reclaim(struct call_tree *,
+                     struct code_table *,
                      const struct traced_bytes *,
                      struct reclaim_roots *, int all);
 

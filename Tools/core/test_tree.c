@@ -3,23 +3,23 @@
 
 #include "check.h"
 
-static struct context_tree tree;
+static struct call_tree tree;
 
 
 static void
 tree_begin(void)
 {
-    CHECK_EQUAL(tm_init_contexts(&tree), 0);
+    CHECK_EQUAL(tm_init_tree(&tree), 0);
 }
 
 
 static void
 tree_end(void)
 {
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
     CHECK_EQUAL(size_of_tree(&tree), test_live_bytes());
-    tm_fini_contexts(&tree);
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfContexts(&tree), 0);
+    tm_fini_tree(&tree);
+    CHECK_EQUAL(_PyTraceMalloc_SizeOfTree(&tree), 0);
 }
 
 
@@ -143,7 +143,7 @@ test_replaced_indexes_stay_readable(void)
     tree_begin();
     CHECK(tm_add_node(&tree, NODE_ROOT, 1, 0) != NODE_NONE);
     node_id node = tm_add_node(&tree, NODE_ROOT, 1, 1);
-    const struct number_index *before = tree.nodes.index;
+    const struct node_index *before = tree.nodes.index;
     size_t mask = before->mask;
     for (int32_t line = 2; tree.nodes.index == before; line++) {
         CHECK(tm_add_node(&tree, NODE_ROOT, 1, line) != NODE_NONE);
@@ -206,7 +206,7 @@ test_domains(void)
             CHECK_EQUAL(tm_add_context_of_domain(
                             &tree, tm_context_at(&tree, far), domain), there[i]);
         }
-        CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+        CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
         tm_reindex(&tree);
     }
     CHECK_EQUAL(tm_add_context_of_domain(
@@ -245,7 +245,7 @@ test_late_domain_without_memory(void)
         context_id id = tm_add_context_of_domain(&tree, unknown,
                                                  5000);
         test_fail_never();
-        CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+        CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
         if (id != CONTEXT_NONE) {
             CHECK_EQUAL(tm_context_domain(&tree, id), 5000);
             break;
@@ -294,7 +294,7 @@ test_unused_numbers_come_again(void)
     CHECK_EQUAL(tree.reclaimed_bytes, (N + 2) / 3 * 10);
     tm_reindex(&tree);
     tm_free_replaced(&tree);
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
     for (uint32_t i = 0; i < N; i++) {
         int gone = i % 3 == 0;
         CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, i),
@@ -354,8 +354,8 @@ test_reindex_without_memory(void)
         CHECK_EQUAL(tm_add_context(&tree, NODE_ROOT, 1, i, 1),
                     2 + i);
     }
-    struct number_index *nodes = tree.nodes.index;
-    struct number_index *contexts = tree.contexts.index;
+    struct node_index *nodes = tree.nodes.index;
+    struct node_index *contexts = tree.contexts.index;
     tm_free_replaced(&tree);
     for (uint32_t i = 0; i < N; i++) {
         if (i % 100 != 0) {
@@ -369,7 +369,7 @@ test_reindex_without_memory(void)
     CHECK_EQUAL(test_failures(), 2);
     CHECK(tree.nodes.index == nodes && tree.contexts.index == contexts);
     CHECK(tree.replaced == NULL);
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
     for (uint32_t i = 0; i < N; i++) {
         node_id node = i % 100 == 0 ? 2 + i : NODE_NONE;
         CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, i), node);
@@ -420,43 +420,43 @@ test_checker_sees_faults(void)
     CHECK(twin != NODE_NONE);
     context_id second = tm_add_context(&tree, inner, 1, 9, 3);
     CHECK(second != CONTEXT_NONE);
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
     struct context *context = tm_context_at(&tree, id);
 
     tm_node_at(&tree, inner)->parent = tree.nodes.used + 10 * CHUNK_SIZE;
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     tm_node_at(&tree, inner)->parent = outer;
 
     tm_node_at(&tree, inner)->depth = 7;
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     tm_node_at(&tree, inner)->depth = 2;
 
     /* Two with one key: one of them cannot be found. */
     tm_node_at(&tree, inner)->line = 9;
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     tm_node_at(&tree, inner)->line = 2;
 
     context->instr_domain = 9;
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     context->instr_domain = CONTEXT_INSTR_DOMAIN(0, LATE_DOMAIN);
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     context->instr_domain = 0;
 
     context->freed_blocks = 1;
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     context->freed_blocks = 0;
 
     _PyTraceMalloc_GiveCounters(&tree, context);
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
     context->counters->allocated_bytes = 1;
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     context->counters->allocated_bytes = 0;
 
     tree.used_counters++;
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     tree.used_counters--;
 
-    struct number_index *index = tree.nodes.index;
+    struct node_index *index = tree.nodes.index;
     size_t at = 0;
     while (SLOT_NODE(index->slots[at]) != twin) {
         CHECK(at < index->mask);
@@ -464,37 +464,37 @@ test_checker_sees_faults(void)
     }
     uint32_t slot = index->slots[at];
     index->slots[at] = 0;
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     index->slots[at] = slot;
 
     tree.nodes.live++;
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     tree.nodes.live--;
 
     tree.contexts.live++;
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     tree.contexts.live--;
 
     tree.contexts.indexed++;
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     tree.contexts.indexed--;
 
     /* The first ones are in no index. */
     CHECK_EQUAL(tm_node_at(&tree, outer)->first_child, inner);
     tm_node_at(&tree, outer)->first_child = NODE_NONE;
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     tm_node_at(&tree, outer)->first_child = twin;
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     tm_node_at(&tree, outer)->first_child = inner;
     CHECK_EQUAL(tm_node_at(&tree, inner)->first_context, id);
     tm_node_at(&tree, inner)->first_context = second;
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     tm_node_at(&tree, inner)->first_context = id;
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
 
     /* A number that was freed, but stayed in the index. */
     tm_free_context(&tree, second);
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     tm_reindex(&tree);
     tree_end();
 }
@@ -514,10 +514,10 @@ test_bytes_may_overflow(void)
     tm_count_free(&bytes, context, large);
     CHECK(context->counters->freed_bytes > context->counters->allocated_bytes);
     CHECK_EQUAL(tm_context_live_bytes(context), (uint64_t)2 * large);
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
     tm_count_free(&bytes, context, large);
     tm_count_free(&bytes, context, large - 1);
-    CHECK(_PyTraceMalloc_CheckContexts(&tree) != NULL);
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     context->counters->freed_bytes++;
     tree_end();
 }
@@ -561,7 +561,7 @@ test_numbers_run_out(void)
         CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 2, i), 0);
         CHECK_EQUAL(tm_add_context(&tree, NODE_ROOT, 2, i, 1), 0);
     }
-    CHECK_SOUND(_PyTraceMalloc_CheckContexts(&tree));
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
     CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 1, 5), 6);
     CHECK_EQUAL(tm_add_context(&tree, NODE_ROOT, 1, 5, 1), 6);
 
@@ -578,7 +578,7 @@ test_numbers_run_out(void)
 #endif
 
 
-const struct test contexts_tests[] = {
+const struct test tree_tests[] = {
     {"a tree begins with the root and the unknown context",
      test_begins_with_root_and_unknown},
     {"what was added is found, and nothing else", test_find_and_add},

@@ -1,9 +1,10 @@
-/* Nodes and contexts: see contexts.c. */
+/* The call tree: frame nodes and contexts, with their counters. */
 
 #ifndef TRACEMALLOC_CONTEXTS_H
 #define TRACEMALLOC_CONTEXTS_H
 
 #include "../core.h"
+#include "node_index.h"
 
 /* A call site under its caller. */
 struct frame_node {
@@ -12,10 +13,10 @@ struct frame_node {
     int32_t line;               /* fixed while used; >= 0 */
     uint32_t depth;             /* frames up to the root; fixed while used */
     node_id first_child;        /* atomic; in no index; or NODE_NONE */
-    context_id first_context;   /* the same */
+    context_id first_context;   /* the same, or CONTEXT_NONE */
 };
 
-/* What was allocated and freed at a site, ever; live is the difference.  The
+/* What was allocated and freed in a context, ever; live is the difference.  The
    order keeps apart what is changed together: as a pair it would be loaded as
    one vector just after being stored as two words, and wait. */
 struct counters {
@@ -31,8 +32,9 @@ struct counters {
     uint64_t peak_bytes;
 };
 
-/* A place that allocates.  Nearly all allocate little: they count beside their
-   key, in as few bits as that takes.  All others have counters. */
+/* An instruction that allocates, under its callers.  Nearly all allocate
+   little: they count beside their key, in as few bits as that takes.  All
+   others have counters. */
 struct context {
     node_id node;               /* the callers; NODE_NONE: unused */
     code_id code;               /* fixed while used; unused: next unused */
@@ -47,10 +49,10 @@ struct context {
         } few;
         struct counters *counters;      /* if `has_counters` */
     };
-    /* Of the few, too, but over no pointer: see CountLost(). */
+    /* Of the few, too, but over no pointer: see tm_count_lost(). */
     uint16_t freed_bytes;
     uint8_t freed_blocks;
-    uint8_t has_counters;               /* whether there are counters; stays so */
+    uint8_t has_counters;       /* atomic for tm_count_lost(); stays 1 */
     /* What is said to be live at the peak is, if this is the current epoch;
        otherwise what is live now was live at the peak. */
     uint32_t epoch;
@@ -72,32 +74,48 @@ struct context {
 #define MAX_DOMAINS 256
 #define LATE_DOMAIN (MAX_DOMAINS - 1)
 
-/* Open addressing; a number is stored after its node is complete.  The bits of
-   a slot above the number are of the key's hash, so that few nodes that are
-   not meant are read. */
-struct number_index {
-    struct number_index *next;      /* chain of replaced ones; else NULL */
-    size_t mask;
-    uint32_t slots[];
-};
+/* The tree of all that ever called an allocation:
 
-#define SLOT_NODE(slot) ((slot) & (((uint32_t)1 << NODE_BITS) - 1))
-#define SLOT_CONTEXT(slot) ((slot) & (((uint32_t)1 << CONTEXT_BITS) - 1))
+       nodes      root
+                   +-- main.py:40
+                        +-- main.py:12
+                        |    +-- json.py:9
+                        +-- main.py:14
+                             |
+       contexts             [main.py:14] list.py:7, instruction 31  <- blocks
+                            [main.py:14] list.py:7, instruction 44
 
-/* Bookkeeping for the nodes of one kind. */
-struct number_space {
-    struct number_index *index;     /* atomic */
-    uint32_t used;                  /* numbers given so far, 0 included */
-    uint32_t unused;                /* head of the chain of unused numbers */
-    uint32_t live;                  /* nodes */
-    uint32_t indexed;               /* those in the index */
-    size_t chunks;                  /* allocated */
-};
+   A node is one call site under one caller, by line: recursion over the same
+   lines then has few nodes.  A context is the allocating instruction under the
+   node of its callers; only contexts count, the busy ones in counters of their
+   own.  Right below the root stand the roots of other threads, which have no
+   frame.
 
-struct context_tree {
+   States of a number: never given -> used -> unused -> used ...  A number
+   becomes unused when nobody needs it (reclaim), or all at once (clear), which
+   bumps `generation`: whoever remembers numbers remembers that with them.
+
+   Chunks never move, since nodes are looked up without the lock: see
+   node_index.h, also for I3.
+
+   Invariants
+     I1  a node's parent is a node, and its depth the parent's + 1; the root
+         has depth 0, and so have the roots of other threads, right below it
+     I2  a context's node is a node
+     I4  no more blocks were freed than allocated, and no bytes are live
+         without a block.  Bytes count modulo 2**64, since extensions may
+         report any size
+     I5  numbers up to `used`: 0, the live ones and the chain of unused ones
+     I6  a context with LATE_DOMAIN has a place in `late_chunks`
+     I7  each of the counters ever given is one context's or in the chain of
+         unused ones; there is room for as many as for contexts
+   _PyTraceMalloc_CheckTree tests them.
+
+   What counts needs access, all else the store lock. */
+struct call_tree {
     struct number_space nodes;
     struct number_space contexts;
-    struct number_index *replaced;  /* readers may still be in there */
+    struct node_index *replaced;    /* readers may still be in there */
     uint32_t generation;            /* bumped when numbers change meaning */
     uint32_t ndomains;
     uint32_t domains[MAX_DOMAINS];  /* by number */
@@ -117,66 +135,56 @@ struct context_tree {
     size_t nlate_chunks;
 };
 
-PART int tm_init_contexts(struct context_tree *);
-PART void tm_fini_contexts(struct context_tree *);
+/* A tree of the root and the unknown context.  0, or -1 when out of memory. */
+PART int tm_init_tree(struct call_tree *);
+PART void tm_fini_tree(struct call_tree *);
 
-/* A node or context that exists, or NODE_NONE or CONTEXT_NONE.  No lock.
-   Contexts here and in AddContext() are of domain 0: `site` is the unit. */
-PART node_id tm_find_node(const struct context_tree *,
-                          node_id parent, code_id, int32_t line);
-PART context_id tm_find_context(const struct context_tree *,
-                                node_id, code_id, uint32_t site,
-                                int32_t line);
+/* A node or context, added if new: NODE_NONE or CONTEXT_NONE when out of memory
+   or numbers.  The context is of domain 0, `unit` its instruction. */
+PART node_id tm_add_node(struct call_tree *, node_id parent, code_id,
+                         int32_t line);
+PART context_id tm_add_context(struct call_tree *, node_id, code_id,
+                               uint32_t unit, int32_t line);
 
-/* The same, added if new; NODE_NONE or CONTEXT_NONE when out of memory or
-   numbers. */
-PART node_id tm_add_node(struct context_tree *, node_id parent,
-                         code_id, int32_t line);
-PART context_id tm_add_context(struct context_tree *, node_id,
-                               code_id, uint32_t site,
-                               int32_t line);
-
-/* The context at the same place as another one, of domain 0, for blocks of
-   another domain: found or added. */
-PART context_id tm_add_context_of_domain(struct context_tree *,
+/* The context of the same instruction as another one, of domain 0, for blocks
+   of another domain: found or added. */
+PART context_id tm_add_context_of_domain(struct call_tree *,
                                          const struct context *,
                                          uint32_t domain);
 
 /* The root of the nodes of one thread, added if new: a node without a frame,
    whose line is the thread's number and whose parent is the root of all, which
    is thread 0's. */
-PART node_id tm_add_root(struct context_tree *, uint32_t thread);
+PART node_id tm_add_root(struct call_tree *, uint32_t thread);
 
-/* Free indexes that were replaced, when nobody looks up without the lock. */
-PART void tm_free_replaced(struct context_tree *);
+/* For reclaim, while nobody looks up: give a number back.  Call tm_reindex()
+   after the last one. */
+PART void tm_free_node(struct call_tree *, node_id);
+PART void tm_free_context(struct call_tree *, context_id);
 
-/* For reclaim: give a number back, and then build the indexes anew, while
-   nobody looks up.  Needs no memory: without it they stay as large as they
-   were. */
-PART void tm_free_node(struct context_tree *, node_id);
-PART void tm_free_context(struct context_tree *, context_id);
-PART void tm_reindex(struct context_tree *);
+/* Let a context have counters, if it has none.  Needs access. */
+extern void _PyTraceMalloc_GiveCounters(struct call_tree *, struct context *);
 
 /* Bytes taken; counters that were never given are none. */
-extern size_t _PyTraceMalloc_SizeOfContexts(const struct context_tree *);
+extern size_t _PyTraceMalloc_SizeOfTree(const struct call_tree *);
 
 /* NULL, or what is wrong. */
-extern const char *_PyTraceMalloc_CheckContexts(const struct context_tree *);
+extern const char *_PyTraceMalloc_CheckTree(const struct call_tree *);
 
 static inline struct frame_node *
-tm_node_at(const struct context_tree *tree, node_id id)
+tm_node_at(const struct call_tree *tree, node_id id)
 {
     return &tree->node_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK];
 }
 
 static inline struct context *
-tm_context_at(const struct context_tree *tree, context_id id)
+tm_context_at(const struct call_tree *tree, context_id id)
 {
     return &tree->context_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK];
 }
 
 static inline uint32_t
-tm_context_domain(const struct context_tree *tree, context_id id)
+tm_context_domain(const struct call_tree *tree, context_id id)
 {
     uint32_t number = tm_context_at(tree, id)->instr_domain >> 24;
     return number == LATE_DOMAIN
@@ -186,16 +194,18 @@ tm_context_domain(const struct context_tree *tree, context_id id)
 
 /* Whether a node is the root of a thread: it has no frame. */
 static inline int
-tm_node_is_root(const struct context_tree *tree, node_id id)
+tm_node_is_root(const struct call_tree *tree, node_id id)
 {
     return tm_node_at(tree, id)->depth == 0;
 }
 
 /* Frames of a context: its own, if it has one, and its callers. */
 static inline uint32_t
-tm_context_depth(const struct context_tree *tree, const struct context *context)
+tm_context_depth(const struct call_tree *tree,
+                 const struct context *context)
 {
-    return tm_node_at(tree, context->node)->depth + (context->code != CODE_NONE);
+    return tm_node_at(tree, context->node)->depth
+           + (context->code != CODE_NONE);
 }
 
 #endif  /* !TRACEMALLOC_CONTEXTS_H */

@@ -1,0 +1,473 @@
+/* The call tree: frame nodes and contexts, their numbers and their counters.
+
+   Called by capture/, for the context of a stack, by reclaim.c, which takes away
+   what nobody needs, and by what counts; calls node_index.c, by which nodes and
+   contexts are found.  See the header for the picture and the invariants. */
+
+#include "call_tree.h"
+#include "counting.h"
+#include "zeros.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static_assert(sizeof(struct frame_node) == 24,
+              "nodes are many: keep them small");
+static_assert(sizeof(struct context) == 32, "two in a cache line");
+
+
+/* --- numbers ------------------------------------------------------------- */
+
+static node_id
+node_take(struct call_tree *tree)
+{
+    struct number_space *space = &tree->nodes;
+    node_id id = space->unused;
+    if (id != NODE_NONE) {
+        space->unused = tm_node_at(tree, id)->code;
+        space->live++;
+        return id;
+    }
+    id = space->used;
+    size_t chunk = id >> CHUNK_SHIFT;
+    if (chunk == space->chunks) {
+        if (id >= MAX_NODES) {
+            return NODE_NONE;
+        }
+        struct frame_node *nodes = calloc(CHUNK_SIZE, sizeof(nodes[0]));
+        if (nodes == NULL) {
+            return NODE_NONE;
+        }
+        tree->node_chunks[chunk] = nodes;
+        space->chunks++;
+    }
+    space->used++;
+    space->live++;
+    return id;
+}
+
+
+/* Room for the counters of all contexts up to one. */
+static int
+counters_reserve(struct call_tree *tree, context_id id)
+{
+    struct counters **chunk = &tree->counter_chunks[id >> COUNTERS_SHIFT];
+    if (*chunk == NULL) {
+        *chunk = calloc((size_t)1 << COUNTERS_SHIFT, sizeof((*chunk)[0]));
+    }
+    return *chunk != NULL ? 0 : -1;
+}
+
+
+static context_id
+context_take(struct call_tree *tree)
+{
+    struct number_space *space = &tree->contexts;
+    context_id id = space->unused;
+    if (id != CONTEXT_NONE) {
+        space->unused = tm_context_at(tree, id)->code;
+        space->live++;
+        return id;
+    }
+    id = space->used;
+    size_t chunk = id >> CHUNK_SHIFT;
+    if (chunk == space->chunks) {
+        if (id >= MAX_CONTEXTS || counters_reserve(tree, id) < 0) {
+            return CONTEXT_NONE;
+        }
+        struct context *contexts = tm_new_zeros(
+            CHUNK_SIZE * sizeof(contexts[0]), sizeof(contexts[0]));
+        if (contexts == NULL) {
+            return CONTEXT_NONE;
+        }
+        tree->context_chunks[chunk] = contexts;
+        space->chunks++;
+    }
+    space->used++;
+    space->live++;
+    return id;
+}
+
+
+PART void
+tm_free_node(struct call_tree *tree, node_id id)
+{
+    struct frame_node *parent = tm_node_at(tree, tm_node_at(tree, id)->parent);
+    if (parent->first_child == id) {
+        parent->first_child = NODE_NONE;
+    }
+    *tm_node_at(tree, id) = (struct frame_node){.code = tree->nodes.unused};
+    tree->nodes.unused = id;
+    tree->nodes.live--;
+    tree->reclaimed_nodes++;
+}
+
+
+static void
+context_give_back(struct call_tree *tree, context_id id)
+{
+    *tm_context_at(tree, id) = (struct context){.code = tree->contexts.unused};
+    tree->contexts.unused = id;
+    tree->contexts.live--;
+}
+
+
+PART void
+tm_free_context(struct call_tree *tree, context_id id)
+{
+    const struct context *context = tm_context_at(tree, id);
+    struct frame_node *node = tm_node_at(tree, context->node);
+    if (node->first_context == id) {
+        node->first_context = CONTEXT_NONE;
+    }
+    struct counters counters = tm_context_counters(context);
+    tree->reclaimed_blocks += counters.allocated_blocks;
+    tree->reclaimed_bytes += counters.allocated_bytes;
+    tree->reclaimed_contexts++;
+    if (context->has_counters) {
+        context->counters->next_unused = tree->unused_counters;
+        tree->unused_counters = context->counters;
+    }
+    context_give_back(tree, id);
+}
+
+
+/* --- counters ------------------------------------------------------------ */
+
+void
+_PyTraceMalloc_GiveCounters(struct call_tree *tree, struct context *context)
+{
+    if (context->has_counters) {
+        return;
+    }
+    struct counters *counters = tree->unused_counters;
+    if (counters != NULL) {
+        tree->unused_counters = counters->next_unused;
+    }
+    else {
+        /* Not more than there are contexts, for which there is room. */
+        uint32_t at = tree->used_counters++;
+        counters = &tree->counter_chunks[at >> COUNTERS_SHIFT]
+                        [at & (((uint32_t)1 << COUNTERS_SHIFT) - 1)];
+    }
+    *counters = tm_context_counters(context);
+    context->counters = counters;
+    __atomic_store_n(&context->has_counters, 1, __ATOMIC_RELEASE);
+}
+
+
+/* --- life cycle ---------------------------------------------------------- */
+
+PART int
+tm_init_tree(struct call_tree *tree)
+{
+    tree->generation++;
+    tree->nodes.used = NODE_ROOT;
+    tree->contexts.used = CONTEXT_UNKNOWN;
+    tree->ndomains = 1;
+    tree->domains[0] = 0;
+    if (tm_init_indexes(tree) < 0
+        || node_take(tree) != NODE_ROOT
+        || tm_add_context(tree, NODE_ROOT, CODE_NONE, 0, 0)
+            != CONTEXT_UNKNOWN)
+    {
+        tm_fini_tree(tree);
+        return -1;
+    }
+    return 0;
+}
+
+
+PART void
+tm_fini_tree(struct call_tree *tree)
+{
+    for (size_t i = 0; i < tree->nodes.chunks; i++) {
+        free(tree->node_chunks[i]);
+        tree->node_chunks[i] = NULL;
+    }
+    for (size_t i = 0; i < tree->contexts.chunks; i++) {
+        tm_free_zeros(tree->context_chunks[i]);
+        free(tree->late_chunks[i]);
+        tree->context_chunks[i] = NULL;
+        tree->late_chunks[i] = NULL;
+    }
+    for (size_t i = 0; i < MAX_CONTEXTS >> COUNTERS_SHIFT
+         && tree->counter_chunks[i] != NULL; i++)
+    {
+        free(tree->counter_chunks[i]);
+        tree->counter_chunks[i] = NULL;
+    }
+    tree->unused_counters = NULL;
+    tree->used_counters = 0;
+    tree->nlate_chunks = 0;
+    tm_fini_indexes(tree);
+    memset(&tree->nodes, 0, sizeof(tree->nodes));
+    memset(&tree->contexts, 0, sizeof(tree->contexts));
+    tree->reclaimed_blocks = tree->reclaimed_bytes = 0;
+    tree->reclaimed_contexts = tree->reclaimed_nodes = 0;
+    tree->generation++;
+}
+
+
+/* --- adding -------------------------------------------------------------- */
+
+static node_id
+node_add(struct call_tree *tree, node_id parent, code_id code, int32_t line)
+{
+    assert(parent != NODE_NONE && line >= 0);
+    struct index_place place;
+    if (tm_seek_node(tree, parent, code, line, &place) < 0) {
+        return NODE_NONE;
+    }
+    if (place.found != NODE_NONE) {
+        return place.found;
+    }
+    node_id id = node_take(tree);
+    if (id == NODE_NONE) {
+        return NODE_NONE;
+    }
+    *tm_node_at(tree, id) = (struct frame_node){
+        .parent = parent,
+        .code = code,
+        .line = line,
+        .depth = code == CODE_NONE ? 0 : tm_node_at(tree, parent)->depth + 1,
+    };
+    tm_enter_number(&tree->nodes, &place, id);
+    return id;
+}
+
+
+PART node_id
+tm_add_node(struct call_tree *tree, node_id parent, code_id code,
+            int32_t line)
+{
+    assert(code != CODE_NONE);
+    return node_add(tree, parent, code, line);
+}
+
+
+PART node_id
+tm_add_root(struct call_tree *tree, uint32_t thread)
+{
+    if (thread == 0) {
+        return NODE_ROOT;
+    }
+    return node_add(tree, NODE_ROOT, CODE_NONE, (int32_t)thread);
+}
+
+
+/* Room for the domain of a context, if it is a late one. */
+static int
+late_reserve(struct call_tree *tree, context_id id, uint32_t instr_domain)
+{
+    uint32_t **chunk = &tree->late_chunks[id >> CHUNK_SHIFT];
+    if (instr_domain >> 24 == LATE_DOMAIN && *chunk == NULL) {
+        *chunk = calloc(CHUNK_SIZE, sizeof((*chunk)[0]));
+        if (*chunk == NULL) {
+            return -1;
+        }
+        tree->nlate_chunks++;
+    }
+    return 0;
+}
+
+
+/* `late` is the domain of a context with LATE_DOMAIN, otherwise 0. */
+static context_id
+context_add(struct call_tree *tree, node_id node, code_id code,
+            uint32_t instr_domain, int32_t line, uint32_t late)
+{
+    assert(node != NODE_NONE && line >= 0);
+    struct index_place place;
+    if (tm_seek_context(tree, node, code, instr_domain, line, late,
+                        &place) < 0)
+    {
+        return CONTEXT_NONE;
+    }
+    if (place.found != CONTEXT_NONE) {
+        return place.found;
+    }
+    context_id id = context_take(tree);
+    if (id == CONTEXT_NONE) {
+        return CONTEXT_NONE;
+    }
+    if (late_reserve(tree, id, instr_domain) < 0) {
+        context_give_back(tree, id);
+        return CONTEXT_NONE;
+    }
+    struct context *context = tm_context_at(tree, id);
+    context->node = node;
+    context->code = code;
+    context->instr_domain = instr_domain;
+    context->line = line;
+    if (instr_domain >> 24 == LATE_DOMAIN) {
+        tree->late_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK] = late;
+    }
+    tm_enter_number(&tree->contexts, &place, id);
+    return id;
+}
+
+
+PART context_id
+tm_add_context(struct call_tree *tree, node_id node, code_id code,
+               uint32_t unit, int32_t line)
+{
+    assert(unit <= MAX_UNIT);
+    return context_add(tree, node, code, unit, line, 0);
+}
+
+
+/* The number of a domain, or LATE_DOMAIN. */
+static uint32_t
+domain_number(struct call_tree *tree, uint32_t domain)
+{
+    uint32_t number = 0;
+    while (number < tree->ndomains && tree->domains[number] != domain) {
+        number++;
+    }
+    if (number == tree->ndomains && number < LATE_DOMAIN) {
+        tree->domains[number] = domain;
+        tree->ndomains++;
+    }
+    return number;
+}
+
+
+PART context_id
+tm_add_context_of_domain(struct call_tree *tree,
+                         const struct context *context, uint32_t domain)
+{
+    assert(context->instr_domain <= MAX_UNIT);
+    uint32_t number = domain_number(tree, domain);
+    uint32_t unit = context->instr_domain;
+    return context_add(tree, context->node, context->code,
+                       CONTEXT_INSTR_DOMAIN(unit, number), context->line,
+                       number == LATE_DOMAIN ? domain : 0);
+}
+
+
+/* --- size ---------------------------------------------------------------- */
+
+size_t
+_PyTraceMalloc_SizeOfTree(const struct call_tree *tree)
+{
+    size_t size = CHUNK_SIZE * (tree->nodes.chunks * sizeof(struct frame_node)
+                                + tree->nlate_chunks * sizeof(uint32_t));
+    size += tree->contexts.chunks * (CHUNK_SIZE + 1) * sizeof(struct context);
+    size += tree->used_counters * sizeof(struct counters);
+    return size + tm_size_of_indexes(tree);
+}
+
+
+/* --- check --------------------------------------------------------------- */
+
+/* Whether a node exists, the root of all included. */
+static int
+node_exists(const struct call_tree *tree, node_id id)
+{
+    return id < tree->nodes.used
+           && (id == NODE_ROOT || tm_node_at(tree, id)->parent != NODE_NONE);
+}
+
+
+static const char *
+check_nodes(const struct call_tree *tree)
+{
+    size_t live = 1;
+    for (node_id id = NODE_ROOT + 1; id < tree->nodes.used; id++) {
+        const struct frame_node *node = tm_node_at(tree, id);
+        if (node->parent == NODE_NONE) {
+            continue;
+        }
+        live++;
+        if (!node_exists(tree, node->parent)
+            || (node->code == CODE_NONE
+                ? node->parent != NODE_ROOT || node->depth != 0
+                : node->depth != tm_node_at(tree, node->parent)->depth + 1))
+        {
+            return "call tree: I1, a node hangs in the air";
+        }
+    }
+    size_t unused = 0;
+    for (node_id id = tree->nodes.unused; id != NODE_NONE;
+         id = tm_node_at(tree, id)->code)
+    {
+        unused++;
+    }
+    if (live != tree->nodes.live || 1 + live + unused != tree->nodes.used) {
+        return "call tree: I5, the number of nodes is wrong";
+    }
+    return NULL;
+}
+
+
+static const char *
+check_context(const struct call_tree *tree, context_id id)
+{
+    const struct context *context = tm_context_at(tree, id);
+    if (!node_exists(tree, context->node)) {
+        return "call tree: I2, a context has no node";
+    }
+    if (context->instr_domain >> 24 == LATE_DOMAIN
+        && tree->late_chunks[id >> CHUNK_SHIFT] == NULL)
+    {
+        return "call tree: I6, a context has no domain";
+    }
+    struct counters counters = tm_context_counters(context);
+    if (counters.freed_blocks > counters.allocated_blocks
+        || (counters.freed_blocks == counters.allocated_blocks
+            && counters.freed_bytes != counters.allocated_bytes))
+    {
+        return "call tree: I4, more was freed than allocated";
+    }
+    return NULL;
+}
+
+
+static const char *
+check_contexts(const struct call_tree *tree)
+{
+    size_t live = 0, unused = 0, counted = 0;
+    for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
+        if (tm_context_at(tree, id)->node == NODE_NONE) {
+            continue;
+        }
+        live++;
+        counted += tm_context_at(tree, id)->has_counters;
+        const char *fault = check_context(tree, id);
+        if (fault != NULL) {
+            return fault;
+        }
+    }
+    for (context_id id = tree->contexts.unused; id != CONTEXT_NONE;
+         id = tm_context_at(tree, id)->code)
+    {
+        unused++;
+    }
+    if (live != tree->contexts.live
+        || 1 + live + unused != tree->contexts.used)
+    {
+        return "call tree: I5, the number of contexts is wrong";
+    }
+    for (const struct counters *at = tree->unused_counters; at != NULL;
+         at = at->next_unused)
+    {
+        counted++;
+    }
+    if (counted != tree->used_counters) {
+        return "call tree: I7, the number of counters is wrong";
+    }
+    return NULL;
+}
+
+
+const char *
+_PyTraceMalloc_CheckTree(const struct call_tree *tree)
+{
+    const char *fault = check_nodes(tree);
+    if (fault == NULL) {
+        fault = check_contexts(tree);
+    }
+    return fault != NULL ? fault : tm_check_indexes(tree);
+}

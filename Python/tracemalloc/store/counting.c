@@ -1,0 +1,45 @@
+/* Counting: what is too rare for counting.h.
+
+   Called by what frees without access (tm_count_lost), by reclaim and by who
+   resets the peak; calls nobody. */
+
+#include "counting.h"
+
+
+PART void
+tm_count_lost(struct traced_bytes *bytes, struct context *context, size_t size)
+{
+    if (__atomic_load_n(&context->has_counters, __ATOMIC_ACQUIRE)) {
+        tm_count_free(bytes, context, size);
+        return;
+    }
+    /* The peak is not saved: it would be written where a pointer may be by
+       now. */
+    context->freed_blocks++;
+    context->freed_bytes += (uint16_t)size;
+    bytes->current -= size;
+}
+
+
+PART void
+tm_renew_epochs(struct call_tree *tree, struct traced_bytes *bytes)
+{
+    if (bytes->epoch < LATE_EPOCH) {
+        return;
+    }
+    for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
+        struct context *context = tm_context_at(tree, id);
+        context->epoch = context->epoch == bytes->epoch ? 2 : 0;
+    }
+    bytes->saved = bytes->saved == bytes->epoch ? 2 : 1;
+    bytes->epoch = 2;
+}
+
+
+void
+_PyTraceMalloc_ResetPeak(struct call_tree *tree, struct traced_bytes *bytes)
+{
+    bytes->peak = bytes->current;
+    bytes->epoch = bytes->saved + 1;
+    tm_renew_epochs(tree, bytes);
+}

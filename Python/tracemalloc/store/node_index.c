@@ -1,0 +1,580 @@
+/* The index of the call tree: numbers of nodes and contexts, by their keys.
+
+   Called by capture/ to look up, by call_tree.c to add, and after a reclaim;
+   calls nobody, and reads the nodes of the tree.  See the header for the
+   picture. */
+
+#include "node_index.h"
+#include "call_tree.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef Py_TRACEMALLOC_STRESS
+#  define FIRST_SLOTS 16
+#else
+#  define FIRST_SLOTS 4096
+#endif
+
+static_assert(MAX_NODES <= (size_t)1 << NODE_BITS, "numbers fit a slot");
+static_assert(MAX_CONTEXTS <= (size_t)1 << CONTEXT_BITS,
+              "numbers fit a slot");
+
+
+/* --- keys ---------------------------------------------------------------- */
+
+/* Multiplicative hashing (Knuth, The Art of Computer Programming, vol. 3,
+   6.4): numbers and lines are small and dense, and only the high bits of a
+   product depend on all of them. */
+static inline uint64_t
+mix(uint64_t key)
+{
+    key *= 0x9e3779b97f4a7c15u;
+    return key ^ key >> 32;
+}
+
+
+static inline uint64_t
+node_key(code_id code, int32_t line)
+{
+    return code ^ (uint64_t)(uint32_t)line * 0xff51afd7ed558ccdu;
+}
+
+
+static inline uint64_t
+context_key(code_id code, uint32_t instr_domain, uint32_t late)
+{
+    return code ^ (uint64_t)instr_domain * 0xff51afd7ed558ccdu
+           ^ (uint64_t)late << 32;
+}
+
+
+/* The domain of a context if it is a late one, otherwise 0. */
+static inline uint32_t
+context_late(const struct call_tree *tree, context_id id,
+             uint32_t instr_domain)
+{
+    return instr_domain >> 24 == LATE_DOMAIN ? tm_context_domain(tree, id) : 0;
+}
+
+
+/* Whether a node has a key, but for the node that it is under.  Number 0 has
+   none: there a node of zeros lies. */
+static inline int
+node_is(const struct call_tree *tree, node_id id, code_id code, int32_t line)
+{
+    const struct frame_node *node = tm_node_at(tree, id);
+    return node->code == code && node->line == line;
+}
+
+
+static inline int
+context_is(const struct call_tree *tree, context_id id, code_id code,
+           uint32_t instr_domain, int32_t line, uint32_t late)
+{
+    const struct context *context = tm_context_at(tree, id);
+    return context->instr_domain == instr_domain && context->code == code
+           && context->line == line
+           && context_late(tree, id, instr_domain) == late;
+}
+
+
+/* --- probing ------------------------------------------------------------- */
+
+/* The children of a node are looked for in the bucket that the node's number
+   gives, and only if that is full, all over the index.  Numbers are given in
+   the order of calls, so going down or up a stack reads the index from one end
+   to the other, where a hash alone would miss the processor's cache each time.
+   Few nodes have more children than a bucket has slots; larger buckets lie
+   further apart. */
+#define NODES_BUCKET 4
+#define CONTEXTS_BUCKET 6
+
+struct probe {
+    uint64_t hash;
+    uint32_t tag;               /* what the slot has above the number */
+    uint32_t in_bucket;         /* slots left there */
+    size_t at;
+    size_t mask;
+};
+
+
+static inline struct probe
+probe_begin(const struct node_index *index, uint32_t parent, uint64_t key,
+            unsigned bits, unsigned bucket)
+{
+    uint64_t hash = mix((uint64_t)parent << 32 ^ key);
+    return (struct probe){
+        .hash = hash,
+        .tag = (uint32_t)hash >> bits << bits,
+        .in_bucket = bucket,
+        .at = (size_t)parent * bucket & index->mask,
+        .mask = index->mask,
+    };
+}
+
+
+static inline void
+probe_next(struct probe *probe)
+{
+    size_t next = probe->at + 1;
+    if (probe->in_bucket > 0 && --probe->in_bucket == 0) {
+        next = (size_t)mix(probe->hash);
+    }
+    probe->at = next & probe->mask;
+}
+
+
+static inline struct node_index *
+index_of(const struct number_space *space)
+{
+    return __atomic_load_n(&space->index, __ATOMIC_ACQUIRE);
+}
+
+
+static inline uint32_t
+slot_load(const struct node_index *index, size_t at)
+{
+    return __atomic_load_n(&index->slots[at], __ATOMIC_ACQUIRE);
+}
+
+
+static inline void
+slot_store(struct node_index *index, size_t at, uint32_t slot)
+{
+    __atomic_store_n(&index->slots[at], slot, __ATOMIC_RELEASE);
+}
+
+
+static inline uint32_t
+first_load(const uint32_t *first)
+{
+    return __atomic_load_n(first, __ATOMIC_ACQUIRE);
+}
+
+
+static inline void
+first_store(uint32_t *first, uint32_t id)
+{
+    __atomic_store_n(first, id, __ATOMIC_RELEASE);
+}
+
+
+/* Look for a node or context in an index: its slot, or the free one where it
+   goes.  *found is the number in it.  Without the lock the slot may not be
+   read once more: a free one may be another node's by then. */
+static inline struct probe
+node_probe(const struct call_tree *tree, const struct node_index *index,
+           node_id parent, code_id code, int32_t line, node_id *found)
+{
+    struct probe probe = probe_begin(index, parent, node_key(code, line),
+                                     NODE_BITS, NODES_BUCKET);
+    uint32_t slot;
+    while ((slot = slot_load(index, probe.at)) != 0) {
+        *found = SLOT_NODE(slot);
+        if (slot == (*found | probe.tag) && node_is(tree, *found, code, line)
+            && tm_node_at(tree, *found)->parent == parent)
+        {
+            return probe;
+        }
+        probe_next(&probe);
+    }
+    *found = NODE_NONE;
+    return probe;
+}
+
+
+static inline struct probe
+context_probe(const struct call_tree *tree, const struct node_index *index,
+              node_id node, code_id code, uint32_t instr_domain, int32_t line,
+              uint32_t late, context_id *found)
+{
+    struct probe probe = probe_begin(index, node,
+                                     context_key(code, instr_domain, late),
+                                     CONTEXT_BITS, CONTEXTS_BUCKET);
+    uint32_t slot;
+    while ((slot = slot_load(index, probe.at)) != 0) {
+        *found = SLOT_CONTEXT(slot);
+        if (slot == (*found | probe.tag)
+            && context_is(tree, *found, code, instr_domain, line, late)
+            && tm_context_at(tree, *found)->node == node)
+        {
+            return probe;
+        }
+        probe_next(&probe);
+    }
+    *found = CONTEXT_NONE;
+    return probe;
+}
+
+
+/* --- looking up ---------------------------------------------------------- */
+
+PART node_id
+tm_find_node(const struct call_tree *tree, node_id parent, code_id code,
+             int32_t line)
+{
+    node_id found = first_load(&tm_node_at(tree, parent)->first_child);
+    if (node_is(tree, found, code, line)) {
+        return found;
+    }
+    (void)node_probe(tree, index_of(&tree->nodes), parent, code, line, &found);
+    return found;
+}
+
+
+static inline context_id
+context_find(const struct call_tree *tree, node_id node, code_id code,
+             uint32_t instr_domain, int32_t line, uint32_t late)
+{
+    context_id found = first_load(&tm_node_at(tree, node)->first_context);
+    if (found != CONTEXT_NONE
+        && context_is(tree, found, code, instr_domain, line, late))
+    {
+        return found;
+    }
+    (void)context_probe(tree, index_of(&tree->contexts), node, code,
+                        instr_domain, line, late, &found);
+    return found;
+}
+
+
+PART context_id
+tm_find_context(const struct call_tree *tree, node_id node, code_id code,
+                uint32_t unit, int32_t line)
+{
+    return context_find(tree, node, code, unit, line, 0);
+}
+
+
+/* --- building ------------------------------------------------------------ */
+
+static struct node_index *
+index_new(size_t nslots)
+{
+    struct node_index *index = calloc(1, sizeof(*index)
+                                         + nslots * sizeof(index->slots[0]));
+    if (index != NULL) {
+        index->mask = nslots - 1;
+    }
+    return index;
+}
+
+
+/* Whether a node is the first one; it is, if there is no other. */
+static inline int
+is_first(uint32_t *first, uint32_t id)
+{
+    if (*first == 0) {
+        first_store(first, id);
+    }
+    return *first == id;
+}
+
+
+/* Enter all nodes that belong there, if there is an index, and count them.  In
+   place of a first one that went comes the next. */
+static uint32_t
+index_fill_nodes(const struct call_tree *tree, struct node_index *index)
+{
+    uint32_t n = 0;
+    for (node_id id = NODE_ROOT + 1; id < tree->nodes.used; id++) {
+        const struct frame_node *node = tm_node_at(tree, id);
+        if (node->parent == NODE_NONE
+            || is_first(&tm_node_at(tree, node->parent)->first_child, id))
+        {
+            continue;
+        }
+        n++;
+        if (index != NULL) {
+            node_id found;
+            struct probe probe = node_probe(tree, index, node->parent,
+                                            node->code, node->line, &found);
+            slot_store(index, probe.at, id | probe.tag);
+        }
+    }
+    return n;
+}
+
+
+static uint32_t
+index_fill_contexts(const struct call_tree *tree, struct node_index *index)
+{
+    uint32_t n = 0;
+    for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
+        const struct context *context = tm_context_at(tree, id);
+        if (context->node == NODE_NONE
+            || is_first(&tm_node_at(tree, context->node)->first_context, id))
+        {
+            continue;
+        }
+        n++;
+        if (index != NULL) {
+            context_id found;
+            uint32_t late = context_late(tree, id, context->instr_domain);
+            struct probe probe = context_probe(
+                tree, index, context->node, context->code,
+                context->instr_domain, context->line, late, &found);
+            slot_store(index, probe.at, id | probe.tag);
+        }
+    }
+    return n;
+}
+
+
+static uint32_t
+index_fill(const struct call_tree *tree, const struct number_space *space,
+           struct node_index *index)
+{
+    return space == &tree->nodes ? index_fill_nodes(tree, index)
+                                 : index_fill_contexts(tree, index);
+}
+
+
+/* Replace the index of one kind of node by one of another size. */
+static int
+index_replace(struct call_tree *tree, struct number_space *space,
+              size_t nslots)
+{
+    struct node_index *index = index_new(nslots);
+    if (index == NULL) {
+        return -1;
+    }
+    space->indexed = index_fill(tree, space, index);
+    struct node_index *old = space->index;
+    __atomic_store_n(&space->index, index, __ATOMIC_RELEASE);
+    if (old != NULL) {
+        old->next = tree->replaced;
+        tree->replaced = old;
+    }
+    return 0;
+}
+
+
+PART int
+tm_init_indexes(struct call_tree *tree)
+{
+    return index_replace(tree, &tree->nodes, FIRST_SLOTS) < 0
+           || index_replace(tree, &tree->contexts, FIRST_SLOTS) < 0 ? -1 : 0;
+}
+
+
+PART void
+tm_fini_indexes(struct call_tree *tree)
+{
+    free(tree->nodes.index);
+    free(tree->contexts.index);
+    tree->nodes.index = tree->contexts.index = NULL;
+    tm_free_replaced(tree);
+}
+
+
+/* A smaller index if that is enough, or else the same one filled again.  Room
+   there is: it held all nodes when there were more of them. */
+static void
+space_reindex(struct call_tree *tree, struct number_space *space)
+{
+    size_t nslots = FIRST_SLOTS;
+    uint32_t n = index_fill(tree, space, NULL);
+    while (nslots < 2 * (size_t)n) {
+        nslots *= 2;
+    }
+    struct node_index *index = space->index;
+    assert(nslots <= index->mask + 1);
+    if (nslots <= index->mask && index_replace(tree, space, nslots) == 0) {
+        return;
+    }
+    memset(index->slots, 0, (index->mask + 1) * sizeof(index->slots[0]));
+    space->indexed = index_fill(tree, space, index);
+}
+
+
+PART void
+tm_reindex(struct call_tree *tree)
+{
+    space_reindex(tree, &tree->nodes);
+    space_reindex(tree, &tree->contexts);
+}
+
+
+PART void
+tm_free_replaced(struct call_tree *tree)
+{
+    while (tree->replaced != NULL) {
+        struct node_index *next = tree->replaced->next;
+        free(tree->replaced);
+        tree->replaced = next;
+    }
+}
+
+
+/* --- adding -------------------------------------------------------------- */
+
+/* Whether there is no room for one more number: an index stays at most half
+   full. */
+static inline int
+space_is_full(const struct number_space *space)
+{
+    return 2 * ((size_t)space->indexed + 1) > space->index->mask + 1;
+}
+
+
+static inline size_t
+space_more_slots(const struct number_space *space)
+{
+    return 2 * (space->index->mask + 1);
+}
+
+
+PART int
+tm_seek_node(struct call_tree *tree, node_id parent, code_id code,
+             int32_t line, struct index_place *place)
+{
+    struct number_space *space = &tree->nodes;
+    *place = (struct index_place){
+        .first = &tm_node_at(tree, parent)->first_child,
+    };
+    place->found = *place->first;
+    if (place->found == NODE_NONE || node_is(tree, place->found, code, line)) {
+        return 0;
+    }
+    struct probe probe = node_probe(tree, space->index, parent, code, line,
+                                    &place->found);
+    if (place->found == NODE_NONE && space_is_full(space)) {
+        if (index_replace(tree, space, space_more_slots(space)) < 0) {
+            return -1;
+        }
+        probe = node_probe(tree, space->index, parent, code, line,
+                           &place->found);
+    }
+    place->at = probe.at;
+    place->tag = probe.tag;
+    return 0;
+}
+
+
+PART int
+tm_seek_context(struct call_tree *tree, node_id node, code_id code,
+                uint32_t instr_domain, int32_t line, uint32_t late,
+                struct index_place *place)
+{
+    struct number_space *space = &tree->contexts;
+    *place = (struct index_place){
+        .first = &tm_node_at(tree, node)->first_context,
+    };
+    place->found = *place->first;
+    if (place->found == CONTEXT_NONE
+        || context_is(tree, place->found, code, instr_domain, line, late))
+    {
+        return 0;
+    }
+    struct probe probe = context_probe(tree, space->index, node, code,
+                                       instr_domain, line, late,
+                                       &place->found);
+    if (place->found == CONTEXT_NONE && space_is_full(space)) {
+        if (index_replace(tree, space, space_more_slots(space)) < 0) {
+            return -1;
+        }
+        probe = context_probe(tree, space->index, node, code, instr_domain,
+                              line, late, &place->found);
+    }
+    place->at = probe.at;
+    place->tag = probe.tag;
+    return 0;
+}
+
+
+PART void
+tm_enter_number(struct number_space *space, const struct index_place *place,
+                uint32_t number)
+{
+    if (*place->first == 0) {
+        first_store(place->first, number);
+        return;
+    }
+    slot_store(space->index, place->at, number | place->tag);
+    space->indexed++;
+}
+
+
+/* --- size and check ------------------------------------------------------ */
+
+PART size_t
+tm_size_of_indexes(const struct call_tree *tree)
+{
+    const struct node_index *lists[] = {
+        tree->nodes.index, tree->contexts.index, tree->replaced,
+    };
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        for (const struct node_index *index = lists[i]; index != NULL;
+             index = index->next)
+        {
+            size += sizeof(*index);
+            size += (index->mask + 1) * sizeof(index->slots[0]);
+        }
+    }
+    return size;
+}
+
+
+/* Whether an index has so many slots in use, and knows it. */
+static int
+index_is_full_of(const struct number_space *space, size_t n)
+{
+    size_t used = 0;
+    for (size_t i = 0; i <= space->index->mask; i++) {
+        used += space->index->slots[i] != 0;
+    }
+    return used == n && space->indexed == n;
+}
+
+
+static const char *
+check_node_index(const struct call_tree *tree)
+{
+    size_t indexed = 0;
+    for (node_id id = NODE_ROOT + 1; id < tree->nodes.used; id++) {
+        const struct frame_node *node = tm_node_at(tree, id);
+        if (node->parent == NODE_NONE) {
+            continue;
+        }
+        if (tm_find_node(tree, node->parent, node->code, node->line) != id) {
+            return "node index: I3, a node is not found by its key";
+        }
+        indexed += tm_node_at(tree, node->parent)->first_child != id;
+    }
+    return index_is_full_of(&tree->nodes, indexed)
+           ? NULL : "node index: I3, the index names what is no node";
+}
+
+
+static const char *
+check_context_index(const struct call_tree *tree)
+{
+    size_t indexed = 0;
+    for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
+        const struct context *context = tm_context_at(tree, id);
+        if (context->node == NODE_NONE) {
+            continue;
+        }
+        uint32_t late = context_late(tree, id, context->instr_domain);
+        if (context_find(tree, context->node, context->code,
+                         context->instr_domain, context->line, late) != id)
+        {
+            return "node index: I3, a context is not found by its key";
+        }
+        indexed += tm_node_at(tree, context->node)->first_context != id;
+    }
+    return index_is_full_of(&tree->contexts, indexed)
+           ? NULL : "node index: I3, the index names what is no context";
+}
+
+
+PART const char *
+tm_check_indexes(const struct call_tree *tree)
+{
+    const char *fault = check_node_index(tree);
+    return fault != NULL ? fault : check_context_index(tree);
+}
