@@ -2,7 +2,7 @@
 # Run the tests of the driver, the benchmarks, the core and the fork, and hostile
 # programs for a minute; end with one line for all.
 #
-#   test.sh ROOT BUILD JOBS
+#   test.sh ROOT BUILD JOBS [MAKE]
 
 # shellcheck source=lib.sh
 . "${0%/*}/lib.sh"
@@ -10,10 +10,11 @@
 root=$1
 build=$2
 jobs=$3
+make=${4:-make}
 passed=0
 failed=0
 
-dry_run test "$root/Tools/base/test/run, Tools/bench/test_bench.py, Tools/core/run, Tools/test/run and Tools/fuzz/torture" &&
+dry_run test "$root/Tools/base/test/run, Tools/bench/test_bench.py, Tools/core, Tools/test/run and Tools/fuzz/torture" &&
     exit 0
 mkdir -p "$build/log"
 
@@ -35,7 +36,9 @@ count() {
             printf '%s\n' "$line"
     done
     status=$(sed -n '$s/^status //p' "$log")
-    closing=$(tail -n 2 "$log" | sed -n '1s/^\([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed$/\1 \2/p')
+    # A make that fails says so behind that line.
+    closing=$(tail -n 3 "$log" | sed '/make: \*\*\* /d' | tail -n 2 |
+        sed -n '1s/^\([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed$/\1 \2/p')
     if [ -z "$closing" ]; then
         echo "$name stopped with status $status before it was done; see $log"
         failed=$((failed + 1))
@@ -55,7 +58,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 count "The driver" test-driver "$root/Tools/base/test/run"
 count "The benchmarks' arithmetic" test-bench \
     "$build/stock/python" -s -B "$root/Tools/bench/test_bench.py"
-count "The core, without Python" test-core "$root/Tools/core/run" --build "$build/core"
+count "The core, without Python" test-core \
+    "$make" -s -C "$root/Tools/core" "-j$jobs" "BUILD=$build/core"
 count "The fork" test-fork "$root/Tools/test/run" --fork "$build/fork/python" \
     --stock "$build/stock/python" --source "$root" --jobs "$jobs" --report "$build/log/test.json" \
     --packages "$build/packages"

@@ -55,7 +55,7 @@ check_failed(const char *file, int line, const char *format, ...)
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "; again with --seed %llu\n",
+    fprintf(stderr, "; again with SEED=%llu\n",
             (unsigned long long)test_options.seed);
     /* Not exit(): what the test still holds is no leak. */
     _exit(1);

@@ -387,10 +387,11 @@ test_make_checks_the_base() {
 # Programs in place of all that make test runs; each has one test.
 make_tests() {
     mkdir -p Tools/base/test Tools/test Tools/core
-    for program in Tools/base/test/run Tools/test/run Tools/core/run build/stock/python; do
+    for program in Tools/base/test/run Tools/test/run build/stock/python; do
         printf '#!/bin/sh\necho "1 passed, 0 failed"\n' >$program
         chmod +x $program
     done
+    printf 'check:\n\t@echo "1 passed, 0 failed"\n' >Tools/core/Makefile
 }
 
 test_make_test_adds_up_and_ends_with_one_line() {
@@ -413,6 +414,11 @@ END
     printf '#!/bin/sh\necho "3 passed, 2 failed"\nexit 1\n' >Tools/base/test/run
     refuses Tools/base/test.sh "$R" "$R/build" 1
     same "$(tail -n 1 "$T/said")" "45 passed, 2 failed"
+
+    printf 'check:\n\t@echo "2 passed, 3 failed"; exit 1\n' >Tools/core/Makefile
+    refuses Tools/base/test.sh "$R" "$R/build" 1
+    same "$(tail -n 1 "$T/said")" "46 passed, 5 failed"
+    printf 'check:\n\t@echo "1 passed, 0 failed"\n' >Tools/core/Makefile
 
     printf '#!/bin/sh\necho "some"\nexit 0\n' >Tools/base/test/run
     refuses Tools/base/test.sh "$R" "$R/build" 1
