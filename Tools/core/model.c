@@ -56,7 +56,7 @@ pick(size_t n, int (*test)(uint32_t))
 
 
 int code_is_live(uint32_t id) { return m.codes[id].state == LIVE; }
-int path_is_used(uint32_t id) { return m.nodes[id].used; }
+int node_is_used(uint32_t id) { return m.nodes[id].used; }
 int context_is_used(uint32_t id) { return m.contexts[id].used; }
 
 
@@ -149,7 +149,7 @@ world_step(void)
         step_move();
     }
     else if (choice < 900) {
-        step_add_path();
+        step_add_node();
     }
     else if (choice < 920) {
         context_random(domain_random());
@@ -188,7 +188,7 @@ world_step(void)
 void
 world_compare(void)
 {
-    compare_sources();
+    compare_codes();
     compare_contexts();
     compare_blocks();
     compare_sizes();

@@ -3,7 +3,7 @@
 #include "model_parts.h"
 
 void
-compare_sources(void)
+compare_codes(void)
 {
     CHECK_EQUAL(codes.names->used, m.nnames);
     for (name_id id = 1; id < m.nnames; id++) {
@@ -41,15 +41,16 @@ void
 compare_contexts(void)
 {
     CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
-    CHECK_EQUAL(tree.nodes.used, m.npaths);
-    CHECK_EQUAL(tree.nodes.live, m.paths_live);
-    for (node_id id = NODE_ROOT + 1; id < m.npaths; id++) {
+    CHECK_EQUAL(tree.nodes.used, m.nnodes);
+    CHECK_EQUAL(tree.nodes.live, m.nodes_live);
+    for (node_id id = NODE_ROOT + 1; id < m.nnodes; id++) {
         const struct frame_node *node = tm_node_at(&tree, id);
         CHECK_EQUAL(node->parent, m.nodes[id].parent);
         if (m.nodes[id].used) {
             CHECK_EQUAL(node->code, m.nodes[id].code);
             CHECK_EQUAL(node->line, m.nodes[id].line);
-            CHECK_EQUAL(node->depth, tm_node_at(&tree, node->parent)->depth + 1);
+            CHECK_EQUAL(node->depth,
+                        tm_node_at(&tree, node->parent)->depth + 1);
         }
     }
     CHECK_EQUAL(tree.contexts.used, m.ncontexts);
@@ -132,7 +133,8 @@ compare_blocks(void)
         const struct m_block *expected = &m.blocks[i];
         if (expected->row != NO_ROW) {
             const struct m_row *row = &m.rows[expected->row];
-            uint32_t cell = tm_row_at(&cells, row->number)->cells[expected->cell];
+            uint32_t cell =
+                tm_row_at(&cells, row->number)->cells[expected->cell];
             CHECK_EQUAL(CELL_CONTEXT(cell), expected->context);
             continue;
         }

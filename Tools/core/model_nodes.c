@@ -1,8 +1,8 @@
-/* The model's sources, nodes and contexts. */
+/* The model's names, code objects, nodes and contexts. */
 
 #include "model_parts.h"
 
-/* --- sources ------------------------------------------------------------- */
+/* --- names and code objects ---------------------------------------------- */
 
 static name_id
 both_add_file(void)
@@ -100,7 +100,7 @@ step_add_code(void)
     }
     void *owner = (void *)(16 * ++m.owners);
     static const unsigned char noise[64] = "where instructions stand";
-    struct code_info source = {
+    struct code_info info = {
         .file = file,
         .function = function,
         .lines = map,
@@ -108,7 +108,7 @@ step_add_code(void)
         .nlocations = random_below(32),
     };
     call_begin();
-    code_id id = tm_add_code(&codes, owner, &source);
+    code_id id = tm_add_code(&codes, owner, &info);
     if (id == CODE_NONE) {
         CHECK(call_lacked_memory());
         test_free(map);
@@ -124,8 +124,8 @@ step_add_code(void)
     code->owner = owner;
     code->file = file;
     code->function = function;
-    code->locations = source.locations;
-    code->nlocations = source.nlocations;
+    code->locations = info.locations;
+    code->nlocations = info.nlocations;
     code->nunits = nunits;
     code->lines = malloc(sizeof(lines));
     CHECK(code->lines != NULL);
@@ -169,10 +169,10 @@ instruction_random(intptr_t *unit, int32_t *line)
 /* --- nodes and contexts -------------------------------------------------- */
 
 static node_id
-model_find_path(node_id parent, code_id code, int32_t line)
+model_find_node(node_id parent, code_id code, int32_t line)
 {
-    for (node_id id = NODE_ROOT + 1; id < m.npaths; id++) {
-        const struct m_path *node = &m.nodes[id];
+    for (node_id id = NODE_ROOT + 1; id < m.nnodes; id++) {
+        const struct m_node *node = &m.nodes[id];
         if (node->used && node->parent == parent && node->code == code
             && node->line == line)
         {
@@ -201,9 +201,9 @@ model_find_context(const struct m_context *wanted)
 
 
 static node_id
-both_add_path(node_id parent, code_id code, int32_t line)
+both_add_node(node_id parent, code_id code, int32_t line)
 {
-    node_id expected = model_find_path(parent, code, line);
+    node_id expected = model_find_node(parent, code, line);
     CHECK_EQUAL(tm_find_node(&tree, parent, code, line), expected);
     call_begin();
     node_id id = tm_add_node(&tree, parent, code, line);
@@ -216,17 +216,17 @@ both_add_path(node_id parent, code_id code, int32_t line)
         CHECK_EQUAL(id, expected);
         return id;
     }
-    CHECK(id <= m.npaths);
-    EXTEND(m.nodes, m.npaths, id + (size_t)1);
-    struct m_path *node = &m.nodes[id];
+    CHECK(id <= m.nnodes);
+    EXTEND(m.nodes, m.nnodes, id + (size_t)1);
+    struct m_node *node = &m.nodes[id];
     CHECK(!node->used);
-    *node = (struct m_path){
+    *node = (struct m_node){
         .used = 1,
         .parent = parent,
         .code = code,
         .line = line,
     };
-    m.paths_live++;
+    m.nodes_live++;
     return id;
 }
 
@@ -296,21 +296,21 @@ both_add_context_of_domain(context_id base, uint32_t domain)
 
 
 static node_id
-path_random(void)
+node_random(void)
 {
-    node_id id = pick(m.npaths, path_is_used);
+    node_id id = pick(m.nnodes, node_is_used);
     return id != NODE_NONE && random_below(8) ? id : NODE_ROOT;
 }
 
 
 void
-step_add_path(void)
+step_add_node(void)
 {
     intptr_t unit;
     int32_t line;
     code_id code = instruction_random(&unit, &line);
-    if (code != CODE_NONE && m.paths_live < m.limits.nodes) {
-        both_add_path(path_random(), code, line);
+    if (code != CODE_NONE && m.nodes_live < m.limits.nodes) {
+        both_add_node(node_random(), code, line);
     }
 }
 
@@ -336,7 +336,7 @@ context_random(uint32_t domain)
         base = both_add_context(NODE_ROOT, CODE_NONE, 0, 0);
     }
     else {
-        base = both_add_context(path_random(), code,
+        base = both_add_context(node_random(), code,
                                 unit < 0 ? MAX_UNIT : (uint32_t)unit, line);
     }
     return both_add_context_of_domain(base, domain);

@@ -36,7 +36,7 @@ struct m_code {                 /* by code_id */
     int32_t *lines;             /* one more than nunits */
 };
 
-struct m_path {                 /* by node_id */
+struct m_node {                 /* by node_id */
     int used;
     node_id parent;
     code_id code;
@@ -87,8 +87,8 @@ struct model {
     size_t nnames;              /* number 0 included, as below */
     struct m_code *codes;
     size_t ncodes;
-    struct m_path *nodes;
-    size_t npaths, paths_live;
+    struct m_node *nodes;
+    size_t nnodes, nodes_live;
     struct m_context *contexts;
     size_t ncontexts, contexts_live;
     struct m_block *blocks;
@@ -120,7 +120,7 @@ extern int call_lacked_memory(void);
 /* A random entry for which `test` holds, or 0. */
 extern uint32_t pick(size_t n, int (*test)(uint32_t));
 extern int code_is_live(uint32_t id);
-extern int path_is_used(uint32_t id);
+extern int node_is_used(uint32_t id);
 extern int context_is_used(uint32_t id);
 
 
@@ -128,7 +128,7 @@ extern int context_is_used(uint32_t id);
 
 extern void step_add_code(void);
 extern void step_retire_code(void);
-extern void step_add_path(void);
+extern void step_add_node(void);
 
 /* A context of a domain, often one that is there already. */
 extern context_id context_random(uint32_t domain);
@@ -166,7 +166,7 @@ extern int step_clear(void);
 
 /* --- model_compare.c ----------------------------------------------------- */
 
-extern void compare_sources(void);
+extern void compare_codes(void);
 extern void compare_contexts(void);
 extern void compare_blocks(void);
 extern void compare_sizes(void);

@@ -16,14 +16,14 @@ model_context_is_needed(context_id id, const unsigned char *roots, int all)
 /* What reclaim should do, and do it: the number of nodes taken. */
 static long
 model_reclaim(const unsigned char *root_contexts,
-              const unsigned char *root_paths, int all)
+              const unsigned char *root_nodes, int all)
 {
-    unsigned char *nodes = calloc(m.npaths, 1);
+    unsigned char *nodes = calloc(m.nnodes, 1);
     unsigned char *used_codes = calloc(m.ncodes, 1);
     CHECK(nodes != NULL && used_codes != NULL);
     long taken = 0;
-    for (node_id id = NODE_ROOT + 1; id < m.npaths; id++) {
-        nodes[id] = m.nodes[id].used && root_paths[id];
+    for (node_id id = NODE_ROOT + 1; id < m.nnodes; id++) {
+        nodes[id] = m.nodes[id].used && root_nodes[id];
     }
     for (context_id id = CONTEXT_UNKNOWN; id < m.ncontexts; id++) {
         struct m_context *context = &m.contexts[id];
@@ -45,19 +45,19 @@ model_reclaim(const unsigned char *root_contexts,
     /* Until nothing changes: above a needed node all are needed. */
     for (int changed = 1; changed;) {
         changed = 0;
-        for (node_id id = NODE_ROOT + 1; id < m.npaths; id++) {
+        for (node_id id = NODE_ROOT + 1; id < m.nnodes; id++) {
             if (nodes[id] && !nodes[m.nodes[id].parent]) {
                 nodes[m.nodes[id].parent] = changed = 1;
             }
         }
     }
-    for (node_id id = NODE_ROOT + 1; id < m.npaths; id++) {
+    for (node_id id = NODE_ROOT + 1; id < m.nnodes; id++) {
         if (nodes[id]) {
             used_codes[m.nodes[id].code] = 1;
         }
         else if (m.nodes[id].used) {
             memset(&m.nodes[id], 0, sizeof(m.nodes[id]));
-            m.paths_live--;
+            m.nodes_live--;
             taken++;
         }
     }
@@ -101,13 +101,13 @@ step_reclaim(void)
         .nodes = calloc(tree.nodes.used, 1),
     };
     unsigned char *contexts = calloc(m.ncontexts, 1);
-    unsigned char *nodes = calloc(m.npaths, 1);
+    unsigned char *nodes = calloc(m.nnodes, 1);
     CHECK(roots.contexts != NULL && roots.nodes != NULL && contexts != NULL
           && nodes != NULL);
     for (uint32_t n = random_below(8); n > 0; n--) {
         uint32_t id = pick(m.ncontexts, context_is_used);
         roots.contexts[id] = contexts[id] = 1;
-        id = pick(m.npaths, path_is_used);
+        id = pick(m.nnodes, node_is_used);
         roots.nodes[id] = nodes[id] = 1;
     }
     tm_renew_epochs(&tree, &bytes);
@@ -133,14 +133,14 @@ step_reclaim(void)
 void
 model_clear(void)
 {
-    m.npaths = m.ncontexts = 0;
-    EXTEND(m.nodes, m.npaths, NODE_ROOT + 1);
+    m.nnodes = m.ncontexts = 0;
+    EXTEND(m.nodes, m.nnodes, NODE_ROOT + 1);
     EXTEND(m.contexts, m.ncontexts, CONTEXT_UNKNOWN + 1);
     m.nodes[NODE_ROOT].used = 1;
     m.nodes[NODE_ROOT].parent = NODE_NONE;
     m.contexts[CONTEXT_UNKNOWN].used = 1;
     m.contexts[CONTEXT_UNKNOWN].node = NODE_ROOT;
-    m.paths_live = m.contexts_live = 1;
+    m.nodes_live = m.contexts_live = 1;
     m.nblocks = 0;
     m.current = m.peak = 0;
     m.reclaimed_blocks = m.reclaimed_bytes = 0;

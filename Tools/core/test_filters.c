@@ -83,7 +83,7 @@ put_in_force(size_t n, const struct trace_filter *filters)
 
 
 static int
-judge(context_id id)
+admitted(context_id id)
 {
     return tm_apply_filters(&set, &codes, &tree, id);
 }
@@ -129,7 +129,7 @@ test_patterns_agree_with_trying_all_ways(void)
         {
             length--;
         }
-        CHECK_EQUAL(judge(id), covers(pattern, name, name + length));
+        CHECK_EQUAL(admitted(id), covers(pattern, name, name + length));
     }
     end();
 }
@@ -141,17 +141,17 @@ test_several_filters(void)
     begin();
     context_id a = context_add(NODE_ROOT, code_add("a.py", 1), 5);
     context_id b = context_add(NODE_ROOT, code_add("b.py", 1), 7);
-    CHECK(judge(a) && judge(b) && judge(CONTEXT_UNKNOWN));
+    CHECK(admitted(a) && admitted(b) && admitted(CONTEXT_UNKNOWN));
     put_in_force(1, (struct trace_filter[]){filter(0, "a*", 0, 0)});
-    CHECK(!judge(a) && judge(b) && judge(CONTEXT_UNKNOWN));
+    CHECK(!admitted(a) && admitted(b) && admitted(CONTEXT_UNKNOWN));
     put_in_force(2, (struct trace_filter[]){
         filter(1, "a.py", 0, 0), filter(1, "b.py", 7, 0)});
-    CHECK(judge(a) && judge(b) && !judge(CONTEXT_UNKNOWN));
+    CHECK(admitted(a) && admitted(b) && !admitted(CONTEXT_UNKNOWN));
     put_in_force(2, (struct trace_filter[]){
         filter(1, "*.py", 0, 0), filter(0, "*", 7, 0)});
-    CHECK(judge(a) && !judge(b) && !judge(CONTEXT_UNKNOWN));
+    CHECK(admitted(a) && !admitted(b) && !admitted(CONTEXT_UNKNOWN));
     put_in_force(1, (struct trace_filter[]){filter(1, "", 0, 0)});
-    CHECK(!judge(a) && !judge(b) && judge(CONTEXT_UNKNOWN));
+    CHECK(!admitted(a) && !admitted(b) && admitted(CONTEXT_UNKNOWN));
     end();
 }
 
@@ -168,13 +168,13 @@ test_all_frames_within_the_limit(void)
     context_id id = context_add(inner, code_add("new.py", 1), 5);
     put_in_force(1, (struct trace_filter[]){filter(1, "main.py", 3, 1)});
     for (set.nframe = 1; set.nframe < 5; set.nframe++) {
-        CHECK_EQUAL(judge(id), set.nframe >= 3);
+        CHECK_EQUAL(admitted(id), set.nframe >= 3);
     }
     put_in_force(1, (struct trace_filter[]){filter(1, "main.py", 3, 0)});
-    CHECK(!judge(id));
+    CHECK(!admitted(id));
     /* The root of a thread is no frame. */
     put_in_force(1, (struct trace_filter[]){filter(1, "", 0, 1)});
-    CHECK(!judge(id));
+    CHECK(!admitted(id));
     end();
 }
 
@@ -186,7 +186,7 @@ test_verdicts_are_kept_until_something_changes(void)
     context_id id = context_add(NODE_ROOT, code_add("a.py", 1), 5);
     put_in_force(1, (struct trace_filter[]){filter(0, "a.py", 0, 0)});
     CHECK_EQUAL(tm_recall_filter_result(&set, &tree, id), -1);
-    tm_keep_filter_result(&set, &tree, id, judge(id));
+    tm_keep_filter_result(&set, &tree, id, admitted(id));
     CHECK_EQUAL(tm_recall_filter_result(&set, &tree, id), 0);
     CHECK_EQUAL(tm_recall_filter_result(&set, &tree, id + 1000), -1);
     tm_keep_filter_result(&set, &tree, 5000, 1);
@@ -224,7 +224,7 @@ test_without_memory_nothing_is_kept(void)
     context_id id = context_add(NODE_ROOT, code_add("a.py", 1), 5);
     put_in_force(1, (struct trace_filter[]){filter(0, "a.py", 0, 0)});
     test_fail_after(0, 1);
-    CHECK_EQUAL(judge(id), 0);
+    CHECK_EQUAL(admitted(id), 0);
     tm_keep_filter_result(&set, &tree, id, 0);
     CHECK_EQUAL(tm_recall_filter_result(&set, &tree, id), -1);
     test_fail_never();

@@ -83,7 +83,7 @@ context_is_there(context_id id)
 
 
 static int
-path_is_there(node_id id)
+node_is_there(node_id id)
 {
     return tm_node_at(&tree, id)->parent != NODE_NONE;
 }
@@ -113,8 +113,8 @@ test_live_contexts_stay(void)
 
     CHECK_EQUAL(reclaim(0, 0, 1), 3);
     CHECK(context_is_there(live) && !context_is_there(dead));
-    CHECK(path_is_there(outer) && path_is_there(inner));
-    CHECK(!path_is_there(aside) && !path_is_there(lonely));
+    CHECK(node_is_there(outer) && node_is_there(inner));
+    CHECK(!node_is_there(aside) && !node_is_there(lonely));
     CHECK_EQUAL(tm_find_context(&tree, inner, 5, 0, 1), live);
     CHECK_EQUAL(tm_find_node(&tree, outer, 3, 1), NODE_NONE);
     CHECK_EQUAL(tree.reclaimed_blocks, 1);
@@ -153,9 +153,9 @@ test_roots_stay(void)
     context_id kept = context_add(other, 5), lost = context_add(inner, 5);
     CHECK_EQUAL(reclaim(kept, inner, 1), 2);
     CHECK(context_is_there(kept) && !context_is_there(lost));
-    CHECK(path_is_there(outer) && path_is_there(inner)
-          && path_is_there(other));
-    CHECK(!path_is_there(gone));
+    CHECK(node_is_there(outer) && node_is_there(inner)
+          && node_is_there(other));
+    CHECK(!node_is_there(gone));
     end();
 }
 
@@ -172,7 +172,7 @@ test_mild_takes_dead_code_only(void)
     /* The node that nobody needs goes as well. */
     CHECK_EQUAL(reclaim(0, 0, 0), 2);
     CHECK(context_is_there(living) && context_is_there(none));
-    CHECK(!context_is_there(dead) && !path_is_there(aside));
+    CHECK(!context_is_there(dead) && !node_is_there(aside));
     CHECK_EQUAL(codes.retired, 0);
     CHECK_EQUAL(reclaim(0, 0, 1), 3);
     CHECK(!context_is_there(living) && !context_is_there(none));
@@ -218,7 +218,7 @@ test_without_memory_nothing_changes(void)
     CHECK(tm_reclaim(&tree, &codes, &bytes, &roots, 1) == -1);
     test_fail_never();
     CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
-    CHECK(context_is_there(id) && path_is_there(node));
+    CHECK(context_is_there(id) && node_is_there(node));
     CHECK_EQUAL(codes.retired, 1);
     CHECK_EQUAL(reclaim(0, 0, 1), 2);
     end();

@@ -1,4 +1,5 @@
-/* Snapshots: columns against a plain search through what they were taken of. */
+/* Snapshots: columns against a plain search through what they were taken
+   of. */
 
 #include "check.h"
 #include "snapshot/snapshot.h"
@@ -52,14 +53,14 @@ codes_begin(void)
         struct line_map *map = test_calloc(
             1, sizeof(*map) + 3 * sizeof(map->units[0]));
         map->nunits = 3;
-        struct code_info source = {
+        struct code_info info = {
             .file = name_add(files[id % 2]),
             .function = name_add(functions[id % 3]),
             .lines = map,
             .locations = locations,
             .nlocations = sizeof(locations),
         };
-        CHECK_EQUAL(tm_add_code(&codes, &owners[id], &source),
+        CHECK_EQUAL(tm_add_code(&codes, &owners[id], &info),
                     id);
     }
     /* Names that nothing needs are not copied. */
@@ -301,7 +302,8 @@ check_contexts(const struct snapshot *snapshot, uint32_t *numbers)
 {
     size_t n = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < tree.contexts.used; id++) {
-        if (tm_context_counters(tm_context_at(&tree, id)).allocated_blocks != 0) {
+        const struct context *context = tm_context_at(&tree, id);
+        if (tm_context_counters(context).allocated_blocks != 0) {
             CHECK(n < snapshot->ncontexts);
             check_context(snapshot, n, id);
             numbers[id] = (uint32_t)n++;

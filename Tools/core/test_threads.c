@@ -43,7 +43,7 @@ worker_random(struct worker *worker, uint32_t limit)
 
 /* Whoever looked up in vain adds, and must then get what it asked for. */
 static node_id
-path_get(struct worker *worker, node_id parent, code_id code, int32_t line)
+node_get(struct worker *worker, node_id parent, code_id code, int32_t line)
 {
     node_id id = NODE_NONE;
     if (worker->attached) {
@@ -68,25 +68,25 @@ path_get(struct worker *worker, node_id parent, code_id code, int32_t line)
 
 
 static context_id
-context_get(struct worker *worker, node_id node, code_id code, uint32_t site,
+context_get(struct worker *worker, node_id node, code_id code, uint32_t unit,
             int32_t line)
 {
     context_id id = CONTEXT_NONE;
     if (worker->attached) {
-        id = tm_find_context(&tree, node, code, site, line);
+        id = tm_find_context(&tree, node, code, unit, line);
         if (id == CONTEXT_NONE) {
             pthread_mutex_lock(&store);
-            id = tm_add_context(&tree, node, code, site, line);
+            id = tm_add_context(&tree, node, code, unit, line);
             pthread_mutex_unlock(&store);
         }
     }
     else {
-        id = tm_add_context(&tree, node, code, site, line);
+        id = tm_add_context(&tree, node, code, unit, line);
     }
     CHECK(id != CONTEXT_NONE);
     const struct context *context = tm_context_at(&tree, id);
     CHECK(context->node == node && context->code == code
-          && context->instr_domain == site && context->line == line);
+          && context->instr_domain == unit && context->line == line);
     return id;
 }
 
@@ -97,7 +97,7 @@ stack_capture(struct worker *worker)
     node_id at = NODE_ROOT;
     /* Most stacks are alike at their bottom, and differ at their top. */
     for (uint32_t depth = worker_random(worker, 5); depth > 0; depth--) {
-        at = path_get(worker, at, 1 + worker_random(worker, NCODES) / depth,
+        at = node_get(worker, at, 1 + worker_random(worker, NCODES) / depth,
                       (int32_t)(worker_random(worker, NLINES) / depth));
     }
     context_id id = context_get(worker, at, 1 + worker_random(worker, NCODES),
@@ -245,12 +245,12 @@ enum { MAX_PAIRS = 300 };
 
 struct key {
     uint32_t parent;
-    int32_t line;               /* a context's is its site */
+    int32_t line;               /* a context's is its unit */
 };
 
 static struct pair {
     struct key absent, added;
-} path_pairs[MAX_PAIRS], context_pairs[MAX_PAIRS];
+} node_pairs[MAX_PAIRS], context_pairs[MAX_PAIRS];
 static uint32_t npairs;
 static uint32_t turn;           /* atomic: the pair that is being added */
 static uint32_t seen;           /* atomic: the last one that was looked for */
@@ -260,7 +260,7 @@ static uint32_t seen;           /* atomic: the last one that was looked for */
 enum { FIRST_LINE = INT32_MAX };
 
 static node_id
-path_of(struct key key)
+node_of(struct key key)
 {
     CHECK(tm_add_node(&tree, key.parent, 1, FIRST_LINE) != 0);
     return tm_add_node(&tree, key.parent, 1, key.line);
@@ -280,7 +280,7 @@ context_of(struct key key)
 static size_t
 slot_of(struct key key, int nodes)
 {
-    uint32_t id = nodes ? path_of(key) : context_of(key);
+    uint32_t id = nodes ? node_of(key) : context_of(key);
     struct node_index *index = nodes ? tree.nodes.index
                                        : tree.contexts.index;
     size_t at = 0;
@@ -312,7 +312,7 @@ pair_find(uint32_t i, int nodes)
     enum { TRIED = 4096 };
     static struct key tried[TRIED];
     memset(tried, 0, sizeof(tried));
-    struct pair *pair = nodes ? &path_pairs[i] : &context_pairs[i];
+    struct pair *pair = nodes ? &node_pairs[i] : &context_pairs[i];
     for (int32_t line = 1;; line++) {
         /* Some nodes have many children, most have few. */
         struct key key = {
@@ -325,7 +325,7 @@ pair_find(uint32_t i, int nodes)
         {
             pair->absent = tried[at];
             pair->added = key;
-            CHECK((nodes ? path_of(key) : context_of(key)) != 0);
+            CHECK((nodes ? node_of(key) : context_of(key)) != 0);
             return;
         }
         tried[at] = key;
@@ -339,7 +339,7 @@ looker_run(void *unused)
     (void)unused;
     uint32_t i;
     while ((i = __atomic_load_n(&turn, __ATOMIC_ACQUIRE)) < npairs) {
-        struct key node = path_pairs[i].absent;
+        struct key node = node_pairs[i].absent;
         struct key context = context_pairs[i].absent;
         CHECK_EQUAL(tm_find_node(&tree, node.parent, 1, node.line),
                     NODE_NONE);
@@ -376,7 +376,7 @@ test_one_slot(void)
             while (__atomic_load_n(&seen, __ATOMIC_ACQUIRE) <= i) {
                 sched_yield();
             }
-            CHECK(path_of(path_pairs[i].added) != NODE_NONE);
+            CHECK(node_of(node_pairs[i].added) != NODE_NONE);
             CHECK(context_of(context_pairs[i].added) != CONTEXT_NONE);
             __atomic_store_n(&turn, i + 1, __ATOMIC_RELEASE);
         }

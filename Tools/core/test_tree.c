@@ -67,9 +67,9 @@ test_find_and_add(void)
     CHECK_EQUAL(tm_find_context(&tree, inner, 7, 4, 20), 0);
     CHECK_EQUAL(tm_find_context(&tree, inner, 7, 3, 21), 0);
     CHECK_EQUAL(tm_context_depth(&tree, tm_context_at(&tree, context)), 3);
-    CHECK_EQUAL(tm_context_counters(tm_context_at(&tree, context)).allocated_blocks,
-                0);
-    CHECK_EQUAL(tm_context_at(&tree, context)->epoch, 0);
+    const struct context *found = tm_context_at(&tree, context);
+    CHECK_EQUAL(tm_context_counters(found).allocated_blocks, 0);
+    CHECK_EQUAL(found->epoch, 0);
     tree_end();
 }
 
@@ -89,7 +89,8 @@ test_extreme_keys(void)
     CHECK(other != context);
     CHECK_EQUAL(tm_context_domain(&tree, context), 0);
     CHECK_EQUAL(tm_context_domain(&tree, other), UINT32_MAX);
-    CHECK_EQUAL(tm_context_at(&tree, other)->instr_domain & MAX_UNIT, MAX_UNIT);
+    CHECK_EQUAL(tm_context_at(&tree, other)->instr_domain & MAX_UNIT,
+                MAX_UNIT);
     /* Line 0 is a line. */
     CHECK(tm_add_node(&tree, NODE_ROOT, 1, 0) != NODE_NONE);
     tree_end();
@@ -174,7 +175,8 @@ test_deep_path(void)
 }
 
 
-/* Many domains at each of two places, more than have numbers of their own. */
+/* Many domains at each of two instructions, more than have numbers of their
+   own. */
 static void
 test_domains(void)
 {
@@ -193,7 +195,8 @@ test_domains(void)
     CHECK_EQUAL(tree.contexts.live, 1 + 2 + 2 * N);
     CHECK_EQUAL(tree.ndomains, LATE_DOMAIN);
     /* As far as there is a number left, nothing else is asked. */
-    CHECK_EQUAL(tm_context_at(&tree, here[0])->instr_domain, CONTEXT_INSTR_DOMAIN(5, 1));
+    CHECK_EQUAL(tm_context_at(&tree, here[0])->instr_domain,
+                CONTEXT_INSTR_DOMAIN(5, 1));
     CHECK_EQUAL(tm_context_at(&tree, here[N / 2])->instr_domain,
                 CONTEXT_INSTR_DOMAIN(5, LATE_DOMAIN));
     for (int round = 0; round < 2; round++) {
@@ -202,9 +205,11 @@ test_domains(void)
             CHECK_EQUAL(tm_context_domain(&tree, here[i]), domain);
             CHECK_EQUAL(tm_context_domain(&tree, there[i]), domain);
             CHECK_EQUAL(tm_add_context_of_domain(
-                            &tree, tm_context_at(&tree, near), domain), here[i]);
+                            &tree, tm_context_at(&tree, near), domain),
+                        here[i]);
             CHECK_EQUAL(tm_add_context_of_domain(
-                            &tree, tm_context_at(&tree, far), domain), there[i]);
+                            &tree, tm_context_at(&tree, far), domain),
+                        there[i]);
         }
         CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
         tm_reindex(&tree);
@@ -537,8 +542,8 @@ test_nodes_are_aligned(void)
         const struct context *context = tm_context_at(&tree, id);
         CHECK_EQUAL((uintptr_t)context % sizeof(struct context), 0);
         CHECK_EQUAL((uintptr_t)&context->counters % sizeof(void *), 0);
-        CHECK_EQUAL((uintptr_t)tm_node_at(&tree, node) % _Alignof(struct frame_node),
-                    0);
+        CHECK_EQUAL((uintptr_t)tm_node_at(&tree, node)
+                    % _Alignof(struct frame_node), 0);
     }
     CHECK_EQUAL(sizeof(struct context), 32);
     tree_end();
@@ -583,7 +588,7 @@ const struct test tree_tests[] = {
      test_begins_with_root_and_unknown},
     {"what was added is found, and nothing else", test_find_and_add},
     {"P12 nodes and contexts are aligned", test_nodes_are_aligned},
-    {"the largest codes, lines and sites", test_extreme_keys},
+    {"the largest codes, lines and instructions", test_extreme_keys},
     {"nodes grow, and never move", test_growth},
     {"an index that was replaced can still be read",
      test_replaced_indexes_stay_readable},

@@ -1,21 +1,8 @@
-/* Blocks: the table for what has no cell.
+/* The block table: blocks that have no cell.
 
-   Called by Objects/tracemalloc_hooks.c, for blocks that are too large for
-   pymalloc, come from another allocator, or are an extension's; calls nobody.
-
-       slots   [ . ][addr size ctx dom][ . ][addr size ctx dom][ ... ]
-                          ^ found by hash of (domain, address), then linearly
-
-   One table serves several domains, and no block needs an allocation.  A free
-   slot has no context.  Removing moves the following entries back (Knuth, The
-   Art of Computer Programming, vol. 3, 6.4, algorithm R), so there are no
-   tombstones and a table never degrades.
-
-   Invariants
-     I1  from the slot its hash asks for to the slot it lies in, no slot is
-         free: every entry is found
-     I2  `used` is the number of entries
-   _PyTraceMalloc_CheckBlocks tests them. */
+   Called by hooks/, for what is too large for pymalloc, comes from another
+   allocator or is an extension's, and by sampling, for all that it notes;
+   calls nobody.  See the header for the picture. */
 
 #include "block_table.h"
 

@@ -1,4 +1,4 @@
-/* Blocks without a cell: see block_table.c. */
+/* The block table: size and context of each block that has no cell. */
 
 #ifndef TRACEMALLOC_BLOCK_TABLE_H
 #define TRACEMALLOC_BLOCK_TABLE_H
@@ -12,12 +12,30 @@ struct block {
     uint32_t domain;
 };
 
+/* Blocks by domain and address:
+
+       slots   [ . ][addr size ctx dom][ . ][addr size ctx dom][ ... ]
+                          ^ found by hash of (domain, address), then linearly
+
+   One table serves several domains, and no block needs an allocation.  A free
+   slot has no context.  Removing moves the following entries back (Knuth, The
+   Art of Computer Programming, vol. 3, 6.4, algorithm R), so there are no
+   tombstones and a table never degrades.
+
+   Invariants
+     I1  from the slot its hash asks for to the slot it lies in, no slot is
+         free: every entry is found
+     I2  `used` is the number of entries
+   _PyTraceMalloc_CheckBlocks tests them.
+
+   Which lock or access a table needs, the tracer's state says. */
 struct block_table {
     struct block *slots;        /* open addressing on (domain, address) */
-    size_t mask;
-    size_t used;
+    size_t mask;                /* slots - 1 */
+    size_t used;                /* entries; at most three of four slots */
 };
 
+/* Begin with an empty table: 0, or -1 when out of memory. */
 PART int tm_init_blocks(struct block_table *);
 PART void tm_fini_blocks(struct block_table *);
 PART void tm_clear_blocks(struct block_table *);
@@ -40,17 +58,18 @@ extern int _PyTraceMalloc_RemoveBlock(struct block_table *, uint32_t domain,
                                       struct block *removed);
 
 /* The block at an address, or NULL.  Valid until the table changes. */
-PART struct block *tm_find_block(const struct block_table *,
-                                 uint32_t domain,
+PART struct block *tm_find_block(const struct block_table *, uint32_t domain,
                                  uintptr_t address);
 
 extern size_t _PyTraceMalloc_SizeOfBlocks(const struct block_table *);
 
-/* NULL, or what is wrong; adds the blocks to the sums in live[context]. */
+/* What is live in a context, added up. */
 struct live_sums {
     uint64_t blocks;
     uint64_t bytes;
 };
+
+/* NULL, or what is wrong; adds the blocks to the sums in live[context]. */
 extern const char *_PyTraceMalloc_CheckBlocks(const struct block_table *,
                                               const struct call_tree *,
                                               struct live_sums *live);

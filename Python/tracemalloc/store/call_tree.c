@@ -1,8 +1,9 @@
 /* The call tree: frame nodes and contexts, their numbers and their counters.
 
-   Called by capture/, for the context of a stack, by reclaim.c, which takes away
-   what nobody needs, and by what counts; calls node_index.c, by which nodes and
-   contexts are found.  See the header for the picture and the invariants. */
+   Called by capture/, for the context of a stack, by reclaim.c, which takes
+   away what nobody needs, and by what counts; calls node_index.c, by which
+   nodes and contexts are found.  See the header for the picture and the
+   invariants. */
 
 #include "call_tree.h"
 #include "counting.h"

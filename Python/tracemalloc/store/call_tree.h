@@ -16,9 +16,9 @@ struct frame_node {
     context_id first_context;   /* the same, or CONTEXT_NONE */
 };
 
-/* What was allocated and freed in a context, ever; live is the difference.  The
-   order keeps apart what is changed together: as a pair it would be loaded as
-   one vector just after being stored as two words, and wait. */
+/* What was allocated and freed in a context, ever; live is the difference.
+   The order keeps apart what is changed together: as a pair it would be loaded
+   as one vector just after being stored as two words, and wait. */
 struct counters {
     union {
         uint64_t allocated_blocks;
@@ -139,8 +139,8 @@ struct call_tree {
 PART int tm_init_tree(struct call_tree *);
 PART void tm_fini_tree(struct call_tree *);
 
-/* A node or context, added if new: NODE_NONE or CONTEXT_NONE when out of memory
-   or numbers.  The context is of domain 0, `unit` its instruction. */
+/* A node or context, added if new: NODE_NONE or CONTEXT_NONE when out of
+   memory or numbers.  The context is of domain 0, `unit` its instruction. */
 PART node_id tm_add_node(struct call_tree *, node_id parent, code_id,
                          int32_t line);
 PART context_id tm_add_context(struct call_tree *, node_id, code_id,

@@ -1,23 +1,8 @@
-/* Cells: beside each block of a pymalloc pool, 4 bytes that say its context.
+/* Cells: rows of them, one per pool of pymalloc.
 
-   Called by Objects/tracemalloc_pymalloc.h; calls nobody.
-
-       pool header .cells --number--> row
-                                      [pool, class, n | c0 c1 c2 c3 ... ]
-       pool        [header | b0 b1 b2 b3 ... ]          |
-                              ^-------------------------+
-
-   A pool holds blocks of one size, so the cell of a block is found by its
-   site; malloc is a store, free a load.  Rows lie in chunks, at multiples of
-   ROW_UNIT bytes, one behind the other; the number of a row is the number of
-   its first unit.  A chunk ends with a header of zeros, or with its end.
-
-   States of a row: unused (in the chain of its size class) or in use.  A pool
-   gets its row when tracing first notes a block there, and gives it back when
-   it changes its size class or its arena goes.
-
-   Invariants: a row in use has a pool whose header has the row's number; an
-   unused row is all empty cells; number 0 is never a row. */
+   Called by hooks/pymalloc.c.h, which notes and looks up blocks there, and by
+   who walks over all of them; calls zeros.c.  See the header for the
+   picture. */
 
 #include "cells.h"
 #include "zeros.h"

@@ -1,4 +1,4 @@
-/* Cells beside the blocks of pools: see cells.c. */
+/* Cells: beside each block of a pymalloc pool, 4 bytes for its context. */
 
 #ifndef TRACEMALLOC_CELLS_H
 #define TRACEMALLOC_CELLS_H
@@ -19,11 +19,11 @@ struct cell_row {
     uint32_t cells[];
 };
 
-/* Context in the low 25 bits; above them the slack, how many bytes the block
+/* Context in the low bits; above them the slack, how many bytes the block
    is larger than what was asked for. */
-#define CELL_CONTEXT(cell) ((cell) & (((uint32_t)1 << 25) - 1))
-#define CELL_SLACK(cell) ((cell) >> 25)
-#define CELL(context, slack) ((context) | (uint32_t)(slack) << 25)
+#define CELL_CONTEXT(cell) ((cell) & (((uint32_t)1 << CONTEXT_BITS) - 1))
+#define CELL_SLACK(cell) ((cell) >> CONTEXT_BITS)
+#define CELL(context, slack) ((context) | (uint32_t)(slack) << CONTEXT_BITS)
 #define MAX_SLACK 127
 
 /* Whoever frees a block of the pool is to look for it in the tables. */
@@ -36,6 +36,26 @@ struct cell_row {
    what lies beyond is dropped, and counted. */
 #define MAX_ROW_CHUNKS (1 << 16)
 
+/* Rows of cells:
+
+       pool header .cells --number--> row
+                                      [pool, class, n | c0 c1 c2 c3 ... ]
+       pool        [header | b0 b1 b2 b3 ... ]          |
+                              ^-------------------------+
+
+   A pool holds blocks of one size, so the cell of a block is found by where it
+   lies; malloc is a store, free a load.  Rows lie in chunks, at multiples of
+   ROW_UNIT bytes, one behind the other; the number of a row is the number of
+   its first unit.  A chunk ends with a header of zeros, or with its end.
+
+   States of a row: unused (in the chain of its size class) or in use.  A pool
+   gets its row when tracing first notes a block there, and gives it back when
+   it changes its size class or its arena goes.
+
+   Invariants: a row in use has a pool whose header has the row's number; an
+   unused row is all empty cells; number 0 is never a row.
+
+   Rows come and go under the store lock; their cells need access. */
 struct cell_store {
     char *chunks[MAX_ROW_CHUNKS];
     uint32_t nchunks;

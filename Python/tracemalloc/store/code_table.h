@@ -63,8 +63,8 @@ struct code_entry {
    below `used` but number 0 is in one of the three states; each name of an
    entry that is live or retired is in `names`.
 
-   All of it needs the store lock, but for the lines of a code object that runs:
-   they are read without. */
+   All of it needs the store lock, but for the lines of a code object that
+   runs: they are read without. */
 struct code_table {
     struct name_table *names;
     uint32_t used;              /* code objects, number 0 included */

@@ -1,7 +1,8 @@
 /* Counting: what contexts allocated and freed, and what they held at the peak.
 
-   Plain C, like core.h, which says who has access.  What
-   changes something needs access, takes O(1), and cannot fail. */
+   Called by all that notes, forgets and moves blocks or samples; calls nobody.
+   What changes something needs access (see core.h), takes O(1), and cannot
+   fail; but for tm_renew_epochs() and _PyTraceMalloc_ResetPeak(). */
 
 #ifndef TRACEMALLOC_COUNTING_H
 #define TRACEMALLOC_COUNTING_H
@@ -25,12 +26,13 @@ struct sample_weight {
    saved is still as it was at the peak, and no event needs recording.
 
    There are 2**32 epochs, and then the same again.  What ends one is either
-   ResetPeak(), which numbers them anew long before, or a new maximum, a byte
-   higher at least.  So many of these take blocks that need rows of cells, and
-   with a row reclaim is asked to number epochs anew; or more than 100 GiB for
-   blocks without cells; or a few that are resized again and again, to byte by
-   byte more, through gigabytes.  Only then might a context that has not changed
-   for exactly 2**32 epochs show an old state at the peak, for one epoch. */
+   _PyTraceMalloc_ResetPeak(), which numbers them anew long before, or a new
+   maximum, a byte higher at least.  So many of these take blocks that need
+   rows of cells, and with a row reclaim is asked to number epochs anew; or
+   more than 100 GiB for blocks without cells; or a few that are resized again
+   and again, to byte by byte more, through gigabytes.  Only then might a
+   context that has not changed for exactly 2**32 epochs show an old state at
+   the peak, for one epoch. */
 struct traced_bytes {
     size_t current;
     size_t peak;                /* highest value of `current` */
@@ -114,7 +116,7 @@ tm_context_touch(struct context *context, struct traced_bytes *bytes)
     }
 }
 
-/* One block more, or one less, was ever allocated or freed at a site. */
+/* One block more, or one less, was ever allocated or freed in a context. */
 static inline void
 tm_context_add_alloc(struct context *context, size_t size)
 {
@@ -170,7 +172,8 @@ tm_count_rise(struct traced_bytes *bytes, struct context *context, size_t size)
 
 /* A new block.  The context must have room. */
 static inline void
-tm_count_alloc(struct traced_bytes *bytes, struct context *context, size_t size)
+tm_count_alloc(struct traced_bytes *bytes, struct context *context,
+               size_t size)
 {
     tm_count_rise(bytes, context, size);
     tm_context_add_alloc(context, size);
@@ -205,17 +208,19 @@ tm_count_move(struct traced_bytes *bytes, struct context *from,
 
 /* The same, where both are one context. */
 static inline void
-tm_count_again(struct traced_bytes *bytes, struct context *context, size_t size)
+tm_count_again(struct traced_bytes *bytes, struct context *context,
+               size_t size)
 {
     tm_context_touch(context, bytes);
     tm_context_add_free(context, size);
     tm_context_add_alloc(context, size);
 }
 
-/* Take back a tm_count_free(): the block is still there.  Others may have counted
-   in between. */
+/* Take back a tm_count_free(): the block is still there.  Others may have
+   counted in between. */
 static inline void
-tm_uncount_free(struct traced_bytes *bytes, struct context *context, size_t size)
+tm_uncount_free(struct traced_bytes *bytes, struct context *context,
+                size_t size)
 {
     tm_count_rise(bytes, context, size);
     tm_context_take_free(context, size);
@@ -240,16 +245,15 @@ extern void _PyTraceMalloc_ResetPeak(struct call_tree *,
 /* A block is freed without access and without memory to say so later.  Whoever
    has access may count, or give counters, at the same moment: then one of the
    two counts may be lost, and nothing else. */
-PART void tm_count_lost(struct traced_bytes *, struct context *,
-                        size_t size);
+PART void tm_count_lost(struct traced_bytes *, struct context *, size_t size);
 
 /* The tracer's own blocks are no part of what a program holds, and make no
    maximum: the peak is told without those in it, so both rise and fall alike.
    Their context has counters.
 
    They fall late, when this is called: whoever frees a block does not know
-   whose it is.  Until then, what the program gains is compared with a peak that
-   is too high by what was freed. */
+   whose it is.  Until then, what the program gains is compared with a peak
+   that is too high by what was freed. */
 static inline void
 tm_count_own_settled(struct traced_bytes *bytes, struct context *own)
 {
@@ -279,8 +283,9 @@ tm_count_own_alloc(struct traced_bytes *bytes, struct context *own,
 
 /* Live blocks and bytes at the peak. */
 static inline void
-tm_context_peak(const struct context *context, const struct traced_bytes *bytes,
-                uint64_t *nblocks, uint64_t *nbytes)
+tm_context_peak(const struct context *context,
+                const struct traced_bytes *bytes, uint64_t *nblocks,
+                uint64_t *nbytes)
 {
     struct counters counters = tm_context_counters(context);
     int saved = context->epoch == bytes->epoch;
@@ -290,8 +295,8 @@ tm_context_peak(const struct context *context, const struct traced_bytes *bytes,
                     : counters.allocated_bytes - counters.freed_bytes;
 }
 
-/* As tm_count_alloc(), tm_count_free() and tm_uncount_free(), for samples.  Their
-   contexts must have counters. */
+/* As tm_count_alloc(), tm_count_free() and tm_uncount_free(), for samples.
+   Their contexts must have counters. */
 static inline void
 tm_count_sample_alloc(struct traced_bytes *bytes, struct context *context,
                       struct sample_weight weight)

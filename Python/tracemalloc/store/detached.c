@@ -1,38 +1,11 @@
 /* Detached counts: what threads without access allocate and free, until
    somebody with access takes it over.
 
-   Called by Objects/tracemalloc_hooks.c, under the store lock; calls nobody.
+   Called by hooks/count_block.c and access.c, under the store lock; calls
+   counting.h and the call tree.  See the header for the picture. */
 
-       detached threads                     the next holder of the GIL
-         +40 at a, +9 at b, -40 at a  -->   list  -->  contexts, traced bytes
-                      ^
-                      the list's maximum: what each context has here is kept
-
-   The order of events.  A detached event counts as made when the list is taken
-   over: before everything that thread with access does from then on, and after
-   everything done before.  Whoever must see it earlier has been told of it by
-   the thread that made it, so it sees `slow_flags` as well, and takes the list
-   over first; so no thread can find that the order was another.  In the list
-   the order is that of the store lock.
-
-   The state at the peak.  Where in the list traced memory was highest is known
-   at once, because what was there before the list is the same for all of it:
-   at the maximum of the list's own sum.  Each entry therefore keeps what is
-   live at that maximum, by the epochs that contexts have too (see "counting"
-   in counting.h).  Whether that is a new maximum of all traced
-   memory is known when the list is taken over: up to there all is counted
-   first, then the peak is set, then comes the rest.
-
-   Numbers may pass below 0, since a list can free what others allocated: they
-   count modulo 2**64.  Epochs begin anew when the list is taken over; 2**32 of
-   them in one list would each be a maximum, a byte higher than the last, while
-   no holder of the GIL allocates anything.
-
-   Invariants: `bytes` is the sum over all entries; `peak` is the sum of what
-   entries keep of the maximum, and not below 0. */
-
-#include "counting.h"
 #include "detached.h"
+#include "counting.h"
 
 #include <assert.h>
 #include <stdlib.h>

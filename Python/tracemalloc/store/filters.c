@@ -1,21 +1,8 @@
 /* Filters: which contexts count, by file name and line.
 
-   Called by Objects/tracemalloc_attention.c, with access, for each block that
-   is noted while there are filters; reads sources and contexts.
-
-       filters    + *app.py      any line    newest frame
-                  - *cache.py    line 12     all frames
-
-       results   context 1: ignored   2: admitted   3: not asked yet   ...
-
-   A context is judged once: what it needs for that never changes.  So what
-   filters cost is one byte looked up per block, however many filters there
-   are.  The results are forgotten when the filters change, when the limit of
-   tracebacks does, and when the numbers of contexts are given anew
-   (`generation`).
-
-   Invariant: a result that is there is what judging would say now; checked by
-   _PyTraceMalloc_CheckFilters. */
+   Called by hooks/admission.c for each block that is noted while there are
+   filters, and by what sets them; reads code objects, names and the call tree.
+   See the header for the picture. */
 
 #include "filters.h"
 
@@ -32,10 +19,10 @@ enum filter_result {
 /* --- matching ------------------------------------------------------------ */
 
 static inline uint32_t
-name_char(const struct name *file, size_t at)
+name_char(const struct name *name, size_t at)
 {
-    const void *text = file->text;
-    switch (file->kind) {
+    const void *text = name->text;
+    switch (name->kind) {
         case 1:
             return ((const uint8_t *)text)[at];
         case 2:
@@ -49,15 +36,15 @@ name_char(const struct name *file, size_t at)
 /* Characters of a name that are compared: of compiled files, what their
    source is called. */
 static size_t
-name_length(const struct name *file)
+name_length(const struct name *name)
 {
-    size_t n = file->length;
-    if (n < 4 || name_char(file, n - 4) != '.'
-        || name_char(file, n - 3) != 'p' || name_char(file, n - 2) != 'y')
+    size_t n = name->length;
+    if (n < 4 || name_char(name, n - 4) != '.'
+        || name_char(name, n - 3) != 'p' || name_char(name, n - 2) != 'y')
     {
         return n;
     }
-    uint32_t last = name_char(file, n - 1);
+    uint32_t last = name_char(name, n - 1);
     return last == 'c' || last == 'o' ? n - 1 : n;
 }
 
@@ -66,12 +53,11 @@ name_length(const struct name *file)
    name.  Only the last '*' met is ever tried again: time at most proportional
    to the product of the lengths. */
 static int
-pattern_matches(const struct trace_filter *filter,
-                const struct name *file)
+pattern_matches(const struct trace_filter *filter, const struct name *name)
 {
     const uint32_t *pattern = filter->pattern;
     size_t length = filter->length;
-    size_t name_end = file != NULL ? name_length(file) : 0;
+    size_t name_end = name != NULL ? name_length(name) : 0;
     size_t at = 0, p = 0;
     size_t star = length, resume = 0;   /* no '*' yet */
     while (at < name_end) {
@@ -79,7 +65,7 @@ pattern_matches(const struct trace_filter *filter,
             star = p++;
             resume = at;
         }
-        else if (p < length && pattern[p] == name_char(file, at)) {
+        else if (p < length && pattern[p] == name_char(name, at)) {
             p++;
             at++;
         }
@@ -98,9 +84,10 @@ pattern_matches(const struct trace_filter *filter,
 }
 
 
+/* Whether a filter matches one frame. */
 static int
-filter_matches_site(const struct trace_filter *filter,
-                    const struct code_table *codes, code_id code,
+filter_matches_frame(const struct trace_filter *filter,
+                     const struct code_table *codes, code_id code,
                     int32_t line)
 {
     if (filter->line > 0 && filter->line != line) {
@@ -116,7 +103,7 @@ filter_matches(const struct trace_filter *filter, uint32_t nframe,
                const struct code_table *codes,
                const struct call_tree *tree, const struct context *context)
 {
-    if (filter_matches_site(filter, codes, context->code, context->line)) {
+    if (filter_matches_frame(filter, codes, context->code, context->line)) {
         return 1;
     }
     node_id at = context->node;
@@ -124,7 +111,7 @@ filter_matches(const struct trace_filter *filter, uint32_t nframe,
          left > 0 && !tm_node_is_root(tree, at); left--)
     {
         const struct frame_node *node = tm_node_at(tree, at);
-        if (filter_matches_site(filter, codes, node->code, node->line)) {
+        if (filter_matches_frame(filter, codes, node->code, node->line)) {
             return 1;
         }
         at = node->parent;
@@ -133,7 +120,7 @@ filter_matches(const struct trace_filter *filter, uint32_t nframe,
 }
 
 
-/* --- judging ------------------------------------------------------------- */
+/* --- results ------------------------------------------------------------- */
 
 PART int
 tm_apply_filters(const struct filter_set *set,
@@ -189,7 +176,7 @@ tm_keep_filter_result(struct filter_set *set,
         }
         unsigned char *results = realloc(set->results, n);
         if (results == NULL) {
-            /* It is judged again next time. */
+            /* The filters are applied again next time. */
             return;
         }
         memset(results + set->nresults, RESULT_NONE, n - set->nresults);

@@ -18,14 +18,14 @@ struct call_tree;
 
    Open addressing; a number is stored after its node is complete.  The bits of
    a slot above the number are of the key's hash, so that few nodes that are
-   not meant are read.  Slots are not emptied while somebody may look, so a free
-   slot ends the search.
+   not meant are read.  Slots are not emptied while somebody may look, so a
+   free slot ends the search.
 
-   Looking up takes no lock.  So nodes never move, a node is complete before its
-   number is stored in a parent or in the index, and an index that is outgrown
-   waits in the tree's `replaced` until nobody can be reading it.  Who looks up
-   meanwhile may miss what was just added: then it asks again, with the store
-   lock, which adding takes anyway.
+   Looking up takes no lock.  So nodes never move, a node is complete before
+   its number is stored in a parent or in the index, and an index that is
+   outgrown waits in the tree's `replaced` until nobody can be reading it.  Who
+   looks up meanwhile may miss what was just added: then it asks again, with
+   the store lock, which adding takes anyway.
 
    Invariant
      I3  no two nodes, and no two contexts, have the same key; each is the

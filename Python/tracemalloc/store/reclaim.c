@@ -1,24 +1,8 @@
 /* Reclaim: take away contexts and nodes that nobody needs any more.
 
-   Called by Objects/tracemalloc_hooks.c when many numbers are in use, with
-   access to everything; calls sources and contexts.
-
-   A program that makes code objects, or calls through ever new chains, for
-   months would otherwise fill the tree.  What is needed:
-
-       a context   with live blocks, now or at the peak
-       a context or node in the cache of a thread (the caller's roots)
-       a node      of a context that is needed, or above one that is
-
-   In the mild form only contexts of dead code go: they cannot come back, so
-   nothing is lost but their history, whose sum is kept.  File names go with
-   the last code object that has them.
-
-   Time: proportional to the nodes; 1 byte each of memory meanwhile.
-
-   When: a struct reclaim_pace knows.  Called for by nodes that were added, or
-   by nodes that could not be, for want of numbers or of memory; in either case
-   the more of these it waits for, the less the last reclaim was worth. */
+   Called by capture/growth.c when many numbers are in use, with access to
+   everything; calls the call tree and the code table.  See the header for what
+   is needed, and when. */
 
 #include "reclaim.h"
 

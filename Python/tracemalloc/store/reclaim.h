@@ -1,13 +1,27 @@
-/* Taking away what nobody needs: see reclaim.c. */
+/* Reclaim: take away contexts and nodes that nobody needs any more.
+
+   A program that makes code objects, or calls through ever new chains, for
+   months would otherwise fill the tree.  What is needed:
+
+       a context   with live blocks, now or at the peak
+       a context or node in the cache of a thread (the caller's roots)
+       a node      of a context that is needed, or above one that is
+
+   In the mild form only contexts of dead code go: they cannot come back, so
+   nothing is lost but their history, whose sum is kept.  Names go with the
+   last code object that has them.
+
+   Time: proportional to the nodes; 1 byte each of memory meanwhile. */
 
 #ifndef TRACEMALLOC_RECLAIM_H
 #define TRACEMALLOC_RECLAIM_H
 
-#include "counting.h"
 #include "code_table.h"
+#include "counting.h"
 
-/* So many nodes call for a reclaim at first, so many for one that takes
-   contexts of live code too, and so many bytes kept of dead code. */
+/* So many contexts, or nodes, call for a reclaim at first, so many of both
+   together for one that takes contexts of live code too, and so many bytes
+   kept of dead code. */
 #ifdef Py_TRACEMALLOC_STRESS
 #  define RECLAIM_CONTEXTS 256
 #  define RECLAIM_NODES 256
@@ -20,7 +34,9 @@
 #  define RECLAIM_RETIRED ((size_t)1 << 22)
 #endif
 
-/* What calls for the next reclaim. */
+/* What calls for the next reclaim: nodes that were added, or nodes that could
+   not be, for want of numbers or of memory; in either case the more of these,
+   the less the last reclaim was worth.  Store lock. */
 struct reclaim_pace {
     size_t contexts;            /* so many of them */
     size_t nodes;
@@ -34,16 +50,16 @@ struct reclaim_pace {
                                    there are misses */
 };
 
+/* No reclaim has been yet. */
 PART void tm_begin_pace(struct reclaim_pace *);
 
 /* After a reclaim that took so many nodes, or none. */
-PART void tm_set_pace(struct reclaim_pace *,
-                      const struct call_tree *,
+PART void tm_set_pace(struct reclaim_pace *, const struct call_tree *,
                       const struct code_table *,
                       const struct traced_bytes *, long taken);
 
-/* Whether it is time for a reclaim: after a node was added, and after none
-   could be, without looking at the bytes if those are NULL. */
+/* Whether it is time for a reclaim: after a node was added (due), and after
+   none could be (miss), without looking at the bytes if those are NULL. */
 static inline int
 tm_pace_is_due(const struct reclaim_pace *pace, const struct call_tree *tree)
 {
@@ -51,8 +67,7 @@ tm_pace_is_due(const struct reclaim_pace *pace, const struct call_tree *tree)
            || tree->nodes.live >= pace->nodes;
 }
 
-PART int tm_count_miss(struct reclaim_pace *,
-                       const struct traced_bytes *);
+PART int tm_count_miss(struct reclaim_pace *, const struct traced_bytes *);
 
 /* Whether the next reclaim is to take contexts of live code, too. */
 PART int tm_pace_is_hard(const struct reclaim_pace *,
@@ -69,9 +84,8 @@ struct reclaim_roots {
    Number of nodes taken, or -1 when out of memory (nothing changed).  The
    caller has marked the roots, in arrays of `used` bytes each, which serve for
    more marks. */
-PART long tm_reclaim(struct call_tree *,
-                     struct code_table *,
-                     const struct traced_bytes *,
-                     struct reclaim_roots *, int all);
+PART long tm_reclaim(struct call_tree *, struct code_table *,
+                     const struct traced_bytes *, struct reclaim_roots *,
+                     int all);
 
 #endif  /* !TRACEMALLOC_RECLAIM_H */

@@ -1,8 +1,8 @@
 /* Aligned memory full of zeros.
 
-   Called by cells.c and call_tree.c, for their chunks; calls nobody.  Memory of
-   calloc() is not touched before it is used, and aligned_alloc() has nothing
-   like it.
+   Called by cells.c and call_tree.c, for their chunks; calls nobody.  Memory
+   of calloc() is not touched before it is used, and aligned_alloc() has
+   nothing like it.
 
        [ begin . | zeros ...           ]
        ^    |    ^ given out

@@ -6,8 +6,8 @@
 #include "../core.h"
 
 /* `size` zeros at a multiple of `unit`, a power of two, or NULL when out of
-   memory.  They take `size + unit` bytes, are not touched before they are used,
-   and are freed by tm_free_zeros() only. */
+   memory.  They take `size + unit` bytes, are not touched before they are
+   used, and are freed by tm_free_zeros() only. */
 PART void *tm_new_zeros(size_t size, size_t unit);
 PART void tm_free_zeros(void *);
 
