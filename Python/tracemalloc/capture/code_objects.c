@@ -87,21 +87,21 @@ tm_number_code_object(PyCodeObject *co)
     if (co->_co_tracemalloc_id != CODE_NONE) {
         return co->_co_tracemalloc_id;
     }
-    struct code_info source = {
+    struct code_info info = {
         .file = name_number_lock_held(co->co_filename),
         .function = name_number_lock_held(co->co_qualname),
         .locations =
             (const unsigned char *)PyBytes_AS_STRING(co->co_linetable),
         .nlocations = (uint32_t)PyBytes_GET_SIZE(co->co_linetable),
     };
-    if (source.file == NAME_NONE || source.function == NAME_NONE
-        || (source.lines = lines_make(co)) == NULL)
+    if (info.file == NAME_NONE || info.function == NAME_NONE
+        || (info.lines = lines_make(co)) == NULL)
     {
         return CODE_NONE;
     }
-    code_id code = tm_add_code(&S->codes, co, &source);
+    code_id code = tm_add_code(&S->codes, co, &info);
     if (code == CODE_NONE) {
-        free(source.lines);
+        free(info.lines);
     }
     _Py_atomic_store_uint32_release(&co->_co_tracemalloc_id, code);
     return code;

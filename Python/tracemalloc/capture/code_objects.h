@@ -9,7 +9,8 @@
    out of memory or numbers. */
 PART code_id tm_number_code_object(PyCodeObject *);
 
-/* Take the numbers back from all live code objects, before sources go. */
+/* Take the numbers back from all live code objects, before the code
+   table goes. */
 PART void tm_forget_code_objects(void);
 
 #endif  /* !TRACEMALLOC_CODE_OBJECTS_H */
