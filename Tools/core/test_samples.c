@@ -353,82 +353,133 @@ test_pages(void)
 }
 
 
-/* Weighted counts, and what they were at the peak, against whole copies. */
+/* Weighted counts of contexts, and beside them whole copies, also of what was
+   live at the peak. */
+enum { NWEIGHTED = 8, NSAMPLES = 500 };
+static struct weighted {
+    struct context *contexts[NWEIGHTED];
+    struct traced_bytes bytes;
+    uint64_t live[NWEIGHTED], live_blocks[NWEIGHTED];
+    uint64_t peak[NWEIGHTED], peak_blocks[NWEIGHTED];
+    uint64_t current, highest;
+    struct { uint32_t context; size_t size; } samples[NSAMPLES];
+    size_t n;
+} world;
+
+
+/* The model's side: a sample comes to a context, or leaves it. */
+static void
+weighted_model_add(uint32_t to, struct sample_weight weight)
+{
+    world.live[to] += weight.bytes;
+    world.live_blocks[to] += weight.blocks;
+    world.current += weight.bytes;
+}
+
+
+static void
+weighted_model_take(uint32_t from, struct sample_weight weight)
+{
+    world.live[from] -= weight.bytes;
+    world.live_blocks[from] -= weight.blocks;
+    world.current -= weight.bytes;
+}
+
+
+static void
+weighted_add(uint32_t to)
+{
+    size_t size = random_below(9000);
+    struct sample_weight weight = tm_weigh_sample(&sampler, size);
+    tm_count_sample_alloc(&world.bytes, world.contexts[to], weight);
+    world.samples[world.n].context = to;
+    world.samples[world.n++].size = size;
+    weighted_model_add(to, weight);
+}
+
+
+/* Free a sample, and sometimes take that back. */
+static void
+weighted_free(uint32_t at)
+{
+    uint32_t from = world.samples[at].context;
+    struct context *context = world.contexts[from];
+    struct sample_weight weight = tm_weigh_sample(&sampler,
+                                                  world.samples[at].size);
+    tm_count_sample_free(&world.bytes, context, weight);
+    if (random_below(5) == 0) {
+        tm_uncount_sample_free(&world.bytes, context, weight);
+        return;
+    }
+    weighted_model_take(from, weight);
+    world.samples[at] = world.samples[--world.n];
+}
+
+
+static void
+weighted_move(uint32_t at, uint32_t to)
+{
+    uint32_t from = world.samples[at].context;
+    struct sample_weight weight = tm_weigh_sample(&sampler,
+                                                  world.samples[at].size);
+    tm_count_sample_move(&world.bytes, world.contexts[from],
+                         world.contexts[to], weight);
+    weighted_model_take(from, weight);
+    weighted_model_add(to, weight);
+    world.samples[at].context = to;
+}
+
+
+static void
+weighted_compare(void)
+{
+    if (world.current > world.highest) {
+        world.highest = world.current;
+        memcpy(world.peak, world.live, sizeof(world.peak));
+        memcpy(world.peak_blocks, world.live_blocks,
+               sizeof(world.peak_blocks));
+    }
+    CHECK_EQUAL(world.bytes.current, world.current);
+    CHECK_EQUAL(world.bytes.peak, world.highest);
+    for (int i = 0; i < NWEIGHTED; i++) {
+        const struct context *context = world.contexts[i];
+        uint64_t nblocks, nbytes;
+        tm_context_peak(context, &world.bytes, &nblocks, &nbytes);
+        CHECK_EQUAL(nbytes, world.peak[i]);
+        CHECK_EQUAL(nblocks, world.peak_blocks[i]);
+        CHECK_EQUAL(tm_context_live_bytes(context), world.live[i]);
+        CHECK_EQUAL(tm_context_live_blocks(context), world.live_blocks[i]);
+    }
+}
+
+
 static void
 test_counting(void)
 {
-    enum { N = 8, BLOCKS = 500 };
     static struct call_tree tree;
-    struct context *contexts[N];
-    struct traced_bytes bytes = {.epoch = 1};
-    uint64_t live[N] = {0}, peak[N] = {0}, peak_blocks[N] = {0};
-    uint64_t live_blocks[N] = {0}, current = 0, highest = 0;
-    struct { uint32_t context; size_t size; } blocks[BLOCKS];
-    size_t n = 0;
     CHECK_EQUAL(tm_init_tree(&tree), 0);
-    for (uint32_t i = 0; i < N; i++) {
-        contexts[i] = tm_context_at(&tree, tm_add_context(
+    world.bytes.epoch = 1;
+    for (uint32_t i = 0; i < NWEIGHTED; i++) {
+        world.contexts[i] = tm_context_at(&tree, tm_add_context(
             &tree, NODE_ROOT, 1, i, 1));
-        _PyTraceMalloc_GiveCounters(&tree, contexts[i]);
+        _PyTraceMalloc_GiveCounters(&tree, world.contexts[i]);
     }
     begin(5000);
     int rounds = test_options.quick ? 100000 : 400000;
     for (int i = 0; i < rounds; i++) {
-        uint32_t at = n > 0 ? random_below((uint32_t)n) : 0;
+        uint32_t at = world.n > 0 ? random_below((uint32_t)world.n) : 0;
         uint32_t what = random_below(10);
-        uint32_t to = random_below(N);
-        if (n < BLOCKS && what < 5) {
-            size_t size = random_below(9000);
-            struct sample_weight weight = tm_weigh_sample(&sampler,
-                                                          size);
-            tm_count_sample_alloc(&bytes, contexts[to], weight);
-            blocks[n].context = to;
-            blocks[n++].size = size;
-            live[to] += weight.bytes;
-            live_blocks[to] += weight.blocks;
-            current += weight.bytes;
+        uint32_t to = random_below(NWEIGHTED);
+        if (world.n < NSAMPLES && what < 5) {
+            weighted_add(to);
         }
-        else if (n > 0 && what < 9) {
-            uint32_t from = blocks[at].context;
-            struct sample_weight weight = tm_weigh_sample(
-                &sampler, blocks[at].size);
-            tm_count_sample_free(&bytes, contexts[from], weight);
-            if (random_below(5) == 0) {
-                tm_uncount_sample_free(&bytes, contexts[from], weight);
-            }
-            else {
-                live[from] -= weight.bytes;
-                live_blocks[from] -= weight.blocks;
-                current -= weight.bytes;
-                blocks[at] = blocks[--n];
-            }
+        else if (world.n > 0 && what < 9) {
+            weighted_free(at);
         }
-        else if (n > 0 && blocks[at].context != to) {
-            uint32_t from = blocks[at].context;
-            struct sample_weight weight = tm_weigh_sample(
-                &sampler, blocks[at].size);
-            tm_count_sample_move(&bytes, contexts[from], contexts[to], weight);
-            live[from] -= weight.bytes;
-            live_blocks[from] -= weight.blocks;
-            live[to] += weight.bytes;
-            live_blocks[to] += weight.blocks;
-            blocks[at].context = to;
+        else if (world.n > 0 && world.samples[at].context != to) {
+            weighted_move(at, to);
         }
-        if (current > highest) {
-            highest = current;
-            memcpy(peak, live, sizeof(peak));
-            memcpy(peak_blocks, live_blocks, sizeof(peak_blocks));
-        }
-        CHECK_EQUAL(bytes.current, current);
-        CHECK_EQUAL(bytes.peak, highest);
-        for (int k = 0; k < N; k++) {
-            uint64_t nblocks, nbytes;
-            tm_context_peak(contexts[k], &bytes, &nblocks, &nbytes);
-            CHECK_EQUAL(nbytes, peak[k]);
-            CHECK_EQUAL(nblocks, peak_blocks[k]);
-            CHECK_EQUAL(tm_context_live_bytes(contexts[k]), live[k]);
-            CHECK_EQUAL(tm_context_live_blocks(contexts[k]), live_blocks[k]);
-        }
+        weighted_compare();
     }
     CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
     tm_fini_tree(&tree);

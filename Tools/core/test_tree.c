@@ -1,5 +1,5 @@
-/* Contexts: the node tree, its indexes, domains, and what happens when the
-   numbers run out. */
+/* The call tree: nodes, contexts, their indexes, domains, and what happens when
+   the numbers run out. */
 
 #include "check.h"
 
@@ -414,6 +414,59 @@ test_reindex_needs_no_memory(void)
 }
 
 
+/* Each takes a tree that is sound, and leaves it so. */
+static void
+check_faults_of_an_index(node_id twin)
+{
+    struct node_index *index = tree.nodes.index;
+    size_t at = 0;
+    while (SLOT_NODE(index->slots[at]) != twin) {
+        CHECK(at < index->mask);
+        at++;
+    }
+    uint32_t slot = index->slots[at];
+    index->slots[at] = 0;
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    index->slots[at] = slot;
+}
+
+
+static void
+check_faults_of_numbers(void)
+{
+    tree.nodes.live++;
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    tree.nodes.live--;
+
+    tree.contexts.live++;
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    tree.contexts.live--;
+
+    tree.contexts.indexed++;
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    tree.contexts.indexed--;
+}
+
+
+/* The first ones are in no index. */
+static void
+check_faults_of_first_ones(node_id outer, node_id inner, node_id twin,
+                           context_id id, context_id second)
+{
+    CHECK_EQUAL(tm_node_at(&tree, outer)->first_child, inner);
+    tm_node_at(&tree, outer)->first_child = NODE_NONE;
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    tm_node_at(&tree, outer)->first_child = twin;
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    tm_node_at(&tree, outer)->first_child = inner;
+    CHECK_EQUAL(tm_node_at(&tree, inner)->first_context, id);
+    tm_node_at(&tree, inner)->first_context = second;
+    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    tm_node_at(&tree, inner)->first_context = id;
+    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+}
+
+
 static void
 test_checker_sees_faults(void)
 {
@@ -461,41 +514,9 @@ test_checker_sees_faults(void)
     CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
     tree.used_counters--;
 
-    struct node_index *index = tree.nodes.index;
-    size_t at = 0;
-    while (SLOT_NODE(index->slots[at]) != twin) {
-        CHECK(at < index->mask);
-        at++;
-    }
-    uint32_t slot = index->slots[at];
-    index->slots[at] = 0;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
-    index->slots[at] = slot;
-
-    tree.nodes.live++;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
-    tree.nodes.live--;
-
-    tree.contexts.live++;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
-    tree.contexts.live--;
-
-    tree.contexts.indexed++;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
-    tree.contexts.indexed--;
-
-    /* The first ones are in no index. */
-    CHECK_EQUAL(tm_node_at(&tree, outer)->first_child, inner);
-    tm_node_at(&tree, outer)->first_child = NODE_NONE;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
-    tm_node_at(&tree, outer)->first_child = twin;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
-    tm_node_at(&tree, outer)->first_child = inner;
-    CHECK_EQUAL(tm_node_at(&tree, inner)->first_context, id);
-    tm_node_at(&tree, inner)->first_context = second;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
-    tm_node_at(&tree, inner)->first_context = id;
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    check_faults_of_an_index(twin);
+    check_faults_of_numbers();
+    check_faults_of_first_ones(outer, inner, twin, id, second);
 
     /* A number that was freed, but stayed in the index. */
     tm_free_context(&tree, second);

@@ -1,7 +1,7 @@
 /* The call tree: frame nodes and contexts, with their counters. */
 
-#ifndef TRACEMALLOC_CONTEXTS_H
-#define TRACEMALLOC_CONTEXTS_H
+#ifndef TRACEMALLOC_CALL_TREE_H
+#define TRACEMALLOC_CALL_TREE_H
 
 #include "../core.h"
 #include "node_index.h"
@@ -208,4 +208,4 @@ tm_context_depth(const struct call_tree *tree,
            + (context->code != CODE_NONE);
 }
 
-#endif  /* !TRACEMALLOC_CONTEXTS_H */
+#endif  /* !TRACEMALLOC_CALL_TREE_H */
