@@ -1,126 +1,37 @@
 /* _tracemalloc: the Python module.
 
-   Copies from the store what users ask for, and makes objects of the copies;
-   tracing begins and ends in Python/tracemalloc_control.c.
+   The face of the tracer: reads arguments, says what functions do, and calls
+   the parts in Python/tracemalloc, which take the locks they need.
 
-       hooks ---------+                               +-- _get_traces()
-                      +-> capture -> contexts, -> frozen -- decode
-       PyTraceMalloc_ |   (frames)   blocks           +-- the traceback
-       Track() -------+              (store)              of one block
+       hooks ---------+                                 +-- _take_snapshot()
+                      +-> capture -> contexts, -> snapshot -- _get_traces(),
+       PyTraceMalloc_ |   (frames)   blocks               _get_contexts()
+       Track() -------+              (store)
+                                        `------> the traceback of one block
 
-   Who may touch the store, and its locks: pycore_tracemalloc_state.h. */
+   What needs no tracing, the functions that add columns up, comes from these
+   parts as it is: see snapshot/reports.h. */
 
 #include "Python.h"
-#include "pycore_initconfig.h"    // _PyStatus_NO_MEMORY()
+#include "pycore_initconfig.h"    // PyStatus
 #include "pycore_modsupport.h"    // _PyArg_CheckPositional()
-#include "pycore_object.h"        // _PyType_PreHeaderSize()
-#include "pycore_pylifecycle.h"   // _PyTraceMalloc_Fini()
+#include "pycore_pystate.h"       // _PyThreadState_GET()
 #include "pycore_runtime.h"       // _PyRuntime
-#include "pycore_tstate.h"        // _PyThreadStateImpl
 #include "pycore_tracemalloc.h"
-#include "../Python/tracemalloc/access.h"
 #include "../Python/tracemalloc/capture/capture.h"
+#include "../Python/tracemalloc/check_store.h"
 #include "../Python/tracemalloc/control.h"
-#include "../Python/tracemalloc/hooks/blocks.h"
-#include "../Python/tracemalloc/hooks/guard.h"
-#include "../Python/tracemalloc/hooks/pymalloc.h"
-#include "../Python/tracemalloc/own.h"
-#include "../Python/tracemalloc/sampler/allocators.h"
+#include "../Python/tracemalloc/figures.h"
+#include "../Python/tracemalloc/pytracemalloc.h"
+#include "../Python/tracemalloc/sampler/sampler.h"
 #include "../Python/tracemalloc/sampler/sampled_blocks.h"
 #include "../Python/tracemalloc/snapshot/columns.h"
 #include "../Python/tracemalloc/snapshot/decode.h"
-#include "../Python/tracemalloc/snapshot/stacks.h"
-#include "../Python/tracemalloc/store/locations.h"
-
-#define S (&_PyTraceMalloc_State)
+#include "../Python/tracemalloc/snapshot/reports.h"
+#include "../Python/tracemalloc/snapshot/tracebacks.h"
 
 
-/* --- tracebacks ---------------------------------------------------------- */
-
-static void
-frozen_free(struct frozen_traces *frozen)
-{
-    tm_lock();
-    _PyTraceMalloc_FreeFrozen(frozen);
-    tm_unlock();
-}
-
-
-/* Where the instruction of a context stands, as far as it is known. */
-static struct location
-location_lock_held(context_id id)
-{
-    struct location where = {-1, -1, -1};
-    const struct context *context = tm_context_at(&S->tree, id);
-    const struct code_entry *code = tm_code_at(&S->codes, context->code);
-    uint32_t unit = context->instr_domain & MAX_UNIT;
-    struct location *units = NULL;
-    if (unit != MAX_UNIT && code->nlocations != 0) {
-        units = malloc((unit + 1) * sizeof(units[0]));
-    }
-    if (units != NULL) {
-        _PyTraceMalloc_ReadLocations(code->locations, code->nlocations, units,
-                                     unit + 1);
-        where = units[unit];
-        free(units);
-    }
-    return where;
-}
-
-
-/* The traceback of a block, or the details of its frames; None if the block is
-   not traced. */
-static PyObject *
-traceback_of(unsigned int domain, uintptr_t address, int details)
-{
-    enum access access = _PyTraceMalloc_BeginLocked();
-    if (access == ACCESS_NONE) {
-        Py_RETURN_NONE;
-    }
-    struct block block;
-    struct frozen_traces frozen;
-    struct location where = {-1, -1, -1};
-    int failed = 0;
-    int found = _PyTraceMalloc_LookUp(domain, address, &block)
-                && block.context != CONTEXT_OWN;
-    if (found) {
-        failed = _PyTraceMalloc_FreezeBlock(&frozen, &S->codes, &S->tree,
-                                            &block);
-        if (details) {
-            where = location_lock_held(block.context);
-        }
-    }
-    tm_end_locked();
-    if (failed) {
-        return PyErr_NoMemory();
-    }
-    if (!found) {
-        Py_RETURN_NONE;
-    }
-    PyObject *traceback = NULL;
-    struct decoder decoder;
-    if (_PyTraceMalloc_InitDecoder(&decoder, &frozen,
-                                   _PyRuntime.tracemalloc.nframe) == 0)
-    {
-        context_id id = frozen.blocks[0].context;
-        traceback = details
-            ? _PyTraceMalloc_DecodeDetails(&decoder, id, &where)
-            : Py_XNewRef(_PyTraceMalloc_DecodeTraceback(&decoder, id));
-        _PyTraceMalloc_FiniDecoder(&decoder);
-    }
-    frozen_free(&frozen);
-    return traceback;
-}
-
-
-PyObject *
-_PyTraceMalloc_GetTraceback(unsigned int domain, uintptr_t address)
-{
-    return traceback_of(domain, address, 0);
-}
-
-
-/* --- the module ---------------------------------------------------------- */
+/* --- tracing ------------------------------------------------------------- */
 
 PyDoc_STRVAR(start_doc,
 "start($module, nframe=1, /, *, sample_interval=None)\n--\n\n"
@@ -213,8 +124,8 @@ module_stop(PyObject *self, PyObject *unused)
 
 PyDoc_STRVAR(claim_doc,
 "_claim($module, nframe, /)\n--\n\n"
-"Start tracing if it is off; return an object as long as whose like are there\n"
-"it stays on, unless somebody else stops it.");
+"Start tracing if it is off, and return an object.  As long as there are such\n"
+"objects it stays on, unless somebody else stops it.");
 
 static void
 claim_end(PyObject *Py_UNUSED(claim))
@@ -253,7 +164,7 @@ PyDoc_STRVAR(is_tracing_doc,
 static PyObject *
 module_is_tracing(PyObject *self, PyObject *unused)
 {
-    return PyBool_FromLong(tm_is_tracing());
+    return PyBool_FromLong(_PyTraceMalloc_IsTracing());
 }
 
 
@@ -287,10 +198,11 @@ module_get_traceback_limit(PyObject *self, PyObject *unused)
 
 PyDoc_STRVAR(quietly_doc,
 "_quietly($module, function, /, *args)\n--\n\n"
-"Call a function; what the thread allocates meanwhile is not the program's.\n\n"
-"It is in no snapshot and no figure.  What it leaves in free lists is the\n"
-"program's as soon as that takes it from there, and so is all that handlers of\n"
-"signals, finalizers, audit hooks and trace functions allocate.");
+"Call a function whose memory is not the program's.\n\n"
+"What the thread allocates meanwhile is in no snapshot and no figure.  What\n"
+"it leaves in free lists is the program's as soon as that takes it from\n"
+"there, and so is all that handlers of signals, finalizers, audit hooks and\n"
+"trace functions allocate.");
 
 static PyObject *
 module_quietly(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
@@ -315,11 +227,8 @@ PyDoc_STRVAR(get_traced_memory_doc,
 static PyObject *
 module_get_traced_memory(PyObject *self, PyObject *unused)
 {
-    size_t current = 0, peak = 0;
-    if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        _PyTraceMalloc_ProgramBytes(&current, &peak);
-        tm_end_locked();
-    }
+    size_t current, peak;
+    _PyTraceMalloc_GetTracedMemory(&current, &peak);
     return Py_BuildValue("(nn)", (Py_ssize_t)current, (Py_ssize_t)peak);
 }
 
@@ -331,26 +240,8 @@ PyDoc_STRVAR(reset_peak_doc,
 static PyObject *
 module_reset_peak(PyObject *self, PyObject *unused)
 {
-    if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        _PyTraceMalloc_ResetPeak(&S->tree, &S->bytes);
-        tm_end_locked();
-    }
+    _PyTraceMalloc_StartPeakAgain();
     Py_RETURN_NONE;
-}
-
-
-size_t
-_PyTraceMalloc_SizeOfStore_lock_held(void)
-{
-    return _PyTraceMalloc_SizeOfCodes(&S->codes)
-           + _PyTraceMalloc_SizeOfTree(&S->tree)
-           + _PyTraceMalloc_SizeOfCells(&S->cells)
-           + _PyTraceMalloc_SizeOfBlocks(&S->large)
-           + _PyTraceMalloc_SizeOfBlocks(&S->raw)
-           + _PyTraceMalloc_SizeOfFilters(&S->filters)
-           + S->detached.allocated * sizeof(S->detached.counts[0])
-           + S->sampler.nspreads * sizeof(S->sampler.spreads[0])
-           + S->cache_bytes;
 }
 
 
@@ -361,180 +252,7 @@ PyDoc_STRVAR(get_tracemalloc_memory_doc,
 static PyObject *
 module_get_tracemalloc_memory(PyObject *self, PyObject *unused)
 {
-    size_t size = 0;
-    if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        size = _PyTraceMalloc_SizeOfStore_lock_held();
-        tm_end_locked();
-    }
-    return PyLong_FromSize_t(size);
-}
-
-
-/* The totals of a context, copied under the lock. */
-struct context_totals {
-    uint32_t domain;
-    uint64_t allocated_blocks, allocated_bytes;
-    uint64_t freed_blocks, freed_bytes;
-    uint64_t peak_blocks, peak_bytes;
-};
-
-
-static struct context_totals *
-totals_copy_lock_held(const struct call_tree *tree)
-{
-    struct context_totals *all = calloc(tree->contexts.used, sizeof(all[0]));
-    for (context_id id = CONTEXT_UNKNOWN;
-         all != NULL && id < tree->contexts.used; id++)
-    {
-        const struct context *context = tm_context_at(tree, id);
-        struct context_totals *totals = &all[id];
-        if (context->node == NODE_NONE || id == CONTEXT_OWN) {
-            continue;
-        }
-        totals->domain = tm_context_domain(tree, id);
-        struct counters counters = tm_context_counters(context);
-        totals->allocated_blocks = counters.allocated_blocks;
-        totals->allocated_bytes = counters.allocated_bytes;
-        totals->freed_blocks = counters.freed_blocks;
-        totals->freed_bytes = counters.freed_bytes;
-        tm_context_peak(context, &S->bytes, &totals->peak_blocks,
-                        &totals->peak_bytes);
-        if (tm_is_sampling()) {
-            _PyTraceMalloc_RoundTotals(
-                &S->sampler, 0, &totals->allocated_blocks,
-                &totals->freed_blocks, &totals->peak_blocks);
-            _PyTraceMalloc_RoundTotals(
-                &S->sampler, 1, &totals->allocated_bytes,
-                &totals->freed_bytes, &totals->peak_bytes);
-        }
-    }
-    return all;
-}
-
-
-static PyObject *
-decode_totals(struct decoder *decoder, context_id id,
-              const struct context_totals *totals)
-{
-    PyObject *traceback = _PyTraceMalloc_DecodeTraceback(decoder, id);
-    if (traceback == NULL) {
-        return NULL;
-    }
-    return Py_BuildValue("(IOiKKKKKK)",
-                         (unsigned int)totals->domain, traceback,
-                         _PyTraceMalloc_TotalFrames(decoder, id),
-                         (unsigned long long)totals->allocated_blocks,
-                         (unsigned long long)totals->allocated_bytes,
-                         (unsigned long long)totals->freed_blocks,
-                         (unsigned long long)totals->freed_bytes,
-                         (unsigned long long)totals->peak_blocks,
-                         (unsigned long long)totals->peak_bytes);
-}
-
-
-/* A tuple with the errors behind those of another one, which it takes over. */
-static PyObject *
-errors_append(PyObject *row, const struct context_errors *errors)
-{
-    PyObject *tail = Py_BuildValue("(dddd)", errors->live_blocks,
-                                   errors->live_bytes,
-                                   errors->allocated_blocks,
-                                   errors->allocated_bytes);
-    PyObject *whole = tail != NULL ? PySequence_Concat(row, tail) : NULL;
-    Py_DECREF(row);
-    Py_XDECREF(tail);
-    return whole;
-}
-
-
-/* Append a row: as often as there are blocks for which a sample stands. */
-static int
-row_append(PyObject *list, PyObject *row, const struct frozen_traces *frozen,
-           size_t i)
-{
-    uintptr_t n = frozen->grouped ? frozen->blocks[i].address : 1;
-    while (n-- > 0) {
-        if (PyList_Append(list, row) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-
-/* Append a row for each frozen block, or for each context if there are totals,
-   and let go of the copy.  Takes over the list, and returns it, or NULL.  With
-   `errors`, rows have those of their contexts too. */
-static PyObject *
-rows_append(PyObject *list, struct frozen_traces *frozen,
-            const struct context_totals *totals,
-            const struct context_errors *errors)
-{
-    /* What is made here is not part of the program's memory. */
-    enum reentrancy before = tm_guard_enter(REENTRANT);
-    struct decoder decoder;
-    int failed = _PyTraceMalloc_InitDecoder(&decoder, frozen,
-                                            _PyRuntime.tracemalloc.nframe);
-    if (!failed) {
-        size_t n = totals != NULL ? frozen->ncontexts : frozen->nblocks;
-        for (size_t i = 0; i < n && !failed; i++) {
-            if (totals != NULL && totals[i].allocated_blocks == 0) {
-                continue;
-            }
-            PyObject *row = totals == NULL
-                ? _PyTraceMalloc_DecodeBlock(&decoder, &frozen->blocks[i])
-                : decode_totals(&decoder, (context_id)i, &totals[i]);
-            if (row != NULL && errors != NULL) {
-                row = errors_append(row, &errors[i]);
-            }
-            failed = row == NULL || row_append(list, row, frozen, i) < 0;
-            Py_XDECREF(row);
-        }
-        _PyTraceMalloc_FiniDecoder(&decoder);
-    }
-    tm_guard_leave(before);
-    frozen_free(frozen);
-    if (failed) {
-        Py_CLEAR(list);
-    }
-    return list;
-}
-
-
-int
-_PyTraceMalloc_FreezeAll_lock_held(struct frozen_traces *frozen)
-{
-    const struct block_table *tables[] = {&S->large, &S->raw};
-    size_t ncells = _PyTraceMalloc_CountCells();
-    if (_PyTraceMalloc_Freeze(frozen, &S->codes, &S->tree,
-                              ncells + S->large.used + S->raw.used) < 0)
-    {
-        return -1;
-    }
-    _PyTraceMalloc_CopyCells(frozen->blocks);
-    size_t n = ncells;
-    for (size_t t = 0; t < Py_ARRAY_LENGTH(tables); t++) {
-        for (size_t i = 0; i <= tables[t]->mask; i++) {
-            if (tables[t]->slots[i].context != CONTEXT_NONE) {
-                frozen->blocks[n++] = tables[t]->slots[i];
-            }
-        }
-    }
-    assert(n == frozen->nblocks);
-    return 0;
-}
-
-
-void
-_PyTraceMalloc_HideOwn(struct frozen_traces *frozen)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < frozen->nblocks; i++) {
-        if (frozen->blocks[i].context != CONTEXT_OWN) {
-            frozen->blocks[n++] = frozen->blocks[i];
-        }
-    }
-    frozen->nblocks = n;
+    return PyLong_FromSize_t(_PyTraceMalloc_GetOwnMemory());
 }
 
 
@@ -548,62 +266,24 @@ PyDoc_STRVAR(get_traces_doc,
 static PyObject *
 module_get_traces(PyObject *self, PyObject *unused)
 {
-    PyObject *list = PyList_New(0);
-    if (list == NULL || _PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
-        return list;
-    }
-    struct frozen_traces frozen;
-    int failed = _PyTraceMalloc_FreezeAll_lock_held(&frozen);
-    if (!failed) {
-        _PyTraceMalloc_HideOwn(&frozen);
-    }
-    if (!failed && tm_is_sampling()) {
-        frozen.nblocks = _PyTraceMalloc_GroupSamples(frozen.blocks,
-                                                     frozen.nblocks);
-        frozen.grouped = 1;
-    }
-    tm_end_locked();
-    if (failed) {
-        Py_DECREF(list);
-        return PyErr_NoMemory();
-    }
-
-    return rows_append(list, &frozen, NULL, NULL);
+    return _PyTraceMalloc_ListTraces();
 }
 
 
 PyDoc_STRVAR(get_contexts_doc,
 "_get_contexts($module, /)\n--\n\n"
-"A list with one tuple for each place that ever allocated:\n\n"
+"A list with one tuple for each context that ever allocated:\n\n"
 "(domain, traceback, total_nframe, allocated blocks, allocated bytes,\n"
 " freed blocks, freed bytes, blocks at the peak, bytes at the peak)\n\n"
 "Exact, or estimates when sampling (see _get_estimates()); what is live is\n"
-"the difference of allocated and freed.  Several\n"
-"tuples may have one traceback.  Empty when not tracing.  O(places),\n"
-"whatever the number of blocks.");
+"the difference of allocated and freed.  Several tuples may have one\n"
+"traceback.  Empty when not tracing.  O(contexts), whatever the number of\n"
+"blocks.");
 
 static PyObject *
 module_get_contexts(PyObject *self, PyObject *unused)
 {
-    PyObject *list = PyList_New(0);
-    if (list == NULL || _PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
-        return list;
-    }
-    struct frozen_traces frozen = {.blocks = NULL};
-    struct context_totals *all = totals_copy_lock_held(&S->tree);
-    int failed = all == NULL
-                 || _PyTraceMalloc_Freeze(&frozen, &S->codes, &S->tree,
-                                          0) < 0;
-    tm_end_locked();
-    if (failed) {
-        free(all);
-        Py_DECREF(list);
-        return PyErr_NoMemory();
-    }
-
-    list = rows_append(list, &frozen, all, NULL);
-    free(all);
-    return list;
+    return _PyTraceMalloc_ListContexts(0);
 }
 
 
@@ -616,8 +296,8 @@ PyDoc_STRVAR(take_snapshot_doc,
 "once is known after the thread has ended.\n\n"
 "Exact, or estimates if it has a sample_interval; rows then have the number\n"
 "of blocks for which samples stand.  O(blocks + contexts), in a small\n"
-"fraction of a second for millions;\n"
-"other threads wait for a part of that.  The result's memory is not traced.\n"
+"fraction of a second for millions; other threads wait for a part of that.\n"
+"The result's memory is not traced.\n"
 "Raises RuntimeError when not tracing.");
 
 static PyObject *
@@ -660,56 +340,18 @@ module_take_snapshot(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 }
 
 
-/* The block begins before the object if that has a GC header or a managed
-   dict. */
-static uintptr_t
-block_of_object(PyObject *obj)
-{
-    return (uintptr_t)obj - _PyType_PreHeaderSize(Py_TYPE(obj));
-}
-
-
 PyDoc_STRVAR(get_estimates_doc,
 "_get_estimates($module, /)\n--\n\n"
 "As _get_contexts(), but each tuple goes on with four standard errors:\n\n"
 "(..., of live blocks, of live bytes, of allocated blocks,\n"
 " of allocated bytes)\n\n"
 "That of what was freed is the root of the difference of their squares.\n"
-"Empty when not sampling.  O(places + samples).");
+"Empty when not sampling.  O(contexts + samples).");
 
 static PyObject *
 module_get_estimates(PyObject *self, PyObject *unused)
 {
-    PyObject *list = PyList_New(0);
-    if (list == NULL || _PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
-        return list;
-    }
-    struct frozen_traces frozen = {.blocks = NULL};
-    struct context_totals *all = NULL;
-    struct context_errors *errors = NULL;
-    int failed = 0, sampling = tm_is_sampling();
-    if (sampling) {
-        size_t n = S->tree.contexts.used;
-        all = totals_copy_lock_held(&S->tree);
-        errors = malloc(n * sizeof(errors[0]));
-        failed = all == NULL || errors == NULL
-                 || _PyTraceMalloc_FreezeAll_lock_held(&frozen) < 0;
-        if (!failed) {
-            _PyTraceMalloc_CopyErrors(errors, n, frozen.blocks,
-                                      frozen.nblocks);
-        }
-    }
-    tm_end_locked();
-    if (failed) {
-        Py_CLEAR(list);
-        PyErr_NoMemory();
-    }
-    else if (sampling) {
-        list = rows_append(list, &frozen, all, errors);
-    }
-    free(all);
-    free(errors);
-    return list;
+    return _PyTraceMalloc_ListContexts(1);
 }
 
 
@@ -721,11 +363,7 @@ PyDoc_STRVAR(get_sample_interval_doc,
 static PyObject *
 module_get_sample_interval(PyObject *self, PyObject *unused)
 {
-    uint64_t interval = 0;
-    if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        interval = S->sampler.interval;
-        tm_end_locked();
-    }
+    uint64_t interval = _PyTraceMalloc_GetSampleInterval();
     if (interval == 0) {
         Py_RETURN_NONE;
     }
@@ -745,16 +383,7 @@ module_seed_sampling(PyObject *self, PyObject *seed)
     if (bits == (uint64_t)-1 && PyErr_Occurred()) {
         return NULL;
     }
-    int sampling = 0;
-    if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        sampling = tm_is_sampling();
-        if (sampling) {
-            _PyTraceMalloc_SeedSampler(&S->sampler, bits);
-            _PyTraceMalloc_InterruptGap();
-        }
-        tm_end_locked();
-    }
-    if (!sampling) {
+    if (!_PyTraceMalloc_SeedSampling(bits)) {
         PyErr_SetString(PyExc_RuntimeError, "no samples are taken: call "
                         "start() with a sample_interval first");
         return NULL;
@@ -771,7 +400,7 @@ PyDoc_STRVAR(get_object_traceback_doc,
 static PyObject *
 module_get_object_traceback(PyObject *self, PyObject *obj)
 {
-    return traceback_of(DEFAULT_DOMAIN, block_of_object(obj), 0);
+    return _PyTraceMalloc_GetTraceback(DEFAULT_DOMAIN, tm_main_block(obj));
 }
 
 
@@ -785,7 +414,7 @@ PyDoc_STRVAR(get_object_details_doc,
 static PyObject *
 module_get_object_details(PyObject *self, PyObject *obj)
 {
-    return traceback_of(DEFAULT_DOMAIN, block_of_object(obj), 1);
+    return _PyTraceMalloc_GetDetails(DEFAULT_DOMAIN, tm_main_block(obj));
 }
 
 
@@ -797,12 +426,7 @@ PyDoc_STRVAR(get_dropped_doc,
 static PyObject *
 module_get_dropped(PyObject *self, PyObject *unused)
 {
-    uint64_t dropped = 0;
-    if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        dropped = S->dropped;
-        tm_end_locked();
-    }
-    return PyLong_FromUnsignedLongLong(dropped);
+    return PyLong_FromUnsignedLongLong(_PyTraceMalloc_GetDropped());
 }
 
 
@@ -820,36 +444,20 @@ PyDoc_STRVAR(get_counts_doc,
 static PyObject *
 module_get_counts(PyObject *self, PyObject *unused)
 {
-    if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
+    struct store_counts counts;
+    if (!_PyTraceMalloc_GetCounts(&counts)) {
         return PyDict_New();
     }
-    const struct call_tree *tree = &S->tree;
-    size_t codes, names;
-    _PyTraceMalloc_CountCodes(&S->codes, &codes, &names);
-    /* Our own is none of the program's. */
-    unsigned long long contexts = tree->contexts.live - 1;
-    unsigned long long paths = tree->nodes.live;
-    unsigned long long contexts_made = contexts + tree->reclaimed_contexts;
-    unsigned long long paths_made = paths + tree->reclaimed_nodes;
-    unsigned long long blocks = 0, blocks_made = tree->reclaimed_blocks;
-    for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
-        if (id == CONTEXT_OWN) {
-            continue;
-        }
-        blocks += tm_context_live_blocks(tm_context_at(tree, id));
-        blocks_made += tm_context_counters(
-            tm_context_at(tree, id)).allocated_blocks;
-    }
-    blocks = tm_sampled_blocks(&S->sampler, blocks);
-    blocks_made = tm_sampled_blocks(&S->sampler, blocks_made);
-    tm_end_locked();
-    return Py_BuildValue("{sKsKsnsnsKsKsKsK}",
-                         "contexts", contexts, "paths", paths,
-                         "codes", (Py_ssize_t)codes,
-                         "names", (Py_ssize_t)names,
-                         "contexts_made", contexts_made,
-                         "paths_made", paths_made,
-                         "blocks", blocks, "blocks_made", blocks_made);
+    return Py_BuildValue(
+        "{sKsKsnsnsKsKsKsK}",
+        "contexts", (unsigned long long)counts.contexts,
+        "paths", (unsigned long long)counts.nodes,
+        "codes", (Py_ssize_t)counts.codes,
+        "names", (Py_ssize_t)counts.names,
+        "contexts_made", (unsigned long long)counts.contexts_made,
+        "paths_made", (unsigned long long)counts.nodes_made,
+        "blocks", (unsigned long long)counts.blocks,
+        "blocks_made", (unsigned long long)counts.blocks_made);
 }
 
 
@@ -857,80 +465,10 @@ PyDoc_STRVAR(check_doc,
 "_check($module, /)\n--\n\n"
 "Walk all of the tracer's data; AssertionError if an invariant is broken.");
 
-/* NULL, or what is wrong; puts weights in the place of numbers of blocks. */
-static const char *
-samples_check_lock_held(struct live_sums *live)
-{
-    struct frozen_traces frozen;
-    if (_PyTraceMalloc_FreezeAll_lock_held(&frozen) < 0) {
-        return "no memory for the check";
-    }
-    const char *fault = _PyTraceMalloc_CheckSamples(frozen.blocks,
-                                                    frozen.nblocks, live);
-    _PyTraceMalloc_FreeFrozen(&frozen);
-    return fault;
-}
-
-
-/* NULL, or what is wrong. */
-static const char *
-store_check_lock_held(void)
-{
-    const struct call_tree *tree = &S->tree;
-    struct live_sums *live = calloc(tree->contexts.used, sizeof(live[0]));
-    if (live == NULL) {
-        return "no memory for the check";
-    }
-    const char *fault = _PyTraceMalloc_CheckTree(tree);
-    if (fault == NULL) {
-        fault = _PyTraceMalloc_CheckCells(live);
-    }
-    if (fault == NULL) {
-        fault = _PyTraceMalloc_CheckBlocks(&S->large, tree, live);
-    }
-    if (fault == NULL) {
-        fault = _PyTraceMalloc_CheckBlocks(&S->raw, tree, live);
-    }
-    if (fault == NULL) {
-        fault = _PyTraceMalloc_CheckFilters(&S->filters, &S->codes, tree);
-    }
-    if (fault == NULL && tm_is_sampling()) {
-        fault = samples_check_lock_held(live);
-    }
-    uint64_t current = 0, peak = 0;
-    for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used
-         && fault == NULL; id++)
-    {
-        const struct context *context = tm_context_at(tree, id);
-        uint64_t peak_blocks, peak_bytes;
-        tm_context_peak(context, &S->bytes, &peak_blocks, &peak_bytes);
-        current += tm_context_live_bytes(context);
-        peak += peak_bytes;
-        if (live[id].blocks != tm_context_live_blocks(context)
-            || live[id].bytes != tm_context_live_bytes(context))
-        {
-            fault = "the counters of a context differ from its blocks";
-        }
-    }
-    if (fault == NULL && current != S->bytes.current) {
-        fault = "traced memory is not the sum over all contexts";
-    }
-    if (fault == NULL && peak != S->bytes.peak) {
-        fault = "the peak is not the sum over all contexts at that time";
-    }
-    free(live);
-    return fault;
-}
-
-
 static PyObject *
 module_check(PyObject *self, PyObject *unused)
 {
-    const char *fault = NULL;
-    if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        fault = store_check_lock_held();
-        tm_end_locked();
-    }
+    const char *fault = _PyTraceMalloc_CheckStore();
     if (fault != NULL) {
         PyErr_Format(PyExc_AssertionError, "tracemalloc: %s", fault);
         return NULL;
@@ -954,64 +492,6 @@ module_get_verified(PyObject *self, PyObject *unused)
 
 #endif
 
-
-PyDoc_STRVAR(number_rows_doc,
-"_number_rows($module, /, *columns)\n--\n\n"
-"Number the rows of a table, equal ones alike, as they are met first.\n\n"
-"Columns are buffers of 32-bit numbers, as all columns here are.  Returns a\n"
-"column of these numbers, and one of the first row of each number.");
-
-PyDoc_STRVAR(fold_paths_doc,
-"_fold_paths($module, parents, first, limit, /, *columns)\n--\n\n"
-"Make a trie of the paths from *first* on, each cut to its newest frames.\n\n"
-"Frames are equal if *columns* are.  Returns the parent of each node; for each\n"
-"node, a path that ends in such a frame; and the node of each of the paths.\n"
-"Node 0 is the root.");
-
-PyDoc_STRVAR(rank_paths_doc,
-"_rank_paths($module, parents, keys, /)\n--\n\n"
-"The place of each node when all are sorted by the keys on their way down.");
-
-PyDoc_STRVAR(sum_rows_doc,
-"_sum_rows($module, numbers, n, values, times=1, /)\n--\n\n"
-"The list of the sums of values by number, of which there are n.\n\n"
-"Values are a buffer of 64-bit numbers, or a list of ints or floats.");
-
-PyDoc_STRVAR(sum_paths_doc,
-"_sum_paths($module, parents, nodes, values, /)\n--\n\n"
-"The list of the sums of values by node, with all that is below a node.\n\n"
-"*nodes* says where each value is.");
-
-PyDoc_STRVAR(sum_callers_doc,
-"_sum_callers($module, parents, groups, n, nodes, values, weight, /)\n--\n\n"
-"The list of the sums of values by group, of which there are n.\n\n"
-"*groups* are those of nodes.  A value counts for the groups of all nodes\n"
-"from its own to the root; if one of them is met k times, it counts k times\n"
-"with weight 0, once with 1, and k * k times with 2.");
-
-PyDoc_STRVAR(highest_doc,
-"_highest($module, column, /)\n--\n\n"
-"The highest number of a column, -1 if it is empty.");
-
-PyDoc_STRVAR(ascends_doc,
-"_ascends($module, column, /)\n--\n\n"
-"Whether no number of a column is less than the one before.");
-
-PyDoc_STRVAR(read_tuples_doc,
-"_read_tuples($module, data, pos, stack, marks, memo, nesting, nothing,\n"
-"             cache, left, /)\n--\n\n"
-"Carry out instructions of a pickle that make tuples, and note them.\n\n"
-"Returns where reading stopped, the stack, and what is left to be spent.");
-
-PyDoc_STRVAR(sum_traces_doc,
-"_sum_traces($module, traces, /)\n--\n\n"
-"Add raw traces up by the identity of their frames.\n\n"
-"Returns lists of frames, sizes and numbers of blocks, and whether all traces\n"
-"are whole and their frames as they should be; None if there are traces of\n"
-"another form.");
-
-#define STACKS(name, function, doc) \
-    {name, _PyCFunction_CAST(function), METH_FASTCALL, doc}
 
 static PyMethodDef module_methods[] = {
     {"start", _PyCFunction_CAST(module_start), METH_FASTCALL | METH_KEYWORDS,
@@ -1044,16 +524,6 @@ static PyMethodDef module_methods[] = {
     {"_get_dropped", module_get_dropped, METH_NOARGS, get_dropped_doc},
     {"_get_counts", module_get_counts, METH_NOARGS, get_counts_doc},
     {"_check", module_check, METH_NOARGS, check_doc},
-    STACKS("_number_rows", _PyTraceMalloc_NumberRows, number_rows_doc),
-    STACKS("_fold_paths", _PyTraceMalloc_FoldPaths, fold_paths_doc),
-    STACKS("_rank_paths", _PyTraceMalloc_RankPaths, rank_paths_doc),
-    STACKS("_sum_rows", _PyTraceMalloc_SumRows, sum_rows_doc),
-    STACKS("_sum_paths", _PyTraceMalloc_SumPaths, sum_paths_doc),
-    STACKS("_sum_callers", _PyTraceMalloc_SumCallers, sum_callers_doc),
-    {"_read_tuples", _PyTraceMalloc_ReadTuples, METH_VARARGS, read_tuples_doc},
-    {"_sum_traces", _PyTraceMalloc_SumTraces, METH_O, sum_traces_doc},
-    {"_highest", _PyTraceMalloc_Highest, METH_O, highest_doc},
-    {"_ascends", _PyTraceMalloc_Ascends, METH_O, ascends_doc},
 #ifdef Py_TRACEMALLOC_VERIFY
     {"_get_verified", module_get_verified, METH_NOARGS, get_verified_doc},
 #endif
@@ -1091,6 +561,9 @@ types_drop(PyObject *self)
 
 static PyModuleDef_Slot module_slots[] = {
     {.slot = Py_mod_exec, .value = types_begin},
+    {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddFolding},
+    {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddSums},
+    {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddUnpickling},
     {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddPytracemalloc},
     {.slot = Py_mod_gil, .value = Py_MOD_GIL_NOT_USED},
     {.slot = Py_mod_multiple_interpreters,

@@ -76,6 +76,9 @@ enum {
 
 #define DEFAULT_DOMAIN 0        /* Python's own memory */
 
+/* The highest limit of frames, and the highest number of them that is told. */
+#define MAX_NFRAME 65535
+
 /* What the library allocates for itself, to take, compare and write snapshots.
    Noted, so that what later comes to the program from a free list is the
    program's; without a frame, and shown to nobody. */

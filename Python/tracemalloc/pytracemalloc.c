@@ -1,7 +1,7 @@
 /* What pytracemalloc asks of the tracer beyond what tracemalloc does.
 
-   Called through the module `_tracemalloc`, as private functions; calls the
-   store, decoding, and Objects/tracemalloc_attention.c.
+   Called through the module `_tracemalloc`, as private functions; calls what
+   takes and decodes snapshots, filters, the alarm and figures.h.
 
    Traces look here as that module has them: a traceback is a tuple of
    (filename, line), newest frame first, empty if there was no frame; a line
@@ -10,16 +10,18 @@
 
 #include "Python.h"
 #include "pycore_interp.h"        // _Py_INTERP_CACHED_OBJECT()
-#include "pycore_object.h"        // _PyType_PreHeaderSize()
 #include "pycore_sysmodule.h"     // _PySys_GetSizeOf()
 #include "pycore_tracemalloc.h"
 #include "access.h"
+#include "figures.h"
 #include "hooks/admission.h"
 #include "hooks/alarm.h"
-#include "hooks/blocks.h"
 #include "hooks/guard.h"
 #include "hooks/pymalloc.h"
+#include "pytracemalloc.h"
 #include "snapshot/decode.h"
+#include "snapshot/taking.h"
+#include "snapshot/tracebacks.h"
 
 #include <stdlib.h>               // malloc()
 
@@ -27,44 +29,6 @@
 
 
 /* --- traces -------------------------------------------------------------- */
-
-/* A decoder whose tracebacks are changed to the form above. */
-struct plain_decoder {
-    struct decoder decoder;
-    PyObject **tracebacks;      /* by context_id, or NULL; strong */
-};
-
-
-static void
-plain_fini(struct plain_decoder *plain)
-{
-    for (size_t i = 0; plain->tracebacks != NULL
-         && i < plain->decoder.frozen->ncontexts; i++)
-    {
-        Py_XDECREF(plain->tracebacks[i]);
-    }
-    free(plain->tracebacks);
-    _PyTraceMalloc_FiniDecoder(&plain->decoder);
-}
-
-
-static int
-plain_init(struct plain_decoder *plain, const struct frozen_traces *frozen)
-{
-    if (_PyTraceMalloc_InitDecoder(&plain->decoder, frozen,
-                                   _PyRuntime.tracemalloc.nframe) < 0)
-    {
-        return -1;
-    }
-    plain->tracebacks = calloc(frozen->ncontexts, sizeof(PyObject *));
-    if (plain->tracebacks == NULL) {
-        plain_fini(plain);
-        PyErr_NoMemory();
-        return -1;
-    }
-    return 0;
-}
-
 
 /* (filename, None) in place of (filename, 0).  Steals the frame, and may be
    given NULL. */
@@ -78,21 +42,10 @@ plain_frame(PyObject *frame)
 }
 
 
-/* A borrowed reference, or NULL. */
+/* A traceback in the form above, of one that is not empty; a new reference. */
 static PyObject *
-plain_traceback(struct plain_decoder *plain, context_id id)
+plain_traceback(PyObject *frames)
 {
-    PyObject **traceback = &plain->tracebacks[id];
-    if (*traceback != NULL) {
-        return *traceback;
-    }
-    if (plain->decoder.frozen->contexts[id].depth == 0) {
-        return *traceback = PyTuple_New(0);
-    }
-    PyObject *frames = _PyTraceMalloc_DecodeTraceback(&plain->decoder, id);
-    if (frames == NULL) {
-        return NULL;
-    }
     PyObject *copy = PyTuple_New(PyTuple_GET_SIZE(frames));
     for (Py_ssize_t i = 0; copy != NULL && i < PyTuple_GET_SIZE(frames); i++) {
         PyObject *frame = plain_frame(
@@ -103,53 +56,82 @@ plain_traceback(struct plain_decoder *plain, context_id id)
         }
         PyTuple_SET_ITEM(copy, i, frame);
     }
-    return *traceback = copy;
+    return copy;
 }
 
 
-/* (size, traceback); a new reference. */
+/* The traceback of a context, made once, in `all`; a borrowed reference. */
 static PyObject *
-plain_trace(struct plain_decoder *plain, const struct block *block)
+context_traceback(struct decoder *decoder, PyObject **all, size_t context)
 {
-    PyObject *traceback = plain_traceback(plain, block->context);
-    if (traceback == NULL) {
-        return NULL;
+    if (all[context] == NULL) {
+        if (!tm_context_has_frame(decoder->snapshot, context)) {
+            all[context] = PyTuple_New(0);
+        }
+        else {
+            PyObject *frames = tm_decode_traceback(decoder, context);
+            all[context] = frames != NULL ? plain_traceback(frames) : NULL;
+        }
     }
-    return Py_BuildValue("(KO)", (unsigned long long)block->size, traceback);
-}
-
-
-static void
-frozen_free(struct frozen_traces *frozen)
-{
-    tm_lock();
-    _PyTraceMalloc_FreeFrozen(frozen);
-    tm_unlock();
+    return all[context];
 }
 
 
 static int
-dict_add_traces(PyObject *dict, const struct frozen_traces *frozen)
+dict_add_rows(PyObject *dict, struct decoder *decoder, PyObject **tracebacks)
 {
-    struct plain_decoder plain;
-    if (plain_init(&plain, frozen) < 0) {
-        return -1;
-    }
-    int failed = 0;
-    for (size_t i = 0; i < frozen->nblocks && !failed; i++) {
-        const struct block *block = &frozen->blocks[i];
-        if (block->domain != DEFAULT_DOMAIN) {
+    const struct snapshot *snapshot = decoder->snapshot;
+    for (size_t row = 0; row < snapshot->nrows; row++) {
+        uint32_t context = snapshot->row_context[row];
+        if (snapshot->context_domain[context] != DEFAULT_DOMAIN) {
             continue;
         }
-        PyObject *address = PyLong_FromVoidPtr((void *)block->address);
-        PyObject *trace = plain_trace(&plain, block);
-        failed = address == NULL || trace == NULL
-                 || PyDict_SetItem(dict, address, trace) < 0;
+        PyObject *traceback = context_traceback(decoder, tracebacks, context);
+        if (traceback == NULL) {
+            return -1;
+        }
+        PyObject *address = PyLong_FromVoidPtr(
+            (void *)snapshot->row_address[row]);
+        PyObject *size = PyLong_FromUnsignedLongLong(snapshot->row_size[row]);
+        PyObject *trace = size != NULL ? PyTuple_Pack(2, size, traceback)
+                                       : NULL;
+        int failed = address == NULL || trace == NULL
+                     || PyDict_SetItem(dict, address, trace) < 0;
         Py_XDECREF(address);
+        Py_XDECREF(size);
         Py_XDECREF(trace);
+        if (failed) {
+            return -1;
+        }
     }
-    plain_fini(&plain);
-    return failed ? -1 : 0;
+    return 0;
+}
+
+
+static int
+dict_add_traces(PyObject *dict, const struct snapshot *snapshot)
+{
+    struct decoder decoder;
+    if (tm_init_decoder(&decoder, snapshot,
+                        (uint32_t)_PyRuntime.tracemalloc.nframe) < 0)
+    {
+        return -1;
+    }
+    int failed = -1;
+    size_t n = snapshot->ncontexts;
+    PyObject **tracebacks = calloc(n + 1, sizeof(tracebacks[0]));
+    if (tracebacks == NULL) {
+        PyErr_NoMemory();
+    }
+    else {
+        failed = dict_add_rows(dict, &decoder, tracebacks);
+        for (size_t i = 0; i < n; i++) {
+            Py_XDECREF(tracebacks[i]);
+        }
+        free(tracebacks);
+    }
+    tm_fini_decoder(&decoder);
+    return failed;
 }
 
 
@@ -161,57 +143,40 @@ PyDoc_STRVAR(get_address_traces_doc,
 static PyObject *
 get_address_traces(PyObject *self, PyObject *unused)
 {
+    struct snapshot snapshot;
     PyObject *dict = PyDict_New();
-    if (dict == NULL || _PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
-        return dict;
+    int taken = dict == NULL ? -1
+        : tm_take_store(&snapshot, SNAPSHOT_BLOCKS, SNAPSHOT_BLOCKS);
+    if (taken > 0) {
+        enum reentrancy before = tm_guard_enter(REENTRANT);
+        taken = dict_add_traces(dict, &snapshot);
+        tm_guard_leave(before);
+        tm_free_snapshot(&snapshot);
     }
-    struct frozen_traces frozen;
-    int failed = _PyTraceMalloc_FreezeAll_lock_held(&frozen) < 0;
-    tm_end_locked();
-    if (failed) {
-        Py_DECREF(dict);
-        return PyErr_NoMemory();
-    }
-    _PyTraceMalloc_HideOwn(&frozen);
-    enum reentrancy before = tm_guard_enter(REENTRANT);
-    if (dict_add_traces(dict, &frozen) < 0) {
+    if (taken < 0) {
         Py_CLEAR(dict);
     }
-    tm_guard_leave(before);
-    frozen_free(&frozen);
     return dict;
 }
 
 
+/* The trace (size, traceback) of a block, or None. */
 static PyObject *
 trace_at(uintptr_t address)
 {
-    if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
-        Py_RETURN_NONE;
-    }
-    struct block block;
-    struct frozen_traces frozen;
-    int failed = 0;
-    int found = _PyTraceMalloc_LookUp(DEFAULT_DOMAIN, address, &block)
-                && block.context != CONTEXT_OWN;
-    if (found) {
-        failed = _PyTraceMalloc_FreezeBlock(&frozen, &S->codes, &S->tree,
-                                            &block) < 0;
-    }
-    tm_end_locked();
-    if (failed) {
-        return PyErr_NoMemory();
-    }
-    if (!found) {
-        Py_RETURN_NONE;
+    struct trace_copy copy;
+    int found = tm_find_trace(&copy, DEFAULT_DOMAIN, address, 0);
+    if (found <= 0) {
+        return found < 0 ? NULL : Py_NewRef(Py_None);
     }
     PyObject *trace = NULL;
-    struct plain_decoder plain;
-    if (plain_init(&plain, &frozen) == 0) {
-        trace = plain_trace(&plain, &frozen.blocks[0]);
-        plain_fini(&plain);
+    PyObject *frames = tm_decode_trace(&copy);
+    if (frames != NULL) {
+        trace = Py_BuildValue("(KN)", (unsigned long long)copy.size,
+                              plain_traceback(frames));
+        Py_DECREF(frames);
     }
-    frozen_free(&frozen);
+    tm_drop_trace(&copy);
     return trace;
 }
 
@@ -236,13 +201,6 @@ get_trace(PyObject *self, PyObject *address)
 }
 
 
-static uintptr_t
-object_block(PyObject *obj)
-{
-    return (uintptr_t)obj - _PyType_PreHeaderSize(Py_TYPE(obj));
-}
-
-
 PyDoc_STRVAR(get_object_trace_doc,
 "_get_object_trace($module, obj, /)\n--\n\n"
 "The trace (size, traceback) of the object's main block, or None.");
@@ -250,7 +208,7 @@ PyDoc_STRVAR(get_object_trace_doc,
 static PyObject *
 get_object_trace(PyObject *self, PyObject *obj)
 {
-    return trace_at(object_block(obj));
+    return trace_at(tm_main_block(obj));
 }
 
 
@@ -261,7 +219,7 @@ PyDoc_STRVAR(get_object_address_doc,
 static PyObject *
 get_object_address(PyObject *self, PyObject *obj)
 {
-    return PyLong_FromVoidPtr((void *)object_block(obj));
+    return PyLong_FromVoidPtr((void *)tm_main_block(obj));
 }
 
 
@@ -411,34 +369,6 @@ set_alarm(PyObject *self, PyObject *args)
 
 /* --- memory -------------------------------------------------------------- */
 
-/* Bytes of the tracer's tables that wait to be used. */
-static size_t
-room_left_lock_held(void)
-{
-    const struct call_tree *tree = &S->tree;
-    const struct number_space *spaces[] = {&tree->nodes, &tree->contexts};
-    size_t node_sizes[] = {sizeof(struct frame_node), sizeof(struct context)};
-    size_t room = 0;
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(spaces); i++) {
-        room += (spaces[i]->chunks * CHUNK_SIZE - spaces[i]->live)
-                * node_sizes[i]
-                + (spaces[i]->index->mask + 1 - spaces[i]->indexed)
-                * sizeof(spaces[i]->index->slots[0]);
-    }
-    const struct block_table *tables[] = {&S->large, &S->raw};
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(tables); i++) {
-        room += (tables[i]->mask + 1 - tables[i]->used)
-                * sizeof(tables[i]->slots[0]);
-    }
-    size_t rows = 0;
-    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        const struct cell_row *row = tm_row_at(&S->cells, id);
-        rows += sizeof(*row) + row->ncells * sizeof(row->cells[0]);
-    }
-    return room + _PyTraceMalloc_SizeOfCells(&S->cells) - rows;
-}
-
-
 PyDoc_STRVAR(get_room_doc,
 "_get_room($module, /)\n--\n\n"
 "(bytes the tracer uses, how many of them wait to be used).\n\n"
@@ -447,12 +377,8 @@ PyDoc_STRVAR(get_room_doc,
 static PyObject *
 get_room(PyObject *self, PyObject *unused)
 {
-    size_t size = 0, room = 0;
-    if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        size = _PyTraceMalloc_SizeOfStore_lock_held();
-        room = room_left_lock_held();
-        tm_end_locked();
-    }
+    size_t size, room;
+    tm_get_room(&size, &room);
     return Py_BuildValue("(nn)", (Py_ssize_t)size, (Py_ssize_t)room);
 }
 

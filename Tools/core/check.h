@@ -4,8 +4,8 @@
 #ifndef CORE_CHECK_H
 #define CORE_CHECK_H
 
-#include "snapshot/frozen.h"
 #include "snapshot/snapshot.h"
+#include "snapshot/trace_copy.h"
 #include "store/cells.h"
 #include "store/code_table.h"
 #include "store/counting.h"
@@ -35,8 +35,8 @@ extern const struct test counting_tests[];
 extern const struct test detached_tests[];
 extern const struct test reclaim_tests[];
 extern const struct test filters_tests[];
-extern const struct test frozen_tests[];
 extern const struct test snapshot_tests[];
+extern const struct test trace_copy_tests[];
 extern const struct test memory_tests[];
 extern const struct test random_tests[];
 extern const struct test samples_tests[];

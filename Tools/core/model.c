@@ -106,9 +106,9 @@ world_end(void)
     tm_fini_blocks(&table);
     tm_fini_tree(&tree);
     tm_fini_codes(&codes);
-    for (size_t i = 0; i < NFROZEN; i++) {
-        /* Frozen copies outlive the store. */
-        frozen_drop(&m.frozen[i]);
+    for (size_t i = 0; i < NCOPIES; i++) {
+        /* Copies outlive the store. */
+        copy_drop(&m.copies[i]);
     }
     CHECK_EQUAL(test_live_blocks(), 0);
     for (name_id id = 0; id < m.nnames; id++) {
@@ -170,7 +170,7 @@ world_step(void)
         tm_free_replaced(&tree);
     }
     else if (choice < 992) {
-        step_freeze();
+        step_copy();
     }
     else if (choice < 995) {
         step_reset_peak();

@@ -193,7 +193,7 @@ cell_fill(size_t at, unsigned cell)
     row->nused++;
     tm_row_at(&cells, row->number)->cells[cell] = CELL(context, slack);
     m.blocks[m.nblocks++] = (struct m_block){
-        .address = row->pool + 48 + cell * room,
+        .address = row->pool + POOL_HEADER + cell * room,
         .size = room - slack,
         .context = context,
         .row = at,

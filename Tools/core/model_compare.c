@@ -155,14 +155,8 @@ compare_sizes(void)
                   + size_of_tree(&tree)
                   + _PyTraceMalloc_SizeOfBlocks(&table)
                   + _PyTraceMalloc_SizeOfCells(&cells);
-    for (size_t i = 0; i < NFROZEN; i++) {
-        const struct frozen_traces *traces = &m.frozen[i].traces;
-        if (m.frozen[i].used) {
-            size += (traces->nblocks + 1) * sizeof(struct block)
-                    + traces->npaths * sizeof(struct frozen_path)
-                    + traces->ncontexts * sizeof(struct frozen_context)
-                    + traces->nfiles * sizeof(traces->files[0]);
-        }
+    for (size_t i = 0; i < NCOPIES; i++) {
+        size += m.copies[i].used ? m.copies[i].bytes : 0;
     }
     CHECK_EQUAL(size, test_live_bytes());
 }

@@ -72,14 +72,16 @@ struct m_row {
     unsigned char taken[1024];
 };
 
-struct m_frozen {
+struct m_copy {
     int used, whole;
-    struct frozen_traces traces;
-    uint64_t *digests;          /* by context_id, 0 where there is none */
-    size_t ncontexts;
+    struct snapshot snapshot;   /* if `whole` */
+    struct trace_copy trace;    /* of one block, otherwise */
+    uint64_t *digests;          /* by number of the context */
+    size_t n;
+    size_t bytes;
 };
 
-enum { NROWS = 60, NFROZEN = 3 };
+enum { NROWS = 60, NCOPIES = 3, POOL_HEADER = 48 };
 
 struct model {
     struct world_limits limits;
@@ -94,7 +96,7 @@ struct model {
     struct m_block *blocks;
     size_t nblocks;
     struct m_row rows[NROWS];
-    struct m_frozen frozen[NFROZEN];
+    struct m_copy copies[NCOPIES];
     uint64_t current, peak;
     uint64_t reclaimed_blocks, reclaimed_bytes;
     uintptr_t owners;           /* given so far */
@@ -149,10 +151,10 @@ extern void step_move(void);
 extern void step_free_row(void);
 
 
-/* --- model_frozen.c ------------------------------------------------------ */
+/* --- model_copies.c ------------------------------------------------------ */
 
-extern void frozen_drop(struct m_frozen *frozen);
-extern void step_freeze(void);
+extern void copy_drop(struct m_copy *copy);
+extern void step_copy(void);
 
 
 /* --- model_reclaim.c ----------------------------------------------------- */

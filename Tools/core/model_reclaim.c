@@ -75,8 +75,9 @@ model_reclaim(const unsigned char *root_contexts,
 static void
 model_reclaim_names(void)
 {
-    for (size_t i = 0; i < NFROZEN; i++) {
-        if (m.frozen[i].used) {
+    for (size_t i = 0; i < NCOPIES; i++) {
+        /* A trace holds the names; a snapshot has its own. */
+        if (m.copies[i].used && !m.copies[i].whole) {
             return;
         }
     }

@@ -4,15 +4,21 @@
 #include "check.h"
 #include "snapshot/snapshot.h"
 
+#include <math.h>
 #include <string.h>
 
-enum { NCODES = 6, NPATHS = 60, NCONTEXTS = 90, NBLOCKS = 700, UNIT = 16 };
+enum {
+    NCODES = 6, NPATHS = 60, NCONTEXTS = 90, NBLOCKS = 700, UNIT = 16,
+    HEADER = 48,
+    COLUMNS = SNAPSHOT_COUNTERS | SNAPSHOT_LOCATIONS,
+};
 
 static struct code_table codes;
 static struct call_tree tree;
 static struct traced_bytes bytes;
 static struct cell_store cells;
 static struct block_table tables[2];
+static struct sampler sampler;
 static char owners[NCODES + 1];
 
 static node_id nodes[NPATHS];
@@ -22,6 +28,7 @@ static size_t ncontexts;
 
 /* Every block, as it was noted. */
 static struct {
+    uintptr_t address;
     context_id context;
     uint64_t size;
 } blocks[NBLOCKS];
@@ -96,10 +103,11 @@ end(void)
 
 
 static void
-block_count(context_id context, uint64_t size)
+block_count(uintptr_t address, context_id context, uint64_t size)
 {
     CHECK(nblocks < NBLOCKS);
     count_any(&tree, &bytes, tm_context_at(&tree, context), size);
+    blocks[nblocks].address = address;
     blocks[nblocks].context = context;
     blocks[nblocks++].size = size;
 }
@@ -113,7 +121,7 @@ block_add(uint32_t table, context_id context, uint64_t size)
     };
     CHECK_EQUAL(_PyTraceMalloc_ReserveBlock(&tables[table]), 0);
     _PyTraceMalloc_AddBlock(&tables[table], &block);
-    block_count(context, size);
+    block_count(block.address, context, size);
 }
 
 
@@ -122,8 +130,9 @@ cell_add(struct cell_row *row, context_id context, unsigned slack)
 {
     uint32_t at = random_below(row->ncells);
     if (row->cells[at] == 0) {
+        size_t room = (row->size_class + (size_t)1) * UNIT;
         row->cells[at] = CELL(context, slack);
-        block_count(context, (row->size_class + 1u) * UNIT - slack);
+        block_count(row->pool + HEADER + at * room, context, room - slack);
     }
 }
 
@@ -167,8 +176,8 @@ world_random(void)
     }
     struct cell_row *rows[3];
     for (unsigned i = 0; i < 3; i++) {
-        rows[i] = tm_row_at(&cells, _PyTraceMalloc_AddRow(&cells, 4096, 4 + i,
-                                                          150));
+        rows[i] = tm_row_at(&cells, _PyTraceMalloc_AddRow(
+            &cells, (i + 1) << 20, 4 + i, 150));
     }
     for (int i = 0; i < 500; i++) {
         if (random_below(4) == 0) {
@@ -189,16 +198,20 @@ world_random(void)
 
 
 static int
-snapshot_take(struct snapshot *snapshot, int rows)
+snapshot_take(struct snapshot *snapshot, int parts)
 {
     struct snapshot_source from = {
+        .parts = parts,
         .codes = &codes,
         .tree = &tree,
         .bytes = &bytes,
-        .rows = rows,
-        .cells = &cells,
-        .cell_unit = UNIT,
-        .tables = {&tables[0], &tables[1]},
+        .sampler = parts & SNAPSHOT_ERRORS ? &sampler : NULL,
+        .blocks = {
+            .cells = &cells,
+            .cell_unit = UNIT,
+            .pool_header = HEADER,
+            .tables = {&tables[0], &tables[1]},
+        },
     };
     if (tm_take_snapshot(snapshot, &from) < 0) {
         return -1;
@@ -345,7 +358,7 @@ test_random_worlds(void)
         world_random();
         CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
         size_t before = test_live_blocks();
-        CHECK_EQUAL(snapshot_take(&snapshot, 1), 0);
+        CHECK_EQUAL(snapshot_take(&snapshot, COLUMNS | SNAPSHOT_ROWS), 0);
         check_contexts(&snapshot, numbers);
         check_rows(&snapshot, numbers);
         CHECK(snapshot.draft == NULL);
@@ -366,7 +379,7 @@ test_only_what_is_needed(void)
     CHECK(tm_add_context(&tree, node, 1, 0, 12) != CONTEXT_NONE);
     block_add(0, tm_add_context(&tree, node, 3, 1, 13), 100);
     struct snapshot snapshot;
-    CHECK_EQUAL(snapshot_take(&snapshot, 1), 0);
+    CHECK_EQUAL(snapshot_take(&snapshot, COLUMNS | SNAPSHOT_ROWS), 0);
     CHECK_EQUAL(snapshot.npaths, 2);
     CHECK_EQUAL(snapshot.ncontexts, 1);
     CHECK_EQUAL(snapshot.nrows, 1);
@@ -387,7 +400,7 @@ test_nothing_traced(void)
 {
     begin();
     struct snapshot snapshot;
-    CHECK_EQUAL(snapshot_take(&snapshot, 1), 0);
+    CHECK_EQUAL(snapshot_take(&snapshot, COLUMNS | SNAPSHOT_ROWS), 0);
     CHECK_EQUAL(snapshot.npaths, 1);
     CHECK_EQUAL(snapshot.ncontexts, 0);
     CHECK_EQUAL(snapshot.nrows, 0);
@@ -404,7 +417,7 @@ test_without_rows(void)
     uint32_t numbers[NCONTEXTS + 2];
     struct snapshot snapshot;
     world_random();
-    CHECK_EQUAL(snapshot_take(&snapshot, 0), 0);
+    CHECK_EQUAL(snapshot_take(&snapshot, COLUMNS), 0);
     check_contexts(&snapshot, numbers);
     CHECK_EQUAL(snapshot.nrows, 0);
     CHECK(snapshot.row_context == NULL && snapshot.row_size == NULL
@@ -424,7 +437,7 @@ test_many_sizes(void)
         block_add(1, id, size << 40 | 7);
     }
     struct snapshot snapshot;
-    CHECK_EQUAL(snapshot_take(&snapshot, 1), 0);
+    CHECK_EQUAL(snapshot_take(&snapshot, COLUMNS | SNAPSHOT_ROWS), 0);
     CHECK_EQUAL(snapshot.nrows, NBLOCKS);
     for (uint64_t size = 0; size < NBLOCKS; size++) {
         CHECK_EQUAL(snapshot.row_size[size], size << 40 | 7);
@@ -441,7 +454,7 @@ test_outlives_the_store(void)
     struct snapshot snapshot;
     begin();
     block_add(0, tm_add_context(&tree, NODE_ROOT, 1, 1, 12), 100);
-    CHECK_EQUAL(snapshot_take(&snapshot, 1), 0);
+    CHECK_EQUAL(snapshot_take(&snapshot, COLUMNS | SNAPSHOT_ROWS), 0);
     tm_fini_blocks(&tables[0]);
     tm_fini_blocks(&tables[1]);
     tm_fini_tree(&tree);
@@ -454,27 +467,190 @@ test_outlives_the_store(void)
 }
 
 
+/* Blocks come as they are kept: cells by row, then either table. */
+static void
+test_single_blocks(void)
+{
+    uint32_t numbers[NCONTEXTS + 2];
+    struct snapshot snapshot;
+    world_random();
+    CHECK_EQUAL(snapshot_take(&snapshot, COLUMNS | SNAPSHOT_BLOCKS), 0);
+    check_contexts(&snapshot, numbers);
+    CHECK_EQUAL(snapshot.nrows, nblocks);
+    CHECK(snapshot.row_count == NULL);
+    size_t row = 0;
+    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&cells, id)) != 0;) {
+        const struct cell_row *of = tm_row_at(&cells, id);
+        uintptr_t last = of->pool + HEADER - 1;
+        for (uint32_t i = 0; i < of->ncells; i++) {
+            if (of->cells[i] != 0) {
+                CHECK(snapshot.row_address[row] > last);
+                last = snapshot.row_address[row++];
+                CHECK(last < of->pool + (1 << 20));
+            }
+        }
+    }
+    for (size_t t = 0; t < 2; t++) {
+        for (size_t i = 0; i <= tables[t].mask; i++) {
+            if (tables[t].slots[i].context != CONTEXT_NONE) {
+                CHECK_EQUAL(snapshot.row_address[row++],
+                            tables[t].slots[i].address);
+            }
+        }
+    }
+    CHECK_EQUAL(row, nblocks);
+    for (size_t b = 0; b < nblocks; b++) {
+        size_t at = 0;
+        while (snapshot.row_address[at] != blocks[b].address) {
+            CHECK(++at < nblocks);
+        }
+        CHECK_EQUAL(snapshot.row_size[at], blocks[b].size);
+        CHECK_EQUAL(snapshot.row_context[at], numbers[blocks[b].context]);
+    }
+    tm_free_snapshot(&snapshot);
+    end();
+}
+
+
+/* A part that nobody asked for has no columns. */
+static void
+test_parts(void)
+{
+    struct snapshot snapshot;
+    world_random();
+    CHECK_EQUAL(snapshot_take(&snapshot, 0), 0);
+    CHECK(snapshot.context_line != NULL && snapshot.path_line != NULL);
+    CHECK(snapshot.context_column == NULL && snapshot.row_size == NULL);
+    CHECK(snapshot.context_peak_bytes == NULL);
+    CHECK(snapshot.context_live_blocks_error == NULL);
+    tm_free_snapshot(&snapshot);
+    end();
+}
+
+
+/* What is hidden is nowhere. */
+static void
+test_hidden(void)
+{
+    struct snapshot snapshot;
+    begin();
+    context_id shown = tm_add_context(&tree, NODE_ROOT, 1, 0, 12);
+    context_id hidden = tm_add_context(&tree, NODE_ROOT, 1, 1, 13);
+    block_add(0, hidden, 50);
+    block_add(1, shown, 60);
+    for (int parts = SNAPSHOT_ROWS; parts <= SNAPSHOT_BLOCKS; parts *= 2) {
+        struct snapshot_source from = {
+            .parts = parts,
+            .codes = &codes,
+            .tree = &tree,
+            .bytes = &bytes,
+            .hidden = hidden,
+            .blocks = {&cells, UNIT, HEADER, {&tables[0], &tables[1]}},
+        };
+        CHECK_EQUAL(tm_take_snapshot(&snapshot, &from), 0);
+        CHECK_EQUAL(tm_finish_snapshot(&snapshot), 0);
+        CHECK_EQUAL(snapshot.ncontexts, 1);
+        CHECK_EQUAL(snapshot.nrows, 1);
+        CHECK_EQUAL(snapshot.row_size[0], 60);
+        tm_free_snapshot(&snapshot);
+    }
+    end();
+}
+
+
+/* Let all blocks be samples, with the spreads that they have. */
+static void
+samples_begin(double spreads[][2])
+{
+    world_random();
+    tm_init_sampler(&sampler, 100, random_bits());
+    for (context_id id = CONTEXT_UNKNOWN; id < tree.contexts.used; id++) {
+        _PyTraceMalloc_GiveCounters(&tree, tm_context_at(&tree, id));
+    }
+    for (size_t b = 0; b < nblocks; b++) {
+        struct sample_spread spread = tm_spread_sample(&sampler,
+                                                       blocks[b].size);
+        CHECK_EQUAL(tm_reserve_spread(&sampler, blocks[b].context), 0);
+        sampler.spreads[blocks[b].context].blocks += 2 * spread.blocks;
+        sampler.spreads[blocks[b].context].bytes += 3 * spread.bytes;
+        spreads[blocks[b].context][0] += spread.blocks;
+        spreads[blocks[b].context][1] += spread.bytes;
+    }
+}
+
+
+static int
+is_root(double root, double square)
+{
+    return fabs(root * root - square) <= 1e-9 * square;
+}
+
+
+static void
+test_errors(void)
+{
+    static double spreads[NCONTEXTS + 2][2];
+    uint32_t numbers[NCONTEXTS + 2];
+    struct snapshot plain, snapshot;
+    samples_begin(spreads);
+    CHECK_EQUAL(snapshot_take(&plain, COLUMNS), 0);
+    check_contexts(&plain, numbers);
+    CHECK_EQUAL(snapshot_take(&snapshot, SNAPSHOT_ERRORS), 0);
+    CHECK_EQUAL(snapshot.ncontexts, plain.ncontexts);
+    for (context_id id = CONTEXT_UNKNOWN; id < tree.contexts.used; id++) {
+        const struct context *context = tm_context_at(&tree, id);
+        if (tm_context_counters(context).allocated_blocks == 0) {
+            continue;
+        }
+        uint32_t i = numbers[id];
+        const double *spread = spreads[id];
+        CHECK(is_root(snapshot.context_live_blocks_error[i], spread[0]));
+        CHECK(is_root(snapshot.context_live_bytes_error[i], spread[1]));
+        CHECK(is_root(snapshot.context_allocated_blocks_error[i],
+                      2 * spread[0]));
+        CHECK(is_root(snapshot.context_allocated_bytes_error[i],
+                      3 * spread[1]));
+    }
+    tm_free_snapshot(&plain);
+    tm_free_snapshot(&snapshot);
+    tm_init_sampler(&sampler, 0, 0);
+    end();
+}
+
+
+/* How many allocations there are, each of which was made to fail. */
+static size_t
+fail_each(int parts)
+{
+    size_t before = test_live_blocks();
+    for (size_t n = 0;; n++) {
+        struct snapshot snapshot;
+        size_t failures = test_failures();
+        test_fail_after(n, 0);
+        int result = snapshot_take(&snapshot, parts);
+        failures = test_failures() - failures;
+        test_fail_never();
+        if (result == 0) {
+            CHECK_EQUAL(failures, 0);
+            tm_free_snapshot(&snapshot);
+            return n;
+        }
+        CHECK_EQUAL(failures, 1);
+        CHECK_EQUAL(test_live_blocks(), before);
+    }
+}
+
+
 static void
 test_without_memory(void)
 {
-    world_random();
-    size_t before = test_live_blocks();
-    size_t failed = 0;
-    for (;; failed++) {
-        struct snapshot snapshot;
-        test_fail_after(failed, 0);
-        int result = snapshot_take(&snapshot, 1);
-        size_t failures = test_failures();
-        test_fail_never();
-        if (result == 0) {
-            CHECK(failures == failed);
-            tm_free_snapshot(&snapshot);
-            break;
-        }
-        CHECK_EQUAL(test_live_blocks(), before);
-    }
+    static double spreads[NCONTEXTS + 2][2];
+    samples_begin(spreads);
     /* Each column, and more. */
-    CHECK(failed > 23);
+    CHECK(fail_each(COLUMNS | SNAPSHOT_ROWS) > 23);
+    CHECK(fail_each(SNAPSHOT_BLOCKS) > 14);
+    CHECK(fail_each(COLUMNS | SNAPSHOT_ERRORS) > 24);
+    tm_init_sampler(&sampler, 0, 0);
     end();
 }
 
@@ -485,6 +661,10 @@ const struct test snapshot_tests[] = {
     {"a snapshot of nothing", test_nothing_traced},
     {"a snapshot without rows", test_without_rows},
     {"many sizes in one context", test_many_sizes},
+    {"a row for each block, with its address", test_single_blocks},
+    {"only the parts that were asked for", test_parts},
+    {"what is hidden is nowhere", test_hidden},
+    {"standard errors of samples", test_errors},
     {"a snapshot outlives the store", test_outlives_the_store},
     {"without memory nothing is left behind", test_without_memory},
     {NULL, NULL},

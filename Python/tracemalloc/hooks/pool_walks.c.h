@@ -1,4 +1,4 @@
-/* Blocks of pools, for the rest of the tracer: looked up, counted, copied and
+/* Blocks of pools, for the rest of the tracer: looked up, forgotten and
    checked.  A part of Objects/obmalloc.c, by pymalloc.c.h. */
 
 int
@@ -73,40 +73,6 @@ _PyTraceMalloc_SizeOfArenas(void)
     }
     free(marks);
     return n * ARENA_SIZE;
-}
-
-
-size_t
-_PyTraceMalloc_CountCells(void)
-{
-    size_t n = 0;
-    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        const struct cell_row *row = tm_row_at(&S->cells, id);
-        for (uint32_t i = 0; i < row->ncells; i++) {
-            n += row->cells[i] != 0;
-        }
-    }
-    return n;
-}
-
-
-void
-_PyTraceMalloc_CopyCells(struct block *blocks)
-{
-    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        const struct cell_row *row = tm_row_at(&S->cells, id);
-        for (uint32_t i = 0; i < row->ncells; i++) {
-            uint32_t cell = row->cells[i];
-            if (cell != 0) {
-                *blocks++ = (struct block){
-                    .address = (uintptr_t)cell_block(row, i),
-                    .size = INDEX2SIZE(row->size_class) - CELL_SLACK(cell),
-                    .context = CELL_CONTEXT(cell),
-                    .domain = DEFAULT_DOMAIN,
-                };
-            }
-        }
-    }
 }
 
 

@@ -735,17 +735,6 @@ _PyTraceMalloc_SizeOfArenas(void)
     return 0;
 }
 
-size_t
-_PyTraceMalloc_CountCells(void)
-{
-    return 0;
-}
-
-void
-_PyTraceMalloc_CopyCells(struct block *blocks)
-{
-}
-
 void
 _PyTraceMalloc_ClearCells(void)
 {

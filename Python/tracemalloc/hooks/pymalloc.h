@@ -28,10 +28,6 @@ extern uintptr_t _PyTraceMalloc_BlockOfObject(PyObject *);
    out of memory. */
 extern size_t _PyTraceMalloc_SizeOfArenas(void);
 
-/* Blocks that have cells: their number, or copies of them. */
-extern size_t _PyTraceMalloc_CountCells(void);
-extern void _PyTraceMalloc_CopyCells(struct block *blocks);
-
 /* Empty all cells, or take them away from the pools as well. */
 extern void _PyTraceMalloc_ClearCells(void);
 extern void _PyTraceMalloc_FreeCells(void);

@@ -26,9 +26,6 @@
 #include "allocators.h"
 #include "sampled_blocks.h"
 
-#include <math.h>                 // sqrt()
-#include <stdlib.h>               // qsort()
-
 #define S (&_PyTraceMalloc_State)
 
 
@@ -313,90 +310,19 @@ _PyTraceMalloc_MoveSampledObject(PyObject *op)
 }
 
 
-/* --- estimates ----------------------------------------------------------- */
+/* --- tests --------------------------------------------------------------- */
 
-void
-_PyTraceMalloc_CopyErrors(struct context_errors *errors, size_t ncontexts,
-                          const struct block *samples, size_t n)
+int
+_PyTraceMalloc_SeedSampling(uint64_t seed)
 {
-    const struct sampler *sampler = &S->sampler;
-    for (size_t i = 0; i < ncontexts; i++) {
-        errors[i] = (struct context_errors){0, 0, 0, 0};
-        /* Unused since it was another context's: see CountSample(). */
-        if (i < sampler->nspreads && i >= CONTEXT_UNKNOWN
-            && tm_context_counters(tm_context_at(&S->tree, (context_id)i))
-                   .allocated_blocks != 0)
-        {
-            /* Moves may leave less than nothing of a sum of fractions. */
-            const struct sample_spread *spread = &sampler->spreads[i];
-            errors[i].allocated_blocks = sqrt(Py_MAX(spread->blocks, 0));
-            errors[i].allocated_bytes = sqrt(Py_MAX(spread->bytes, 0));
-        }
+    if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
+        return 0;
     }
-    for (size_t i = 0; i < n; i++) {
-        struct sample_spread spread = tm_spread_sample(
-            sampler, samples[i].size);
-        errors[samples[i].context].live_blocks += spread.blocks;
-        errors[samples[i].context].live_bytes += spread.bytes;
+    int sampling = tm_is_sampling();
+    if (sampling) {
+        _PyTraceMalloc_SeedSampler(&S->sampler, seed);
+        _PyTraceMalloc_InterruptGap();
     }
-    for (size_t i = 0; i < ncontexts; i++) {
-        errors[i].live_blocks = sqrt(errors[i].live_blocks);
-        errors[i].live_bytes = sqrt(errors[i].live_bytes);
-    }
-}
-
-
-static int
-block_compare(const void *left, const void *right)
-{
-    const struct block *a = left, *b = right;
-    if (a->context != b->context) {
-        return a->context < b->context ? -1 : 1;
-    }
-    return (a->size > b->size) - (a->size < b->size);
-}
-
-
-size_t
-_PyTraceMalloc_GroupSamples(struct block *samples, size_t n)
-{
-    size_t kinds = 0;
-    qsort(samples, n, sizeof(samples[0]), block_compare);
-    for (size_t i = 0, end; i < n; i = end) {
-        struct block kind = samples[i];
-        for (end = i + 1; end < n
-             && block_compare(&samples[end], &samples[i]) == 0; end++)
-        {
-        }
-        kind.address = (uintptr_t)tm_count_kind(
-            &S->sampler, kind.context, kind.size, end - i);
-        samples[kinds++] = kind;
-    }
-    return kinds;
-}
-
-
-const char *
-_PyTraceMalloc_CheckSamples(const struct block *samples, size_t n,
-                            struct live_sums *live)
-{
-    memset(live, 0, S->tree.contexts.used * sizeof(live[0]));
-    for (size_t i = 0; i < n; i++) {
-        const struct block *sample = &samples[i];
-        struct sample_weight weight = tm_weigh_sample(
-            &S->sampler, sample->size);
-        live[sample->context].blocks += weight.blocks;
-        live[sample->context].bytes += weight.bytes;
-        if (sample->context >= S->sampler.nspreads) {
-            return "samples: a context has no spread";
-        }
-        size_t header = sample->size > SAMPLE_HEADER ? SAMPLE_HEADER
-                                                      : 0;
-        if (!tm_sampler_may_have(&S->sampler, sample->address)
-            || !tm_sampler_may_have(&S->sampler, sample->address + header))
-        {
-            return "samples: a page is not marked";
-        }
-    }
-    return _PyTraceMalloc_CheckSampledRows();
+    tm_end_locked();
+    return sampling;
 }

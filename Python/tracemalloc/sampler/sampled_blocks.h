@@ -4,6 +4,7 @@
 #ifndef TRACEMALLOC_SAMPLED_BLOCKS_H
 #define TRACEMALLOC_SAMPLED_BLOCKS_H
 
+#include "../hooks/blocks.h"
 #include "../hooks/hooks.h"
 
 /* Counting, for samples of a size: 0, or -1 when out of memory.  Need the
@@ -33,28 +34,7 @@ PART int tm_untrack_sample(uint32_t domain, uintptr_t address);
    just allocated. */
 extern void _PyTraceMalloc_MoveSampledObject(PyObject *);
 
-/* Standard errors of what a context is estimated to have. */
-struct context_errors {
-    double live_blocks;
-    double live_bytes;
-    double allocated_blocks;
-    double allocated_bytes;
-};
-
-/* Fill in errors[context_id], for all contexts, from all live samples. */
-extern void _PyTraceMalloc_CopyErrors(struct context_errors *errors,
-                                      size_t ncontexts,
-                                      const struct block *samples, size_t n);
-
-/* Sort samples by context and size, and let one of each stand for all blocks
-   of its kind: `address` is their estimated number, at least 1.  The number of
-   kinds. */
-extern size_t _PyTraceMalloc_GroupSamples(struct block *samples, size_t n);
-
-/* NULL, or what is wrong with a copy of all live samples; stores what contexts
-   should have into live[context]. */
-extern const char *_PyTraceMalloc_CheckSamples(const struct block *samples,
-                                               size_t n,
-                                               struct live_sums *live);
+/* Draw all gaps anew, from a seed: for tests.  1, or 0 when not sampling. */
+extern int _PyTraceMalloc_SeedSampling(uint64_t seed);
 
 #endif  /* !TRACEMALLOC_SAMPLED_BLOCKS_H */

@@ -1,23 +1,23 @@
 /* Columns: a snapshot as a Python object.
 
-   Called by Modules/_tracemalloc.c; calls snapshot and threads.
+   Called by Modules/_tracemalloc.c; calls taking.c and the table of threads.
 
        Snapshot --+-- struct snapshot (C library)   <-- Column <-- memoryview
-                 +-- names, made when asked for
+                  +-- names, made when asked for
 
    All data stays where the snapshot has it, outside of Python's heap.  What is
-   made here, a few small objects and the names, is the library's own: a snapshot
-   does not show itself.  A column keeps its snapshot alive. */
+   made here, a few small objects and the names, is the library's own: a
+   snapshot does not show itself.  A column keeps its snapshot alive. */
 
 #include "Python.h"
 #include "pycore_critical_section.h"
 #include "pycore_interp.h"        // PyInterpreterState
-#include "pycore_obmalloc.h"      // ALIGNMENT
 #include "pycore_pystate.h"       // _PyInterpreterState_GET()
 #include "../access.h"
 #include "../own.h"
 #include "columns.h"
-#include "snapshot.h"
+#include "decode.h"
+#include "taking.h"
 
 #include <stddef.h>               // offsetof()
 #include <stdlib.h>               // calloc()
@@ -26,7 +26,7 @@
 
 typedef struct {
     PyObject_HEAD
-    struct snapshot snapshot;     /* fixed after init */
+    struct snapshot snapshot;   /* fixed after init */
     struct thread_slot *threads;        /* copies; as snapshot.threads */
     size_t nthreads;
     size_t current, peak;       /* traced memory at that moment */
@@ -188,14 +188,6 @@ snapshot_get_column(SnapshotObject *self, void *closure)
 
 /* --- names --------------------------------------------------------------- */
 
-static PyObject *
-text_decode(const struct name *name)
-{
-    return PyUnicode_FromKindAndData((int)name->kind, name->text,
-                                     (Py_ssize_t)name->length);
-}
-
-
 /* What to call the threads that had a slot. */
 static PyObject *
 thread_label(const struct thread_slot *slot, uint32_t number)
@@ -205,7 +197,7 @@ thread_label(const struct thread_slot *slot, uint32_t number)
     }
     PyObject *name;
     if (slot->name != NULL) {
-        name = text_decode(slot->name);
+        name = tm_decode_name(slot->name);
     }
     else if (number == 0) {
         name = PyUnicode_FromString("MainThread");
@@ -237,9 +229,7 @@ name_decode(const SnapshotObject *self, size_t number)
         number -= snapshot->nnames;
         return thread_label(&self->threads[number], snapshot->threads[number]);
     }
-    const struct name *name = snapshot->names[number];
-    return name != NULL ? text_decode(name)
-                        : PyUnicode_FromString("<unknown>");
+    return tm_decode_name(snapshot->names[number]);
 }
 
 
@@ -276,7 +266,7 @@ snapshot_get_names(SnapshotObject *self, void *Py_UNUSED(closure))
 }
 
 
-/* --- snapshots ------------------------------------------------------------ */
+/* --- snapshots ----------------------------------------------------------- */
 
 static PyObject *
 snapshot_get_traced_memory(SnapshotObject *self, void *Py_UNUSED(closure))
@@ -433,7 +423,8 @@ static PyType_Spec snapshot_spec = {
 
 
 int
-_PyTraceMalloc_InitSnapshotTypes(PyObject *module, struct snapshot_types *types)
+_PyTraceMalloc_InitSnapshotTypes(PyObject *module,
+                                 struct snapshot_types *types)
 {
     types->snapshot = (PyTypeObject *)PyType_FromModuleAndSpec(
         module, &snapshot_spec, NULL);
@@ -519,22 +510,15 @@ threads_copy_lock_held(SnapshotObject *self)
 static int
 snapshot_take(SnapshotObject *self, int peak)
 {
-    struct snapshot_source from = {
-        .codes = &S->codes,
-        .tree = &S->tree,
-        .bytes = &S->bytes,
-        .rows = !peak,
-        .cells = &S->cells,
-        .cell_unit = ALIGNMENT,
-        .tables = {&S->large, &S->raw},
-        .hidden = CONTEXT_OWN,
-    };
+    int parts = SNAPSHOT_COUNTERS | SNAPSHOT_LOCATIONS;
+    if (!peak) {
+        parts |= SNAPSHOT_ROWS;
+    }
     if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
         return 0;
     }
-    from.sampler = tm_is_sampling() ? &S->sampler : NULL;
     tm_settle_own();
-    int failed = tm_take_snapshot(&self->snapshot, &from) < 0
+    int failed = tm_take_store_lock_held(&self->snapshot, parts) < 0
                  || threads_copy_lock_held(self) < 0;
     _PyTraceMalloc_ProgramBytes(&self->current, &self->peak);
     self->sample_interval = S->sampler.interval;

@@ -1,7 +1,9 @@
-/* Snapshots for Python: see Python/tracemalloc_columns.c. */
+/* Snapshots for Python: see columns.c. */
 
 #ifndef TRACEMALLOC_COLUMNS_H
 #define TRACEMALLOC_COLUMNS_H
+
+#include "Python.h"
 
 /* The module's types; strong references. */
 struct snapshot_types {

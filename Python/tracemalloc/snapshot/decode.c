@@ -1,56 +1,54 @@
-/* Decode: frozen traces -> Python objects; and, for the debug hooks, text.
+/* Decode: snapshots -> lists of tuples.
 
-   Called by Modules/_tracemalloc.c, without any lock: making objects allocates
-   memory, which is noted like all other, unless the thread is busy.
+   Called by Modules/_tracemalloc.c and pytracemalloc.c, without any lock:
+   making objects allocates memory, which is noted like all other, unless the
+   thread has entered the guard.
 
    Each name, frame and traceback is made once and shared, as far as they are
    equal: a snapshot of a million blocks has few different tracebacks. */
 
 #include "Python.h"
-#include "../access.h"
-#include "../hooks/blocks.h"
+#include "pycore_runtime.h"       // _PyRuntime
+#include "../hooks/guard.h"
 #include "decode.h"
-#include "pycore_traceback.h"     // _Py_DumpDecimal()
-#include "pycore_fileutils.h"     // _Py_write_noraise()
+#include "taking.h"
 
 #include <stdlib.h>               // calloc()
-
-#define S (&_PyTraceMalloc_State)
 
 
 /* --- decoding ------------------------------------------------------------ */
 
-void
-_PyTraceMalloc_FiniDecoder(struct decoder *decoder)
+static void
+objects_free(PyObject **objects, size_t n)
 {
-    for (size_t i = 0; decoder->names && i < decoder->frozen->nfiles; i++) {
-        Py_XDECREF(decoder->names[i]);
+    for (size_t i = 0; objects != NULL && i < n; i++) {
+        Py_XDECREF(objects[i]);
     }
-    for (size_t i = 0; decoder->frames && i < decoder->frozen->npaths; i++) {
-        Py_XDECREF(decoder->frames[i]);
-    }
-    for (size_t i = 0; decoder->tracebacks && i < decoder->frozen->ncontexts;
-         i++)
-    {
-        Py_XDECREF(decoder->tracebacks[i]);
-    }
-    free(decoder->names);
-    free(decoder->frames);
-    free(decoder->tracebacks);
+    free(objects);
+}
+
+
+PART void
+tm_fini_decoder(struct decoder *decoder)
+{
+    const struct snapshot *snapshot = decoder->snapshot;
+    objects_free(decoder->names, snapshot->nnames);
+    objects_free(decoder->frames, snapshot->npaths);
+    objects_free(decoder->tracebacks, snapshot->ncontexts);
     Py_XDECREF(decoder->interned);
 }
 
 
-int
-_PyTraceMalloc_InitDecoder(struct decoder *decoder,
-                           const struct frozen_traces *frozen, uint32_t nframe)
+PART int
+tm_init_decoder(struct decoder *decoder, const struct snapshot *snapshot,
+                uint32_t nframe)
 {
     *decoder = (struct decoder){
-        .frozen = frozen,
+        .snapshot = snapshot,
         .nframe = nframe,
-        .names = calloc(frozen->nfiles, sizeof(PyObject *)),
-        .frames = calloc(frozen->npaths, sizeof(PyObject *)),
-        .tracebacks = calloc(frozen->ncontexts, sizeof(PyObject *)),
+        .names = calloc(snapshot->nnames, sizeof(PyObject *)),
+        .frames = calloc(snapshot->npaths, sizeof(PyObject *)),
+        .tracebacks = calloc(snapshot->ncontexts + 1, sizeof(PyObject *)),
         .interned = PyDict_New(),
     };
     if (decoder->names == NULL || decoder->frames == NULL
@@ -61,73 +59,83 @@ _PyTraceMalloc_InitDecoder(struct decoder *decoder,
     else if (decoder->interned != NULL) {
         return 0;
     }
-    _PyTraceMalloc_FiniDecoder(decoder);
+    tm_fini_decoder(decoder);
     return -1;
+}
+
+
+PART PyObject *
+tm_decode_name(const struct name *name)
+{
+    return name == NULL
+        ? PyUnicode_FromString("<unknown>")
+        : PyUnicode_FromKindAndData((int)name->kind, name->text,
+                                    (Py_ssize_t)name->length);
 }
 
 
 /* Borrowed references, here and below. */
 static PyObject *
-decode_name(struct decoder *decoder, name_id id)
+decode_name(struct decoder *decoder, uint32_t number)
 {
-    PyObject **name = &decoder->names[id];
+    PyObject **name = &decoder->names[number];
     if (*name == NULL) {
-        const struct name *file = decoder->frozen->files[id];
-        *name = file == NULL
-            ? PyUnicode_FromString("<unknown>")
-            : PyUnicode_FromKindAndData(file->kind, file->text, file->length);
+        *name = tm_decode_name(decoder->snapshot->names[number]);
     }
     return *name;
 }
 
 
 static PyObject *
-decode_path(struct decoder *decoder, node_id id)
+decode_path(struct decoder *decoder, uint32_t path)
 {
-    PyObject **frame = &decoder->frames[id];
+    PyObject **frame = &decoder->frames[path];
     if (*frame == NULL) {
-        const struct frozen_path *path = &decoder->frozen->paths[id];
-        PyObject *name = decode_name(decoder, path->file);
+        const struct snapshot *snapshot = decoder->snapshot;
+        PyObject *name = decode_name(decoder, snapshot->path_file[path]);
         if (name != NULL) {
-            *frame = Py_BuildValue("(Oi)", name, (int)path->line);
+            *frame = Py_BuildValue("(Oi)", name,
+                                   (int)snapshot->path_line[path]);
         }
     }
     return *frame;
 }
 
 
+/* A new reference. */
 static PyObject *
-decode_frames(struct decoder *decoder, const struct frozen_context *context)
+decode_frames(struct decoder *decoder, size_t context)
 {
-    /* A block without any frame is shown with one, "<unknown>" line 0. */
-    uint32_t nframe = Py_MIN(Py_MAX(context->depth, 1), decoder->nframe);
-    PyObject *name = decode_name(decoder, context->file);
+    const struct snapshot *snapshot = decoder->snapshot;
+    uint32_t nframe = Py_MIN(snapshot->context_depth[context],
+                             decoder->nframe);
+    PyObject *name = decode_name(decoder, snapshot->context_file[context]);
     PyObject *frames = name != NULL ? PyTuple_New(nframe) : NULL;
     if (frames == NULL) {
         return NULL;
     }
-    PyObject *newest = Py_BuildValue("(Oi)", name, (int)context->line);
-    PyTuple_SET_ITEM(frames, 0, newest);
-    node_id at = context->path;
-    for (uint32_t i = 1; newest != NULL && i < nframe; i++) {
-        newest = Py_XNewRef(decode_path(decoder, at));
-        PyTuple_SET_ITEM(frames, i, newest);
-        at = decoder->frozen->paths[at].parent;
+    PyObject *frame = Py_BuildValue("(Oi)", name,
+                                    (int)snapshot->context_line[context]);
+    PyTuple_SET_ITEM(frames, 0, frame);
+    uint32_t path = snapshot->context_path[context];
+    for (uint32_t i = 1; frame != NULL && i < nframe; i++) {
+        frame = Py_XNewRef(decode_path(decoder, path));
+        PyTuple_SET_ITEM(frames, i, frame);
+        path = snapshot->path_parent[path];
     }
-    if (newest == NULL) {
+    if (frame == NULL) {
         Py_CLEAR(frames);
     }
     return frames;
 }
 
 
-PyObject *
-_PyTraceMalloc_DecodeTraceback(struct decoder *decoder, context_id id)
+PART PyObject *
+tm_decode_traceback(struct decoder *decoder, size_t context)
 {
-    PyObject **traceback = &decoder->tracebacks[id];
+    PyObject **traceback = &decoder->tracebacks[context];
     if (*traceback == NULL) {
-        PyObject *frames = decode_frames(decoder,
-                                         &decoder->frozen->contexts[id]);
+        PyObject *frames = decode_frames(decoder, context);
         if (frames == NULL) {
             return NULL;
         }
@@ -146,156 +154,160 @@ _PyTraceMalloc_DecodeTraceback(struct decoder *decoder, context_id id)
 }
 
 
-/* A new reference, here and below. */
+/* --- lists --------------------------------------------------------------- */
+
+/* (domain, size, traceback, total_nframe); a new reference, like all below. */
 static PyObject *
-known_or_none(int32_t number)
+decode_row(struct decoder *decoder, size_t row)
 {
-    return number < 0 ? Py_NewRef(Py_None) : PyLong_FromLong(number);
-}
-
-
-/* (function, end line, column, end column), each None if it is not known. */
-static PyObject *
-decode_detail(struct decoder *decoder, name_id function, int32_t end_line,
-              int32_t column, int32_t end_column)
-{
-    PyObject *name = function == NAME_NONE ? Py_None
-                                           : decode_name(decoder, function);
-    if (name == NULL) {
-        return NULL;
-    }
-    return Py_BuildValue("(ONNN)", name, known_or_none(end_line),
-                         known_or_none(column), known_or_none(end_column));
-}
-
-
-PyObject *
-_PyTraceMalloc_DecodeDetails(struct decoder *decoder, context_id id,
-                             const struct location *where)
-{
-    const struct frozen_context *context = &decoder->frozen->contexts[id];
-    uint32_t nframe = Py_MIN(Py_MAX(context->depth, 1), decoder->nframe);
-    PyObject *details = PyTuple_New(nframe);
-    if (details == NULL) {
-        return NULL;
-    }
-    PyObject *detail = decode_detail(
-        decoder, context->function,
-        where->lines < 0 ? -1 : context->line + where->lines,
-        where->column, where->end_column);
-    PyTuple_SET_ITEM(details, 0, detail);
-    node_id at = context->path;
-    for (uint32_t i = 1; detail != NULL && i < nframe; i++) {
-        const struct frozen_path *path = &decoder->frozen->paths[at];
-        detail = decode_detail(decoder, path->function, -1, -1, -1);
-        PyTuple_SET_ITEM(details, i, detail);
-        at = path->parent;
-    }
-    if (detail == NULL) {
-        Py_CLEAR(details);
-    }
-    return details;
-}
-
-
-int
-_PyTraceMalloc_TotalFrames(const struct decoder *decoder, context_id id)
-{
-    uint32_t depth = decoder->frozen->contexts[id].depth;
-    return (int)Py_MIN(Py_MAX(depth, 1), MAX_NFRAME);
-}
-
-
-PyObject *
-_PyTraceMalloc_DecodeBlock(struct decoder *decoder, const struct block *block)
-{
-    PyObject *traceback = _PyTraceMalloc_DecodeTraceback(decoder,
-                                                         block->context);
+    const struct snapshot *snapshot = decoder->snapshot;
+    uint32_t context = snapshot->row_context[row];
+    PyObject *traceback = tm_decode_traceback(decoder, context);
     if (traceback == NULL) {
         return NULL;
     }
-    int total = _PyTraceMalloc_TotalFrames(decoder, block->context);
-    return Py_BuildValue("(IKOi)", (unsigned int)block->domain,
-                         (unsigned long long)block->size, traceback, total);
-}
-
-
-/* --- fatal errors -------------------------------------------------------- */
-
-static void
-dump_text(int fd, const char *text)
-{
-    (void)_Py_write_noraise(fd, text, strlen(text));
-}
-
-
-static void
-dump_name(int fd, const struct name *file)
-{
-    /* Like _Py_DumpASCII(), for a name that is no str: printable ASCII as it
-       is, the rest escaped, long names cut. */
-    const size_t longest = 500;
-    for (size_t i = 0; i < Py_MIN(file->length, longest); i++) {
-        Py_UCS4 ch = PyUnicode_READ((int)file->kind, file->text, i);
-        if (' ' <= ch && ch <= '~') {
-            char byte = (char)ch;
-            (void)_Py_write_noraise(fd, &byte, 1);
+    /* There may be millions, for which a format would be read. */
+    PyObject *items[] = {
+        PyLong_FromUnsignedLong(snapshot->context_domain[context]),
+        PyLong_FromUnsignedLongLong(snapshot->row_size[row]),
+        Py_NewRef(traceback),
+        PyLong_FromLong((long)snapshot->context_depth[context]),
+    };
+    PyObject *trace = PyTuple_New(Py_ARRAY_LENGTH(items));
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(items); i++) {
+        if (trace == NULL || items[i] == NULL) {
+            Py_XDECREF(items[i]);
+            Py_CLEAR(trace);
         }
         else {
-            int width = ch <= 0xff ? 2 : ch <= 0xffff ? 4 : 8;
-            dump_text(fd, width == 2 ? "\\x" : width == 4 ? "\\u" : "\\U");
-            _Py_DumpHexadecimal(fd, ch, width);
+            PyTuple_SET_ITEM(trace, (Py_ssize_t)i, items[i]);
         }
     }
-    if (file->length > longest) {
-        dump_text(fd, "...");
-    }
+    return trace;
 }
 
 
-static void
-dump_call_site(int fd, code_id code, int32_t line)
+static int
+traces_append(PyObject *list, struct decoder *decoder)
 {
-    name_id file = tm_code_at(&S->codes, code)->file;
-    dump_text(fd, "  File \"");
-    if (file == NAME_NONE) {
-        dump_text(fd, "<unknown>");
+    const struct snapshot *snapshot = decoder->snapshot;
+    for (size_t row = 0; row < snapshot->nrows; row++) {
+        PyObject *trace = decode_row(decoder, row);
+        if (trace == NULL) {
+            return -1;
+        }
+        uint64_t n = snapshot->row_count != NULL ? snapshot->row_count[row]
+                                                 : 1;
+        int failed = 0;
+        while (n-- > 0 && !failed) {
+            failed = PyList_Append(list, trace) < 0;
+        }
+        Py_DECREF(trace);
+        if (failed) {
+            return -1;
+        }
     }
-    else {
-        dump_name(fd, S->codes.names->entries[file]);
-    }
-    dump_text(fd, "\", line ");
-    _Py_DumpDecimal(fd, line);
-    dump_text(fd, "\n");
+    return 0;
 }
 
 
-/* Print where a block was allocated; the debug hooks of obmalloc.c call this
-   when they found it damaged, just before they abort.  Allocates nothing. */
-void
-_PyMem_DumpTraceback(int fd, const void *ptr)
+static PyObject *
+decode_context(struct decoder *decoder, size_t i)
 {
-    enum access access = _PyTraceMalloc_BeginLocked();
-    if (access == ACCESS_NONE) {
-        dump_text(fd, "Enable tracemalloc to get the memory ");
-        dump_text(fd, "block allocation traceback\n\n");
-        return;
+    const struct snapshot *snapshot = decoder->snapshot;
+    PyObject *traceback = tm_decode_traceback(decoder, i);
+    if (traceback == NULL) {
+        return NULL;
     }
-    struct block block;
-    if (_PyTraceMalloc_LookUp(DEFAULT_DOMAIN, (uintptr_t)ptr, &block)) {
-        dump_text(fd, "Memory block allocated at (most recent call first):\n");
-        const struct context *context = tm_context_at(&S->tree,
-                                                      block.context);
-        dump_call_site(fd, context->code, context->line);
-        node_id at = context->node;
-        for (int left = _PyRuntime.tracemalloc.nframe - 1;
-             left > 0 && !tm_node_is_root(&S->tree, at); left--)
-        {
-            const struct frame_node *path = tm_node_at(&S->tree, at);
-            dump_call_site(fd, path->code, path->line);
-            at = path->parent;
+    return Py_BuildValue(
+        "(IOiKKKKKK)", (unsigned int)snapshot->context_domain[i], traceback,
+        (int)snapshot->context_depth[i],
+        (unsigned long long)snapshot->context_allocated_blocks[i],
+        (unsigned long long)snapshot->context_allocated_bytes[i],
+        (unsigned long long)snapshot->context_freed_blocks[i],
+        (unsigned long long)snapshot->context_freed_bytes[i],
+        (unsigned long long)snapshot->context_peak_blocks[i],
+        (unsigned long long)snapshot->context_peak_bytes[i]);
+}
+
+
+/* A tuple with the errors behind those of another one, which it steals. */
+static PyObject *
+errors_append(PyObject *tuple, const struct snapshot *snapshot, size_t i)
+{
+    PyObject *tail = Py_BuildValue(
+        "(dddd)", snapshot->context_live_blocks_error[i],
+        snapshot->context_live_bytes_error[i],
+        snapshot->context_allocated_blocks_error[i],
+        snapshot->context_allocated_bytes_error[i]);
+    PyObject *whole = tail != NULL ? PySequence_Concat(tuple, tail) : NULL;
+    Py_DECREF(tuple);
+    Py_XDECREF(tail);
+    return whole;
+}
+
+
+static int
+contexts_append(PyObject *list, struct decoder *decoder)
+{
+    const struct snapshot *snapshot = decoder->snapshot;
+    for (size_t i = 0; i < snapshot->ncontexts; i++) {
+        PyObject *tuple = decode_context(decoder, i);
+        if (tuple != NULL && snapshot->context_live_blocks_error != NULL) {
+            tuple = errors_append(tuple, snapshot, i);
         }
-        dump_text(fd, "\n");
+        if (tuple == NULL) {
+            return -1;
+        }
+        int failed = PyList_Append(list, tuple) < 0;
+        Py_DECREF(tuple);
+        if (failed) {
+            return -1;
+        }
     }
-    tm_end_locked();
+    return 0;
+}
+
+
+/* A list of what a snapshot has, which `append` puts there; see
+   tm_take_store(). */
+static PyObject *
+list_make(int parts, int sampled, int (*append)(PyObject *, struct decoder *))
+{
+    struct snapshot snapshot;
+    PyObject *list = PyList_New(0);
+    int taken = list != NULL ? tm_take_store(&snapshot, parts, sampled) : -1;
+    if (taken > 0) {
+        /* What is made here is not part of the program's memory. */
+        enum reentrancy before = tm_guard_enter(REENTRANT);
+        struct decoder decoder;
+        taken = tm_init_decoder(&decoder, &snapshot,
+                                (uint32_t)_PyRuntime.tracemalloc.nframe);
+        if (taken == 0) {
+            taken = append(list, &decoder);
+            tm_fini_decoder(&decoder);
+        }
+        tm_guard_leave(before);
+        tm_free_snapshot(&snapshot);
+    }
+    if (taken < 0) {
+        Py_CLEAR(list);
+    }
+    return list;
+}
+
+
+PyObject *
+_PyTraceMalloc_ListTraces(void)
+{
+    return list_make(SNAPSHOT_BLOCKS, SNAPSHOT_ROWS, traces_append);
+}
+
+
+PyObject *
+_PyTraceMalloc_ListContexts(int errors)
+{
+    return list_make(errors ? 0 : SNAPSHOT_COUNTERS,
+                     SNAPSHOT_COUNTERS | (errors ? SNAPSHOT_ERRORS : 0),
+                     contexts_append);
 }

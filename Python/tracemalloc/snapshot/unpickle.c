@@ -1,6 +1,6 @@
 /* Tuples of pickles: what most of a pickled snapshot is made of.
 
-   A function of the module _tracemalloc, for Lib/tracemalloc/_unpickle.py,
+   Functions of the module _tracemalloc, for Lib/tracemalloc/_unpickle.py,
    which carries out all other instructions and says what is always true.  What
    it has as lists, the stack, the marks and the memo, is changed here; at the
    first instruction that is another one, or is not as it should be, reading
@@ -12,7 +12,7 @@
    with the file before it is believed. */
 
 #include "Python.h"
-#include "stacks.h"
+#include "reports.h"
 
 #include <stdlib.h>               // calloc()
 
@@ -409,8 +409,15 @@ instruction_read(struct reader *reader)
 }
 
 
-PyObject *
-_PyTraceMalloc_ReadTuples(PyObject *self, PyObject *args)
+PyDoc_STRVAR(read_tuples_doc,
+"_read_tuples($module, data, pos, stack, marks, memo, nesting, nothing,\n"
+"             cache, left, /)\n--\n\n"
+"Carry out instructions of a pickle that make tuples, and note them.\n\n"
+"Returns where reading stopped, the stack, and what is left to be spent.");
+
+
+static PyObject *
+read_tuples(PyObject *self, PyObject *args)
 {
     Py_buffer data, cache;
     PyObject *stack;
@@ -586,8 +593,16 @@ trace_is_plain(PyObject *trace, int *without_total)
 }
 
 
-PyObject *
-_PyTraceMalloc_SumTraces(PyObject *self, PyObject *traces)
+PyDoc_STRVAR(sum_traces_doc,
+"_sum_traces($module, traces, /)\n--\n\n"
+"Add raw traces up by the identity of their frames.\n\n"
+"Returns lists of frames, sizes and numbers of blocks, and whether all\n"
+"traces are whole and their frames as they should be; None if there are\n"
+"traces of another form.");
+
+
+static PyObject *
+sum_traces(PyObject *self, PyObject *traces)
 {
     if (!PyList_CheckExact(traces)) {
         Py_RETURN_NONE;
@@ -633,4 +648,20 @@ _PyTraceMalloc_SumTraces(PyObject *self, PyObject *traces)
                                : frames_list(sums, mask, !without_total);
     free(sums);
     return result;
+}
+
+
+/* --- the functions ------------------------------------------------------- */
+
+static PyMethodDef unpickle_methods[] = {
+    {"_read_tuples", read_tuples, METH_VARARGS, read_tuples_doc},
+    {"_sum_traces", sum_traces, METH_O, sum_traces_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+
+int
+_PyTraceMalloc_AddUnpickling(PyObject *module)
+{
+    return PyModule_AddFunctions(module, unpickle_methods);
 }

@@ -1,0 +1,97 @@
+/* What is needed of a snapshot only until it is finished, for the files that
+   make it: snapshot.c, instructions.c, rows.c. */
+
+#ifndef TRACEMALLOC_DRAFT_H
+#define TRACEMALLOC_DRAFT_H
+
+#include "../store/locations.h"
+#include "snapshot.h"
+
+#include <stdlib.h>
+
+/* Blocks of one size in one context. */
+struct snapshot_row {
+    uint64_t size;
+    uint64_t count;             /* 0: the slot is free */
+    context_id context;
+};
+
+/* A location table that was copied, and what is needed of it. */
+struct snapshot_code {
+    size_t locations;           /* where it begins in draft->locations */
+    uint32_t nlocations;
+    uint32_t first;             /* instruction of this code + 1; chain by
+                                   `next` */
+    uint32_t nunits;            /* up to the last one of an instruction */
+};
+
+/* An instruction that allocates: contexts are many more than these. */
+struct snapshot_instruction {
+    uint32_t code;              /* its number */
+    uint32_t unit;
+    uint32_t next;              /* of the same code: number + 1, or 0 */
+    struct location location;
+};
+
+struct snapshot_draft {
+    const struct snapshot_source *from;     /* while it is taken */
+    uint32_t *path_numbers;     /* by node_id; 0: not needed, or a root */
+    node_id *paths;             /* by number */
+    uint32_t *path_roots;       /* by number: line of the root */
+    uint32_t *context_numbers;  /* by context_id: number + 1, or 0 */
+    context_id *contexts;       /* by number */
+    uint32_t *name_numbers;     /* by name_id; NAME_NONE: "<unknown>" */
+    uint32_t *thread_numbers;   /* by line of the root: number + 1, or 0 */
+    uint32_t nroots;
+
+    /* Of instructions.c. */
+    uint32_t *code_numbers;     /* by code_id: number + 1, or 0 */
+    struct snapshot_code *codes;
+    size_t ncodes;
+    unsigned char *locations;
+    uint32_t *context_instructions;     /* by number of the context */
+    struct snapshot_instruction *instructions;
+    size_t ninstructions;
+    uint32_t *instruction_slots;    /* open addressing on (code, unit):
+                                       number + 1, or 0; always room for half
+                                       as many instructions */
+    size_t instruction_mask;
+
+    /* Of rows.c. */
+    size_t nlive;               /* contexts with live blocks */
+    struct snapshot_row *slots; /* open addressing on (context, size) */
+    size_t mask;
+    size_t used;
+};
+
+/* Room for columns of `n` rows: -1 is returned from the caller without memory.
+   A table without rows has columns all the same. */
+#define COLUMN_ALLOC(table, name, type) \
+    snapshot->table##_##name = malloc((n + 1) * sizeof(type)); \
+    if (snapshot->table##_##name == NULL) { \
+        return -1; \
+    }
+
+static inline uint32_t *
+tm_new_numbers(size_t n)
+{
+    return calloc(n + 1, sizeof(uint32_t));
+}
+
+/* While taking, 0, or -1 when out of memory: number the instructions of all
+   contexts, and copy what tells where they stand. */
+PART int tm_take_instructions(struct snapshot *);
+
+/* Count the blocks by context and size; or copy each of them. */
+PART int tm_take_rows(struct snapshot *);
+PART int tm_take_blocks(struct snapshot *);
+
+/* Compute the standard errors of all contexts. */
+PART int tm_take_errors(struct snapshot *);
+
+/* Finishing, 0, or -1 when out of memory: read the location tables; put the
+   rows in order. */
+PART int tm_finish_instructions(struct snapshot *);
+PART int tm_finish_rows(struct snapshot *);
+
+#endif  /* !TRACEMALLOC_DRAFT_H */
