@@ -494,6 +494,8 @@ class AllocatorTests(ChildTests):
             import _tracemalloc as T
             asked = (T._get_traces, T._get_contexts, T._take_snapshot,
                      T._get_estimates, T._get_counts, T.get_traced_memory,
+                     T._get_address_traces,
+                     lambda: T._get_object_trace(kept),
                      lambda: T._get_object_traceback(kept),
                      lambda: T._get_object_details(kept))
             for interval in None, 1:

@@ -16,50 +16,50 @@ PRELUDE = r"""
 import collections, gc, sys, threading
 import _tracemalloc
 
-def frames_of(picture, context):
-    names = picture.names
-    frames = [(names[picture.context_file[context]], picture.context_line[context])]
-    path = picture.context_path[context]
+def frames_of(snapshot, context):
+    names = snapshot.names
+    frames = [(names[snapshot.context_file[context]], snapshot.context_line[context])]
+    path = snapshot.context_path[context]
     while path:
-        assert picture.path_parent[path] < path
-        frames.append((names[picture.path_file[path]], picture.path_line[path]))
-        path = picture.path_parent[path]
+        assert snapshot.path_parent[path] < path
+        frames.append((names[snapshot.path_file[path]], snapshot.path_line[path]))
+        path = snapshot.path_parent[path]
     return tuple(frames)
 
-def blocks_of(picture):
+def blocks_of(snapshot):
     '''All live blocks, counted by what _get_traces() says of each.'''
     blocks = collections.Counter()
-    for context, size, count in zip(picture.row_context, picture.row_size, picture.row_count):
+    for context, size, count in zip(snapshot.row_context, snapshot.row_size, snapshot.row_count):
         assert count > 0
-        blocks[picture.context_domain[context], size, frames_of(picture, context),
-               picture.context_depth[context]] += count
+        blocks[snapshot.context_domain[context], size, frames_of(snapshot, context),
+               snapshot.context_depth[context]] += count
     return blocks
 
-def totals_of(picture):
+def totals_of(snapshot):
     '''As _get_contexts(), those with equal frames added up.'''
     totals = {}
-    columns = (picture.context_allocated_blocks, picture.context_allocated_bytes,
-               picture.context_freed_blocks, picture.context_freed_bytes,
-               picture.context_peak_blocks, picture.context_peak_bytes)
+    columns = (snapshot.context_allocated_blocks, snapshot.context_allocated_bytes,
+               snapshot.context_freed_blocks, snapshot.context_freed_bytes,
+               snapshot.context_peak_blocks, snapshot.context_peak_bytes)
     for context, row in enumerate(zip(*columns)):
-        key = (picture.context_domain[context], frames_of(picture, context),
-               picture.context_depth[context])
+        key = (snapshot.context_domain[context], frames_of(snapshot, context),
+               snapshot.context_depth[context])
         totals[key] = tuple(map(sum, zip(totals.get(key, (0,) * 6), row)))
     return totals
 
 def in_script(frames):
     return frames[0][0].startswith("script:")
 
-def script_contexts(picture):
+def script_contexts(snapshot):
     '''(function, line, end_line, column, end_column, thread): live blocks.'''
     found = collections.Counter()
-    names = picture.names
-    for context, count in zip(picture.row_context, picture.row_count):
-        if names[picture.context_file[context]].startswith("script:"):
-            found[names[picture.context_function[context]],
-                  picture.context_line[context], picture.context_end_line[context],
-                  picture.context_column[context], picture.context_end_column[context],
-                  names[picture.context_thread[context]]] += count
+    names = snapshot.names
+    for context, count in zip(snapshot.row_context, snapshot.row_count):
+        if names[snapshot.context_file[context]].startswith("script:"):
+            found[names[snapshot.context_function[context]],
+                  snapshot.context_line[context], snapshot.context_end_line[context],
+                  snapshot.context_column[context], snapshot.context_end_column[context],
+                  names[snapshot.context_thread[context]]] += count
     return found
 
 def positions_of(code):
@@ -105,7 +105,7 @@ class RowTests(unittest.TestCase):
             _tracemalloc.start(65535)
             kept = scope["make"]()
             gc.collect()        # empties the free lists, from which others would take
-            picture = _tracemalloc._take_snapshot()
+            snapshot = _tracemalloc._take_snapshot()
             traces = _tracemalloc._get_traces()
             contexts = _tracemalloc._get_contexts()
             _tracemalloc._check()
@@ -113,7 +113,7 @@ class RowTests(unittest.TestCase):
             expected = collections.Counter(
                 (domain, size, frames, total)
                 for domain, size, frames, total in traces if in_script(frames))
-            found = {key: count for key, count in blocks_of(picture).items()
+            found = {key: count for key, count in blocks_of(snapshot).items()
                      if in_script(key[2])}
             assert found == expected, (found, expected)
             assert sum(expected.values()) > 1200, expected
@@ -123,7 +123,7 @@ class RowTests(unittest.TestCase):
                 if in_script(frames):
                     key = domain, frames, total
                     expected[key] = tuple(map(sum, zip(expected.get(key, (0,) * 6), counts)))
-            found = {key: counts for key, counts in totals_of(picture).items()
+            found = {key: counts for key, counts in totals_of(snapshot).items()
                      if in_script(key[1])}
             assert found == expected, (found, expected)
             assert any(freed for _, _, freed, _, _, _ in expected.values())
@@ -135,30 +135,30 @@ class RowTests(unittest.TestCase):
             kept = [bytes(i % 700) for i in range(5000)]
             more = [bytes(1000) for i in range(1000)]
             del more
-            picture = _tracemalloc._take_snapshot()
-            now, highest = picture.traced_memory
-            live = sum(map(int.__mul__, picture.row_size, picture.row_count))
+            snapshot = _tracemalloc._take_snapshot()
+            now, highest = snapshot.traced_memory
+            live = sum(map(int.__mul__, snapshot.row_size, snapshot.row_count))
             assert live == now, (live, now)
-            assert sum(picture.context_peak_bytes) == highest
+            assert sum(snapshot.context_peak_bytes) == highest
             assert highest > now + 900_000
-            contexts = range(len(picture.context_path))
+            contexts = range(len(snapshot.context_path))
             blocks = [0] * len(contexts)
             bytes_ = [0] * len(contexts)
-            for context, size, count in zip(picture.row_context, picture.row_size,
-                                            picture.row_count):
+            for context, size, count in zip(snapshot.row_context, snapshot.row_size,
+                                            snapshot.row_count):
                 blocks[context] += count
                 bytes_[context] += size * count
             for i in contexts:
-                assert blocks[i] == (picture.context_allocated_blocks[i]
-                                     - picture.context_freed_blocks[i])
-                assert bytes_[i] == (picture.context_allocated_bytes[i]
-                                     - picture.context_freed_bytes[i])
-            order = list(zip(picture.row_context, picture.row_size))
+                assert blocks[i] == (snapshot.context_allocated_blocks[i]
+                                     - snapshot.context_freed_blocks[i])
+                assert bytes_[i] == (snapshot.context_allocated_bytes[i]
+                                     - snapshot.context_freed_bytes[i])
+            order = list(zip(snapshot.row_context, snapshot.row_size))
             assert order == sorted(set(order))
             # What holds nothing now is there too.
             assert any(allocated and not n for allocated, n in
-                       zip(picture.context_allocated_blocks, blocks))
-            assert picture.dropped == 0
+                       zip(snapshot.context_allocated_blocks, blocks))
+            assert snapshot.dropped == 0
             """)
 
     def test_domains(self):
@@ -169,12 +169,12 @@ class RowTests(unittest.TestCase):
             for domain in 7, 7, 4_000_000_000:
                 _testcapi.tracemalloc_track(domain, 4096 + 16 * domain % 1000, 3)
             _testcapi.tracemalloc_track(7, 16, 2**40)
-            picture = _tracemalloc._take_snapshot()
+            snapshot = _tracemalloc._take_snapshot()
             found = collections.Counter()
-            for context, size, count in zip(picture.row_context, picture.row_size,
-                                            picture.row_count):
-                if picture.context_domain[context]:
-                    found[picture.context_domain[context], size] += count
+            for context, size, count in zip(snapshot.row_context, snapshot.row_size,
+                                            snapshot.row_count):
+                if snapshot.context_domain[context]:
+                    found[snapshot.context_domain[context], size] += count
             assert found == {(7, 3): 1, (7, 2**40): 1, (4_000_000_000, 3): 1}, found
             """)
 
@@ -183,10 +183,10 @@ class RowTests(unittest.TestCase):
             _tracemalloc.start(1)
             many = [bytes(100) for i in range(5000)]
             del many
-            picture = _tracemalloc._take_snapshot(peak=True)
-            assert picture.row_context is picture.row_size is picture.row_count is None
-            assert sum(picture.context_peak_bytes) == picture.traced_memory[1]
-            assert max(picture.context_peak_blocks) == 5000
+            snapshot = _tracemalloc._take_snapshot(peak=True)
+            assert snapshot.row_context is snapshot.row_size is snapshot.row_count is None
+            assert sum(snapshot.context_peak_bytes) == snapshot.traced_memory[1]
+            assert max(snapshot.context_peak_blocks) == 5000
             """)
 
     def test_deep_stacks(self):
@@ -198,29 +198,29 @@ class RowTests(unittest.TestCase):
                 ''')
             _tracemalloc.start(1)
             kept = scope["down"](70_000)
-            picture = _tracemalloc._take_snapshot()
-            depths = {picture.context_depth[context]
-                      for context, size in zip(picture.row_context, picture.row_size)
+            snapshot = _tracemalloc._take_snapshot()
+            depths = {snapshot.context_depth[context]
+                      for context, size in zip(snapshot.row_context, snapshot.row_size)
                       if size == 2033}
             # A build with tiny tables has no numbers for so many paths.
-            assert depths == {65535} or not depths and picture.dropped, depths
-            assert picture.names.count("down") == 1
+            assert depths == {65535} or not depths and snapshot.dropped, depths
+            assert snapshot.names.count("down") == 1
             """)
 
     def test_no_frame(self):
         import_module("_testcapi")
         run(r"""
             # The import system's C code notes blocks before any frame runs.
-            picture = _tracemalloc._take_snapshot()
-            names = picture.names
-            unknown = [i for i in range(len(picture.context_path))
-                       if names[picture.context_file[i]] == "<unknown>"]
+            snapshot = _tracemalloc._take_snapshot()
+            names = snapshot.names
+            unknown = [i for i in range(len(snapshot.context_path))
+                       if names[snapshot.context_file[i]] == "<unknown>"]
             assert len(unknown) == 1, unknown
             i = unknown[0]
-            assert frames_of(picture, i) == (("<unknown>", 0),)
-            assert picture.context_depth[i] == 1
-            assert picture.context_function[i] == picture.context_thread[i] == 0
-            assert picture.context_column[i] == picture.context_end_line[i] == -1
+            assert frames_of(snapshot, i) == (("<unknown>", 0),)
+            assert snapshot.context_depth[i] == 1
+            assert snapshot.context_function[i] == snapshot.context_thread[i] == 0
+            assert snapshot.context_column[i] == snapshot.context_end_line[i] == -1
             """, "-X", "tracemalloc=3")
 
 
@@ -278,15 +278,15 @@ class PositionTests(unittest.TestCase):
             del code
             gc.collect()
             sys._clear_internal_caches()
-            picture = _tracemalloc._take_snapshot()
-            dead = {key[:5] for key in script_contexts(picture)}
+            snapshot = _tracemalloc._take_snapshot()
+            dead = {key[:5] for key in script_contexts(snapshot)}
             assert dead and dead <= known, dead - known
-            names = picture.names
+            names = snapshot.names
             churn = {(names[function], line, end_line, column, end_column)
                      for file, function, line, end_line, column, end_column in zip(
-                         picture.context_file, picture.context_function,
-                         picture.context_line, picture.context_end_line,
-                         picture.context_column, picture.context_end_column)
+                         snapshot.context_file, snapshot.context_function,
+                         snapshot.context_line, snapshot.context_end_line,
+                         snapshot.context_column, snapshot.context_end_column)
                      if names[file].startswith("script:")}
             assert {key[:5] for key in alive} <= churn <= known
             print(sum(key[3] == -1 for key in churn), len(churn))
@@ -350,7 +350,7 @@ class MemoryTests(unittest.TestCase):
         run(r"""
             _tracemalloc.start(1)
             kept = [bytes(100) for i in range(10)]
-            picture = _tracemalloc._take_snapshot()
+            snapshot = _tracemalloc._take_snapshot()
             formats = {
                 "path": dict(parent="I", file="I", function="I", line="i"),
                 "context": dict(
@@ -363,7 +363,7 @@ class MemoryTests(unittest.TestCase):
             for table, columns in formats.items():
                 lengths = set()
                 for name, format in columns.items():
-                    view = getattr(picture, f"{table}_{name}")
+                    view = getattr(snapshot, f"{table}_{name}")
                     assert type(view) is memoryview and view.readonly and view.contiguous
                     assert (view.format, view.ndim) == (format, 1), (name, view.format)
                     assert view.nbytes == view.itemsize * len(view)
@@ -376,26 +376,26 @@ class MemoryTests(unittest.TestCase):
                     else:
                         raise AssertionError(name)
                 assert len(lengths) == 1, lengths
-            assert picture.names is picture.names
-            assert picture.names[0] == ""
-            size = sum(getattr(picture, f"{table}_{name}").nbytes
+            assert snapshot.names is snapshot.names
+            assert snapshot.names[0] == ""
+            size = sum(getattr(snapshot, f"{table}_{name}").nbytes
                        for table, columns in formats.items() for name in columns)
-            assert size < picture.__sizeof__() < size + 100_000
+            assert size < snapshot.__sizeof__() < size + 100_000
             """)
 
-    def test_outlives_tracing_and_picture(self):
+    def test_a_snapshot_outlives_tracing(self):
         run(r"""
             _tracemalloc.start(3)
             kept = [bytes(1000 + i) for i in range(100)]
-            picture = _tracemalloc._take_snapshot()
-            view, before = picture.row_size, blocks_of(picture)
-            sizes = picture.row_size.tolist()
+            snapshot = _tracemalloc._take_snapshot()
+            view, before = snapshot.row_size, blocks_of(snapshot)
+            sizes = snapshot.row_size.tolist()
             _tracemalloc.clear_traces()
             other = [bytes(50) for i in range(1000)]
-            assert blocks_of(picture) == before
+            assert blocks_of(snapshot) == before
             _tracemalloc.stop()
-            assert blocks_of(picture) == before
-            del picture
+            assert blocks_of(snapshot) == before
+            del snapshot
             gc.collect()
             assert view.tolist() == sizes
             view.release()
@@ -408,15 +408,15 @@ class MemoryTests(unittest.TestCase):
             take = _tracemalloc._take_snapshot
             def measure(count):
                 # Everything that this function itself keeps is there before.
-                pictures = [None] * count
+                snapshots = [None] * count
                 before = after = own_before = own_after = None
                 for i in range(3):
                     own_before = own()
                     before = traced()
                     for i in range(count):
-                        pictures[i] = take()
-                        pictures[i].names
-                        pictures[i].row_size
+                        snapshots[i] = take()
+                        snapshots[i].names
+                        snapshots[i].row_size
                     after = traced()
                     own_after = own()
                 assert own_after == own_before
@@ -462,10 +462,10 @@ class MemoryTests(unittest.TestCase):
                 pass
             _tracemalloc.start()
             holder = Holder()
-            holder.picture = _tracemalloc._take_snapshot()
-            holder.view = holder.picture.row_size
-            # The list is the picture's own: a cycle through C.
-            holder.picture.names.append(holder)
+            holder.snapshot = _tracemalloc._take_snapshot()
+            holder.view = holder.snapshot.row_size
+            # The list is the snapshot's own: a cycle through C.
+            holder.snapshot.names.append(holder)
             gone = weakref.ref(holder)
             del holder
             assert gone() is not None
@@ -503,11 +503,11 @@ class ThreadTests(unittest.TestCase):
             threads.append(threading.main_thread())
             names = {thread.ident: thread.name for thread in threads}
 
-            def by_thread(picture):
-                return {picture.names[picture.context_thread[context]]: (size, count)
-                        for context, size, count in zip(picture.row_context, picture.row_size,
-                                                        picture.row_count) if 630 < size < 640
-                        and picture.names[picture.context_function[context]] == "work"}
+            def by_thread(snapshot):
+                return {snapshot.names[snapshot.context_thread[context]]: (size, count)
+                        for context, size, count in zip(snapshot.row_context, snapshot.row_size,
+                                                        snapshot.row_count) if 630 < size < 640
+                        and snapshot.names[snapshot.context_function[context]] == "work"}
             expected = {f"worker ☃ {n}": (n + 33, n) for n in (601, 602)}
             expected["MainThread"] = 637, 604
             found = by_thread(_tracemalloc._take_snapshot(thread_names=names))
@@ -541,17 +541,17 @@ class ThreadTests(unittest.TestCase):
             contexts = len(_tracemalloc._take_snapshot().context_path)
             for i in range(200):
                 once("later")
-            picture = _tracemalloc._take_snapshot()
+            snapshot = _tracemalloc._take_snapshot()
             # The main thread's own part is met for the first time, too.
-            assert len(picture.context_path) < contexts + 60
-            labels = {picture.names[thread] for thread in picture.context_thread}
+            assert len(snapshot.context_path) < contexts + 60
+            labels = {snapshot.names[thread] for thread in snapshot.context_thread}
             label, = labels - {"MainThread", ""}
             assert label.startswith("thread ") and label.endswith(" and 200 before"), label
             # Those that have ended are forgotten with the traces.
             _tracemalloc.clear_traces()
             once("last")
-            picture = _tracemalloc._take_snapshot()
-            labels = {picture.names[thread] for thread in picture.context_thread}
+            snapshot = _tracemalloc._take_snapshot()
+            labels = {snapshot.names[thread] for thread in snapshot.context_thread}
             label, = labels - {"MainThread", ""}
             assert "before" not in label, label
             _tracemalloc._check()
@@ -577,16 +577,16 @@ class ThreadTests(unittest.TestCase):
             _tracemalloc.start(1)
             kept = []
             threads, go = threads_of(80, kept)
-            picture = _tracemalloc._take_snapshot(
+            snapshot = _tracemalloc._take_snapshot(
                 thread_names={thread.ident: thread.name for thread in threads})
             go.set()
             for thread in threads:
                 thread.join()
             found = collections.Counter()
-            for context, size, count in zip(picture.row_context, picture.row_size,
-                                            picture.row_count):
+            for context, size, count in zip(snapshot.row_context, snapshot.row_size,
+                                            snapshot.row_count):
                 if size == 5033:
-                    found[picture.names[picture.context_thread[context]]] += count
+                    found[snapshot.names[snapshot.context_thread[context]]] += count
             assert found.total() == 80, found
             assert found["other threads"] == 81 - len(found) > 1, found
             assert set(found) - {"other threads"} <= {thread.name for thread in threads}
@@ -599,10 +599,10 @@ class ThreadTests(unittest.TestCase):
             main = threading.main_thread()
             main.name = "the first"
             names = {main.ident: main.name, 1: "nobody", main.ident + 1: 5}
-            picture = _tracemalloc._take_snapshot(thread_names=names)
-            assert picture.names[picture.context_thread[0]] == "the first"
-            picture = _tracemalloc._take_snapshot(thread_names={main.ident: None})
-            assert picture.names[picture.context_thread[0]] == "the first"
+            snapshot = _tracemalloc._take_snapshot(thread_names=names)
+            assert snapshot.names[snapshot.context_thread[0]] == "the first"
+            snapshot = _tracemalloc._take_snapshot(thread_names={main.ident: None})
+            assert snapshot.names[snapshot.context_thread[0]] == "the first"
             """)
 
     @support.requires_fork()
@@ -612,10 +612,10 @@ class ThreadTests(unittest.TestCase):
             kept = []
             def child():
                 kept.append(bytes(5000))
-                picture = _tracemalloc._take_snapshot()
-                found = {picture.names[picture.context_thread[context]]: count
+                snapshot = _tracemalloc._take_snapshot()
+                found = {snapshot.names[snapshot.context_thread[context]]: count
                          for context, size, count in zip(
-                             picture.row_context, picture.row_size, picture.row_count)
+                             snapshot.row_context, snapshot.row_size, snapshot.row_count)
                          if size == 5033}
                 _tracemalloc._check()
                 return found.keys() == {"MainThread", "thread"} and found["MainThread"] == 1
@@ -638,21 +638,21 @@ class ThreadTests(unittest.TestCase):
             assert status == 0, status
             """)
 
-    def test_each_picture_is_of_one_moment(self):
+    def test_each_snapshot_is_of_one_moment(self):
         run(r"""
-            def check(picture):
-                sums = [[0, 0] for path in picture.context_path]
-                for context, size, count in zip(picture.row_context, picture.row_size,
-                                                picture.row_count):
+            def check(snapshot):
+                sums = [[0, 0] for path in snapshot.context_path]
+                for context, size, count in zip(snapshot.row_context, snapshot.row_size,
+                                                snapshot.row_count):
                     sums[context][0] += count
                     sums[context][1] += size * count
-                counters = zip(picture.context_allocated_blocks, picture.context_freed_blocks,
-                               picture.context_allocated_bytes, picture.context_freed_bytes)
+                counters = zip(snapshot.context_allocated_blocks, snapshot.context_freed_blocks,
+                               snapshot.context_allocated_bytes, snapshot.context_freed_bytes)
                 for found, (blocks, freed_blocks, bytes_, freed_bytes) in zip(sums, counters):
                     assert found == [blocks - freed_blocks, bytes_ - freed_bytes]
-                now, highest = picture.traced_memory
+                now, highest = snapshot.traced_memory
                 assert sum(size for count, size in sums) == now
-                assert sum(picture.context_peak_bytes) == highest >= now
+                assert sum(snapshot.context_peak_bytes) == highest >= now
 
             def work(stop, depth):
                 if depth:
@@ -713,26 +713,26 @@ class InterpreterTests(unittest.TestCase):
                 import _tracemalloc, threading
                 kept = [bytes(5000), bytes(5000)]
                 names = {threading.get_ident(): "inside"}
-                picture = _tracemalloc._take_snapshot(thread_names=names)
+                snapshot = _tracemalloc._take_snapshot(thread_names=names)
                 found = {}
                 for context, size, count in zip(
-                        picture.row_context, picture.row_size, picture.row_count):
+                        snapshot.row_context, snapshot.row_size, snapshot.row_count):
                     if size == 5033:
-                        thread = picture.names[picture.context_thread[context]]
+                        thread = snapshot.names[snapshot.context_thread[context]]
                         found[thread] = found.get(thread, 0) + count
                 assert found == {"MainThread": 1,
                                  f"inside of interpreter {INTERPRETER}": 2}, found
-                view = picture.row_size
+                view = snapshot.row_size
             '''.replace("INTERPRETER", str(int(interpreter)))))
             assert failed is None, failed
             _tracemalloc._check()
-            picture = _tracemalloc._take_snapshot()
+            snapshot = _tracemalloc._take_snapshot()
             _interpreters.destroy(interpreter)
-            assert sum(count for size, count in zip(picture.row_size, picture.row_count)
+            assert sum(count for size, count in zip(snapshot.row_size, snapshot.row_count)
                        if size == 5033) == 3
-            assert len(picture.names) > 10
-            picture = _tracemalloc._take_snapshot()
-            assert sum(count for size, count in zip(picture.row_size, picture.row_count)
+            assert len(snapshot.names) > 10
+            snapshot = _tracemalloc._take_snapshot()
+            assert sum(count for size, count in zip(snapshot.row_size, snapshot.row_count)
                        if size == 5033) == 1
             """.replace("KIND", repr(kind)))
 
