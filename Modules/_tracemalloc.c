@@ -124,8 +124,8 @@ module_stop(PyObject *self, PyObject *unused)
 
 PyDoc_STRVAR(claim_doc,
 "_claim($module, nframe, /)\n--\n\n"
-"Start tracing if it is off, and return an object.  As long as there are such\n"
-"objects it stays on, unless somebody else stops it.");
+"Start tracing if it is off, and return an object.  As long as there are\n"
+"such objects it stays on, unless somebody else stops it.");
 
 static void
 claim_end(PyObject *Py_UNUSED(claim))
@@ -564,6 +564,7 @@ static PyModuleDef_Slot module_slots[] = {
     {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddFolding},
     {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddSums},
     {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddUnpickling},
+    {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddRawTraces},
     {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddPytracemalloc},
     {.slot = Py_mod_gil, .value = Py_MOD_GIL_NOT_USED},
     {.slot = Py_mod_multiple_interpreters,

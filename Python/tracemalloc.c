@@ -66,6 +66,7 @@
 #include "tracemalloc/snapshot/folding.c"
 #include "tracemalloc/snapshot/sums.c"
 #include "tracemalloc/snapshot/unpickle.c"
+#include "tracemalloc/snapshot/raw_traces.c"
 
 #include "tracemalloc/control.c"
 #include "tracemalloc/options.c"

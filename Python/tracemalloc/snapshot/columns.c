@@ -33,7 +33,7 @@ typedef struct {
     uint64_t sample_interval;   /* or 0 */
     uint64_t dropped;
     uint64_t reclaimed_blocks, reclaimed_bytes;     /* allocated and freed in
-                                   places that are not in the snapshot */
+                                   contexts that were reclaimed */
     PyTypeObject *column_type;
     PyObject *names;            /* list of str, or NULL: not made yet;
                                    critical section */
@@ -389,8 +389,8 @@ static PyGetSetDef snapshot_getset[] = {
      NULL},
     {"reclaimed", (getter)snapshot_get_reclaimed, NULL,
      PyDoc_STR("Blocks and bytes, as a tuple, that were allocated and freed "
-               "in places\nwhich the tracer has let go of; the snapshot has "
-               "no context for them."),
+               "in contexts\nwhich the tracer has let go of: they are not in "
+               "the snapshot."),
      NULL},
     {NULL},
 };

@@ -4,9 +4,8 @@
    store under its lock, and allocates nothing. */
 
 #include "Python.h"
-#include "pycore_fileutils.h"     // _Py_write_noraise()
-#include "pycore_runtime.h"       // _PyRuntime
 #include "pycore_traceback.h"     // _Py_DumpDecimal()
+#include "pycore_fileutils.h"     // _Py_write_noraise()
 #include "../access.h"
 #include "../hooks/blocks.h"
 

@@ -6,10 +6,11 @@
 
 #include "Python.h"
 
-/* Add the functions of folding.c, sums.c and unpickle.c to the module: 0, or
-   -1 with an exception set. */
+/* Add the functions of folding.c, sums.c, unpickle.c and raw_traces.c to the
+   module: 0, or -1 with an exception set. */
 extern int _PyTraceMalloc_AddFolding(PyObject *module);
 extern int _PyTraceMalloc_AddSums(PyObject *module);
 extern int _PyTraceMalloc_AddUnpickling(PyObject *module);
+extern int _PyTraceMalloc_AddRawTraces(PyObject *module);
 
 #endif  /* !TRACEMALLOC_REPORTS_H */

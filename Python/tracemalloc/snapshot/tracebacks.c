@@ -12,6 +12,8 @@
 #include "decode.h"
 #include "tracebacks.h"
 
+#include <stdlib.h>               // calloc()
+
 #define S (&_PyTraceMalloc_State)
 
 
@@ -50,34 +52,72 @@ tm_drop_trace(struct trace_copy *trace)
 
 /* --- decoding ------------------------------------------------------------ */
 
-/* The str of a name, which is made once: `known` is a dict that has those that
-   were, by address.  A new reference, like all below. */
-static PyObject *
-name_share(PyObject *known, const struct name *name)
+/* The names of a trace, each of which is one str: by address. */
+struct shared_names {
+    struct shared_name {
+        const struct name *name;
+        PyObject *text;         /* NULL: the slot is free */
+    } *slots;                   /* open addressing, half of them free */
+    size_t mask;
+};
+
+
+static int
+names_init(struct shared_names *names, size_t n)
 {
-    PyObject *key = PyLong_FromVoidPtr((void *)name);
-    PyObject *text = NULL;
-    if (key == NULL || PyDict_GetItemRef(known, key, &text) != 0) {
-        Py_XDECREF(key);
-        return text;
+    names->mask = 1;
+    while (names->mask < 2 * n) {
+        names->mask = 2 * names->mask + 1;
     }
-    text = tm_decode_name(name);
-    if (text != NULL && PyDict_SetItem(known, key, text) < 0) {
-        Py_CLEAR(text);
+    names->slots = calloc(names->mask + 1, sizeof(names->slots[0]));
+    if (names->slots == NULL) {
+        PyErr_NoMemory();
+        return -1;
     }
-    Py_DECREF(key);
-    return text;
+    return 0;
+}
+
+
+static void
+names_fini(struct shared_names *names)
+{
+    for (size_t i = 0; i <= names->mask; i++) {
+        Py_XDECREF(names->slots[i].text);
+    }
+    free(names->slots);
+}
+
+
+/* A new reference, like all below. */
+static PyObject *
+name_share(struct shared_names *names, const struct name *name)
+{
+    size_t at = (uintptr_t)name >> 4;
+    while (names->slots[at & names->mask].text != NULL
+           && names->slots[at & names->mask].name != name)
+    {
+        at++;
+    }
+    struct shared_name *slot = &names->slots[at & names->mask];
+    if (slot->text == NULL) {
+        slot->text = tm_decode_name(name);
+        slot->name = name;
+    }
+    return Py_XNewRef(slot->text);
 }
 
 
 static PyObject *
-frame_decode(const struct trace_copy *trace, size_t i, PyObject *known)
+frame_decode(const struct trace_copy *trace, size_t i,
+             struct shared_names *names)
 {
-    PyObject *name = name_share(known, trace->frames[i].file);
-    if (name == NULL) {
-        return NULL;
-    }
-    return Py_BuildValue("(Ni)", name, (int)trace->frames[i].line);
+    PyObject *name = name_share(names, trace->frames[i].file);
+    PyObject *line = name != NULL
+        ? PyLong_FromLong((long)trace->frames[i].line) : NULL;
+    PyObject *frame = line != NULL ? PyTuple_Pack(2, name, line) : NULL;
+    Py_XDECREF(name);
+    Py_XDECREF(line);
+    return frame;
 }
 
 
@@ -90,7 +130,8 @@ known_or_none(int32_t number)
 
 /* (function, end line, column, end column), each None if it is not known. */
 static PyObject *
-detail_decode(const struct trace_copy *trace, size_t i, PyObject *known)
+detail_decode(const struct trace_copy *trace, size_t i,
+              struct shared_names *names)
 {
     const struct frame_copy *frame = &trace->frames[i];
     struct location where = {-1, -1, -1};
@@ -98,7 +139,7 @@ detail_decode(const struct trace_copy *trace, size_t i, PyObject *known)
         where = trace->where;
     }
     PyObject *function = frame->function == NULL
-        ? Py_NewRef(Py_None) : name_share(known, frame->function);
+        ? Py_NewRef(Py_None) : name_share(names, frame->function);
     if (function == NULL) {
         return NULL;
     }
@@ -113,20 +154,22 @@ detail_decode(const struct trace_copy *trace, size_t i, PyObject *known)
 static PyObject *
 trace_decode(const struct trace_copy *trace,
              PyObject *(*decode)(const struct trace_copy *, size_t,
-                                 PyObject *))
+                                 struct shared_names *))
 {
-    PyObject *known = PyDict_New();
-    PyObject *frames = known != NULL
-        ? PyTuple_New((Py_ssize_t)trace->nframes) : NULL;
+    struct shared_names names;
+    if (names_init(&names, trace->nframes) < 0) {
+        return NULL;
+    }
+    PyObject *frames = PyTuple_New((Py_ssize_t)trace->nframes);
     for (size_t i = 0; frames != NULL && i < trace->nframes; i++) {
-        PyObject *frame = decode(trace, i, known);
+        PyObject *frame = decode(trace, i, &names);
         if (frame == NULL) {
             Py_CLEAR(frames);
             break;
         }
         PyTuple_SET_ITEM(frames, (Py_ssize_t)i, frame);
     }
-    Py_XDECREF(known);
+    names_fini(&names);
     return frames;
 }
 
