@@ -144,20 +144,20 @@ class TopTests(CommandTests):
             (4, "read", (0, 0), (2, 5000), (2, 5000)),
             (5, "split", (1, 10), (3, 30), (3, 30)),
         ).dump("more.tmz")
-        picture = tracemalloc.Snapshot.load("more.tmz").traces._picture
+        data = tracemalloc.Snapshot.load("more.tmz").traces._data
         for figure in ("size", "count", "peak_size", "peak_count",
                        "allocated_size", "allocated_count", "freed_size",
                        "freed_count"):
             family = figure.partition("_")[0]
             if family in ("size", "count"):
-                sizes, counts = picture.live()
+                sizes, counts = data.live()
                 size, count = "size", "count"
             else:
                 size, count = f"{family}_size", f"{family}_count"
-                sizes = getattr(picture, f"context_{family}_bytes")
-                counts = getattr(picture, f"context_{family}_blocks")
+                sizes = getattr(data, f"context_{family}_bytes")
+                counts = getattr(data, f"context_{family}_blocks")
             expected = {line: pair for line, *pair in zip(
-                picture.context_line, sizes, counts) if any(pair)}
+                data.context_line, sizes, counts) if any(pair)}
             with self.subTest(figure=figure):
                 found = self.json("top", "--sort", figure, "more.tmz")
                 self.assertEqual({row["lineno"]: [row[size], row[count]]

@@ -561,30 +561,30 @@ class EstimateTests(ScriptTests):
         self.assertEqual(freed, 0)
         self.assertEqual(blocks, at["blocks"])
 
-    def test_pictures_are_scaled(self):
+    def test_snapshots_are_scaled(self):
         rows, totals, memory, interval, none, at = self.script(f"""
             kept = [None] * 50000
             start(8192)
             for i in range(50000):
                 kept[i] = bytes(200)
-            picture = _tracemalloc._take_snapshot()
+            data = _tracemalloc._take_snapshot()
             memory = tracemalloc.get_traced_memory()
             at = lines()[{FIRST_LINE} + 3]
-            numbers = {{number for number in range(len(picture.context_line))
-                       if picture.context_line[number] == {FIRST_LINE} + 3
-                       and picture.names[picture.context_file[number]] == "<string>"}}
+            numbers = {{number for number in range(len(data.context_line))
+                       if data.context_line[number] == {FIRST_LINE} + 3
+                       and data.names[data.context_file[number]] == "<string>"}}
             rows = [[size, count] for number, size, count in zip(
-                        picture.row_context, picture.row_size, picture.row_count)
+                        data.row_context, data.row_size, data.row_count)
                     if number in numbers]
-            totals = [[picture.context_allocated_blocks[n], picture.context_allocated_bytes[n],
-                       picture.context_freed_blocks[n], picture.context_freed_bytes[n],
-                       picture.context_peak_blocks[n], picture.context_peak_bytes[n]]
+            totals = [[data.context_allocated_blocks[n], data.context_allocated_bytes[n],
+                       data.context_freed_blocks[n], data.context_freed_bytes[n],
+                       data.context_peak_blocks[n], data.context_peak_bytes[n]]
                       for n in numbers]
             peak = _tracemalloc._take_snapshot(peak=True)
             assert peak.row_count is None and peak.sample_interval == 8192
             tracemalloc.stop()
             tracemalloc.start()
-            tell(rows, totals, [*picture.traced_memory, *memory], picture.sample_interval,
+            tell(rows, totals, [*data.traced_memory, *memory], data.sample_interval,
                  _tracemalloc._take_snapshot().sample_interval, at)
             """)
         self.assertEqual((interval, none), (8192, None))

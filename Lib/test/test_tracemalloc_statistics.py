@@ -1,6 +1,6 @@
 """Statistics of snapshots in columns: the results of raw traces, and more.
 
-Most tests make pictures by hand, so that every number in them is known.
+Most tests write the columns by hand, so that every number in them is known.
 """
 import _tracemalloc
 import copy
@@ -23,7 +23,7 @@ from test import support
 from test.support import os_helper, threading_helper
 from test.support.script_helper import assert_python_ok
 from tracemalloc import _columns, _groups, _metadata
-from tracemalloc._columns import Picture
+from tracemalloc._columns import SnapshotData
 from unittest import mock
 
 OLD_KEYS = ("filename", "lineno", "traceback")
@@ -32,11 +32,12 @@ ALL_KEYS = (*OLD_KEYS, "function", "module", "thread", "domain")
 
 def columnar(raw, limit=65535, **metadata):
     """Return a snapshot of the same traces that works with columns."""
-    return tracemalloc.Snapshot._of(Picture.from_raw(raw), limit, metadata)
+    return tracemalloc.Snapshot._of(SnapshotData.from_raw(raw), limit,
+                                    metadata)
 
 
 class Hand:
-    """A picture written by hand, with names instead of their places."""
+    """Data written by hand, with names instead of their numbers."""
 
     def __init__(self):
         self.names = [""]
@@ -83,9 +84,9 @@ class Hand:
         return number
 
     def snapshot(self, limit=25, **metadata):
-        picture = Picture(self.names, **self.columns)
-        picture.check()
-        return tracemalloc.Snapshot._of(picture, limit, metadata)
+        data = SnapshotData(self.names, **self.columns)
+        data.check()
+        return tracemalloc.Snapshot._of(data, limit, metadata)
 
 
 def example():
@@ -196,7 +197,7 @@ class SameAsRawTests(unittest.TestCase):
                 expected = raw.filter_traces(filters)
                 kept = columns.filter_traces(filters)
                 self.assertIsNotNone(kept.traces._blocks)
-                kept.traces._blocks.picture.check()
+                kept.traces._blocks.data.check()
                 self.assertEqual(Counter(kept.traces),
                                  Counter(expected.traces))
                 self.assertEqual(kept.statistics("traceback"),
@@ -405,7 +406,7 @@ class FunctionModuleThreadDomainTests(unittest.TestCase):
                     found["pkg" if type(path) is list else "load"],
                     (200, None))
 
-    def test_groups_and_pictures_are_gone_with_the_snapshot(self):
+    def test_groups_and_data_are_gone_with_the_snapshot(self):
         snapshot = example().snapshot()
         statistics = snapshot.statistics("lineno", sort_by="freed_size")
         self.assertIsNotNone(statistics[0].peak_size)

@@ -32,7 +32,7 @@ built.
 #
 # Classes pickle raw tuples as their only state, under fixed attribute names:
 # snapshots pickled by CPython 3.13 and by this module are interchangeable.
-# What a snapshot knows beyond that, it knows from its picture: see _columns.
+# What a snapshot knows beyond that, it knows from its columns: see _columns.
 #
 # What takes, compares and writes snapshots is called by _quietly(), so that
 # its memory is not the program's.  What the program gets, other than
@@ -82,7 +82,7 @@ class _Value:
     Values are equal to values of the same family only: of the class that is
     derived from this one directly, or of its subclasses.
 
-    _origin says where a value of a picture can look up more about itself,
+    _origin says where a value of a snapshot can look up more about itself,
     _source where it gets its frames from when they are asked for.  Both take
     no part in comparison and pickles.
     """
@@ -317,7 +317,7 @@ class Trace(_Value):
 
     @classmethod
     def _of(cls, blocks, context, size):
-        """Return that of a picture's block."""
+        """Return that of a block in columns."""
         self = cls.__new__(cls)
         self._source = blocks, context, size
         return self
@@ -352,10 +352,10 @@ class Trace(_Value):
         if source is None:
             return Traceback(*self._trace[2:])
         blocks, context, _ = source
-        picture = blocks.picture
+        data = blocks.data
         traceback = Traceback._of(blocks, context,
-                                  picture.context_depth[context] or None)
-        traceback._origin = picture, context
+                                  data.context_depth[context] or None)
+        traceback._origin = data, context
         return traceback
 
     def __str__(self):
@@ -370,8 +370,8 @@ class Trace(_Value):
 class _Traces(_Value, Sequence):
     """Sequence of Trace over a list of raw traces; a slice is a tuple.
 
-    The list is made of a picture's blocks when somebody wants it as such; what
-    can be had without it is.
+    The list is made of a snapshot's blocks when somebody wants it as such;
+    what can be had without it is.
     """
 
     # No __slots__: the list has to stay in __dict__, where the pickles of
@@ -407,12 +407,12 @@ class _Traces(_Value, Sequence):
 
         if self._blocks is None:
             return _Traces(deepcopy(self._traces, memo))
-        # Nobody can change a picture, so that copies can share it.
+        # Nobody can change columns, so that copies can share them.
         return _Traces._of(self._blocks)
 
     @property
-    def _picture(self):
-        return None if self._blocks is None else self._blocks.picture
+    def _data(self):
+        return None if self._blocks is None else self._blocks.data
 
     @property
     def _limit(self):
@@ -471,7 +471,7 @@ class _Traces(_Value, Sequence):
 
 
 class _Figures(_Value):
-    """What statistics of pictures know besides size and count."""
+    """What statistics in columns know besides size and count."""
 
     __slots__ = ()
 
@@ -669,12 +669,12 @@ class Filter(BaseFilter):
         looked_at = frames if self.all_frames else (frames[0],)
         return any(self._names(*frame) for frame in looked_at)
 
-    def _match_contexts(self, picture, limit):
-        matches = _groups.matching(picture, self._names_file, self.lineno,
+    def _match_contexts(self, data, limit):
+        matches = _groups.matching(data, self._names_file, self.lineno,
                                    self.all_frames, limit)
         if self.domain is not None:
             matches = [match and domain == self.domain for match, domain
-                       in zip(matches, picture.context_domain)]
+                       in zip(matches, data.context_domain)]
         return list(map(self._verdict, matches))
 
     def _match_frame(self, filename, lineno):
@@ -706,9 +706,9 @@ class DomainFilter(BaseFilter):
     def _match(self, trace):
         return self._verdict(trace[0] == self._domain)
 
-    def _match_contexts(self, picture, limit):
+    def _match_contexts(self, data, limit):
         return [self._verdict(domain == self._domain)
-                for domain in picture.context_domain]
+                for domain in data.context_domain]
 
     def __init__(self, inclusive, domain):
         BaseFilter.__init__(self, inclusive)
@@ -765,10 +765,10 @@ class Snapshot:
         self.metadata = {}
 
     @classmethod
-    def _of(cls, picture, limit, metadata):
-        """Return the snapshot of a picture."""
+    def _of(cls, data, limit, metadata):
+        """Return the snapshot with these data."""
         self = cls([], limit)
-        self.traces = _Traces._of(_columns.Blocks(picture, limit))
+        self.traces = _Traces._of(_columns.Blocks(data, limit))
         self.metadata = metadata
         return self
 
@@ -798,8 +798,8 @@ class Snapshot:
         sieve = _groups.Sieve(filters)
         blocks = self.traces._blocks
         if blocks is not None and sieve.by_context:
-            selectors = sieve.selectors(blocks.picture, blocks.limit)
-            result = Snapshot._of(blocks.picture.keep(selectors),
+            selectors = sieve.selectors(blocks.data, blocks.limit)
+            result = Snapshot._of(blocks.data.keep(selectors),
                                   blocks.limit, {})
             result.traceback_limit = self.traceback_limit
         else:
@@ -824,12 +824,12 @@ class Snapshot:
                     and self.metadata.get("sample_interval") is None):
                 return _groups.RawGroups(raw, key_type, cumulative)
             # All the frames count that there are.
-            blocks = _columns.Blocks(_columns.Picture.from_raw(raw),
+            blocks = _columns.Blocks(_columns.SnapshotData.from_raw(raw),
                                      _columns.MAX_DEPTH)
         paths = getattr(like, "call_paths", None)
         if paths is not None and paths.limit != blocks.limit:
             paths = None
-        return _groups.Groups(blocks.picture, key_type, cumulative,
+        return _groups.Groups(blocks.data, key_type, cumulative,
                               blocks.limit, self.metadata, paths)
 
     def statistics(self, key_type, cumulative=False, *, sort_by="size"):
@@ -983,7 +983,7 @@ def get_object_traceback(obj):
 
 
 class _Details:
-    """Stands for the picture where details were looked up already."""
+    """Stands for the data where details were looked up already."""
 
     @staticmethod
     def frame_details(details, place):
@@ -1028,12 +1028,12 @@ def _require_tracing():
 
 
 def _snapshot(peak):
-    # The picture comes first: what it takes to describe it is not in it.
+    # The copy comes first: what it takes to describe it is not in it.
     names = _metadata.thread_names()
-    picture = _tracemalloc._take_snapshot(peak=peak, thread_names=names)
+    raw = _tracemalloc._take_snapshot(peak=peak, thread_names=names)
     limit = get_traceback_limit()
-    return Snapshot._of(_columns.Picture.wrap(picture), limit,
-                        _metadata.describe(limit, picture))
+    return Snapshot._of(_columns.SnapshotData.wrap(raw), limit,
+                        _metadata.describe(limit, raw))
 
 
 def trace(nframe=1):

@@ -22,7 +22,7 @@ from functools import partial, reduce
 from itertools import islice
 from operator import neg, or_
 
-from tracemalloc._stacks import Stacks, picture_of
+from tracemalloc._stacks import Stacks, data_of
 
 # What can be exported where there is one number per context.
 FIGURES = ("size", "count", "allocated_size", "allocated_count", "freed_size",
@@ -46,16 +46,16 @@ class _Contexts:
     """The contexts of a snapshot, and how to show them."""
 
     def __init__(self, snapshot, progress=None):
-        self.picture, limit = picture_of(snapshot)
+        self.data, limit = data_of(snapshot)
         self._progress = progress
-        self._columns = dict(zip(FIGURES, self.picture.live()))
+        self._columns = dict(zip(FIGURES, self.data.live()))
         for figure, name in _COLUMN_OF.items():
-            column = getattr(self.picture, name)
+            column = getattr(self.data, name)
             if column is not None:
                 self._columns[figure] = column
-        self.picture.afford_contexts(range(len(self.picture)), limit)
+        self.data.afford_contexts(range(len(self.data)), limit)
         # Those without any number are left out.
-        self.stacks = Stacks(self.picture, limit,
+        self.stacks = Stacks(self.data, limit,
                              ("file", "line", "function"),
                              reduce(partial(map, or_),
                                     self._columns.values()))
@@ -107,16 +107,16 @@ class _Contexts:
 
     def place(self, context):
         """Return (end line, column, end column), each None if not known."""
-        picture = self.picture
+        data = self.data
         return tuple(None if number < 0 else number for number in (
-            picture.context_end_line[context], picture.context_column[context],
-            picture.context_end_column[context]))
+            data.context_end_line[context], data.context_column[context],
+            data.context_end_column[context]))
 
     def thread(self, context):
-        return self.picture.names[self.picture.context_thread[context]] or None
+        return self.data.names[self.data.context_thread[context]] or None
 
     def depth(self, context):
-        return self.picture.context_depth[context] or None
+        return self.data.context_depth[context] or None
 
 
 def _printable(text):
@@ -146,14 +146,14 @@ def _json_rows(contexts):
 
     figures = [(f'"{name}": ', contexts.figure(name))
                for name in contexts.figures()]
-    picture = contexts.picture
+    data = contexts.data
     texts = [dumps({"filename": filename, "lineno": line,
                     "function": function or None})
              for filename, line, function in contexts.frames]
     threads = {}
     for context, node in contexts.in_order():
         row = [f"{head}{column[context]}" for head, column in figures]
-        number = picture.context_thread[context]
+        number = data.context_thread[context]
         if number not in threads:
             threads[number] = dumps(contexts.thread(context))
         end_line, column, end_column = (
@@ -162,7 +162,7 @@ def _json_rows(contexts):
         stack = contexts.stack(node)
         frames = ", ".join(map(texts.__getitem__, stack))
         yield (f'{{{", ".join(row)}, '
-               f'"domain": {picture.context_domain[context]}, '
+               f'"domain": {data.context_domain[context]}, '
                f'"thread": {threads[number]}, '
                f'"total_nframe": {contexts.depth(context) or "null"}, '
                f'"traceback": [{frames[:-1]}, "end_lineno": {end_line}, '
@@ -217,10 +217,10 @@ def _text_cell(text):
 def _csv_rows(contexts):
     """Yield the contexts as lines of CSV, without their ends."""
     # Not by module csv, which looks at every character of every call path.
-    picture = contexts.picture
+    data = contexts.data
     known = contexts.figures()
     figures = [contexts.figure(figure) if figure in known
-               else [""] * len(picture) for figure in FIGURES]
+               else [""] * len(data) for figure in FIGURES]
     labels = list(map(_stack_label, contexts.frames))
     quoted = {place for place, label in enumerate(labels)
               if _cell(label) != label}
@@ -236,7 +236,7 @@ def _csv_rows(contexts):
         numbers = ",".join([str(column[context]) for column in figures])
         place = ",".join(map(_cell, contexts.place(context)))
         thread = _text_cell(contexts.thread(context) or "")
-        yield (f"{numbers},{picture.context_domain[context]},{thread},"
+        yield (f"{numbers},{data.context_domain[context]},{thread},"
                f"{filename},{line},{place},{function},{text}")
 
 

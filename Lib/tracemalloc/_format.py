@@ -3,11 +3,11 @@
     dump()   a pickle that any CPython can load, or the compact format
     load()   either of them, and files of the 2013 interface
 
-The compact format keeps a picture (see _columns) as it is, column by column;
+The compact format keeps a snapshot's data (see _columns) column by column;
 Doc/library/tracemalloc-format.rst describes it byte by byte.  The reader takes
 no number of a file at its word: sizes are compared with the size of the file
 and with max_size before memory is asked for, and places in tables are checked
-by Picture.check() before they are used.
+by SnapshotData.check() before they are used.
 
 Everything here is loaded on first use and can be called from any thread.
 """
@@ -23,7 +23,7 @@ from operator import add
 from sys import byteorder
 
 from tracemalloc._checked import is_metadata
-from tracemalloc._columns import COLUMNS, MAX_DEPTH, Picture
+from tracemalloc._columns import COLUMNS, MAX_DEPTH, SnapshotData
 from tracemalloc._unpickle import (
     DraftMetric, DraftSnapshot, Reader, SnapshotFormatError, too_large,
     truncated)
@@ -108,7 +108,7 @@ def _add_attributes(snapshot, attributes, limit):
 
 
 class _PickleWriter:
-    """Writes the pickle of a picture's blocks."""
+    """Writes the pickle of the blocks in columns."""
 
     def __init__(self, stream, used):
         self._write = stream.write
@@ -161,19 +161,19 @@ class _PickleWriter:
         return (b"(" + b"".join(map(self._frame, frames)) + b"t"
                 + self._remember(frames))
 
-    def rows(self, picture, limit):
-        picture.afford_contexts({*picture.row_context}, limit)
+    def rows(self, data, limit):
+        data.afford_contexts({*data.row_context}, limit)
         last = frames = depth = None
         for context, size, count in zip(
-                picture.row_context, picture.row_size, picture.row_count):
+                data.row_context, data.row_size, data.row_count):
             if not count:
                 continue
             if context != last:
                 last = context
-                frames = picture.frames(context, limit)
-                depth = picture.context_depth[context]
+                frames = data.frames(context, limit)
+                depth = data.context_depth[context]
                 depth = self.number(depth) if depth else b"N"
-                domain = self.number(picture.context_domain[context])
+                domain = self.number(data.context_domain[context])
             self._write(b"((" + domain + self.number(size)
                         + self._frames(frames) + depth + b"t\x94")
             again = self.get(self._used)
@@ -189,11 +189,11 @@ class _PickleWriter:
 def _write_pickle(snapshot, stream):
     from tracemalloc import Snapshot
 
-    picture = snapshot.traces._picture
-    if picture is None or type(snapshot) is not Snapshot:
+    data = snapshot.traces._data
+    if data is None or type(snapshot) is not Snapshot:
         pickle.dump(snapshot, stream, pickle.HIGHEST_PROTOCOL)
         return
-    if picture.row_count is None:
+    if data.row_count is None:
         raise ValueError("a pickle holds single blocks, which are not known "
                          "at the peak; use format='compact'")
     body = io.BytesIO()
@@ -212,7 +212,7 @@ def _write_pickle(snapshot, stream):
                  + writer.text("traces")
                  + b"ctracemalloc\n_Traces\n)\x81}"
                  + writer.text("_traces") + b"]")
-    writer.rows(picture, snapshot.traces._limit)
+    writer.rows(data, snapshot.traces._limit)
     stream.write(b"sbub.")
 
 
@@ -223,12 +223,12 @@ def _write_compact(snapshot, stream):
     import json
 
     traces = snapshot.traces
-    picture = traces._picture
-    if picture is not None:
+    data = traces._data
+    if data is not None:
         frame_limit = traces._limit
     else:
         # All frames of traces made by hand count, whatever the limit says.
-        picture, frame_limit = Picture.from_raw(traces._traces), MAX_DEPTH
+        data, frame_limit = SnapshotData.from_raw(traces._traces), MAX_DEPTH
     head = _HEAD.pack(_MAGIC, *_VERSION)
     stream.write(head + _CRC.pack(crc32(head)))
     about = {"traceback_limit": snapshot.traceback_limit,
@@ -247,10 +247,10 @@ def _write_compact(snapshot, stream):
                         f"({exc}); use format='pickle'") from None
     section("snapshot", _JSON, 1, about)
     section("attributes", _PICKLE, 1, _pickle_plain(_attributes(snapshot)))
-    names = [name.encode("utf-8", "surrogatepass") for name in picture.names]
+    names = [name.encode("utf-8", "surrogatepass") for name in data.names]
     section("names", _STRINGS, len(names),
             _column_bytes("I", list(map(len, names))), b"".join(names))
-    for name, column in picture.columns().items():
+    for name, column in data.columns().items():
         section(name, COLUMNS[name].encode(), len(column),
                 _column_bytes(COLUMNS[name], column))
     _write_section(stream, "end", _END, number, ())
@@ -559,7 +559,7 @@ class Draft:
                 traces.append((0, size, by_id[id(frames)], None))
             snapshot = Snapshot(traces, limit)
         else:
-            snapshot = Snapshot._of(self._average_picture(), MAX_DEPTH, {})
+            snapshot = Snapshot._of(self._average_data(), MAX_DEPTH, {})
             snapshot.traceback_limit = limit
         snapshot.metadata = {
             "time": _seconds(self.timestamp), "pid": self.pid,
@@ -569,8 +569,8 @@ class Draft:
         }
         return snapshot
 
-    def _average_picture(self):
-        """Return a picture of stats: two sizes per line, one byte apart."""
+    def _average_data(self):
+        """Return data of stats: two sizes per line, one byte apart."""
         lines = {}
         for name, stats in self.stats.items():
             for line, figures in stats.items():
@@ -586,9 +586,9 @@ class Draft:
                 if number:
                     traces.append((0, size, frames, None))
                     counts.append(number)
-        picture = Picture.from_raw(traces)
-        picture.row_count = counts
-        return picture
+        data = SnapshotData.from_raw(traces)
+        data.row_count = counts
+        return data
 
 
 def _seconds(timestamp):
@@ -827,18 +827,18 @@ class _Compact:
         columns = {name: column for name, column in self._found.items()
                    if name in COLUMNS}
         try:
-            picture = Picture(names, **columns)
-            picture.max_size = self._limit
-            picture.check()
+            data = SnapshotData(names, **columns)
+            data.max_size = self._limit
+            data.check()
         except (TypeError, ValueError) as exc:
             text = str(exc).removeprefix("damaged snapshot: ")
             raise self._damaged(text) from None
-        if picture.row_count is not None and (
-                sum(picture.row_count) > _MAX_BLOCKS):
+        if data.row_count is not None and (
+                sum(data.row_count) > _MAX_BLOCKS):
             raise self._damaged("it has more blocks than memory has bytes")
         from tracemalloc import Snapshot
 
-        snapshot = Snapshot._of(picture, frame_limit, metadata)
+        snapshot = Snapshot._of(data, frame_limit, metadata)
         attributes = self._found.get("attributes") or {}
         if "metadata" in attributes:
             raise self._damaged("it has its metadata twice")

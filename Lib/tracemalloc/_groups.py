@@ -1,8 +1,8 @@
-"""Statistics of pictures: contexts put into groups, and figures added up.
+"""Statistics in columns: contexts put into groups, and figures added up.
 
 A group is named by raw frames, the newest first.  Those of lines and files are
 what programs have always got, and so are those of tracebacks, as many as the
-traceback limit allows; but in pictures these are named by a number of a
+traceback limit allows; but in columns these are named by a number of a
 CallPaths, and their frames are made when somebody looks:
 
     'lineno'      ((file name, line),)
@@ -31,7 +31,7 @@ from tracemalloc._columns import as_buffer, summed
 KEY_TYPES = ("traceback", "lineno", "filename",
              "function", "module", "thread", "domain")
 
-# Those that can be told from raw traces without making a picture of them.
+# Those that can be told from raw traces without making columns of them.
 RAW_KEY_TYPES = ("traceback", "lineno", "filename")
 
 # Key types whose groups also make sense for callers.
@@ -113,29 +113,29 @@ def _folders_in(metadata):
 
 
 class Groups:
-    """The groups of a picture, and what is in them.
+    """The groups of a snapshot's data, and what is in them.
 
     names      -- raw frames of each group, or number of its call path
     limit      -- how many frames of a call path count
     metadata   -- that of the snapshot
     call_paths -- CallPaths to get numbers from, if they are to be compared
-                  with those of another picture
+                  with those of another snapshot
 
     Groups of contexts without live blocks are left out if *live_only*.
     """
 
     tells_more = True
 
-    def __init__(self, picture, key_type, cumulative, limit, metadata,
+    def __init__(self, data, key_type, cumulative, limit, metadata,
                  call_paths=None, live_only=True):
         if key_type == "traceback" and call_paths is None:
             from tracemalloc._stacks import CallPaths
 
             call_paths = CallPaths(limit)
         self.call_paths = call_paths
-        self._whole_args = (picture, key_type, cumulative, limit, metadata,
+        self._whole_args = (data, key_type, cumulative, limit, metadata,
                             call_paths)
-        self._picture = picture
+        self._data = data
         self._cumulative = cumulative
         self.interval = _interval_in(metadata)
         self._key_type = key_type
@@ -144,7 +144,7 @@ class Groups:
         self._figures = {}
         self._members = self._functions = self._place = None
         self._members_by_path = {}
-        size, number = picture.live()
+        size, number = data.live()
         self._selectors = number if live_only else None
         self._whole = None
         self._group(_folders_in(metadata))
@@ -161,8 +161,8 @@ class Groups:
 
     def _group(self, folders):
         if self._key_type == "traceback":
-            picture = self._picture
-            numbers = self.call_paths.add(picture, self._selectors)
+            data = self._data
+            numbers = self.call_paths.add(data, self._selectors)
             place = dict(zip(dict.fromkeys(numbers), count()))
             self.names = list(place)
             self._groups_of = list(map(place.__getitem__, numbers))
@@ -179,7 +179,7 @@ class Groups:
         """Return what tells groups apart, for each context."""
         columns = _COLUMNS.get(self._key_type, (self._key_type,))
         return list(zip(*(
-            self._column(getattr(self._picture, f"context_{name}"))
+            self._column(getattr(self._data, f"context_{name}"))
             for name in columns)))
 
     def _keys_of_stacks(self):
@@ -189,7 +189,7 @@ class Groups:
         from tracemalloc._stacks import Stacks
 
         columns = _COLUMNS[self._key_type]
-        self._stacks = stacks = Stacks(self._picture, self._limit, columns,
+        self._stacks = stacks = Stacks(self._data, self._limit, columns,
                                        self._selectors)
         by_node = [stacks.column(name)[1:] for name in columns]
         numbers, firsts = _tracemalloc._number_rows(*by_node)
@@ -204,7 +204,7 @@ class Groups:
 
     def _name(self, place, folders):
         """Make names of keys; groups whose names turn out equal are one."""
-        names = self._picture.names
+        names = self._data.names
         key_type = self._key_type
         if key_type == "lineno":
             labels = [((names[file], line),) for file, line in place]
@@ -244,7 +244,7 @@ class Groups:
     def _total(self, name):
         if name in ("size_error", "count_error"):
             return self._error(name)
-        column = getattr(self._picture, TOTALS[name])
+        column = getattr(self._data, TOTALS[name])
         if column is None:
             return None
         whole = self.whole()
@@ -258,7 +258,7 @@ class Groups:
         """Return the standard errors of a figure; None if it is exact."""
         if self.interval is None:
             return None
-        variances = self._picture.variances(self.interval)
+        variances = self._data.variances(self.interval)
         if variances is None:
             return None
         sums = self._sum(variances[name == "count_error"], power=2)
@@ -322,26 +322,26 @@ class Groups:
         """
         if self._key_type == "traceback":
             return _in_common([
-                self._picture.frame_details(context, place)
+                self._data.frame_details(context, place)
                 for context in self._contexts_of(group, of_callers=place > 0)])
         if self._key_type != "lineno":
             return _NO_DETAILS
         if self._cumulative:
             return self._function_at(self.names[group][0]), None, None, None
-        return self._picture.details_in_common(self._contexts_of(group))
+        return self._data.details_in_common(self._contexts_of(group))
 
     def _contexts_of(self, group, of_callers=False):
         """Return the contexts of a group; one per path if *of_callers*."""
         if self._members is None:
             members = {}
-            numbers = self._column(range(len(self._picture)))
+            numbers = self._column(range(len(self._data)))
             for number, each in zip(numbers, self._groups_of):
                 members.setdefault(each, []).append(number)
             self._members = members
         if not of_callers:
             return self._members[group]
         if group not in self._members_by_path:
-            path = self._picture.context_path
+            path = self._data.context_path
             self._members_by_path[group] = list(
                 {path[number]: number
                  for number in self._members[group]}.values())
@@ -349,11 +349,11 @@ class Groups:
 
     def _function_at(self, frame):
         if self._functions is None:
-            picture, names = self._picture, self._picture.names
+            data, names = self._data, self._data.names
             functions = {}
             for table in "path", "context":
                 file, line, function = (
-                    getattr(picture, f"{table}_{name}")
+                    getattr(data, f"{table}_{name}")
                     for name in ("file", "line", "function"))
                 for key in dict.fromkeys(zip(file, line, function)):
                     functions.setdefault(
@@ -467,14 +467,14 @@ LIVE_ONLY = ("this snapshot tells live blocks only, as those do that were "
               "pickled or made of traces")
 
 
-def figure_columns(picture, figures, sort_by):
+def figure_columns(data, figures, sort_by):
     """Return columns or lists of figures, by context.
 
     Raises ValueError, which names *sort_by*, if one is not known.
     """
-    live = dict(zip(("size", "count"), picture.live()))
+    live = dict(zip(("size", "count"), data.live()))
     return [live[name] if name in live
-            else _known(getattr(picture, TOTALS[name]), sort_by, LIVE_ONLY)
+            else _known(getattr(data, TOTALS[name]), sort_by, LIVE_ONLY)
             for name in figures]
 
 
@@ -628,24 +628,24 @@ class Sieve:
             answer = self._answers[key] = self._ask(trace)
         return answer
 
-    def selectors(self, picture, limit):
+    def selectors(self, data, limit):
         """Return a list of whether the traces of each context stay."""
-        kept = [not self._including] * len(picture)
+        kept = [not self._including] * len(data)
         for each in self._including:
-            kept = map(or_, kept, each._match_contexts(picture, limit))
+            kept = map(or_, kept, each._match_contexts(data, limit))
         for each in self._excluding:
-            kept = map(and_, kept, each._match_contexts(picture, limit))
+            kept = map(and_, kept, each._match_contexts(data, limit))
         return list(kept)
 
 
-def matching(picture, answer, lineno, all_frames, limit):
+def matching(data, answer, lineno, all_frames, limit):
     """Return a list of whether each context matches.
 
     *answer* says whether a file name does, and is asked once for each; the
     line has to be *lineno*, unless that is None.  The newest frame is looked
     at, or all that the limit leaves if *all_frames*.
     """
-    names = picture.names
+    names = data.names
     answers = {}
 
     def ask(files, lines):
@@ -657,16 +657,16 @@ def matching(picture, answer, lineno, all_frames, limit):
         return [match and line == lineno
                 for match, line in zip(matches, lines)]
 
-    matches = ask(picture.context_file, picture.context_line)
+    matches = ask(data.context_file, data.context_line)
     if not all_frames or limit < 2:
         return matches
 
     # How many frames up from each path the next match is; the root is no
     # frame, whatever name stands in its place.
     distances = [limit]
-    path_matches = ask(picture.path_file, picture.path_line)
-    for parent, match in islice(zip(picture.path_parent, path_matches),
+    path_matches = ask(data.path_file, data.path_line)
+    for parent, match in islice(zip(data.path_parent, path_matches),
                                 1, None):
         distances.append(0 if match else distances[parent] + 1)
     return [match or distances[path] < limit - 1
-            for match, path in zip(matches, picture.context_path)]
+            for match, path in zip(matches, data.context_path)]

@@ -1,4 +1,4 @@
-"""The call stacks of a picture as a trie: what reports of many contexts need.
+"""The call stacks of a snapshot as a trie: what reports of many contexts need.
 
 Contexts are many, frames that differ are few, and most of a stack is shared
 with others.  So stacks are told apart, sorted and added up as numbers, by
@@ -15,7 +15,7 @@ A call path of statistics is such a number, too: see CallPaths.  A file of some
 kilobytes can hold thousands of contexts that share one path of 65,534 frames:
 spelled out one by one, its call paths take gigabytes.  So the frames of a
 number are put together when they are asked for, and kept for a while only;
-whatever needs all frames at once asks Picture.afford() first.
+whatever needs all frames at once asks SnapshotData.afford() first.
 
 Loaded on first use.
 """
@@ -25,17 +25,17 @@ from itertools import compress, islice
 
 import _tracemalloc
 
-from tracemalloc._columns import MAX_DEPTH, Picture, as_buffer, summed
+from tracemalloc._columns import MAX_DEPTH, SnapshotData, as_buffer, summed
 from tracemalloc._paths import Recent
 
 
-def picture_of(snapshot):
-    """Return the picture of a snapshot, and how many frames of it count."""
+def data_of(snapshot):
+    """Return the data of a snapshot, and how many of their frames count."""
     traces = snapshot.traces
-    if traces._picture is not None:
-        return traces._picture, traces._limit
+    if traces._data is not None:
+        return traces._data, traces._limit
     # All frames of traces count that there are.
-    return Picture.from_raw(traces._traces), MAX_DEPTH
+    return SnapshotData.from_raw(traces._traces), MAX_DEPTH
 
 
 def _joined(first, second):
@@ -47,7 +47,7 @@ def _joined(first, second):
 
 
 class Stacks:
-    """The stacks of a picture's contexts.
+    """The stacks of a snapshot's contexts.
 
     limit    -- frames of a stack that count, the newest ones
     columns  -- what tells frames apart: 'file', and 'line' or 'function' or
@@ -58,12 +58,12 @@ class Stacks:
     contexts -- numbers of the contexts, in the order of nodes
     """
 
-    def __init__(self, picture, limit, columns, chosen=None):
-        self.picture = picture
-        contexts = range(len(picture))
+    def __init__(self, data, limit, columns, chosen=None):
+        self.data = data
+        contexts = range(len(data))
         self.contexts = (contexts if chosen is None
                          else array("I", compress(contexts, chosen)))
-        self._first = len(picture.path_parent)
+        self._first = len(data.path_parent)
         self._columns = {}
         self._by_node = {}
         self._contexts_of = None
@@ -79,13 +79,13 @@ class Stacks:
     def _rows(self, name):
         """Return a column of all paths, and of the chosen contexts behind."""
         if name not in self._columns:
-            picture = self.picture
+            data = self.data
             code = "i" if name == "line" else "I"
-            of_paths = as_buffer(code, getattr(picture, f"path_{name}"))
+            of_paths = as_buffer(code, getattr(data, f"path_{name}"))
             of_contexts = as_buffer(code, getattr(
-                picture,
+                data,
                 "context_path" if name == "parent" else f"context_{name}"))
-            if len(self.contexts) < len(picture):
+            if len(self.contexts) < len(data):
                 of_contexts = array(code, map(of_contexts.__getitem__,
                                               self.contexts))
             rows = _joined(of_paths, of_contexts)
@@ -96,7 +96,7 @@ class Stacks:
 
     def _with_one_number(self, rows):
         """Return names by number so that equal names have one number."""
-        names = self.picture.names
+        names = self.data.names
         first = dict(zip(reversed(names), range(len(names) - 1, -1, -1)))
         if len(first) == len(names):
             return rows
@@ -133,7 +133,7 @@ class Stacks:
 
     def frame(self, node):
         """Return (file, line, function) of a node's newest frame."""
-        names = self.picture.names
+        names = self.data.names
         line = self.column("line")[node]
         return (names[self.column("file")[node]],
                 line - (1 << 32) if line >> 31 else line,
@@ -164,7 +164,7 @@ class Stacks:
                 self._contexts_of.setdefault(node, []).append(context)
         contexts = [context for node in nodes
                     for context in self._contexts_of.get(node, ())]
-        return self.picture.details_in_common(contexts)[1:]
+        return self.data.details_in_common(contexts)[1:]
 
     def ranks(self, keys):
         """Return the place of each node when stacks are sorted.
@@ -177,7 +177,7 @@ class Stacks:
 
     def values(self, column):
         """Return the numbers of a column for the contexts that count."""
-        if len(self.contexts) == len(self.picture):
+        if len(self.contexts) == len(self.data):
             return column if hasattr(column, "itemsize") else list(column)
         return list(map(column.__getitem__, self.contexts))
 
@@ -198,9 +198,9 @@ class Stacks:
 
 
 class CallPaths:
-    """The call paths of one picture or of several, of at most *limit* frames.
+    """The call paths of one snapshot or of several, of at most *limit* frames.
 
-    The numbers of pictures that were added to one object can be compared.
+    The numbers of snapshots that were added to one object can be compared.
     """
 
     def __init__(self, limit):
@@ -212,16 +212,16 @@ class CallPaths:
         self._lengths = None
         self._recent = Recent()
         self._order = None
-        self._strictest = None  # the picture with the least max_size
+        self._strictest = None  # the data with the least max_size
 
-    def add(self, picture, selectors=None):
+    def add(self, data, selectors=None):
         """Return the numbers of contexts; of all whose selector is true."""
-        if picture.max_size is not None:
+        if data.max_size is not None:
             if (self._strictest is None
-                    or picture.max_size < self._strictest.max_size):
-                self._strictest = picture
-            picture.afford_cut(self.limit)
-        stacks = Stacks(picture, self.limit, ("file", "line"), selectors)
+                    or data.max_size < self._strictest.max_size):
+                self._strictest = data
+            data.afford_cut(self.limit)
+        stacks = Stacks(data, self.limit, ("file", "line"), selectors)
         numbers, frames = stacks.frames(("file", "line"))
         self._lengths = self._order = None
         if len(self._callers) == 1:

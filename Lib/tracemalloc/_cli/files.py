@@ -74,10 +74,10 @@ def filtered(filename, snapshot, filters):
 def _matches(snapshot, pattern, lineno, all_frames):
     one = tracemalloc.Filter(True, pattern, lineno, all_frames)
     traces = snapshot.traces
-    if traces._picture is None:
+    if traces._data is None:
         # Asks once for the frames that blocks share.
         return any(map(Sieve((one,)).keeps, traces._raw()))
-    return any(one._match_contexts(traces._picture, traces._limit))
+    return any(one._match_contexts(traces._data, traces._limit))
 
 
 def tell_unmatched(filename, inclusive, pattern, lineno, all_frames, matches):

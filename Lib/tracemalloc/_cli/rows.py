@@ -7,7 +7,7 @@ from operator import and_
 from tracemalloc import _format_size, _groups, _statistic
 from tracemalloc._cli import UsageError
 from tracemalloc._cli.screen import printable, source
-from tracemalloc._stacks import picture_of
+from tracemalloc._stacks import data_of
 
 # Figures of bytes and of blocks that belong together, and their heads.
 FAMILIES = {
@@ -203,13 +203,13 @@ def _not_known(error, sort):
     return error
 
 
-def columns(picture, sort, *figures):
-    """Return what a picture has of figures, by context.
+def columns(data, sort, *figures):
+    """Return what a snapshot's data have of figures, by context.
 
     What is not known is a UsageError that names *sort*.
     """
     try:
-        return _groups.figure_columns(picture, figures, sort)
+        return _groups.figure_columns(data, figures, sort)
     except ValueError as error:
         raise UsageError(_not_known(error, sort)) from None
 
@@ -267,15 +267,15 @@ def number_of_groups(snapshot, group_by):
 
 def is_known(snapshot, figure):
     """Whether a snapshot tells a figure that is not one of live blocks."""
-    picture, _ = picture_of(snapshot)
-    return getattr(picture, _groups.TOTALS[figure]) is not None
+    data, _ = data_of(snapshot)
+    return getattr(data, _groups.TOTALS[figure]) is not None
 
 
 def total(snapshot, sort="size"):
     """Return (bytes, blocks) of all that is in a snapshot."""
     figures = FAMILIES[family_of(sort)][:2]
-    picture, _ = picture_of(snapshot)
-    return tuple(map(sum, columns(picture, sort, *figures)))
+    data, _ = data_of(snapshot)
+    return tuple(map(sum, columns(data, sort, *figures)))
 
 
 def estimate_text(*snapshots):

@@ -59,11 +59,11 @@ class Top:
 
     def _afford_json(self):
         """Refuse what frames of a hostile file take as objects of JSON."""
-        picture = self.snapshot.traces._picture
-        if self.group_by == "traceback" and picture is not None:
+        data = self.snapshot.traces._data
+        if self.group_by == "traceback" and data is not None:
             try:
                 # Some 40 times the place in a tuple that each takes.
-                picture.afford(40 * sum(len(stat.traceback)
+                data.afford(40 * sum(len(stat.traceback)
                                         for stat in self.stats))
             except ValueError as error:
                 raise UsageError(f"{error}, or show fewer: --limit") from None

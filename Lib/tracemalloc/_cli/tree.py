@@ -12,7 +12,7 @@ from tracemalloc._cli.files import Progress, load
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.screen import Screen, printable
 from tracemalloc._cli.units import number
-from tracemalloc._stacks import Stacks, picture_of
+from tracemalloc._stacks import Stacks, data_of
 
 _GROUPS = ("lineno", "function", "filename")
 
@@ -130,7 +130,7 @@ class _Source:
         numbers, _ = _tracemalloc._number_rows(
             *map(stacks.column, _COLUMNS[group_by]))
         self.keys = memoryview(numbers).cast("I")
-        names = stacks.picture.names
+        names = stacks.data.names
         files = stacks.column("file")
         # The root has no file, whatever its number.
         self.launchers = self._of_files(files, filter(
@@ -281,10 +281,10 @@ def _children(parents):
 def build(snapshot, group_by="lineno", inverted=False, sort="size",
           import_frames=True):
     """Return the root of the tree.  O(call paths)."""
-    picture, limit = picture_of(snapshot)
+    data, limit = data_of(snapshot)
     size, count, *_ = rows.FAMILIES[rows.family_of(sort)]
-    size, count = rows.columns(picture, sort, size, count)
-    stacks = Stacks(picture, limit, _COLUMNS[group_by],
+    size, count = rows.columns(data, sort, size, count)
+    stacks = Stacks(data, limit, _COLUMNS[group_by],
                     map(or_, size, count))
     source = (_Callers if inverted else _Callees)(
         stacks, group_by, (size, count), import_frames)
