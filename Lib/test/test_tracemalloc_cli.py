@@ -932,7 +932,7 @@ class ScreenTests(CommandTests):
         self.assertEqual(screen.cut("abcde", 5), "abcde")
         self.assertEqual(screen.cut("\u4e2d\u6587\u4e2d", 5), "\u4e2d...")
         self.assertEqual(screen.cut("a" * 10000000, 5), "aa...")
-        self.assertEqual(screen.cut_place("/a/bc/d.py:1", 11),
+        self.assertEqual(screen.cut_location("/a/bc/d.py:1", 11),
                          ".../d.py:1")
         for text, width, expected in (
                 ("/a/bcdefghijklm", 9, "...hijklm"),
@@ -955,7 +955,7 @@ class ScreenTests(CommandTests):
                 ("a" * 1000000, 9, "...aaaaaa"),
                 ("a" * 1000000 + ":1 function()", 9, "...aaaa:1")):
             with self.subTest(text, width=width):
-                found = screen.cut_place(text, width)
+                found = screen.cut_location(text, width)
                 self.assertEqual(found, expected)
                 self.assertLessEqual(len(found), width)
 

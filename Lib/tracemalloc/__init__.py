@@ -142,8 +142,8 @@ class Frame(_Value):
         origin = getattr(self, "_origin", None)
         if origin is None:
             return None
-        owner, *place = origin
-        return owner.frame_details(*place)[item]
+        owner, *key = origin
+        return owner.frame_details(*key)[item]
 
     @property
     def function(self):
@@ -422,8 +422,8 @@ class _Traces(_Value, Sequence):
         """Return an iterable of raw traces."""
         return self._traces if self._blocks is None else self._blocks
 
-    def _trace_at(self, place):
-        return Trace._of(self._blocks, *self._blocks.at(place))
+    def _trace_at(self, index):
+        return Trace._of(self._blocks, *self._blocks.at(index))
 
     def __eq__(self, other):
         if not isinstance(other, _Traces):
@@ -443,12 +443,12 @@ class _Traces(_Value, Sequence):
                 return tuple(map(Trace, found))
             return Trace(found)
         try:
-            places = range(len(self))[index]
+            indexes = range(len(self))[index]
         except IndexError:
             raise IndexError("list index out of range") from None
         if isinstance(index, slice):
-            return tuple(map(self._trace_at, places))
-        return self._trace_at(places)
+            return tuple(map(self._trace_at, indexes))
+        return self._trace_at(indexes)
 
     def __iter__(self):
         if self._blocks is None:
@@ -618,7 +618,8 @@ class BaseFilter:
     def __init__(self, inclusive):
         self.inclusive = inclusive
 
-    def _verdict(self, matches):
+    def _result(self, matches):
+        """Return whether a trace may stay that matches, or does not."""
         return bool(matches) == bool(self.inclusive)
 
     def _match(self, trace):
@@ -675,19 +676,19 @@ class Filter(BaseFilter):
         if self.domain is not None:
             matches = [match and domain == self.domain for match, domain
                        in zip(matches, data.context_domain)]
-        return list(map(self._verdict, matches))
+        return list(map(self._result, matches))
 
     def _match_frame(self, filename, lineno):
-        return self._verdict(self._names(filename, lineno))
+        return self._result(self._names(filename, lineno))
 
     def _match_traceback(self, traceback):
-        return self._verdict(self._names_any(traceback))
+        return self._result(self._names_any(traceback))
 
     def _match(self, trace):
         matches = self._names_any(trace[2])
         if self.domain is not None:
             matches = matches and trace[0] == self.domain
-        return self._verdict(matches)
+        return self._result(matches)
 
 
 class DomainFilter(BaseFilter):
@@ -704,10 +705,10 @@ class DomainFilter(BaseFilter):
         return self._domain
 
     def _match(self, trace):
-        return self._verdict(trace[0] == self._domain)
+        return self._result(trace[0] == self._domain)
 
     def _match_contexts(self, data, limit):
-        return [self._verdict(domain == self._domain)
+        return [self._result(domain == self._domain)
                 for domain in data.context_domain]
 
     def __init__(self, inclusive, domain):
@@ -795,15 +796,15 @@ class Snapshot:
         if not isinstance(filters, Iterable):
             kind = type(filters).__name__
             raise TypeError(f"filters must be a list of filters, not {kind}")
-        sieve = _groups.Sieve(filters)
+        filter_set = _groups.FilterSet(filters)
         blocks = self.traces._blocks
-        if blocks is not None and sieve.by_context:
-            selectors = sieve.selectors(blocks.data, blocks.limit)
+        if blocks is not None and filter_set.by_context:
+            selectors = filter_set.selectors(blocks.data, blocks.limit)
             result = Snapshot._of(blocks.data.keep(selectors),
                                   blocks.limit, {})
             result.traceback_limit = self.traceback_limit
         else:
-            kept = list(filter(sieve.keeps, self.traces._raw()))
+            kept = list(filter(filter_set.keeps, self.traces._raw()))
             result = Snapshot(kept, self.traceback_limit)
         result.metadata = dict(self.metadata)
         return result
@@ -986,8 +987,8 @@ class _Details:
     """Stands for the data where details were looked up already."""
 
     @staticmethod
-    def frame_details(details, place):
-        return details[place]
+    def frame_details(details, index):
+        return details[index]
 
 
 def take_snapshot():

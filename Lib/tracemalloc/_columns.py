@@ -2,13 +2,13 @@
 
 There are three tables.  A column of a table is a sequence of numbers, the
 same in length as the other columns of that table; a number in a column may be
-the place of a row of another table, or of a name in `names`.
+the number of a row of another table, or of a name in `names`.
 
     paths       call paths, as a tree.  A path is a call site, and the path
                 of its callers, whose number is smaller.  Path 0 is the root:
                 it has no frame.
-    contexts    places that allocate: the instruction, the path of its callers,
-                domain and thread, and what was counted there.
+    contexts    what allocates: an instruction, the path of its callers, domain
+                and thread, and what was counted for them.
     rows        live blocks: how many of one size there are in one context.
 
 The traceback of a context is its own frame, then those from context_path up to
@@ -73,7 +73,7 @@ ROWS = {"row_context": "I", "row_size": "Q", "row_count": "Q"}
 # All columns with their type codes, those of module array.
 COLUMNS = PATHS | CONTEXTS | TOTALS | ROWS
 
-# Columns that hold places of names.
+# Columns that hold numbers of names.
 NAMED = ("path_file", "path_function", "context_file", "context_function",
          "context_thread")
 
@@ -264,7 +264,7 @@ class SnapshotData:
         To be asked before frames are put together for many contexts: what
         they take has nothing to do with the size of the file.
         """
-        # A frame is shared, so that it takes a place in a tuple each time.
+        # A frame is shared: each time, it takes just an item of a tuple.
         if self.max_size is not None and 8 * frames > self.max_size:
             from tracemalloc._unpickle import SnapshotFormatError
 
@@ -302,21 +302,21 @@ class SnapshotData:
         above = self.ancestors(self.context_path[context], limit - 1)
         return own, *map(self.path_frames().__getitem__, above)
 
-    def frame_details(self, context, place):
+    def frame_details(self, context, index):
         """Return what a frame tells besides its line.
 
         That is (function, end line, column, end column), each None if it is
-        not known.  *place* 0 is the context's own frame, 1 its caller.
+        not known.  *index* 0 is the context's own frame, 1 its caller.
         """
         names = self.names
-        if place == 0:
+        if index == 0:
             numbers = (self.context_end_line[context],
                        self.context_column[context],
                        self.context_end_column[context])
             return (names[self.context_function[context]] or None,
                     *(None if number < 0 else number for number in numbers))
         above = self._walked.get(self.context_path[context], self.ancestors)
-        function = self.path_function[above[place - 1]]
+        function = self.path_function[above[index - 1]]
         return names[function] or None, None, None, None
 
     def details_in_common(self, contexts):
@@ -411,14 +411,14 @@ class Blocks:
             self._ends = list(accumulate(self.columns()[2]))
         return self._ends[-1] if self._ends else 0
 
-    def at(self, place):
+    def at(self, index):
         """Return the context and the size of a block."""
         from bisect import bisect_right
 
         contexts, sizes, _ = self.columns()
-        if place >= len(self):
+        if index >= len(self):
             raise IndexError("there are not so many blocks")
-        row = bisect_right(self._ends, place)
+        row = bisect_right(self._ends, index)
         return contexts[row], sizes[row]
 
     def raw(self, context, size):

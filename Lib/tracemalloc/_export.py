@@ -6,8 +6,8 @@
     export_speedscope   what the viewer of that name loads
 
 Each takes a Snapshot and a text stream, and writes line by line.  Contexts are
-the places that allocated: one call path, with an instruction, a thread and an
-address space.  They come in the order of live bytes, then blocks, descending,
+what allocated: one call path, with an instruction, a thread and an address
+space.  They come in the order of live bytes, then blocks, descending,
 then call path, so that equal snapshots give equal text.
 
 Sizes are bytes.  Time: O(contexts times frames), as long as what is written.
@@ -59,7 +59,7 @@ class _Contexts:
                              ("file", "line", "function"),
                              reduce(partial(map, or_),
                                     self._columns.values()))
-        # (file, line, function) in their order, and the place of the newest
+        # (file, line, function) in their order, and the index of the newest
         # one of each stack.
         self.newest, self.frames = self.stacks.frames()
 
@@ -97,7 +97,7 @@ class _Contexts:
             yield context, node
 
     def stack(self, node):
-        """Return the places of a stack's frames, the oldest first."""
+        """Return the indexes of a stack's frames, the oldest first."""
         newest, parents, found = self.newest, self.stacks.parents, []
         while node:
             found.append(newest[node])
@@ -105,7 +105,7 @@ class _Contexts:
         found.reverse()
         return found
 
-    def place(self, context):
+    def position(self, context):
         """Return (end line, column, end column), each None if not known."""
         data = self.data
         return tuple(None if number < 0 else number for number in (
@@ -158,7 +158,7 @@ def _json_rows(contexts):
             threads[number] = dumps(contexts.thread(context))
         end_line, column, end_column = (
             "null" if number is None else number
-            for number in contexts.place(context))
+            for number in contexts.position(context))
         stack = contexts.stack(node)
         frames = ", ".join(map(texts.__getitem__, stack))
         yield (f'{{{", ".join(row)}, '
@@ -222,7 +222,7 @@ def _csv_rows(contexts):
     figures = [contexts.figure(figure) if figure in known
                else [""] * len(data) for figure in FIGURES]
     labels = list(map(_stack_label, contexts.frames))
-    quoted = {place for place, label in enumerate(labels)
+    quoted = {index for index, label in enumerate(labels)
               if _cell(label) != label}
     labels = [label.replace('"', '""') for label in labels]
     newest = [(_text_cell(filename), line, _text_cell(function))
@@ -234,10 +234,10 @@ def _csv_rows(contexts):
         if not quoted.isdisjoint(stack):
             text = f'"{text}"'
         numbers = ",".join([str(column[context]) for column in figures])
-        place = ",".join(map(_cell, contexts.place(context)))
+        position = ",".join(map(_cell, contexts.position(context)))
         thread = _text_cell(contexts.thread(context) or "")
         yield (f"{numbers},{data.context_domain[context]},{thread},"
-               f"{filename},{line},{place},{function},{text}")
+               f"{filename},{line},{position},{function},{text}")
 
 
 def export_csv(snapshot, stream, *, progress=None):
@@ -265,13 +265,13 @@ def _stacks(contexts, value, labels):
     *labels* are those of contexts.frames.
     """
     numbers = contexts.figure(value)
-    places = contexts.stacks.merged(labels, contexts.newest)
+    merged = contexts.stacks.merged(labels, contexts.newest)
     sums, nodes = {}, {}
     for context, node in contexts.in_order():
         if numbers[context]:
-            place = places[node]
-            nodes.setdefault(place, node)
-            sums[place] = sums.get(place, 0) + numbers[context]
+            number = merged[node]
+            nodes.setdefault(number, node)
+            sums[number] = sums.get(number, 0) + numbers[context]
     return dict(zip(nodes.values(), sums.values()))
 
 

@@ -6,7 +6,7 @@
 The compact format keeps a snapshot's data (see _columns) column by column;
 Doc/library/tracemalloc-format.rst describes it byte by byte.  The reader takes
 no number of a file at its word: sizes are compared with the size of the file
-and with max_size before memory is asked for, and places in tables are checked
+and with max_size before memory is asked for, and row numbers are checked
 by SnapshotData.check() before they are used.
 
 Everything here is loaded on first use and can be called from any thread.
@@ -112,11 +112,11 @@ class _PickleWriter:
 
     def __init__(self, stream, used):
         self._write = stream.write
-        self._used = used           # places in the memo
-        self._places = {}
+        self._used = used           # indexes of the memo
+        self._memo = {}
 
     def _remember(self, key):
-        self._places[key] = self._used
+        self._memo[key] = self._used
         self._used += 1
         return b"\x94"
 
@@ -131,10 +131,10 @@ class _PickleWriter:
         size = number.bit_length() // 8 + 1
         return b"\x8a%c" % size + number.to_bytes(size, "little", signed=True)
 
-    def get(self, place):
-        if place < 1 << 8:
-            return b"h%c" % place
-        return b"j" + place.to_bytes(4, "little")
+    def get(self, index):
+        if index < 1 << 8:
+            return b"h%c" % index
+        return b"j" + index.to_bytes(4, "little")
 
     @staticmethod
     def text(text):
@@ -142,13 +142,13 @@ class _PickleWriter:
         return b"X" + len(data).to_bytes(4, "little") + data
 
     def _name(self, name):
-        if name in self._places:
-            return self.get(self._places[name])
+        if name in self._memo:
+            return self.get(self._memo[name])
         return self.text(name) + self._remember(name)
 
     def _frame(self, frame):
-        if frame in self._places:
-            return self.get(self._places[frame])
+        if frame in self._memo:
+            return self.get(self._memo[frame])
         name, line = frame
         return (self._name(name) + self.number(line) + b"\x86"
                 + self._remember(frame))
@@ -156,8 +156,8 @@ class _PickleWriter:
     def _frames(self, frames):
         # Frames of one and more items cannot be taken for a frame: that one
         # has a str in it.
-        if frames in self._places:
-            return self.get(self._places[frames])
+        if frames in self._memo:
+            return self.get(self._memo[frames])
         return (b"(" + b"".join(map(self._frame, frames)) + b"t"
                 + self._remember(frames))
 
@@ -197,7 +197,7 @@ def _write_pickle(snapshot, stream):
         raise ValueError("a pickle holds single blocks, which are not known "
                          "at the peak; use format='compact'")
     body = io.BytesIO()
-    # Protocol 3 has neither frames nor implicit places in the memo: such a
+    # Protocol 3 has neither frames nor implicit indexes of the memo: such a
     # pickle can be part of another one.
     pickler = pickle.Pickler(body, 3)
     state = _attributes(snapshot)

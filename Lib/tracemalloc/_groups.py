@@ -88,10 +88,10 @@ def module_of(filename, folders):
 
 def _parts_of_import(filename):
     parts = filename.split("/")
-    for place in range(len(parts) - 2, -1, -1):
-        if (parts[place] in ("site-packages", "dist-packages")
-                or parts[place].startswith("python3.")):
-            return parts[place + 1:]
+    for index in range(len(parts) - 2, -1, -1):
+        if (parts[index] in ("site-packages", "dist-packages")
+                or parts[index].startswith("python3.")):
+            return parts[index + 1:]
     if parts[-1].startswith("__init__.") and len(parts) > 1:
         return parts[-2:]
     return parts[-1:]
@@ -142,7 +142,7 @@ class Groups:
         self._limit = limit
 
         self._figures = {}
-        self._members = self._functions = self._place = None
+        self._members = self._functions = self._number_of = None
         self._members_by_path = {}
         size, number = data.live()
         self._selectors = number if live_only else None
@@ -163,16 +163,16 @@ class Groups:
         if self._key_type == "traceback":
             data = self._data
             numbers = self.call_paths.add(data, self._selectors)
-            place = dict(zip(dict.fromkeys(numbers), count()))
-            self.names = list(place)
-            self._groups_of = list(map(place.__getitem__, numbers))
+            group = dict(zip(dict.fromkeys(numbers), count()))
+            self.names = list(group)
+            self._groups_of = list(map(group.__getitem__, numbers))
             return
         if self._cumulative:
             keys = self._keys_of_stacks()
         else:
-            place = dict(zip(dict.fromkeys(keys := self._keys()), count()))
-            self._groups_of = list(map(place.__getitem__, keys))
-            keys = place
+            group = dict(zip(dict.fromkeys(keys := self._keys()), count()))
+            self._groups_of = list(map(group.__getitem__, keys))
+            keys = group
         self._name(keys, folders)
 
     def _keys(self):
@@ -202,25 +202,25 @@ class Groups:
                 for key in zip(*(map(column.__getitem__, array("I", firsts))
                                  for column in by_node))]
 
-    def _name(self, place, folders):
+    def _name(self, keys, folders):
         """Make names of keys; groups whose names turn out equal are one."""
         names = self._data.names
         key_type = self._key_type
         if key_type == "lineno":
-            labels = [((names[file], line),) for file, line in place]
+            labels = [((names[file], line),) for file, line in keys]
         elif key_type == "filename":
-            labels = [((names[file], 0),) for file, in place]
+            labels = [((names[file], 0),) for file, in keys]
         elif key_type == "function":
             labels = [((names[file], 0, names[function]),)
-                      for file, function in place]
+                      for file, function in keys]
         elif key_type == "module":
             labels = [((module_of(names[file], folders), 0, ""),)
-                      for file, in place]
+                      for file, in keys]
         elif key_type == "thread":
             labels = [((names[thread] or UNKNOWN, 0, ""),)
-                      for thread, in place]
+                      for thread, in keys]
         else:
-            labels = [((f"domain {domain}", 0, ""),) for domain, in place]
+            labels = [((f"domain {domain}", 0, ""),) for domain, in keys]
 
         self.names = labels
         if len(set(labels)) < len(labels):
@@ -251,8 +251,8 @@ class Groups:
         if whole is self:
             return self._sum(column)
         figure = whole.figure(name)
-        place = whole.place()
-        return [figure[place[frames]] for frames in self.names]
+        number_of = whole.number_of()
+        return [figure[number_of[frames]] for frames in self.names]
 
     def _error(self, name):
         """Return the standard errors of a figure; None if it is exact."""
@@ -274,11 +274,11 @@ class Groups:
                 self._whole.spell_out()
         return self._whole
 
-    def place(self):
-        """Return {raw frames: place of the group}."""
-        if self._place is None:
-            self._place = dict(zip(self.names, count()))
-        return self._place
+    def number_of(self):
+        """Return {raw frames: number of the group}."""
+        if self._number_of is None:
+            self._number_of = dict(zip(self.names, count()))
+        return self._number_of
 
     def _sum(self, column, power=1):
         """Return a list of the sums of a column by group.
@@ -313,17 +313,17 @@ class Groups:
                           in self.call_paths.spell_out(self.names)]
             self.call_paths = None
 
-    def frame_details(self, group, place):
+    def frame_details(self, group, index):
         """Return what a frame of a group's traceback tells besides its line.
 
         That is (function, end line, column, end column), each None if it is
         not known or not the same in the whole group.  The newest frame has
-        place 0.
+        index 0.
         """
         if self._key_type == "traceback":
             return _in_common([
-                self._data.frame_details(context, place)
-                for context in self._contexts_of(group, of_callers=place > 0)])
+                self._data.frame_details(context, index)
+                for context in self._contexts_of(group, of_callers=index > 0)])
         if self._key_type != "lineno":
             return _NO_DETAILS
         if self._cumulative:
@@ -583,18 +583,18 @@ class Changes:
         return [(size, size_diff[at], number, count_diff[at], at)
                 for _, _, size, _, number, _, at in rows]
 
-    def frame_details(self, number, place):
+    def frame_details(self, number, index):
         frames = self.names[number]
         for groups in (self._new, self._old):
-            if groups.tells_more and frames in groups.place():
-                return groups.frame_details(groups.place()[frames], place)
+            if groups.tells_more and frames in groups.number_of():
+                return groups.frame_details(groups.number_of()[frames], index)
         return _NO_DETAILS
 
 
 # Filters
 
 
-class Sieve:
+class FilterSet:
     """All filters of one filter_traces() call, asked at once."""
 
     def __init__(self, filters):
@@ -662,7 +662,7 @@ def matching(data, answer, lineno, all_frames, limit):
         return matches
 
     # How many frames up from each path the next match is; the root is no
-    # frame, whatever name stands in its place.
+    # frame, whatever name its row has.
     distances = [limit]
     path_matches = ask(data.path_file, data.path_line)
     for parent, match in islice(zip(data.path_parent, path_matches),

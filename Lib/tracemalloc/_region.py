@@ -199,7 +199,7 @@ class Region:
         return self._first, self._last
 
     def _change(self, figure):
-        # What was freed in places that the tracer has let go of counts too.
+        # What was freed in contexts that the tracer has let go of counts too.
         item = 1 if figure.endswith("_bytes") else 0
         first, last = (
             sum(getattr(raw, f"context_{figure}"), raw.reclaimed[item])

@@ -126,8 +126,8 @@ class Stacks:
         frames = list(map(self.frame, array("I", firsts)))
         order = sorted(range(len(frames)), key=frames.__getitem__)
         rank = array("I", bytes(4 * len(frames)))
-        for place, number in enumerate(order):
-            rank[number] = place
+        for position, number in enumerate(order):
+            rank[number] = position
         return (array("I", map(rank.__getitem__, array("I", numbers))),
                 list(map(frames.__getitem__, order)))
 
@@ -142,16 +142,16 @@ class Stacks:
     def merged(self, labels, numbers):
         """Return a number by node: equal if the labels of all frames are.
 
-        *labels* are those of frames, *numbers* the places of theirs by node.
+        *labels* are those of frames, *numbers* the indexes of theirs by node.
         """
         first = {}
-        for place, label in enumerate(labels):
-            first.setdefault(label, place)
+        for index, label in enumerate(labels):
+            first.setdefault(label, index)
         keys = array("I", map([first[label] for label in labels].__getitem__,
                               numbers))
-        _, _, places = _tracemalloc._fold_paths(self.parents, 1, MAX_DEPTH,
+        _, _, merged = _tracemalloc._fold_paths(self.parents, 1, MAX_DEPTH,
                                                 keys)
-        return array("I", (0,)) + array("I", places)
+        return array("I", (0,)) + array("I", merged)
 
     def details(self, nodes):
         """Return (end line, column, end column) of what allocates there.
@@ -167,7 +167,7 @@ class Stacks:
         return self.data.details_in_common(contexts)[1:]
 
     def ranks(self, keys):
-        """Return the place of each node when stacks are sorted.
+        """Return the rank of each node when stacks are sorted.
 
         The oldest frame counts most; *keys* are numbers that sort frames.
         """
@@ -232,8 +232,8 @@ class CallPaths:
 
     def _add_more(self, stacks, frame_of, frames):
         """Return the numbers of what may be among the call paths already."""
-        known = {frame: place for place, frame in enumerate(self._frames)}
-        places = [known.setdefault(frame[:2], len(known)) for frame in frames]
+        known = {frame: index for index, frame in enumerate(self._frames)}
+        indexes = [known.setdefault(frame[:2], len(known)) for frame in frames]
         self._frames = list(known)
         if self._numbers is None:
             keys = zip(self._callers, self._frame_of)
@@ -241,7 +241,7 @@ class CallPaths:
                              if number}
         numbers = [0]
         for parent, frame in islice(zip(stacks.parents, frame_of), 1, None):
-            key = numbers[parent], places[frame]
+            key = numbers[parent], indexes[frame]
             number = self._numbers.setdefault(key, len(self._callers))
             if number == len(self._callers):
                 self._callers.append(key[0])
@@ -281,8 +281,8 @@ class CallPaths:
             order = sorted(range(len(self._frames)),
                            key=self._frames.__getitem__)
             rank = array("I", bytes(4 * len(order)))
-            for place, frame in enumerate(order):
-                rank[frame] = place
+            for position, frame in enumerate(order):
+                rank[frame] = position
             self._order = array("I", _tracemalloc._rank_paths(
                 self._callers, array("I", map(rank.__getitem__,
                                               self._frame_of))))

@@ -35,7 +35,7 @@ import _tracemalloc
 _MAX_NESTING = 50
 _MAX_KEY_ITEMS = 16
 _MAX_NUMBER_BYTES = 1024
-# How far a file may leave memo places empty: Python 2 begins with 1.
+# How far a file may leave indexes of the memo unused: Python 2 begins with 1.
 _MAX_MEMO_GAP = 256
 
 _NO_VALUE = object()
@@ -308,11 +308,11 @@ class Reader:
             raise self._damaged()
         return int(line.removesuffix(b"L"))
 
-    def _place_in_line(self):
-        place = self._number_in_line()
-        if place < 0:
+    def _index_in_line(self):
+        index = self._number_in_line()
+        if index < 0:
             raise self._damaged()
-        return place
+        return index
 
     def _push_sized(self, size_bytes, convert):
         size = self._number(size_bytes)
@@ -328,14 +328,14 @@ class Reader:
 
     # The memo
 
-    def _in_memo(self, place):
-        value = self._memo[place] if place < len(self._memo) else _NO_VALUE
+    def _in_memo(self, index):
+        value = self._memo[index] if index < len(self._memo) else _NO_VALUE
         if value is _NO_VALUE:
             raise self._damaged()
         return value
 
-    def _get(self, place, width):
-        value = self._in_memo(place)
+    def _get(self, index, width):
+        value = self._in_memo(index)
         self._stack.append(value)
         self._get_again(value, width)
 
@@ -349,19 +349,19 @@ class Reader:
             self._stack.extend(repeat(value, number))
             self.pos = end
 
-    def _put(self, place):
-        self._put_value(place, self._stack[-1])
+    def _put(self, index):
+        self._put_value(index, self._stack[-1])
 
-    def _put_value(self, place, value):
+    def _put_value(self, index, value):
         memo = self._memo
-        if place == len(memo):
+        if index == len(memo):
             memo.append(value)
-        elif place < len(memo):
-            memo[place] = value
+        elif index < len(memo):
+            memo[index] = value
             # What was made of what stood there, is not what is made of this.
             self._cache = bytearray()
-        elif place < len(memo) + _MAX_MEMO_GAP:
-            memo.extend(repeat(_NO_VALUE, place - len(memo)))
+        elif index < len(memo) + _MAX_MEMO_GAP:
+            memo.extend(repeat(_NO_VALUE, index - len(memo)))
             memo.append(value)
         else:
             raise self._damaged()
@@ -787,11 +787,11 @@ _HANDLERS = {
     0x90: lambda r: r._add(r._pop_mark()),
     0x91: lambda r: r._push_set(frozenset, r._pop_mark()),
     # The memo
-    ord("p"): lambda r: r._put(r._place_in_line()),
+    ord("p"): lambda r: r._put(r._index_in_line()),
     ord("q"): lambda r: r._put(r._number(1)),
     ord("r"): lambda r: r._put(r._number(4)),
     0x94: lambda r: r._put(len(r._memo)),
-    ord("g"): lambda r: r._stack.append(r._in_memo(r._place_in_line())),
+    ord("g"): lambda r: r._stack.append(r._in_memo(r._index_in_line())),
     ord("h"): lambda r: r._get(r._number(1), 2),
     ord("j"): lambda r: r._get(r._number(4), 5),
     # Names and objects

@@ -76,8 +76,8 @@ def is_count(figure):
 
 def share_of(sums, totals, figure):
     """Return the share that (bytes, blocks) are, by the figure's unit."""
-    place = 1 if is_count(figure) else 0
-    return share_text(sums[place], totals[place])
+    index = 1 if is_count(figure) else 0
+    return share_text(sums[index], totals[index])
 
 
 def error_text(error):
@@ -101,16 +101,16 @@ def is_launcher(filename):
 
 
 def launcher_end(filenames):
-    """Return the place behind the last frame that is of `run`.
+    """Return the index behind the last frame that is of `run`.
 
     *filenames* are those of frames, the oldest first.  0 if there is no such
     frame, and if there are no others behind it.
     """
-    end = place = 0
-    for place, filename in enumerate(filenames, 1):
+    end = index = 0
+    for index, filename in enumerate(filenames, 1):
         if is_launcher(filename):
-            end = place
-    return end if end < place else 0
+            end = index
+    return end if end < index else 0
 
 
 def program_frames(traceback):

@@ -62,7 +62,7 @@ class Top:
         data = self.snapshot.traces._data
         if self.group_by == "traceback" and data is not None:
             try:
-                # Some 40 times the place in a tuple that each takes.
+                # Some 40 times the item of a tuple that each takes.
                 data.afford(40 * sum(len(stat.traceback)
                                         for stat in self.stats))
             except ValueError as error:
@@ -130,7 +130,7 @@ class Top:
         size, count = self.figures_of(stat)
         numbers = self._numbers(size, count, stat.size, stat.size_error)
         texts = [*numbers, rows.label(stat.traceback, self.group_by)]
-        return (texts, ["size", *[None] * (len(numbers) - 1), "place"],
+        return (texts, ["size", *[None] * (len(numbers) - 1), "location"],
                 rows.lines_below(stat.traceback, self.group_by))
 
     def _sum_row(self, sums, live, text):
