@@ -21,8 +21,7 @@ All work is per context or per path, and most of it is done by functions that
 loop in C.
 """
 
-from itertools import chain, compress, count, islice
-from operator import and_, itemgetter, or_, sub
+from itertools import compress, count
 
 import _tracemalloc
 
@@ -56,10 +55,6 @@ TOTALS = {
     "peak_size": "context_peak_bytes",
     "peak_count": "context_peak_blocks",
 }
-
-# Figures to sort by; one has a second name.
-_FIGURES = {name: name for name in ("size", "count", *TOTALS)}
-_FIGURES["temporary"] = "freed_count"
 
 UNKNOWN = "<unknown>"
 
@@ -325,7 +320,7 @@ class Groups:
                 self._data.frame_details(context, index)
                 for context in self._contexts_of(group, of_callers=index > 0)])
         if self._key_type != "lineno":
-            return _NO_DETAILS
+            return NO_DETAILS
         if self._cumulative:
             return self._function_at(self.names[group][0]), None, None, None
         return self._data.details_in_common(self._contexts_of(group))
@@ -363,7 +358,8 @@ class Groups:
         return min(found) or None if len(found) == 1 else None
 
 
-_NO_DETAILS = None, None, None, None
+# What is told of a frame of which nothing is known but its line.
+NO_DETAILS = None, None, None, None
 
 
 def _in_common(details):
@@ -432,241 +428,3 @@ def _add_up(raw_traces, name_group, cumulative):
             total[0] += size
             total[1] += number
     return groups
-
-
-# Order
-
-
-def _figure_named(sort_by):
-    # `in` on a list, since what was passed need not be hashable.
-    if sort_by not in list(_FIGURES):
-        raise ValueError(f"unknown sort_by: {sort_by!r}; "
-                         f"choose one of {', '.join(_FIGURES)}")
-    return _FIGURES[sort_by]
-
-
-def is_live_figure(sort_by):
-    """Whether a figure is about live blocks only."""
-    return _figure_named(sort_by) in ("size", "count")
-
-
-def _known(figures, sort_by, why):
-    if figures is None:
-        raise ValueError(f"cannot sort by {sort_by!r}: {why}")
-    return figures
-
-
-def _sort_keys(names, call_paths):
-    """Return what sorts names of groups as their frames, oldest first, do."""
-    if call_paths is None:
-        return [frames[::-1] for frames in names]
-    return call_paths.sort_keys(names)
-
-
-LIVE_ONLY = ("this snapshot tells live blocks only, as those do that were "
-              "pickled or made of traces")
-
-
-def figure_columns(data, figures, sort_by):
-    """Return columns or lists of figures, by context.
-
-    Raises ValueError, which names *sort_by*, if one is not known.
-    """
-    live = dict(zip(("size", "count"), data.live()))
-    return [live[name] if name in live
-            else _known(getattr(data, TOTALS[name]), sort_by, LIVE_ONLY)
-            for name in figures]
-
-
-def rankable(groups, sort_by):
-    """Return (groups, the figure to sort by, which of them are listed).
-
-    The groups are the ones to look into for more; None lists all of them.
-    """
-    figure = _figure_named(sort_by)
-    if is_live_figure(sort_by):
-        return groups, groups.figure(figure), None
-    # What was freed again can be much, where nothing is live.
-    groups = groups.whole()
-    found = _known(groups.figure(figure), sort_by, LIVE_ONLY)
-    return groups, found, list(map(or_, map(bool, found),
-                                   map(bool, groups.figure("count"))))
-
-
-def ranking(groups, sort_by, first=None, selectors=None):
-    """Return groups in the order of Snapshot.statistics().
-
-    That is (groups, rows), the groups to look into for more, and rows of
-    (size, count, number of the group); of the *first* ones only, if told.
-    *selectors*, if any, say which groups are listed, in place of what
-    statistics() would list.
-    """
-    groups, figure, listed = rankable(groups, sort_by)
-    rows = zip(figure, groups.figure("size"), groups.figure("count"),
-               _sort_keys(groups.names, groups.call_paths), count())
-    if selectors is None:
-        selectors = listed
-    if selectors is not None:
-        rows = compress(rows, selectors)
-    if first is None:
-        rows = sorted(rows, reverse=True)
-    else:
-        from heapq import nlargest
-
-        rows = nlargest(first, rows)
-    return groups, [(size, number, at) for _, size, number, _, at in rows]
-
-
-class Changes:
-    """The groups of two snapshots, and what changed.
-
-    With *everything*, those are among them where nothing was live.
-    """
-
-    def __init__(self, new, old, everything):
-        if everything:
-            new, old = new.whole(), old.whole()
-        if new.call_paths is not old.call_paths:
-            # Their numbers mean different things.
-            new.spell_out()
-            old.spell_out()
-        self.call_paths = new.call_paths
-        self._new, self._old = new, old
-        self.interval = new.interval or old.interval
-        self.names = list(dict.fromkeys(chain(new.names, old.names)))
-        self.tells_more = new.tells_more or old.tells_more
-        self._figures = {}
-
-    def _aligned(self, groups, name):
-        """Return a figure in the order of our own names, or None."""
-        if name not in ("size", "count"):
-            groups = groups.whole()
-        figures = groups.figure(name)
-        if figures is not None:
-            figures = dict(zip(groups.names, figures))
-            figures = [figures.get(frames, 0) for frames in self.names]
-        return figures
-
-    def figure(self, name):
-        """Return the list of how much a figure grew; None if not known."""
-        if name not in self._figures:
-            new, old = (self._aligned(groups, name)
-                        for groups in (self._new, self._old))
-            grown = None
-            if new is not None and old is not None:
-                grown = list(map(sub, new, old))
-                if name in TOTALS and min(grown, default=0) < 0:
-                    # Totals never shrink while tracing goes on.
-                    grown = None
-            self._figures[name] = grown
-        return self._figures[name]
-
-    def ranking(self, sort_by):
-        """Return groups in the order of Snapshot.compare_to().
-
-        Rows are (size, size_diff, count, count_diff, number of the group).
-        """
-        figure = _figure_named(sort_by)
-        if figure in ("peak_size", "peak_count"):
-            raise ValueError(f"cannot sort differences by {sort_by!r}")
-        first = map(abs, _known(
-            self.figure(figure), sort_by,
-            "only snapshots that one process took while tracing went on, and "
-            "that are not pickled, tell what happened between them"))
-        size, number = (self._aligned(self._new, name)
-                        for name in ("size", "count"))
-        size_diff, count_diff = self.figure("size"), self.figure("count")
-        rows = zip(first, map(abs, size_diff), size,
-                   map(abs, count_diff), number,
-                   _sort_keys(self.names, self.call_paths), count())
-        rows = sorted(rows, reverse=True)
-        return [(size, size_diff[at], number, count_diff[at], at)
-                for _, _, size, _, number, _, at in rows]
-
-    def frame_details(self, number, index):
-        frames = self.names[number]
-        for groups in (self._new, self._old):
-            if groups.tells_more and frames in groups.number_of():
-                return groups.frame_details(groups.number_of()[frames], index)
-        return _NO_DETAILS
-
-
-# Filters
-
-
-class FilterSet:
-    """All filters of one filter_traces() call, asked at once."""
-
-    def __init__(self, filters):
-        self._including = []
-        self._excluding = []
-        # Our own classes say that they look at nothing but the domain and the
-        # frames; then one answer serves all blocks that share both.  A class
-        # derived from them may look at anything.
-        self.by_context = True
-        self._answers = {}
-        for each in filters:
-            if each.inclusive:
-                self._including.append(each)
-            else:
-                self._excluding.append(each)
-            if "_by_context" not in vars(type(each)):
-                self.by_context = False
-
-    def _ask(self, trace):
-        if self._including:
-            if not any(each._match(trace) for each in self._including):
-                return False
-        return all(each._match(trace) for each in self._excluding)
-
-    def keeps(self, trace):
-        if not self.by_context:
-            return self._ask(trace)
-        key = trace[0], id(trace[2])
-        answer = self._answers.get(key)
-        if answer is None:
-            answer = self._answers[key] = self._ask(trace)
-        return answer
-
-    def selectors(self, data, limit):
-        """Return a list of whether the traces of each context stay."""
-        kept = [not self._including] * len(data)
-        for each in self._including:
-            kept = map(or_, kept, each._match_contexts(data, limit))
-        for each in self._excluding:
-            kept = map(and_, kept, each._match_contexts(data, limit))
-        return list(kept)
-
-
-def matching(data, answer, lineno, all_frames, limit):
-    """Return a list of whether each context matches.
-
-    *answer* says whether a file name does, and is asked once for each; the
-    line has to be *lineno*, unless that is None.  The newest frame is looked
-    at, or all that the limit leaves if *all_frames*.
-    """
-    names = data.names
-    answers = {}
-
-    def ask(files, lines):
-        for file in set(files).difference(answers):
-            answers[file] = answer(names[file])
-        matches = map(answers.__getitem__, files)
-        if lineno is None:
-            return list(matches)
-        return [match and line == lineno
-                for match, line in zip(matches, lines)]
-
-    matches = ask(data.context_file, data.context_line)
-    if not all_frames or limit < 2:
-        return matches
-
-    # How many frames up from each path the next match is; the root is no
-    # frame, whatever name its row has.
-    distances = [limit]
-    path_matches = ask(data.path_file, data.path_line)
-    for parent, match in islice(zip(data.path_parent, path_matches),
-                                1, None):
-        distances.append(0 if match else distances[parent] + 1)
-    return [match or distances[path] < limit - 1
-            for match, path in zip(matches, data.context_path)]

@@ -10,7 +10,7 @@ from functools import partial
 import tracemalloc
 from tracemalloc._cli import UsageError, note
 from tracemalloc._cli.screen import is_terminal, printable
-from tracemalloc._groups import FilterSet
+from tracemalloc._filters import FilterSet
 
 # Reading less does not take long enough to tell about.
 _MUCH = 1 << 22

@@ -4,10 +4,11 @@ from functools import cache
 from itertools import compress
 from operator import and_
 
-from tracemalloc import _format_size, _groups, _statistic
+from tracemalloc import _format_size, _groups, _ranking
 from tracemalloc._cli import UsageError
 from tracemalloc._cli.screen import printable, source
 from tracemalloc._stacks import data_of
+from tracemalloc._statistics import to_statistic
 
 # Figures of bytes and of blocks that belong together, and their heads.
 FAMILIES = {
@@ -197,7 +198,7 @@ def statistics(snapshot, group_by, cumulative=False, sort="size"):
 
 def _not_known(error, sort):
     """Return why there is no such figure, in the words of the commands."""
-    if _groups.LIVE_ONLY in str(error):
+    if _ranking.LIVE_ONLY in str(error):
         return (f"the file tells what is live only, and no "
                 f"{figure_text(sort)}: write one whose name ends in .tmz")
     return error
@@ -209,7 +210,7 @@ def columns(data, sort, *figures):
     What is not known is a UsageError that names *sort*.
     """
     try:
-        return _groups.figure_columns(data, figures, sort)
+        return _ranking.figure_columns(data, figures, sort)
     except ValueError as error:
         raise UsageError(_not_known(error, sort)) from None
 
@@ -225,7 +226,7 @@ class Ranking:
         self._sort = sort
         try:
             groups = snapshot._group_by(group_by, cumulative)
-            self._groups, *_ = _groups.rankable(groups, sort)
+            self._groups, *_ = _ranking.rankable(groups, sort)
         except ValueError as error:
             if cumulative and "cumulative" in str(error):
                 raise UsageError("--cumulative makes no sense with "
@@ -255,9 +256,9 @@ class Ranking:
 
     def first(self, number):
         """Return the first ones as Statistic, the biggest first."""
-        groups, found = _groups.ranking(self._groups, self._sort, number,
+        groups, found = _ranking.ranking(self._groups, self._sort, number,
                                         self._listed)
-        return [_statistic(groups, *row) for row in found]
+        return [to_statistic(groups, *row) for row in found]
 
 
 def number_of_groups(snapshot, group_by):
