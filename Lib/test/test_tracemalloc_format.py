@@ -1,4 +1,4 @@
-"""Files of snapshots: tracemalloc._format and tracemalloc._unpickle.
+"""Files of snapshots: tracemalloc._format and what it calls.
 
 Rows S59 to S61, E09, E10, T06, P11, D49, D60, C01, C19 and G09 of the
 requirements.  Where TRACEMALLOC_STOCK_PYTHON names an untouched interpreter,
@@ -24,7 +24,7 @@ from test.tracemalloc_files import (
     A, DRAFT_STATS, DRAFT_TRACES, METADATA, OLD_FILE, PLAIN, RAW, WHEN, Files,
     build, columns_of, draft_file, full_data, made_by_hand, full_snapshot,
     parse)
-from tracemalloc import SnapshotFormatError, _format
+from tracemalloc import SnapshotFormatError, _compact, _draft, _format
 from tracemalloc._columns import COLUMNS, ROWS, TOTALS, SnapshotData
 from unittest import mock
 
@@ -481,7 +481,7 @@ class AtomicTests(Files):
 
     def fail_in_the_middle(self):
         snapshot = made_by_hand()
-        with (mock.patch.object(_format, "_write_section",
+        with (mock.patch.object(_compact, "_write_section",
                                 side_effect=OSError("disk full")),
               self.assertRaisesRegex(OSError, "disk full")):
             snapshot.dump(self.filename, format="compact")
@@ -627,8 +627,8 @@ class DraftFileTests(Files):
     def test_frames_that_blocks_share_are_looked_at_once(self):
         frames = (("a.py", 1),) * 3
         data = draft_file({number: (number, frames) for number in range(100)})
-        with mock.patch.object(_format, "_raw_frames",
-                               wraps=_format._raw_frames) as raw:
+        with mock.patch.object(_draft, "_raw_frames",
+                               wraps=_draft._raw_frames) as raw:
             self.assertEqual(len(self.load(data).traces), 100)
         self.assertEqual(raw.call_count, 1)
 

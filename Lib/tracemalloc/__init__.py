@@ -193,7 +193,7 @@ def watch(filename=None, *, interval=None, threshold=None, collect=True):
 def __getattr__(name):
     # Loaded on first use, as what reads and writes files is.
     if name == "SnapshotFormatError":
-        from tracemalloc._unpickle import SnapshotFormatError as found
+        from tracemalloc._errors import SnapshotFormatError as found
     elif name == "pickle":
         # Only those need it who look for it here, where it used to be.
         import pickle as found

@@ -266,7 +266,7 @@ class SnapshotData:
         """
         # A frame is shared: each time, it takes just an item of a tuple.
         if self.max_size is not None and 8 * frames > self.max_size:
-            from tracemalloc._unpickle import SnapshotFormatError
+            from tracemalloc._errors import SnapshotFormatError
 
             raise SnapshotFormatError(
                 f"the snapshot's call paths take {8 * frames} bytes of "

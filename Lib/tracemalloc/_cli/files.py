@@ -130,7 +130,7 @@ def reading(filename, read):
 
 def _as_option(error):
     """Return what is wrong with a file, in the words of the command line."""
-    from tracemalloc._unpickle import LARGER
+    from tracemalloc._errors import LARGER
 
     return str(error).replace(LARGER, "give a larger --max-size")
 
