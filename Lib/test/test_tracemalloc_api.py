@@ -181,6 +181,22 @@ class ModuleTests(unittest.TestCase):
                     found = getattr(found, part)
                 self.assertEqual(str(inspect.signature(found)), signature)
 
+    def test_S01_public_classes_are_the_package_s_own(self):
+        for name in tracemalloc.__all__:
+            found = getattr(tracemalloc, name)
+            if isinstance(found, type):
+                with self.subTest(name=name):
+                    self.assertEqual(repr(found),
+                                     f"<class 'tracemalloc.{name}'>")
+                    # Not that of __init__.py, where they are not.
+                    with self.assertRaises(OSError):
+                        inspect.getsource(found)
+        for method in (tracemalloc.Snapshot.dump, tracemalloc.Filter._match,
+                       tracemalloc.Frame.__str__,
+                       tracemalloc.Statistic.__str__):
+            self.assertEqual(method.__module__, "tracemalloc")
+            self.assertIn(method.__name__, inspect.getsource(method))
+
     def test_S01_public_names_are_documented(self):
         for name in tracemalloc.__all__:
             with self.subTest(name=name):

@@ -40,7 +40,8 @@ from _tracemalloc import (
 # What snapshots and statistics need is imported here and not on first use: an
 # import that happens while tracing would show up in the program's own
 # statistics.  Completion does not offer names with an underscore, which all
-# have that are neither public nor in CPython's module.
+# have that are neither public nor in CPython's module; of these, help() looks
+# for base classes here, and pickles for _Traces.
 from tracemalloc import _metadata
 from tracemalloc._columns import SnapshotData as _SnapshotData
 from tracemalloc._filters import (
@@ -60,12 +61,12 @@ __all__ = [
     "take_snapshot", "trace", "watch",
 ]
 
-# To set the module of a class takes its line number away: who looks for the
-# source of these, by module inspect, is told that there is none rather than
-# shown other lines of this file.
+# For module inspect, a class stands at a line of its module's file, which for
+# these is another file: who asks for their source is told that there is none,
+# rather than shown what is here at that line.
 for _class in (BaseFilter, DomainFilter, Filter, Frame, Snapshot, Statistic,
                StatisticDiff, Trace, Traceback, _Figures, _Traces, _Value):
-    _class.__module__ = __name__
+    del _class.__firstlineno__
 del _class
 
 
