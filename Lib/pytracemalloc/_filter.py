@@ -155,8 +155,8 @@ def check_filters(filters):
     return filters
 
 
-class Verdict:
-    """What several filters say together."""
+class FilterSet:
+    """Several filters, asked at once."""
 
     def __init__(self, filters):
         self._inclusive = [item for item in filters if item.include]

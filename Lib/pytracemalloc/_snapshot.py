@@ -8,7 +8,7 @@ from datetime import datetime
 import _tracemalloc
 
 from . import _metric, _trace
-from ._filter import Verdict, check_filters
+from ._filter import FilterSet, check_filters
 
 _GROUPS = ("address", "filename", "line")
 
@@ -228,26 +228,26 @@ class Snapshot:
         filters = check_filters(filters)
         if not filters:
             return
-        verdict = Verdict(filters)
+        filter_set = FilterSet(filters)
         if self.traces is None:
-            self.stats = self._filtered_stats(verdict)
+            self.stats = self._filtered_stats(filter_set)
             return
         known = {}
         admitted = {}
         for traceback, _, _ in _trace.by_traceback(self.traces):
             frames = tuple(map(tuple, traceback or ()))
             if frames not in known:
-                known[frames] = verdict.admits(frames)
+                known[frames] = filter_set.admits(frames)
             admitted[id(traceback)] = known[frames]
         self.traces = {address: trace for address, trace
                        in self.traces.items() if admitted[id(trace[1])]}
         self.stats = _trace.stats_of_traces(self.traces)
 
-    def _filtered_stats(self, verdict):
+    def _filtered_stats(self, filter_set):
         stats = {}
         for filename, lines in self.stats.items():
             kept = {lineno: sums for lineno, sums in lines.items()
-                    if verdict.admits_frame(filename, lineno)}
+                    if filter_set.admits_frame(filename, lineno)}
             if kept:
                 stats[filename] = kept
         return stats

@@ -389,7 +389,7 @@ class TracingFilterTests(TracingTestCase):
         pytracemalloc.clear_filters()
         _tracemalloc._check()
 
-    def test_D41_verdicts_follow_contexts_that_are_reclaimed(self):
+    def test_D41_filter_results_follow_contexts_that_are_reclaimed(self):
         pytracemalloc.enable()
         pytracemalloc.add_exclude_filter("odd*.py")
         # Enough code objects to have numbers of contexts given again.
@@ -398,7 +398,7 @@ class TracingFilterTests(TracingTestCase):
             name = f"{'odd' if number % 2 else 'even'}{number}.py"
             kept = allocate(name, 1, 20)
             if self.is_traced(kept) != (number % 2 == 0):
-                self.fail(f"{name} is judged wrongly")
+                self.fail(f"{name} is filtered wrongly")
         del kept
         _tracemalloc._check()
 

@@ -124,8 +124,9 @@ class ModuleTests(unittest.TestCase):
         ours = set(python_output(sys.executable, code).split())
         # The parts of the package that every snapshot and its statistics need.
         ours -= {f"tracemalloc.{part}"
-                 for part in ("_columns", "_groups", "_metadata", "_paths",
-                              "_text", "_version")}
+                 for part in ("_columns", "_filters", "_groups", "_metadata",
+                              "_paths", "_ranking", "_snapshot",
+                              "_statistics", "_text", "_values", "_version")}
         self.assertLessEqual(ours,
                              set(python_output(STOCK_PYTHON, code).split()))
 
@@ -179,6 +180,22 @@ class ModuleTests(unittest.TestCase):
                 for part in name.split("."):
                     found = getattr(found, part)
                 self.assertEqual(str(inspect.signature(found)), signature)
+
+    def test_S01_public_classes_are_the_package_s_own(self):
+        for name in tracemalloc.__all__:
+            found = getattr(tracemalloc, name)
+            if isinstance(found, type):
+                with self.subTest(name=name):
+                    self.assertEqual(repr(found),
+                                     f"<class 'tracemalloc.{name}'>")
+                    # Not that of __init__.py, where they are not.
+                    with self.assertRaises(OSError):
+                        inspect.getsource(found)
+        for method in (tracemalloc.Snapshot.dump, tracemalloc.Filter._match,
+                       tracemalloc.Frame.__str__,
+                       tracemalloc.Statistic.__str__):
+            self.assertEqual(method.__module__, "tracemalloc")
+            self.assertIn(method.__name__, inspect.getsource(method))
 
     def test_S01_public_names_are_documented(self):
         for name in tracemalloc.__all__:
@@ -663,9 +680,10 @@ class SnapshotTakenTests(Tracing):
         first = tracemalloc.take_snapshot()
         stats = first.statistics("lineno")
         second = tracemalloc.take_snapshot()
+        folder = os.path.dirname(tracemalloc.__file__)
         def own(snapshot):
-            return [trace for trace in snapshot.traces
-                    if trace.traceback[-1].filename == tracemalloc.__file__]
+            return [trace for trace in snapshot.traces if folder
+                    == os.path.dirname(trace.traceback[-1].filename)]
         self.assertTrue(stats)
         self.assertTrue(own(second))
         self.assertFalse(own(second.filter_traces(

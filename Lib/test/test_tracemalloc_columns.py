@@ -4,7 +4,7 @@ import unittest
 from array import array
 from collections import Counter
 from tracemalloc import _columns
-from tracemalloc._columns import Blocks, Picture
+from tracemalloc._columns import Blocks, SnapshotData
 
 # Two contexts in one line; a call path that others begin with; equal frames
 # in different domains and of different depth.
@@ -19,69 +19,69 @@ RAW = [
 ]
 
 
-def raw_again(picture, limit=65535):
-    """Return the raw traces that a picture stands for."""
+def raw_again(data, limit=65535):
+    """Return the raw traces that a snapshot's data stand for."""
     traces = []
-    for context, size, count in zip(picture.row_context, picture.row_size,
-                                    picture.row_count):
-        traces += [(picture.context_domain[context], size,
-                    picture.frames(context, limit),
-                    picture.context_depth[context])] * count
+    for context, size, count in zip(data.row_context, data.row_size,
+                                    data.row_count):
+        traces += [(data.context_domain[context], size,
+                    data.frames(context, limit),
+                    data.context_depth[context])] * count
     return traces
 
 
-def column_values(picture):
-    return {name: list(column) for name, column in picture.columns().items()}
+def column_values(data):
+    return {name: list(column) for name, column in data.columns().items()}
 
 
 class FromRawTests(unittest.TestCase):
 
-    def test_a_picture_holds_what_the_raw_traces_hold(self):
-        picture = Picture.from_raw(RAW)
-        picture.check()
-        self.assertEqual(Counter(raw_again(picture)), Counter(RAW))
+    def test_data_hold_what_the_raw_traces_hold(self):
+        data = SnapshotData.from_raw(RAW)
+        data.check()
+        self.assertEqual(Counter(raw_again(data)), Counter(RAW))
 
     def test_blocks_of_one_size_and_context_share_a_row(self):
-        picture = Picture.from_raw(RAW)
-        self.assertEqual(len(picture), 5)
-        self.assertEqual(list(picture.row_count), [2, 1, 1, 1, 1, 1])
-        self.assertEqual(list(picture.row_size), [10, 30, 7, 10, 0, 2**63])
+        data = SnapshotData.from_raw(RAW)
+        self.assertEqual(len(data), 5)
+        self.assertEqual(list(data.row_count), [2, 1, 1, 1, 1, 1])
+        self.assertEqual(list(data.row_size), [10, 30, 7, 10, 0, 2**63])
 
     def test_callers_in_common_share_a_path(self):
-        picture = Picture.from_raw(RAW)
+        data = SnapshotData.from_raw(RAW)
         # The root; c; c, b; b; b, b.
-        self.assertEqual(list(picture.path_parent), [0, 0, 1, 0, 3])
-        self.assertEqual([picture.names[file] for file in picture.path_file],
+        self.assertEqual(list(data.path_parent), [0, 0, 1, 0, 3])
+        self.assertEqual([data.names[file] for file in data.path_file],
                          ["", "c.py", "b.py", "b.py", "b.py"])
 
     def test_what_raw_traces_do_not_tell_is_marked_as_unknown(self):
-        picture = Picture.from_raw(RAW)
+        data = SnapshotData.from_raw(RAW)
         for name in ("context_function", "context_thread", "path_function"):
-            self.assertEqual(set(getattr(picture, name)), {0}, name)
+            self.assertEqual(set(getattr(data, name)), {0}, name)
         for name in ("context_end_line", "context_column",
                      "context_end_column"):
-            self.assertEqual(set(getattr(picture, name)), {-1}, name)
+            self.assertEqual(set(getattr(data, name)), {-1}, name)
         for name in _columns.TOTALS:
-            self.assertIsNone(getattr(picture, name))
+            self.assertIsNone(getattr(data, name))
 
     def test_frames_that_are_equal_but_not_identical_are_one_context(self):
         copies = [(0, 8, tuple((str(name), line) for name, line in
                                (["x.py", n // n], ["y.py", 2])), 2)
                   for n in range(1, 4)]
         self.assertIsNot(copies[0][2], copies[1][2])
-        picture = Picture.from_raw(copies)
-        self.assertEqual(list(picture.row_count), [3])
+        data = SnapshotData.from_raw(copies)
+        self.assertEqual(list(data.row_count), [3])
 
     def test_traces_without_total_are_read(self):
-        picture = Picture.from_raw([(0, 8, (("x.py", 1),)),
+        data = SnapshotData.from_raw([(0, 8, (("x.py", 1),)),
                                     (0, 8, (("x.py", 1),), 1)])
-        self.assertEqual(sorted(picture.context_depth), [0, 1])
+        self.assertEqual(sorted(data.context_depth), [0, 1])
 
     def test_no_traces_at_all(self):
-        picture = Picture.from_raw([])
-        picture.check()
-        self.assertEqual(len(picture), 0)
-        self.assertEqual(picture.live(), ([], []))
+        data = SnapshotData.from_raw([])
+        data.check()
+        self.assertEqual(len(data), 0)
+        self.assertEqual(data.live(), ([], []))
 
     def test_malformed_traces_are_refused(self):
         good = (0, 1, (("x.py", 1),), 1)
@@ -94,19 +94,19 @@ class FromRawTests(unittest.TestCase):
             with self.subTest(bad=bad):
                 with self.assertRaisesRegex(ValueError,
                                             "^a raw trace must be"):
-                    Picture.from_raw([good, bad])
+                    SnapshotData.from_raw([good, bad])
 
 
-class PictureTests(unittest.TestCase):
+class SnapshotDataTests(unittest.TestCase):
 
     def test_frames_are_cut_to_the_limit_the_newest_kept(self):
-        picture = Picture.from_raw(RAW)
+        data = SnapshotData.from_raw(RAW)
         whole = (("a.py", 2), ("b.py", 4), ("c.py", 1))
         for limit in range(1, 5):
-            self.assertEqual(picture.frames(0, limit), whole[:limit])
+            self.assertEqual(data.frames(0, limit), whole[:limit])
 
     def test_blocks_are_numbered_through_all_rows(self):
-        blocks = Blocks(Picture.from_raw(RAW), 65535)
+        blocks = Blocks(SnapshotData.from_raw(RAW), 65535)
         self.assertEqual([blocks.raw(*blocks.at(number))
                           for number in range(len(blocks))],
                          list(blocks))
@@ -118,36 +118,36 @@ class PictureTests(unittest.TestCase):
         self.assertNotIn((0, 11, *RAW[0][2:]), blocks)
 
     def test_live_adds_up_rows(self):
-        size, count = Picture.from_raw(RAW).live()
+        size, count = SnapshotData.from_raw(RAW).live()
         self.assertEqual(size, [50, 7, 10, 0, 2**63])
         self.assertEqual(count, [3, 1, 1, 1, 1])
 
-    def test_a_picture_without_rows_is_one_of_the_peak(self):
-        columns = Picture.from_raw(RAW).columns()
+    def test_data_without_rows_are_those_of_the_peak(self):
+        columns = SnapshotData.from_raw(RAW).columns()
         for name in _columns.ROWS:
             del columns[name]
         with self.assertRaisesRegex(TypeError, "needs rows or totals"):
-            Picture([""], **columns)
+            SnapshotData([""], **columns)
         for number, name in enumerate(_columns.TOTALS):
             columns[name] = array("Q", range(number, number + 5))
-        peak = Picture([""], **columns)
+        peak = SnapshotData([""], **columns)
         self.assertEqual(peak.live(), ([5, 6, 7, 8, 9], [4, 5, 6, 7, 8]))
 
     def test_keep_leaves_the_contexts_that_are_selected(self):
-        picture = Picture.from_raw(RAW)
-        for wanted in range(2 ** len(picture)):
-            selectors = [wanted >> n & 1 for n in range(len(picture))]
-            kept = picture.keep(selectors)
+        data = SnapshotData.from_raw(RAW)
+        for wanted in range(2 ** len(data)):
+            selectors = [wanted >> n & 1 for n in range(len(data))]
+            kept = data.keep(selectors)
             kept.check()
             expected = [
                 trace for trace, context in zip(
-                    raw_again(picture), [0, 0, 0, 1, 2, 3, 4])
+                    raw_again(data), [0, 0, 0, 1, 2, 3, 4])
                 if selectors[context]]
             self.assertEqual(raw_again(kept), expected)
-        self.assertEqual(len(raw_again(picture)), len(RAW))
+        self.assertEqual(len(raw_again(data)), len(RAW))
 
     def test_columns_are_told_by_name_and_must_be_complete(self):
-        columns = Picture.from_raw(RAW).columns()
+        columns = SnapshotData.from_raw(RAW).columns()
         self.assertEqual(
             set(columns),
             set(_columns.PATHS) | set(_columns.CONTEXTS) | set(_columns.ROWS))
@@ -155,14 +155,14 @@ class PictureTests(unittest.TestCase):
             with self.subTest(missing=name):
                 rest = {key: columns[key] for key in columns if key != name}
                 with self.assertRaisesRegex(TypeError, name):
-                    Picture([""], **rest)
+                    SnapshotData([""], **rest)
         with self.assertRaisesRegex(TypeError, "no column 'extra'"):
-            Picture([""], extra=[], **columns)
+            SnapshotData([""], extra=[], **columns)
         with self.assertRaisesRegex(TypeError, "is missing"):
-            Picture([""], context_freed_blocks=[], **columns)
+            SnapshotData([""], context_freed_blocks=[], **columns)
 
-    def test_a_wrapped_picture_fetches_names_when_they_are_needed(self):
-        inner = Picture.from_raw(RAW)
+    def test_wrapped_data_fetch_names_when_they_are_needed(self):
+        inner = SnapshotData.from_raw(RAW)
 
         class Source:
             asked = 0
@@ -177,29 +177,29 @@ class PictureTests(unittest.TestCase):
                 return inner.names
 
         source = Source()
-        picture = Picture.wrap(source)
-        self.assertEqual(picture.live(), inner.live())
+        data = SnapshotData.wrap(source)
+        self.assertEqual(data.live(), inner.live())
         self.assertEqual(source.asked, 0)
-        self.assertEqual(raw_again(picture), raw_again(inner))
+        self.assertEqual(raw_again(data), raw_again(inner))
         self.assertEqual(source.asked, 1)
 
 
 class CheckTests(unittest.TestCase):
 
     def setUp(self):
-        picture = Picture.from_raw(RAW)
-        self.names = picture.names
-        self.columns = column_values(picture)
+        data = SnapshotData.from_raw(RAW)
+        self.names = data.names
+        self.columns = column_values(data)
         for name in _columns.TOTALS:
-            self.columns[name] = [1] * len(picture)
+            self.columns[name] = [1] * len(data)
 
     def check_refused(self, what):
         with self.assertRaisesRegex(ValueError,
                                     f"^damaged snapshot: .*{what}"):
-            Picture(self.names, **self.columns).check()
+            SnapshotData(self.names, **self.columns).check()
 
-    def test_a_sound_picture_passes(self):
-        Picture(self.names, **self.columns).check()
+    def test_sound_data_pass(self):
+        SnapshotData(self.names, **self.columns).check()
 
     def test_names(self):
         for names in ([], ["x", "y"], [*self.names, b"z"]):
@@ -215,7 +215,7 @@ class CheckTests(unittest.TestCase):
             with self.subTest(name=name):
                 good = self.columns[name][-1]
                 self.columns[name][-1] = length - 1
-                Picture(self.names, **self.columns).check()
+                SnapshotData(self.names, **self.columns).check()
                 self.columns[name][-1] = length
                 self.check_refused(name)
                 self.columns[name][-1] = good

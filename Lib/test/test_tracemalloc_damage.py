@@ -14,10 +14,10 @@ import unittest
 import zlib
 from collections import Counter
 from test.tracemalloc_files import (
-    Files, build, change, made_by_hand, mutate, of_picture, parse, repair,
+    Files, build, change, full_snapshot, made_by_hand, mutate, parse, repair,
     seeds, try_file)
 from tracemalloc import SnapshotFormatError, _format
-from tracemalloc._columns import COLUMNS, Blocks, Picture
+from tracemalloc._columns import COLUMNS, Blocks, SnapshotData
 from tracemalloc._export import FORMATS
 from unittest import mock
 
@@ -54,9 +54,9 @@ class SharedFramesTests(Files):
         raw = [(number % 7, number, frames, number % 5 + 2)
                for number in range(500)]
         Frames.seen = 0
-        picture = Picture.from_raw(raw)
-        self.assertEqual(len(picture), 35)
-        self.assertEqual(list(Blocks(picture, 9)).count((3, 3, frames, 5)), 1)
+        data = SnapshotData.from_raw(raw)
+        self.assertEqual(len(data), 35)
+        self.assertEqual(list(Blocks(data, 9)).count((3, 3, frames, 5)), 1)
         self.assertLess(Frames.seen, 5)
 
     def test_contexts_that_repeat_them_are_bounded(self):
@@ -70,8 +70,8 @@ class SharedFramesTests(Files):
             self.write(data)
             # 48 MB of frames, if each context has its own.
             snapshot = tracemalloc.Snapshot.load(self.filename)
-            self.assertEqual(len(Picture.from_raw(snapshot.traces._traces)),
-                             number)
+            contexts = len(SnapshotData.from_raw(snapshot.traces._traces))
+            self.assertEqual(contexts, number)
             if number > 1:
                 self.refused(data, "larger max_size", max_size=20_000_000)
             else:
@@ -328,7 +328,7 @@ class DamagedCompactFileTests(Files):
 
     def setUp(self):
         super().setUp()
-        self.data = self.dumped(of_picture(), "compact")
+        self.data = self.dumped(full_snapshot(), "compact")
         self.sections = parse(self.data)[1][:-1]
 
     def test_numbers_set_to_extremes_take_no_memory(self):
@@ -518,7 +518,7 @@ class FuzzTests(Files):
             self.assertTrue(try_file(data))
 
     def test_a_compact_file_cut_off_is_said_to_be(self):
-        data = seeds()["picture compact"]
+        data = seeds()["full compact"]
         for length in range(len(data)):
             with self.subTest(length=length):
                 with self.assertRaises(EOFError):

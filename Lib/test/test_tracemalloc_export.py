@@ -4,8 +4,8 @@ import io
 import json
 import tracemalloc
 import unittest
-from test.tracemalloc_files import (METADATA, RAW, full_picture, made_by_hand,
-                                    of_picture)
+from test.tracemalloc_files import (METADATA, RAW, full_data,
+                                    full_snapshot, made_by_hand)
 from tracemalloc import _export
 from tracemalloc._columns import ROWS, TOTALS
 
@@ -19,7 +19,7 @@ def exported(export, snapshot, *args):
 class JsonTests(unittest.TestCase):
 
     def test_everything_that_is_known_is_there(self):
-        found = json.loads(exported(_export.export_json, of_picture()))
+        found = json.loads(exported(_export.export_json, full_snapshot()))
         contexts = found.pop("contexts")
         self.assertEqual(found, {
             "tracemalloc": 1, "metadata": METADATA, "traceback_limit": 2,
@@ -50,7 +50,7 @@ class JsonTests(unittest.TestCase):
             sum(context["count"] for context in found["contexts"]), len(RAW))
 
     def test_one_context_per_line(self):
-        lines = exported(_export.export_json, of_picture()).splitlines()
+        lines = exported(_export.export_json, full_snapshot()).splitlines()
         self.assertEqual(len(lines), 5)
         for line in lines[1:-1]:
             json.loads(line.rstrip(","))
@@ -65,7 +65,7 @@ class CsvTests(unittest.TestCase):
 
     def test_columns(self):
         rows = list(csv.DictReader(
-            io.StringIO(exported(_export.export_csv, of_picture()))))
+            io.StringIO(exported(_export.export_csv, full_snapshot()))))
         self.assertEqual(rows[1], {
             "size": "44", "count": "3", "allocated_size": "170",
             "allocated_count": "10", "freed_size": "126", "freed_count": "7",
@@ -77,7 +77,7 @@ class CsvTests(unittest.TestCase):
                          ["c\\udc80.py", "a.py", "<unknown>"])
 
     def test_what_is_not_known_is_empty(self):
-        snapshot = of_picture(full_picture(**dict.fromkeys(TOTALS)))
+        snapshot = full_snapshot(full_data(**dict.fromkeys(TOTALS)))
         rows = list(csv.DictReader(
             io.StringIO(exported(_export.export_csv, snapshot))))
         self.assertEqual([(row["size"], row["allocated_size"],
@@ -97,11 +97,11 @@ class CsvTests(unittest.TestCase):
         for start in "=+-@\t\r":
             name = f"{start}cmd|'/c calc'!A1"
             columns = {"path_file": [0, 1, 1], "context_file": [1, 1, 1]}
-            picture = full_picture(**columns)
-            picture.names[1] = picture.names[4] = picture.names[7] = name
+            data = full_data(**columns)
+            data.names[1] = data.names[4] = data.names[7] = name
             with self.subTest(start=start):
                 row, *_ = csv.DictReader(io.StringIO(exported(
-                    _export.export_csv, of_picture(picture)), newline=""))
+                    _export.export_csv, full_snapshot(data)), newline=""))
                 for field in "filename", "function", "thread", "traceback":
                     self.assertNotIn(row[field][:1], [*"=+-@\t\r"], field)
                 self.assertEqual(row["filename"], "'" + name)
@@ -111,7 +111,7 @@ class StackTests(unittest.TestCase):
 
     def test_collapsed_stacks(self):
         self.assertEqual(
-            exported(_export.export_collapsed, of_picture()),
+            exported(_export.export_collapsed, full_snapshot()),
             "f (a.py:7);c\\udc80.py:4 700\nC.m\xe9 (b.py:8);f (a.py:3) 44\n")
 
     def test_every_figure_can_be_the_number(self):
@@ -121,13 +121,13 @@ class StackTests(unittest.TestCase):
                 "freed_count": [7, 3], "peak_size": [700, 100, 1],
                 "peak_count": [7, 5, 1]}.items():
             with self.subTest(value=value):
-                lines = exported(_export.export_collapsed, of_picture(),
+                lines = exported(_export.export_collapsed, full_snapshot(),
                                  value).splitlines()
                 self.assertEqual(
                     [int(line.rpartition(" ")[2]) for line in lines], numbers)
 
     def test_at_the_peak_sizes_are_those_of_the_peak(self):
-        snapshot = of_picture(full_picture(**dict.fromkeys(ROWS)))
+        snapshot = full_snapshot(full_data(**dict.fromkeys(ROWS)))
         lines = exported(_export.export_collapsed, snapshot).splitlines()
         self.assertEqual([int(line.rpartition(" ")[2]) for line in lines],
                          [700, 100, 1])
@@ -146,7 +146,8 @@ class StackTests(unittest.TestCase):
                          "e f.py:3;c?d.py:2;a,b.py:1 5\n")
 
     def test_speedscope(self):
-        found = json.loads(exported(_export.export_speedscope, of_picture()))
+        found = json.loads(
+            exported(_export.export_speedscope, full_snapshot()))
         profile, = found["profiles"]
         self.assertEqual(profile["type"], "sampled")
         self.assertEqual(profile["unit"], "bytes")
@@ -160,7 +161,7 @@ class StackTests(unittest.TestCase):
             [["f", "c\udc80.py:4"], ["C.m\xe9", "f"]])
         self.assertEqual(frames[profile["samples"][1][1]],
                          {"name": "f", "file": "a.py", "line": 3})
-        found = json.loads(exported(_export.export_speedscope, of_picture(),
+        found = json.loads(exported(_export.export_speedscope, full_snapshot(),
                                     "count"))
         self.assertEqual(found["profiles"][0]["unit"], "none")
 
@@ -186,7 +187,7 @@ class AllFormatsTests(unittest.TestCase):
     def test_text_can_be_encoded(self):
         for name, export in _export.FORMATS.items():
             with self.subTest(name=name):
-                exported(export, of_picture()).encode()
+                exported(export, full_snapshot()).encode()
 
     def test_a_snapshot_of_this_process(self):
         if tracemalloc.is_tracing():

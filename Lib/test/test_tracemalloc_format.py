@@ -1,4 +1,4 @@
-"""Files of snapshots: tracemalloc._format and tracemalloc._unpickle.
+"""Files of snapshots: tracemalloc._format and what it calls.
 
 Rows S59 to S61, E09, E10, T06, P11, D49, D60, C01, C19 and G09 of the
 requirements.  Where TRACEMALLOC_STOCK_PYTHON names an untouched interpreter,
@@ -22,10 +22,10 @@ from collections import Counter
 from test.support import LONG_TIMEOUT, os_helper
 from test.tracemalloc_files import (
     A, DRAFT_STATS, DRAFT_TRACES, METADATA, OLD_FILE, PLAIN, RAW, WHEN, Files,
-    build, columns_of, draft_file, full_picture, made_by_hand, of_picture,
+    build, columns_of, draft_file, full_data, made_by_hand, full_snapshot,
     parse)
-from tracemalloc import SnapshotFormatError, _format
-from tracemalloc._columns import COLUMNS, ROWS, TOTALS, Picture
+from tracemalloc import SnapshotFormatError, _compact, _draft, _format
+from tracemalloc._columns import COLUMNS, ROWS, TOTALS, SnapshotData
 from unittest import mock
 
 STOCK_PYTHON = os.environ.get("TRACEMALLOC_STOCK_PYTHON")
@@ -49,8 +49,8 @@ class PickleFileTests(Files):
         self.assertEqual(loaded.traceback_limit, 25)
         self.assert_plain_kept(loaded)
 
-    def test_S59_pickle_of_a_picture_is_that_of_its_blocks(self):
-        snapshot = of_picture()
+    def test_S59_pickle_of_columns_is_that_of_their_blocks(self):
+        snapshot = full_snapshot()
         data = self.dumped(snapshot, "pickle")
         self.assertEqual(data[:2], b"\x80%c" % pickle.HIGHEST_PROTOCOL)
         unpickled = pickle.loads(data)
@@ -63,21 +63,21 @@ class PickleFileTests(Files):
         self.assertEqual(loaded.traces._traces[0],
                          (0, 10, (("a.py", 3), ("b.py", 8)), 3))
 
-    def test_S59_pickle_of_large_numbers_in_a_picture(self):
+    def test_S59_pickle_of_large_numbers_in_columns(self):
         count = 300
-        picture = Picture.from_raw([
+        data = SnapshotData.from_raw([
             (2**32 - 1 - number % 3, 2**64 - 1 - number * 2**40,
              ((f"{number}.py", -number), A), number)
             for number in range(count)])
-        loaded = self.load(self.dumped(of_picture(picture), "pickle"))
-        self.assertEqual(list(loaded.traces), list(of_picture(picture).traces))
+        loaded = self.load(self.dumped(full_snapshot(data), "pickle"))
+        self.assertEqual(list(loaded.traces), list(full_snapshot(data).traces))
 
     def test_S59_alike_blocks_take_a_few_bytes_each_and_no_memory_to_write(
             self):
-        picture = full_picture(row_count=[1, 1, 1])
-        few = len(self.dumped(of_picture(picture), "pickle"))
-        picture = full_picture(row_count=[1, 5_000_000, 1])
-        snapshot = of_picture(picture)
+        data = full_data(row_count=[1, 1, 1])
+        few = len(self.dumped(full_snapshot(data), "pickle"))
+        data = full_data(row_count=[1, 5_000_000, 1])
+        snapshot = full_snapshot(data)
         with self.traced_peak() as peak:
             snapshot.dump(self.filename, format="pickle")
         self.assertLess(peak(), 5_000_000)
@@ -173,7 +173,7 @@ class PickleFileTests(Files):
                     self.assertIs(loaded.itself, loaded)
 
     def test_S61_statistics_of_all_kinds_may_be_attributes(self):
-        snapshot = of_picture()
+        snapshot = full_snapshot()
         for key in ("filename", "lineno", "traceback", "function", "module",
                     "thread", "domain"):
             snapshot.top = snapshot.statistics(key)
@@ -208,7 +208,7 @@ class PickleFileTests(Files):
                                  {"metadata": mine})
 
     def test_S59_objects_of_subclasses_are_pickled_as_such(self):
-        snapshot = Subclass._of(full_picture(), 2, {})
+        snapshot = Subclass._of(full_data(), 2, {})
         data = self.dumped(snapshot, "pickle")
         self.assertIs(type(pickle.loads(data)), Subclass)
         self.assertEqual(list(pickle.loads(data).traces),
@@ -344,7 +344,7 @@ class CompactFileTests(Files):
     def test_metadata_that_are_no_json_cannot_be_kept(self):
         for value in object(), {(1, 2): 3}, b"x":
             with self.subTest(value=value):
-                snapshot = of_picture()
+                snapshot = full_snapshot()
                 snapshot.metadata["mine"] = value
                 with self.assertRaisesRegex(
                         TypeError, "metadata cannot be written as JSON"):
@@ -352,7 +352,7 @@ class CompactFileTests(Files):
                 self.assertEqual(os.listdir(self.folder), [])
 
     def test_every_column_name_and_attribute_comes_back(self):
-        snapshot = of_picture()
+        snapshot = full_snapshot()
         loaded = self.load(self.dumped(snapshot, "compact"))
         self.assertEqual(columns_of(loaded), columns_of(snapshot))
         self.assertEqual(loaded.traces, snapshot.traces)
@@ -362,7 +362,7 @@ class CompactFileTests(Files):
         self.assert_plain_kept(loaded)
 
     def test_T06_statistics_of_a_loaded_snapshot_are_the_same(self):
-        for snapshot in of_picture(), made_by_hand():
+        for snapshot in full_snapshot(), made_by_hand():
             loaded = self.load(self.dumped(snapshot, "compact"))
             for key in ("lineno", "filename", "traceback", "function",
                         "thread", "domain"):
@@ -372,7 +372,7 @@ class CompactFileTests(Files):
             self.assertEqual(Counter(loaded.traces), Counter(snapshot.traces))
 
     def test_a_snapshot_of_the_peak_can_be_kept_in_a_compact_file_only(self):
-        snapshot = of_picture(full_picture(**dict.fromkeys(ROWS)))
+        snapshot = full_snapshot(full_data(**dict.fromkeys(ROWS)))
         loaded = self.load(self.dumped(snapshot, "compact"))
         self.assertEqual(columns_of(loaded), columns_of(snapshot))
         self.assertEqual(loaded.statistics("lineno"),
@@ -381,8 +381,8 @@ class CompactFileTests(Files):
                                     "at the peak; use format='compact'"):
             snapshot.dump(self.filename, format="pickle")
 
-    def test_a_picture_without_totals(self):
-        snapshot = of_picture(full_picture(**dict.fromkeys(TOTALS)))
+    def test_data_without_totals(self):
+        snapshot = full_snapshot(full_data(**dict.fromkeys(TOTALS)))
         loaded = self.load(self.dumped(snapshot, "compact"))
         self.assertEqual(columns_of(loaded), columns_of(snapshot))
 
@@ -411,9 +411,9 @@ class CompactFileTests(Files):
             made_by_hand().dump(self.filename, format="zip")
 
     def test_layout_is_as_documented(self):
-        version, sections = parse(self.dumped(of_picture(), "compact"))
+        version, sections = parse(self.dumped(full_snapshot(), "compact"))
         self.assertEqual(version, (1, 0))
-        names, columns = columns_of(of_picture())
+        names, columns = columns_of(full_snapshot())
         self.assertEqual([section[0] for section in sections],
                          ["snapshot", "attributes", "names", *columns, "end"])
         by_name = {section[0]: section for section in sections}
@@ -440,31 +440,31 @@ class CompactFileTests(Files):
     def test_what_the_description_gives_is_loaded(self):
         # Written from the description, uncompressed, in another order, with a
         # section and a key of a later minor version.
-        _, sections = parse(self.dumped(of_picture(), "compact"))
+        _, sections = parse(self.dumped(full_snapshot(), "compact"))
         sections = [(name, kind, b"\0", count, content)
                     for name, kind, _, count, content in sections[:-1]][::-1]
         sections.insert(3, ("later", b"?", b"\7", 5, b"whatever"))
         loaded = self.load(build(sections, (1, 7)))
-        self.assertEqual(columns_of(loaded), columns_of(of_picture()))
+        self.assertEqual(columns_of(loaded), columns_of(full_snapshot()))
 
     def test_without_zlib_files_are_not_compressed_and_packed_ones_refused(
             self):
-        packed = self.dumped(of_picture(), "compact")
+        packed = self.dumped(full_snapshot(), "compact")
         with mock.patch.dict(sys.modules, zlib=None):
-            data = self.dumped(of_picture(), "compact")
+            data = self.dumped(full_snapshot(), "compact")
             self.assertEqual(columns_of(self.load(data)),
-                             columns_of(of_picture()))
+                             columns_of(full_snapshot()))
             self.refused(packed, "this interpreter was built without")
         self.assertEqual({section[2] for section in parse(data)[1]}, {b"\0"})
 
     def test_size_does_not_grow_with_the_number_of_blocks(self):
-        sizes = {len(self.dumped(of_picture(full_picture(
+        sizes = {len(self.dumped(full_snapshot(full_data(
             **dict.fromkeys(TOTALS), row_count=[1, count, 1])), "compact"))
             for count in (3, 5_000_000, 2**40)}
         self.assertLess(max(sizes) - min(sizes), 16)
 
     def test_loading_takes_no_memory_for_blocks(self):
-        self.dumped(of_picture(full_picture(row_count=[1, 2**40, 1])),
+        self.dumped(full_snapshot(full_data(row_count=[1, 2**40, 1])),
                     "compact")
         if tracemalloc.is_tracing():
             self.skipTest("tracing is on already: the test would end it")
@@ -481,7 +481,7 @@ class AtomicTests(Files):
 
     def fail_in_the_middle(self):
         snapshot = made_by_hand()
-        with (mock.patch.object(_format, "_write_section",
+        with (mock.patch.object(_compact, "_write_section",
                                 side_effect=OSError("disk full")),
               self.assertRaisesRegex(OSError, "disk full")):
             snapshot.dump(self.filename, format="compact")
@@ -627,8 +627,8 @@ class DraftFileTests(Files):
     def test_frames_that_blocks_share_are_looked_at_once(self):
         frames = (("a.py", 1),) * 3
         data = draft_file({number: (number, frames) for number in range(100)})
-        with mock.patch.object(_format, "_raw_frames",
-                               wraps=_format._raw_frames) as raw:
+        with mock.patch.object(_draft, "_raw_frames",
+                               wraps=_draft._raw_frames) as raw:
             self.assertEqual(len(self.load(data).traces), 100)
         self.assertEqual(raw.call_count, 1)
 
@@ -692,7 +692,7 @@ class ForeignFileTests(Files):
         self.assertIsInstance(self.refused(b""), EOFError)
 
     def test_newer_versions_of_the_compact_format(self):
-        data = self.dumped(of_picture(), "compact")
+        data = self.dumped(full_snapshot(), "compact")
         for version in (2, 0), (0, 9), (65535, 3):
             with self.subTest(version=version):
                 _, sections = parse(data)
@@ -701,7 +701,7 @@ class ForeignFileTests(Files):
 
     def test_files_larger_than_allowed(self):
         for format in "pickle", "compact":
-            data = self.dumped(of_picture(), format)
+            data = self.dumped(full_snapshot(), format)
             with self.subTest(format=format):
                 self.refused(data, "the 1000 bytes of memory", max_size=1000)
                 self.assertEqual(len(self.load(data, max_size=200_000).traces),

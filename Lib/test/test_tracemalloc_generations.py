@@ -142,7 +142,7 @@ class OldInterfaceTests(unittest.TestCase):
             self.addCleanup(tracemalloc.stop)
             tracemalloc.start()
         kept = [bytes(size) for size in range(1000)]
-        columns = tracemalloc.take_snapshot().traces._picture.columns()
+        columns = tracemalloc.take_snapshot().traces._data.columns()
         sizes = set()
         for column in columns.values():
             buffer = Buffer()

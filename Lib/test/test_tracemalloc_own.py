@@ -23,8 +23,8 @@ gc.collect()
 KEYS = "lineno", "filename", "traceback", "function", "module", "thread", "domain"
 
 def columns(snapshot):
-    picture = snapshot.traces._picture
-    return {name: list(column) for name, column in picture.columns().items()}
+    data = snapshot.traces._data
+    return {name: list(column) for name, column in data.columns().items()}
 
 def line_of(kept):
     found = get_object_traceback(kept)
@@ -44,7 +44,7 @@ def check_equal(*snapshots):
         theirs, mine = columns(other), columns(first)
         for name in mine:
             assert theirs[name] == mine[name], name
-        assert first.traces._picture.names == other.traces._picture.names
+        assert first.traces._data.names == other.traces._data.names
         for name in "traced_memory", "traced_memory_peak":
             assert first.metadata[name] == other.metadata[name], name
 

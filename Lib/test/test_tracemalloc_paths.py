@@ -1,4 +1,4 @@
-"""Call paths of pictures: the same as if all frames were there,
+"""Call paths of snapshots in columns: the same as if all frames were there,
 which they are not.
 """
 import copy
@@ -16,11 +16,11 @@ from test.tracemalloc_files import Files
 from tracemalloc import SnapshotFormatError
 from tracemalloc import _cli
 from tracemalloc._cli import tracebacks
-from tracemalloc._columns import COLUMNS, Picture
+from tracemalloc._columns import COLUMNS, SnapshotData
 
 
-def picture_of(parents, contexts, lines=None):
-    """Return a picture of paths and of (path, line, size) of contexts."""
+def data_of(parents, contexts, lines=None):
+    """Return data of paths and of (path, line, size) of contexts."""
     number = len(contexts)
     paths, own, sizes = zip(*contexts)
     columns = {
@@ -34,27 +34,27 @@ def picture_of(parents, contexts, lines=None):
          for name in ("end_line", "column", "end_column")}
     for name in "context_function", "context_domain", "context_thread":
         columns[name] = [0] * number
-    return Picture(["", "a.py", "f"], **{
+    return SnapshotData(["", "a.py", "f"], **{
         name: array(COLUMNS[name], column)
         for name, column in columns.items()})
 
 
-def random_picture(rng):
-    """Return a small picture where many call paths are equal."""
+def random_data(rng):
+    """Return small data where many call paths are equal."""
     number = rng.randrange(1, 30)
     parents = [0, *(rng.randrange(max(0, path - 3), path)
                     for path in range(1, number))]
-    return picture_of(
+    return data_of(
         parents,
         [(rng.randrange(number), rng.randrange(3), rng.choice((1, 1, 2)))
          for _ in range(rng.randrange(1, 40))],
         [rng.randrange(2) for _ in parents])
 
 
-def snapshots(picture, limit):
-    """Return the snapshot of a picture, and one of the same blocks as tuples.
+def snapshots(data, limit):
+    """Return the snapshot of data, and one of the same blocks as tuples.
     """
-    snapshot = tracemalloc.Snapshot._of(picture, limit, {})
+    snapshot = tracemalloc.Snapshot._of(data, limit, {})
     return snapshot, tracemalloc.Snapshot(list(snapshot.traces._blocks), limit)
 
 
@@ -65,10 +65,10 @@ class EqualTests(unittest.TestCase):
 
     def test_statistics_are_those_of_the_tuples(self):
         for number in range(300):
-            picture = random_picture(self.rng)
+            data = random_data(self.rng)
             for limit in 1, 2, 3, 5, 8, 65535:
                 with self.subTest(number=number, limit=limit):
-                    lazy, plain = snapshots(picture, limit)
+                    lazy, plain = snapshots(data, limit)
                     found = lazy.statistics("traceback")
                     self.assertEqual(found, plain.statistics("traceback"))
                     self.assertEqual(
@@ -77,13 +77,13 @@ class EqualTests(unittest.TestCase):
 
     def test_differences_are_those_of_the_tuples(self):
         for number in range(300):
-            pictures = random_picture(self.rng), random_picture(self.rng)
+            both = random_data(self.rng), random_data(self.rng)
             limits = (self.rng.choice((1, 2, 3, 5, 65535)),
                       self.rng.choice((2, 3, 5, 65535)))
             for limits in limits, limits[:1] * 2:
                 with self.subTest(number=number, limits=limits):
-                    new, plain_new = snapshots(pictures[0], limits[0])
-                    old, plain_old = snapshots(pictures[1], limits[1])
+                    new, plain_new = snapshots(both[0], limits[0])
+                    old, plain_old = snapshots(both[1], limits[1])
                     wanted = plain_new.compare_to(plain_old, "traceback")
                     for one, other in ((new, old), (plain_new, old),
                                        (new, plain_old)):
@@ -92,10 +92,10 @@ class EqualTests(unittest.TestCase):
 
     def test_traces_are_those_of_the_tuples(self):
         for number in range(100):
-            picture = random_picture(self.rng)
+            data = random_data(self.rng)
             for limit in 1, 2, 5, 65535:
                 with self.subTest(number=number, limit=limit):
-                    lazy, plain = snapshots(picture, limit)
+                    lazy, plain = snapshots(data, limit)
                     self.assertEqual(list(lazy.traces), list(plain.traces))
                     for trace, other in zip(lazy.traces, plain.traces):
                         self.assertEqual((trace.size, trace.domain),
@@ -108,7 +108,7 @@ class EqualTests(unittest.TestCase):
                         self.assertEqual(repr(trace), repr(other))
 
     def test_values_can_be_copied_and_pickled(self):
-        lazy, plain = snapshots(random_picture(self.rng), 5)
+        lazy, plain = snapshots(random_data(self.rng), 5)
         stat, trace = lazy.statistics("traceback")[0], lazy.traces[0]
         for value, other in ((stat, plain.statistics("traceback")[0]),
                              (trace, plain.traces[0]),
@@ -171,15 +171,15 @@ class BombTests(Files):
     @classmethod
     def setUpClass(cls):
         parents = [0, *range(cls.DEPTH)]
-        cls.pictures = {
-            "one path": picture_of(parents, [
+        cls.data = {
+            "one path": data_of(parents, [
                 (cls.DEPTH, line, 1) for line in range(cls.CONTEXTS)]),
-            "parts": picture_of(parents, [
+            "parts": data_of(parents, [
                 (cls.DEPTH - line, line, 1) for line in range(cls.CONTEXTS)])}
 
     def dump(self, name, limit=65535):
         self.filename += ".tmz"
-        tracemalloc.Snapshot._of(self.pictures[name], limit, {}).dump(
+        tracemalloc.Snapshot._of(self.data[name], limit, {}).dump(
             self.filename)
         return self.filename
 
@@ -198,7 +198,7 @@ class BombTests(Files):
     @unittest.skipUnless(hasattr(resource, "RLIMIT_AS"),
                          "needs a limit of memory")
     def test_statistics_and_differences_take_little_memory(self):
-        for name in self.pictures:
+        for name in self.data:
             with self.subTest(name=name):
                 self.assertLess(len(open(self.dump(name), "rb").read()),
                                 300_000)
@@ -218,7 +218,7 @@ class BombTests(Files):
     @unittest.skipUnless(hasattr(resource, "RLIMIT_AS"),
                          "needs a limit of memory")
     def test_what_needs_all_frames_at_once_is_refused_in_one_line(self):
-        for name in self.pictures:
+        for name in self.data:
             self.dump(name)
             with self.subTest(name=name):
                 out = self.in_little_memory("""
@@ -252,7 +252,7 @@ class BombTests(Files):
 
     def test_a_larger_max_size_allows_it(self):
         snapshot = tracemalloc.Snapshot._of(
-            picture_of([0, *range(2000)],
+            data_of([0, *range(2000)],
                        [(2000, line, 1) for line in range(200)]),
             65535, {})
         snapshot.dump(self.filename, format="compact")

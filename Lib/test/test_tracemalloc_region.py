@@ -298,7 +298,7 @@ class RegionTests(unittest.TestCase):
             pass
         self.assertEqual(region.size, 0)
 
-    def test_a_picture_that_cannot_be_taken_leaves_no_region_behind(self):
+    def test_a_snapshot_that_cannot_be_taken_leaves_no_region_behind(self):
         def fail():
             raise MemoryError
 
@@ -512,7 +512,7 @@ class InterruptionTests(unittest.TestCase):
         self.addCleanup(signal.signal, signal.SIGUSR1, before)
         with (tracemalloc.trace(),
               mock.patch.object(self.region, "_take_snapshot", take)):
-            # The first thing that this one does is to take a picture.
+            # The first thing that this one does is to take a snapshot.
             with tracemalloc.trace():
                 pass
         self.assertEqual([region.size for region in regions], [0])

@@ -13,7 +13,7 @@ from array import array
 from collections import Counter
 
 from tracemalloc import _cli
-from tracemalloc._columns import Picture
+from tracemalloc._columns import SnapshotData
 
 
 def made(contexts):
@@ -25,7 +25,7 @@ def made(contexts):
             number, way = divmod(number, 7)
             frames.append((f"m{way}.py", way))
         raw.append((0, 64, (*frames, ("main.py", 1)), None))
-    return tracemalloc.Snapshot._of(Picture.from_raw(raw), 100, {})
+    return tracemalloc.Snapshot._of(SnapshotData.from_raw(raw), 100, {})
 
 
 def calls_of(function, *args):

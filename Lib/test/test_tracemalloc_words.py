@@ -229,8 +229,8 @@ class TableTests(CommandTests):
         self.assertEqual(re.findall("  traced .*?  ", text), [
             "  traced when taken  ", "  traced at the peak  "])
 
-    def test_verdicts(self):
-        for limits, verdict in (
+    def test_outcomes_of_checks(self):
+        for limits, outcome in (
                 (["--max-held", "1MiB"], "the limit is kept"),
                 (["--max-held", "1"], "the limit is broken"),
                 (["--max-held", "1MiB", "--max-blocks", "9"],
@@ -241,7 +241,7 @@ class TableTests(CommandTests):
                  "2 of 2 limits are broken")):
             with self.subTest(limits):
                 found = self.call("check", *limits, "a.tmz")[1]
-                self.assertEqual(found.splitlines()[0], f"a.tmz: {verdict}")
+                self.assertEqual(found.splitlines()[0], f"a.tmz: {outcome}")
 
     def test_one_block(self):
         with tracemalloc.trace() as region:

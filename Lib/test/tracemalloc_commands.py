@@ -16,7 +16,7 @@ from test import support
 from unittest import mock
 
 from tracemalloc import _cli
-from tracemalloc._columns import COLUMNS, Picture
+from tracemalloc._columns import COLUMNS, SnapshotData
 
 APP = """\
 def load(path):
@@ -66,9 +66,9 @@ def full_snapshot(*contexts, metadata=None, filename="app.py"):
         if live[0]:
             add(row_context=place, row_size=live[1] // live[0],
                 row_count=live[0])
-    picture = Picture(names, **{name: array(COLUMNS[name], column)
+    data = SnapshotData(names, **{name: array(COLUMNS[name], column)
                                 for name, column in columns.items()})
-    return tracemalloc.Snapshot._of(picture, 5, metadata or {})
+    return tracemalloc.Snapshot._of(data, 5, metadata or {})
 
 
 class CommandTests(unittest.TestCase):

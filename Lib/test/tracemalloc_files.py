@@ -13,7 +13,7 @@ import zlib
 from array import array
 from test.support import os_helper
 from tracemalloc import SnapshotFormatError, _format
-from tracemalloc._columns import COLUMNS, Picture
+from tracemalloc._columns import COLUMNS, SnapshotData
 from tracemalloc._export import FORMATS
 from unittest import mock
 
@@ -43,8 +43,8 @@ def made_by_hand():
     return snapshot
 
 
-def full_picture(**changes):
-    """Return a picture with something in every column."""
+def full_data(**changes):
+    """Return data with something in every column."""
     columns = {
         "path_parent": [0, 0, 1], "path_file": [0, 1, 2],
         "path_function": [0, 4, 5], "path_line": [0, 7, 8],
@@ -62,7 +62,7 @@ def full_picture(**changes):
     } | changes
     names = ["", "a.py", "b.py", "c\udc80.py", "f", "C.m\xe9", "<unknown>",
              "MainThread"]
-    return Picture(names, **{name: array(COLUMNS[name], column)
+    return SnapshotData(names, **{name: array(COLUMNS[name], column)
                              for name, column in columns.items()
                              if column is not None})
 
@@ -71,17 +71,17 @@ METADATA = {"time": "2026-11-20T11:00:00", "pid": 7,
             "command_line": ["python", "x.py"], "sample_interval": None}
 
 
-def of_picture(picture=None):
-    snapshot = tracemalloc.Snapshot._of(picture or full_picture(), 2,
+def full_snapshot(data=None):
+    snapshot = tracemalloc.Snapshot._of(data or full_data(), 2,
                                         dict(METADATA))
     vars(snapshot).update(PLAIN)
     return snapshot
 
 
 def columns_of(snapshot):
-    picture = snapshot.traces._picture
-    return (picture.names,
-            {name: list(column) for name, column in picture.columns().items()})
+    data = snapshot.traces._data
+    return (data.names,
+            {name: list(column) for name, column in data.columns().items()})
 
 
 class Files(unittest.TestCase):
@@ -218,7 +218,7 @@ def seeds():
         filename = os.path.join(folder, "seed")
         small = tracemalloc.Snapshot(RAW[:5], 3)
         small.note = {"a": [1, (2, None)], "when": WHEN}
-        for name, snapshot in ("hand", small), ("picture", of_picture()):
+        for name, snapshot in ("hand", small), ("full", full_snapshot()):
             for format in "pickle", "compact":
                 snapshot.dump(filename, format=format)
                 with open(filename, "rb") as stream:

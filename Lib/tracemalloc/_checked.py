@@ -1,4 +1,4 @@
-"""Pictures from elsewhere: made of raw traces, or read from files.
+"""Columns from elsewhere: made of raw traces, or read from files.
 
 Loaded on first use: snapshots of this process need neither.
 """
@@ -11,7 +11,7 @@ from operator import itemgetter, le, lt
 import _tracemalloc
 
 from tracemalloc._columns import (
-    CONTEXTS, MAX_DEPTH, NAMED, PATHS, ROWS, TOTALS, Picture, as_buffer)
+    CONTEXTS, MAX_DEPTH, NAMED, PATHS, ROWS, TOTALS, SnapshotData, as_buffer)
 
 
 class Builder:
@@ -22,8 +22,8 @@ class Builder:
                         (PATHS | CONTEXTS | ROWS).items()}
         self._numbers = {"": 0}
         self._paths = {}
-        self._known = {}        # id of frames -> their place in _stacks
-        self._places = {}       # frames -> the same
+        self._known = {}        # id of frames -> their index in _stacks
+        self._indexes = {}      # frames -> the same
         self._stacks = []       # (path of the callers, file, line)
         for name in PATHS:
             self._tables[name].append(0)
@@ -34,8 +34,8 @@ class Builder:
                              f"frames, total number of frames): {exc}"
                              ) from None
 
-    def picture(self):
-        return Picture(list(self._numbers), **self._tables)
+    def data(self):
+        return SnapshotData(list(self._numbers), **self._tables)
 
     def _fill(self, traces):
         # Blocks are few when counted by context and size; O(blocks) is
@@ -57,22 +57,22 @@ class Builder:
             rows["row_count"].extend(map(sizes.get, sorted(sizes)))
 
     def _stack(self, frames):
-        """Return the place of frames; these are walked and hashed once.
+        """Return the index of frames, which are walked and hashed once.
 
         A file of some kilobytes can have very long ones in many contexts.
         """
-        place = self._known.get(id(frames))
-        if place is None:
-            place = self._places.setdefault(frames, len(self._stacks))
+        index = self._known.get(id(frames))
+        if index is None:
+            index = self._indexes.setdefault(frames, len(self._stacks))
             # Whoever has the raw traces keeps the frames alive.
-            self._known[id(frames)] = place
-            if place == len(self._stacks):
+            self._known[id(frames)] = index
+            if index == len(self._stacks):
                 path = 0
                 for filename, line in reversed(frames[1:]):
                     path = self._path(path, self._name(filename), line)
                 filename, line = frames[0]
                 self._stacks.append((path, self._name(filename), line))
-        return place
+        return index
 
     def _add_context(self, domain, stack, depth):
         path, file, line = self._stacks[stack]
@@ -121,41 +121,41 @@ def _keys(traces, length):
     return zip(*items)
 
 
-def check(picture):
+def check(data):
     def require(true, what):
         if not true:
             raise ValueError(f"damaged snapshot: {what}")
 
-    def check_places(name, length, of):
-        column = as_buffer("I", getattr(picture, name))
+    def check_numbers(name, length, of):
+        column = as_buffer("I", getattr(data, name))
         require(_tracemalloc._highest(column) < length,
                 f"{name} has no such {of}")
 
-    names = picture.names
+    names = data.names
     require(names and names[0] == "" and set(map(type, names)) == {str},
             "the first name must be empty, and all must be text")
     for table in (PATHS, CONTEXTS | TOTALS, ROWS):
-        lengths = {len(getattr(picture, name)) for name in table
-                   if getattr(picture, name) is not None}
+        lengths = {len(getattr(data, name)) for name in table
+                   if getattr(data, name) is not None}
         require(len(lengths) <= 1, f"{min(table)} differs in length")
     for name in NAMED:
-        check_places(name, len(names), "name")
+        check_numbers(name, len(names), "name")
 
-    parents = picture.path_parent
+    parents = data.path_parent
     require(len(parents) and parents[0] == 0, "there is no root")
     require(all(map(lt, islice(parents, 1, None), count(1))),
             "a path is its own caller")
-    check_places("context_path", len(parents), "path")
-    require(max(picture.context_depth, default=0) <= MAX_DEPTH,
+    check_numbers("context_path", len(parents), "path")
+    require(max(data.context_depth, default=0) <= MAX_DEPTH,
             "context_depth is too large")
-    if picture.row_context is not None:
-        check_places("row_context", len(picture), "context")
-        require(_tracemalloc._ascends(as_buffer("I", picture.row_context)),
+    if data.row_context is not None:
+        check_numbers("row_context", len(data), "context")
+        require(_tracemalloc._ascends(as_buffer("I", data.row_context)),
                 "row_context is not in order")
-    if picture.context_allocated_blocks is not None:
+    if data.context_allocated_blocks is not None:
         for unit in ("blocks", "bytes"):
-            require(all(map(le, getattr(picture, f"context_freed_{unit}"),
-                            getattr(picture, f"context_allocated_{unit}"))),
+            require(all(map(le, getattr(data, f"context_freed_{unit}"),
+                            getattr(data, f"context_allocated_{unit}"))),
                     f"context_freed_{unit} is too large")
 
 

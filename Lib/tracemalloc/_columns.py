@@ -1,14 +1,14 @@
 """A snapshot's data in columns: what tracemalloc computes with.
 
-A picture has three tables.  A column of a table is a sequence of numbers, the
+There are three tables.  A column of a table is a sequence of numbers, the
 same in length as the other columns of that table; a number in a column may be
-the place of a row of another table, or of a name in `names`.
+the number of a row of another table, or of a name in `names`.
 
     paths       call paths, as a tree.  A path is a call site, and the path
                 of its callers, whose number is smaller.  Path 0 is the root:
                 it has no frame.
-    contexts    places that allocate: the instruction, the path of its callers,
-                domain and thread, and what was counted there.
+    contexts    what allocates: an instruction, the path of its callers, domain
+                and thread, and what was counted for them.
     rows        live blocks: how many of one size there are in one context.
 
 The traceback of a context is its own frame, then those from context_path up to
@@ -40,10 +40,10 @@ block without any frame has a context in '<unknown>', line 0, with path 0.
     row_context         'I'     context, ascending
     row_size            'Q'     bytes of each block
     row_count           'Q'     number of blocks; all three columns are None
-                                in a picture of the peak
+                                in data of the peak
 
 Columns come from memory of the C module, from a file, or from here; nobody
-writes to them once the picture is made, so threads may share pictures.
+writes to them once the data are complete, so threads may share them.
 """
 
 from itertools import accumulate, compress, islice, repeat
@@ -73,7 +73,7 @@ ROWS = {"row_context": "I", "row_size": "Q", "row_count": "Q"}
 # All columns with their type codes, those of module array.
 COLUMNS = PATHS | CONTEXTS | TOTALS | ROWS
 
-# Columns that hold places of names.
+# Columns that hold numbers of names.
 NAMED = ("path_file", "path_function", "context_file", "context_function",
          "context_thread")
 
@@ -101,11 +101,12 @@ def as_buffer(code, column):
     return array(code, column)
 
 
-class Picture:
-    """A snapshot in columns; see the head of this file.
+class SnapshotData:
+    """The columns of a snapshot; see the head of this file.
 
-    Picture(names, path_parent=..., ...) takes the columns by name.  Those of
-    TOTALS may be left out together, and those of ROWS if the totals are there.
+    SnapshotData(names, path_parent=..., ...) takes the columns by name.  Those
+    of TOTALS may be left out together, and those of ROWS if the totals are
+    there.
     """
 
     # max_size is what loading was allowed to take, None for snapshots of this
@@ -121,7 +122,7 @@ class Picture:
         for name in COLUMNS:
             setattr(self, name, columns.pop(name, None))
         if columns:
-            raise TypeError(f"a picture has no column {min(columns)!r}")
+            raise TypeError(f"there is no column {min(columns)!r}")
         for table in (PATHS, CONTEXTS):
             for name in table:
                 if getattr(self, name) is None:
@@ -131,11 +132,11 @@ class Picture:
             if 0 < len(missing) < len(table):
                 raise TypeError(f"column {missing[0]!r} is missing")
         if self.row_context is None and self.context_peak_bytes is None:
-            raise TypeError("a picture needs rows or totals")
+            raise TypeError("a snapshot needs rows or totals")
 
     @classmethod
     def wrap(cls, source):
-        """Return a picture with the columns of any object that has them.
+        """Return data with the columns of any object that has them.
 
         The names are fetched when they are asked for first.
         """
@@ -145,7 +146,7 @@ class Picture:
 
     @classmethod
     def from_raw(cls, traces):
-        """Return a picture of raw traces, as _get_traces() lists them.
+        """Return the data of raw traces, as _get_traces() lists them.
 
         Threads, functions, positions and totals are not known then.  A trace
         may lack its last item, the total number of frames.  O(blocks), mostly
@@ -155,7 +156,7 @@ class Picture:
         """
         from tracemalloc._checked import Builder
 
-        return Builder(traces).picture()
+        return Builder(traces).data()
 
     @property
     def names(self):
@@ -173,7 +174,7 @@ class Picture:
         """Raise ValueError if a number in the columns is impossible.
 
         Whoever reads columns from a file must call this before using them.
-        O(size of the picture), in C.
+        O(rows of all tables), in C.
         """
         from tracemalloc._checked import check
 
@@ -187,7 +188,7 @@ class Picture:
     def live(self):
         """Return two lists: live bytes and live blocks, by context.
 
-        In a picture of the peak, those that were live at that moment.
+        In data of the peak, those that were live at that moment.
         """
         if self.row_context is None:
             return (list(self.context_peak_bytes),
@@ -210,7 +211,7 @@ class Picture:
         where T is *interval*, and stands for 1 / p blocks then; so each of
         the n blocks of a row adds 1 / p - 1 to the variance of the count, and
         that times the square of s to the variance of the size (Horvitz and
-        Thompson, 1952).  None for pictures of the peak.
+        Thompson, 1952).  None for data of the peak.
         """
         from math import expm1
 
@@ -263,9 +264,9 @@ class Picture:
         To be asked before frames are put together for many contexts: what
         they take has nothing to do with the size of the file.
         """
-        # A frame is shared, so that it takes a place in a tuple each time.
+        # A frame is shared: each time, it takes just an item of a tuple.
         if self.max_size is not None and 8 * frames > self.max_size:
-            from tracemalloc._unpickle import SnapshotFormatError
+            from tracemalloc._errors import SnapshotFormatError
 
             raise SnapshotFormatError(
                 f"the snapshot's call paths take {8 * frames} bytes of "
@@ -301,21 +302,21 @@ class Picture:
         above = self.ancestors(self.context_path[context], limit - 1)
         return own, *map(self.path_frames().__getitem__, above)
 
-    def frame_details(self, context, place):
+    def frame_details(self, context, index):
         """Return what a frame tells besides its line.
 
         That is (function, end line, column, end column), each None if it is
-        not known.  *place* 0 is the context's own frame, 1 its caller.
+        not known.  *index* 0 is the context's own frame, 1 its caller.
         """
         names = self.names
-        if place == 0:
+        if index == 0:
             numbers = (self.context_end_line[context],
                        self.context_column[context],
                        self.context_end_column[context])
             return (names[self.context_function[context]] or None,
                     *(None if number < 0 else number for number in numbers))
         above = self._walked.get(self.context_path[context], self.ancestors)
-        function = self.path_function[above[place - 1]]
+        function = self.path_function[above[index - 1]]
         return names[function] or None, None, None, None
 
     def details_in_common(self, contexts):
@@ -332,10 +333,10 @@ class Picture:
         return tuple(details)
 
     def keep(self, selectors):
-        """Return a picture of those contexts whose selector is true.
+        """Return the data of those contexts whose selector is true.
 
-        *selectors* has one item for each context.  Names and paths are shared
-        with this picture.
+        *selectors* has one item for each context.  Names and paths are
+        shared.
         """
         from array import array
 
@@ -348,10 +349,9 @@ class Picture:
                     kept[name] = array(code, compress(column, selectors))
         if self.row_context is not None:
             kept |= self._rows_of(selectors)
-        picture = Picture(self.names, **kept)
-        picture.max_size = self.max_size
-        return picture
-
+        data = SnapshotData(self.names, **kept)
+        data.max_size = self.max_size
+        return data
 
     def _rows_of(self, selectors):
         """Return the columns of rows of the contexts that are kept."""
@@ -382,54 +382,54 @@ class Picture:
 
 
 class Blocks:
-    """The live blocks of a picture, as a sequence of raw traces.
+    """The live blocks of a snapshot, as a sequence of raw traces.
 
-    Those of one row are equal.  There are none in a picture of the peak: what
+    Those of one row are equal.  There are none in data of the peak: what
     needs to know one raises ValueError then.
     """
 
-    def __init__(self, picture, limit):
-        self.picture = picture
+    def __init__(self, data, limit):
+        self.data = data
         self.limit = limit
         self._ends = None
         self._recent = Recent()
 
     def known(self):
         """Whether there are single blocks."""
-        return self.picture.row_context is not None
+        return self.data.row_context is not None
 
     def columns(self):
         """Return the columns of rows: context, size and count."""
         if not self.known():
             raise ValueError("single blocks are not known at the peak: "
                              "use statistics() or compare_to()")
-        picture = self.picture
-        return picture.row_context, picture.row_size, picture.row_count
+        data = self.data
+        return data.row_context, data.row_size, data.row_count
 
     def __len__(self):
         if self._ends is None:
             self._ends = list(accumulate(self.columns()[2]))
         return self._ends[-1] if self._ends else 0
 
-    def at(self, place):
+    def at(self, index):
         """Return the context and the size of a block."""
         from bisect import bisect_right
 
         contexts, sizes, _ = self.columns()
-        if place >= len(self):
+        if index >= len(self):
             raise IndexError("there are not so many blocks")
-        row = bisect_right(self._ends, place)
+        row = bisect_right(self._ends, index)
         return contexts[row], sizes[row]
 
     def raw(self, context, size):
         """Return the raw trace of a block."""
-        picture = self.picture
-        return (picture.context_domain[context], size,
+        data = self.data
+        return (data.context_domain[context], size,
                 self._recent.get(context, self._frames),
-                picture.context_depth[context] or None)
+                data.context_depth[context] or None)
 
     def _frames(self, context):
-        return self.picture.frames(context, self.limit)
+        return self.data.frames(context, self.limit)
 
     def frames_of(self, context):
         """Return the raw frames of a context, the oldest first."""
@@ -437,8 +437,8 @@ class Blocks:
 
     def length(self, context):
         """Return the number of frames of a context."""
-        picture = self.picture
-        depth = picture.path_depths()[picture.context_path[context]]
+        data = self.data
+        depth = data.path_depths()[data.context_path[context]]
         return max(min(depth + 1, self.limit), 1)
 
     def rows(self):
@@ -447,7 +447,7 @@ class Blocks:
         Equal frames are one tuple.
         """
         columns = self.columns()
-        self.picture.afford_contexts({*columns[0]}, self.limit)
+        self.data.afford_contexts({*columns[0]}, self.limit)
         known, interned = None, {}
         for context, size, number in zip(*columns):
             if context != known:

@@ -6,8 +6,8 @@
     export_speedscope   what the viewer of that name loads
 
 Each takes a Snapshot and a text stream, and writes line by line.  Contexts are
-the places that allocated: one call path, with an instruction, a thread and an
-address space.  They come in the order of live bytes, then blocks, descending,
+what allocated: one call path, with an instruction, a thread and an address
+space.  They come in the order of live bytes, then blocks, descending,
 then call path, so that equal snapshots give equal text.
 
 Sizes are bytes.  Time: O(contexts times frames), as long as what is written.
@@ -22,7 +22,7 @@ from functools import partial, reduce
 from itertools import islice
 from operator import neg, or_
 
-from tracemalloc._stacks import Stacks, picture_of
+from tracemalloc._stacks import Stacks, data_of
 
 # What can be exported where there is one number per context.
 FIGURES = ("size", "count", "allocated_size", "allocated_count", "freed_size",
@@ -46,20 +46,20 @@ class _Contexts:
     """The contexts of a snapshot, and how to show them."""
 
     def __init__(self, snapshot, progress=None):
-        self.picture, limit = picture_of(snapshot)
+        self.data, limit = data_of(snapshot)
         self._progress = progress
-        self._columns = dict(zip(FIGURES, self.picture.live()))
+        self._columns = dict(zip(FIGURES, self.data.live()))
         for figure, name in _COLUMN_OF.items():
-            column = getattr(self.picture, name)
+            column = getattr(self.data, name)
             if column is not None:
                 self._columns[figure] = column
-        self.picture.afford_contexts(range(len(self.picture)), limit)
+        self.data.afford_contexts(range(len(self.data)), limit)
         # Those without any number are left out.
-        self.stacks = Stacks(self.picture, limit,
+        self.stacks = Stacks(self.data, limit,
                              ("file", "line", "function"),
                              reduce(partial(map, or_),
                                     self._columns.values()))
-        # (file, line, function) in their order, and the place of the newest
+        # (file, line, function) in their order, and the index of the newest
         # one of each stack.
         self.newest, self.frames = self.stacks.frames()
 
@@ -97,7 +97,7 @@ class _Contexts:
             yield context, node
 
     def stack(self, node):
-        """Return the places of a stack's frames, the oldest first."""
+        """Return the indexes of a stack's frames, the oldest first."""
         newest, parents, found = self.newest, self.stacks.parents, []
         while node:
             found.append(newest[node])
@@ -105,18 +105,18 @@ class _Contexts:
         found.reverse()
         return found
 
-    def place(self, context):
+    def position(self, context):
         """Return (end line, column, end column), each None if not known."""
-        picture = self.picture
+        data = self.data
         return tuple(None if number < 0 else number for number in (
-            picture.context_end_line[context], picture.context_column[context],
-            picture.context_end_column[context]))
+            data.context_end_line[context], data.context_column[context],
+            data.context_end_column[context]))
 
     def thread(self, context):
-        return self.picture.names[self.picture.context_thread[context]] or None
+        return self.data.names[self.data.context_thread[context]] or None
 
     def depth(self, context):
-        return self.picture.context_depth[context] or None
+        return self.data.context_depth[context] or None
 
 
 def _printable(text):
@@ -146,23 +146,23 @@ def _json_rows(contexts):
 
     figures = [(f'"{name}": ', contexts.figure(name))
                for name in contexts.figures()]
-    picture = contexts.picture
+    data = contexts.data
     texts = [dumps({"filename": filename, "lineno": line,
                     "function": function or None})
              for filename, line, function in contexts.frames]
     threads = {}
     for context, node in contexts.in_order():
         row = [f"{head}{column[context]}" for head, column in figures]
-        number = picture.context_thread[context]
+        number = data.context_thread[context]
         if number not in threads:
             threads[number] = dumps(contexts.thread(context))
         end_line, column, end_column = (
             "null" if number is None else number
-            for number in contexts.place(context))
+            for number in contexts.position(context))
         stack = contexts.stack(node)
         frames = ", ".join(map(texts.__getitem__, stack))
         yield (f'{{{", ".join(row)}, '
-               f'"domain": {picture.context_domain[context]}, '
+               f'"domain": {data.context_domain[context]}, '
                f'"thread": {threads[number]}, '
                f'"total_nframe": {contexts.depth(context) or "null"}, '
                f'"traceback": [{frames[:-1]}, "end_lineno": {end_line}, '
@@ -217,12 +217,12 @@ def _text_cell(text):
 def _csv_rows(contexts):
     """Yield the contexts as lines of CSV, without their ends."""
     # Not by module csv, which looks at every character of every call path.
-    picture = contexts.picture
+    data = contexts.data
     known = contexts.figures()
     figures = [contexts.figure(figure) if figure in known
-               else [""] * len(picture) for figure in FIGURES]
+               else [""] * len(data) for figure in FIGURES]
     labels = list(map(_stack_label, contexts.frames))
-    quoted = {place for place, label in enumerate(labels)
+    quoted = {index for index, label in enumerate(labels)
               if _cell(label) != label}
     labels = [label.replace('"', '""') for label in labels]
     newest = [(_text_cell(filename), line, _text_cell(function))
@@ -234,10 +234,10 @@ def _csv_rows(contexts):
         if not quoted.isdisjoint(stack):
             text = f'"{text}"'
         numbers = ",".join([str(column[context]) for column in figures])
-        place = ",".join(map(_cell, contexts.place(context)))
+        position = ",".join(map(_cell, contexts.position(context)))
         thread = _text_cell(contexts.thread(context) or "")
-        yield (f"{numbers},{picture.context_domain[context]},{thread},"
-               f"{filename},{line},{place},{function},{text}")
+        yield (f"{numbers},{data.context_domain[context]},{thread},"
+               f"{filename},{line},{position},{function},{text}")
 
 
 def export_csv(snapshot, stream, *, progress=None):
@@ -265,13 +265,13 @@ def _stacks(contexts, value, labels):
     *labels* are those of contexts.frames.
     """
     numbers = contexts.figure(value)
-    places = contexts.stacks.merged(labels, contexts.newest)
+    merged = contexts.stacks.merged(labels, contexts.newest)
     sums, nodes = {}, {}
     for context, node in contexts.in_order():
         if numbers[context]:
-            place = places[node]
-            nodes.setdefault(place, node)
-            sums[place] = sums.get(place, 0) + numbers[context]
+            number = merged[node]
+            nodes.setdefault(number, node)
+            sums[number] = sums.get(number, 0) + numbers[context]
     return dict(zip(nodes.values(), sums.values()))
 
 

@@ -1,8 +1,8 @@
-"""Statistics of pictures: contexts put into groups, and figures added up.
+"""Statistics in columns: contexts put into groups, and figures added up.
 
 A group is named by raw frames, the newest first.  Those of lines and files are
 what programs have always got, and so are those of tracebacks, as many as the
-traceback limit allows; but in pictures these are named by a number of a
+traceback limit allows; but in columns these are named by a number of a
 CallPaths, and their frames are made when somebody looks:
 
     'lineno'      ((file name, line),)
@@ -21,8 +21,7 @@ All work is per context or per path, and most of it is done by functions that
 loop in C.
 """
 
-from itertools import chain, compress, count, islice
-from operator import and_, itemgetter, or_, sub
+from itertools import compress, count
 
 import _tracemalloc
 
@@ -31,7 +30,7 @@ from tracemalloc._columns import as_buffer, summed
 KEY_TYPES = ("traceback", "lineno", "filename",
              "function", "module", "thread", "domain")
 
-# Those that can be told from raw traces without making a picture of them.
+# Those that can be told from raw traces without making columns of them.
 RAW_KEY_TYPES = ("traceback", "lineno", "filename")
 
 # Key types whose groups also make sense for callers.
@@ -56,10 +55,6 @@ TOTALS = {
     "peak_size": "context_peak_bytes",
     "peak_count": "context_peak_blocks",
 }
-
-# Figures to sort by; one has a second name.
-_FIGURES = {name: name for name in ("size", "count", *TOTALS)}
-_FIGURES["temporary"] = "freed_count"
 
 UNKNOWN = "<unknown>"
 
@@ -88,10 +83,10 @@ def module_of(filename, folders):
 
 def _parts_of_import(filename):
     parts = filename.split("/")
-    for place in range(len(parts) - 2, -1, -1):
-        if (parts[place] in ("site-packages", "dist-packages")
-                or parts[place].startswith("python3.")):
-            return parts[place + 1:]
+    for index in range(len(parts) - 2, -1, -1):
+        if (parts[index] in ("site-packages", "dist-packages")
+                or parts[index].startswith("python3.")):
+            return parts[index + 1:]
     if parts[-1].startswith("__init__.") and len(parts) > 1:
         return parts[-2:]
     return parts[-1:]
@@ -113,38 +108,38 @@ def _folders_in(metadata):
 
 
 class Groups:
-    """The groups of a picture, and what is in them.
+    """The groups of a snapshot's data, and what is in them.
 
     names      -- raw frames of each group, or number of its call path
     limit      -- how many frames of a call path count
     metadata   -- that of the snapshot
     call_paths -- CallPaths to get numbers from, if they are to be compared
-                  with those of another picture
+                  with those of another snapshot
 
     Groups of contexts without live blocks are left out if *live_only*.
     """
 
     tells_more = True
 
-    def __init__(self, picture, key_type, cumulative, limit, metadata,
+    def __init__(self, data, key_type, cumulative, limit, metadata,
                  call_paths=None, live_only=True):
         if key_type == "traceback" and call_paths is None:
             from tracemalloc._stacks import CallPaths
 
             call_paths = CallPaths(limit)
         self.call_paths = call_paths
-        self._whole_args = (picture, key_type, cumulative, limit, metadata,
+        self._whole_args = (data, key_type, cumulative, limit, metadata,
                             call_paths)
-        self._picture = picture
+        self._data = data
         self._cumulative = cumulative
         self.interval = _interval_in(metadata)
         self._key_type = key_type
         self._limit = limit
 
         self._figures = {}
-        self._members = self._functions = self._place = None
+        self._members = self._functions = self._number_of = None
         self._members_by_path = {}
-        size, number = picture.live()
+        size, number = data.live()
         self._selectors = number if live_only else None
         self._whole = None
         self._group(_folders_in(metadata))
@@ -161,25 +156,25 @@ class Groups:
 
     def _group(self, folders):
         if self._key_type == "traceback":
-            picture = self._picture
-            numbers = self.call_paths.add(picture, self._selectors)
-            place = dict(zip(dict.fromkeys(numbers), count()))
-            self.names = list(place)
-            self._groups_of = list(map(place.__getitem__, numbers))
+            data = self._data
+            numbers = self.call_paths.add(data, self._selectors)
+            group = dict(zip(dict.fromkeys(numbers), count()))
+            self.names = list(group)
+            self._groups_of = list(map(group.__getitem__, numbers))
             return
         if self._cumulative:
             keys = self._keys_of_stacks()
         else:
-            place = dict(zip(dict.fromkeys(keys := self._keys()), count()))
-            self._groups_of = list(map(place.__getitem__, keys))
-            keys = place
+            group = dict(zip(dict.fromkeys(keys := self._keys()), count()))
+            self._groups_of = list(map(group.__getitem__, keys))
+            keys = group
         self._name(keys, folders)
 
     def _keys(self):
         """Return what tells groups apart, for each context."""
         columns = _COLUMNS.get(self._key_type, (self._key_type,))
         return list(zip(*(
-            self._column(getattr(self._picture, f"context_{name}"))
+            self._column(getattr(self._data, f"context_{name}"))
             for name in columns)))
 
     def _keys_of_stacks(self):
@@ -189,7 +184,7 @@ class Groups:
         from tracemalloc._stacks import Stacks
 
         columns = _COLUMNS[self._key_type]
-        self._stacks = stacks = Stacks(self._picture, self._limit, columns,
+        self._stacks = stacks = Stacks(self._data, self._limit, columns,
                                        self._selectors)
         by_node = [stacks.column(name)[1:] for name in columns]
         numbers, firsts = _tracemalloc._number_rows(*by_node)
@@ -202,25 +197,25 @@ class Groups:
                 for key in zip(*(map(column.__getitem__, array("I", firsts))
                                  for column in by_node))]
 
-    def _name(self, place, folders):
+    def _name(self, keys, folders):
         """Make names of keys; groups whose names turn out equal are one."""
-        names = self._picture.names
+        names = self._data.names
         key_type = self._key_type
         if key_type == "lineno":
-            labels = [((names[file], line),) for file, line in place]
+            labels = [((names[file], line),) for file, line in keys]
         elif key_type == "filename":
-            labels = [((names[file], 0),) for file, in place]
+            labels = [((names[file], 0),) for file, in keys]
         elif key_type == "function":
             labels = [((names[file], 0, names[function]),)
-                      for file, function in place]
+                      for file, function in keys]
         elif key_type == "module":
             labels = [((module_of(names[file], folders), 0, ""),)
-                      for file, in place]
+                      for file, in keys]
         elif key_type == "thread":
             labels = [((names[thread] or UNKNOWN, 0, ""),)
-                      for thread, in place]
+                      for thread, in keys]
         else:
-            labels = [((f"domain {domain}", 0, ""),) for domain, in place]
+            labels = [((f"domain {domain}", 0, ""),) for domain, in keys]
 
         self.names = labels
         if len(set(labels)) < len(labels):
@@ -244,21 +239,21 @@ class Groups:
     def _total(self, name):
         if name in ("size_error", "count_error"):
             return self._error(name)
-        column = getattr(self._picture, TOTALS[name])
+        column = getattr(self._data, TOTALS[name])
         if column is None:
             return None
         whole = self.whole()
         if whole is self:
             return self._sum(column)
         figure = whole.figure(name)
-        place = whole.place()
-        return [figure[place[frames]] for frames in self.names]
+        number_of = whole.number_of()
+        return [figure[number_of[frames]] for frames in self.names]
 
     def _error(self, name):
         """Return the standard errors of a figure; None if it is exact."""
         if self.interval is None:
             return None
-        variances = self._picture.variances(self.interval)
+        variances = self._data.variances(self.interval)
         if variances is None:
             return None
         sums = self._sum(variances[name == "count_error"], power=2)
@@ -274,11 +269,11 @@ class Groups:
                 self._whole.spell_out()
         return self._whole
 
-    def place(self):
-        """Return {raw frames: place of the group}."""
-        if self._place is None:
-            self._place = dict(zip(self.names, count()))
-        return self._place
+    def number_of(self):
+        """Return {raw frames: number of the group}."""
+        if self._number_of is None:
+            self._number_of = dict(zip(self.names, count()))
+        return self._number_of
 
     def _sum(self, column, power=1):
         """Return a list of the sums of a column by group.
@@ -313,35 +308,35 @@ class Groups:
                           in self.call_paths.spell_out(self.names)]
             self.call_paths = None
 
-    def frame_details(self, group, place):
+    def frame_details(self, group, index):
         """Return what a frame of a group's traceback tells besides its line.
 
         That is (function, end line, column, end column), each None if it is
         not known or not the same in the whole group.  The newest frame has
-        place 0.
+        index 0.
         """
         if self._key_type == "traceback":
             return _in_common([
-                self._picture.frame_details(context, place)
-                for context in self._contexts_of(group, of_callers=place > 0)])
+                self._data.frame_details(context, index)
+                for context in self._contexts_of(group, of_callers=index > 0)])
         if self._key_type != "lineno":
-            return _NO_DETAILS
+            return NO_DETAILS
         if self._cumulative:
             return self._function_at(self.names[group][0]), None, None, None
-        return self._picture.details_in_common(self._contexts_of(group))
+        return self._data.details_in_common(self._contexts_of(group))
 
     def _contexts_of(self, group, of_callers=False):
         """Return the contexts of a group; one per path if *of_callers*."""
         if self._members is None:
             members = {}
-            numbers = self._column(range(len(self._picture)))
+            numbers = self._column(range(len(self._data)))
             for number, each in zip(numbers, self._groups_of):
                 members.setdefault(each, []).append(number)
             self._members = members
         if not of_callers:
             return self._members[group]
         if group not in self._members_by_path:
-            path = self._picture.context_path
+            path = self._data.context_path
             self._members_by_path[group] = list(
                 {path[number]: number
                  for number in self._members[group]}.values())
@@ -349,11 +344,11 @@ class Groups:
 
     def _function_at(self, frame):
         if self._functions is None:
-            picture, names = self._picture, self._picture.names
+            data, names = self._data, self._data.names
             functions = {}
             for table in "path", "context":
                 file, line, function = (
-                    getattr(picture, f"{table}_{name}")
+                    getattr(data, f"{table}_{name}")
                     for name in ("file", "line", "function"))
                 for key in dict.fromkeys(zip(file, line, function)):
                     functions.setdefault(
@@ -363,7 +358,8 @@ class Groups:
         return min(found) or None if len(found) == 1 else None
 
 
-_NO_DETAILS = None, None, None, None
+# What is told of a frame of which nothing is known but its line.
+NO_DETAILS = None, None, None, None
 
 
 def _in_common(details):
@@ -432,241 +428,3 @@ def _add_up(raw_traces, name_group, cumulative):
             total[0] += size
             total[1] += number
     return groups
-
-
-# Order
-
-
-def _figure_named(sort_by):
-    # `in` on a list, since what was passed need not be hashable.
-    if sort_by not in list(_FIGURES):
-        raise ValueError(f"unknown sort_by: {sort_by!r}; "
-                         f"choose one of {', '.join(_FIGURES)}")
-    return _FIGURES[sort_by]
-
-
-def is_live_figure(sort_by):
-    """Whether a figure is about live blocks only."""
-    return _figure_named(sort_by) in ("size", "count")
-
-
-def _known(figures, sort_by, why):
-    if figures is None:
-        raise ValueError(f"cannot sort by {sort_by!r}: {why}")
-    return figures
-
-
-def _sort_keys(names, call_paths):
-    """Return what sorts names of groups as their frames, oldest first, do."""
-    if call_paths is None:
-        return [frames[::-1] for frames in names]
-    return call_paths.sort_keys(names)
-
-
-LIVE_ONLY = ("this snapshot tells live blocks only, as those do that were "
-              "pickled or made of traces")
-
-
-def figure_columns(picture, figures, sort_by):
-    """Return columns or lists of figures, by context.
-
-    Raises ValueError, which names *sort_by*, if one is not known.
-    """
-    live = dict(zip(("size", "count"), picture.live()))
-    return [live[name] if name in live
-            else _known(getattr(picture, TOTALS[name]), sort_by, LIVE_ONLY)
-            for name in figures]
-
-
-def rankable(groups, sort_by):
-    """Return (groups, the figure to sort by, which of them are listed).
-
-    The groups are the ones to look into for more; None lists all of them.
-    """
-    figure = _figure_named(sort_by)
-    if is_live_figure(sort_by):
-        return groups, groups.figure(figure), None
-    # What was freed again can be much, where nothing is live.
-    groups = groups.whole()
-    found = _known(groups.figure(figure), sort_by, LIVE_ONLY)
-    return groups, found, list(map(or_, map(bool, found),
-                                   map(bool, groups.figure("count"))))
-
-
-def ranking(groups, sort_by, first=None, selectors=None):
-    """Return groups in the order of Snapshot.statistics().
-
-    That is (groups, rows), the groups to look into for more, and rows of
-    (size, count, number of the group); of the *first* ones only, if told.
-    *selectors*, if any, say which groups are listed, in place of what
-    statistics() would list.
-    """
-    groups, figure, listed = rankable(groups, sort_by)
-    rows = zip(figure, groups.figure("size"), groups.figure("count"),
-               _sort_keys(groups.names, groups.call_paths), count())
-    if selectors is None:
-        selectors = listed
-    if selectors is not None:
-        rows = compress(rows, selectors)
-    if first is None:
-        rows = sorted(rows, reverse=True)
-    else:
-        from heapq import nlargest
-
-        rows = nlargest(first, rows)
-    return groups, [(size, number, at) for _, size, number, _, at in rows]
-
-
-class Changes:
-    """The groups of two snapshots, and what changed.
-
-    With *everything*, those are among them where nothing was live.
-    """
-
-    def __init__(self, new, old, everything):
-        if everything:
-            new, old = new.whole(), old.whole()
-        if new.call_paths is not old.call_paths:
-            # Their numbers mean different things.
-            new.spell_out()
-            old.spell_out()
-        self.call_paths = new.call_paths
-        self._new, self._old = new, old
-        self.interval = new.interval or old.interval
-        self.names = list(dict.fromkeys(chain(new.names, old.names)))
-        self.tells_more = new.tells_more or old.tells_more
-        self._figures = {}
-
-    def _aligned(self, groups, name):
-        """Return a figure in the order of our own names, or None."""
-        if name not in ("size", "count"):
-            groups = groups.whole()
-        figures = groups.figure(name)
-        if figures is not None:
-            figures = dict(zip(groups.names, figures))
-            figures = [figures.get(frames, 0) for frames in self.names]
-        return figures
-
-    def figure(self, name):
-        """Return the list of how much a figure grew; None if not known."""
-        if name not in self._figures:
-            new, old = (self._aligned(groups, name)
-                        for groups in (self._new, self._old))
-            grown = None
-            if new is not None and old is not None:
-                grown = list(map(sub, new, old))
-                if name in TOTALS and min(grown, default=0) < 0:
-                    # Totals never shrink while tracing goes on.
-                    grown = None
-            self._figures[name] = grown
-        return self._figures[name]
-
-    def ranking(self, sort_by):
-        """Return groups in the order of Snapshot.compare_to().
-
-        Rows are (size, size_diff, count, count_diff, number of the group).
-        """
-        figure = _figure_named(sort_by)
-        if figure in ("peak_size", "peak_count"):
-            raise ValueError(f"cannot sort differences by {sort_by!r}")
-        first = map(abs, _known(
-            self.figure(figure), sort_by,
-            "only snapshots that one process took while tracing went on, and "
-            "that are not pickled, tell what happened between them"))
-        size, number = (self._aligned(self._new, name)
-                        for name in ("size", "count"))
-        size_diff, count_diff = self.figure("size"), self.figure("count")
-        rows = zip(first, map(abs, size_diff), size,
-                   map(abs, count_diff), number,
-                   _sort_keys(self.names, self.call_paths), count())
-        rows = sorted(rows, reverse=True)
-        return [(size, size_diff[at], number, count_diff[at], at)
-                for _, _, size, _, number, _, at in rows]
-
-    def frame_details(self, number, place):
-        frames = self.names[number]
-        for groups in (self._new, self._old):
-            if groups.tells_more and frames in groups.place():
-                return groups.frame_details(groups.place()[frames], place)
-        return _NO_DETAILS
-
-
-# Filters
-
-
-class Sieve:
-    """All filters of one filter_traces() call, asked at once."""
-
-    def __init__(self, filters):
-        self._including = []
-        self._excluding = []
-        # Our own classes say that they look at nothing but the domain and the
-        # frames; then one answer serves all blocks that share both.  A class
-        # derived from them may look at anything.
-        self.by_context = True
-        self._answers = {}
-        for each in filters:
-            if each.inclusive:
-                self._including.append(each)
-            else:
-                self._excluding.append(each)
-            if "_by_context" not in vars(type(each)):
-                self.by_context = False
-
-    def _ask(self, trace):
-        if self._including:
-            if not any(each._match(trace) for each in self._including):
-                return False
-        return all(each._match(trace) for each in self._excluding)
-
-    def keeps(self, trace):
-        if not self.by_context:
-            return self._ask(trace)
-        key = trace[0], id(trace[2])
-        answer = self._answers.get(key)
-        if answer is None:
-            answer = self._answers[key] = self._ask(trace)
-        return answer
-
-    def selectors(self, picture, limit):
-        """Return a list of whether the traces of each context stay."""
-        kept = [not self._including] * len(picture)
-        for each in self._including:
-            kept = map(or_, kept, each._match_contexts(picture, limit))
-        for each in self._excluding:
-            kept = map(and_, kept, each._match_contexts(picture, limit))
-        return list(kept)
-
-
-def matching(picture, answer, lineno, all_frames, limit):
-    """Return a list of whether each context matches.
-
-    *answer* says whether a file name does, and is asked once for each; the
-    line has to be *lineno*, unless that is None.  The newest frame is looked
-    at, or all that the limit leaves if *all_frames*.
-    """
-    names = picture.names
-    answers = {}
-
-    def ask(files, lines):
-        for file in set(files).difference(answers):
-            answers[file] = answer(names[file])
-        matches = map(answers.__getitem__, files)
-        if lineno is None:
-            return list(matches)
-        return [match and line == lineno
-                for match, line in zip(matches, lines)]
-
-    matches = ask(picture.context_file, picture.context_line)
-    if not all_frames or limit < 2:
-        return matches
-
-    # How many frames up from each path the next match is; the root is no
-    # frame, whatever name stands in its place.
-    distances = [limit]
-    path_matches = ask(picture.path_file, picture.path_line)
-    for parent, match in islice(zip(picture.path_parent, path_matches),
-                                1, None):
-        distances.append(0 if match else distances[parent] + 1)
-    return [match or distances[path] < limit - 1
-            for match, path in zip(matches, picture.context_path)]

@@ -9,9 +9,11 @@ import _tracemalloc
 from tracemalloc._version import VERSION
 
 
-def describe(limit, picture):
-    """Return the metadata of a picture taken just now: a dict fit for JSON."""
-    current, peak = picture.traced_memory
+def describe(limit, raw):
+    """Return the metadata of what _take_snapshot() has just returned.
+
+    It is a dict fit for JSON."""
+    current, peak = raw.traced_memory
     rss, vms = process_memory() or (None, None)
     return {
         "time": time.time(),
@@ -21,12 +23,12 @@ def describe(limit, picture):
         "python": sys.version,
         "fork": VERSION,
         "limit": limit,
-        "sample_interval": picture.sample_interval,
+        "sample_interval": raw.sample_interval,
         "traced_memory": current,
         "traced_memory_peak": peak,
         "tracer_memory": _tracemalloc.get_tracemalloc_memory(),
         "arena_size": _tracemalloc._get_arena_size(),
-        "dropped": picture.dropped,
+        "dropped": raw.dropped,
         "rss": rss,
         "vms": vms,
     }

@@ -1,7 +1,8 @@
 """Regions: what a part of a program does with memory.
 
-A region is two pictures and the peak between them.  Peaks are the hard part,
-since the tracer knows one at a time: the highest since the last reset_peak().
+A region is two raw snapshots, which is what the C module takes, and the peak
+between them.  Peaks are the hard part, since the tracer knows one at a time:
+the highest since the last reset_peak().
 
     outer  |-------------------------------------|
     inner         |--------|    |------|
@@ -18,9 +19,9 @@ counts the regions that want tracing to be on, and what remains are single
 operations on lists.  What a region holds ends with the region, so that one
 that an exception keeps from its end leaves nothing behind.
 
-Nothing is allocated between the first picture and the second other than by
-the program: pictures are not in traced memory, and all that they are put into
-exists before.
+Nothing is allocated between the first snapshot and the second other than by
+the program: raw snapshots are not in traced memory, and all that they are put
+into exists before.
 """
 
 from _weakref import ref
@@ -29,7 +30,7 @@ from time import time
 
 import tracemalloc
 from _tracemalloc import _claim, _take_snapshot
-from tracemalloc._columns import ROWS, Picture
+from tracemalloc._columns import ROWS, SnapshotData
 from tracemalloc._metadata import describe
 
 # References to the _Peaks of regions under way.
@@ -42,30 +43,30 @@ def _forget(reference):
 
 
 class _Peaks:
-    """Finds the picture of the highest peak among those that it is told of."""
+    """Finds the raw snapshot of the highest peak among those noted."""
 
-    __slots__ = ("_pictures", "__weakref__")
+    __slots__ = ("_noted", "__weakref__")
 
     def __init__(self):
-        self._pictures = []
+        self._noted = []
 
-    def note(self, picture):
-        self._pictures.append(picture)
+    def note(self, raw):
+        self._noted.append(raw)
         # Only what one has seen to be lower than another goes away: others
         # may do the same meanwhile.
-        seen = self._pictures[:]
+        seen = self._noted[:]
         highest = max(seen, key=_peak_of)
         for each in seen:
             if each is not highest:
                 with suppress(ValueError):
-                    self._pictures.remove(each)
+                    self._noted.remove(each)
 
     def highest(self):
-        return max(self._pictures[:], key=_peak_of)
+        return max(self._noted[:], key=_peak_of)
 
 
-def _peak_of(picture):
-    return picture.traced_memory[1]
+def _peak_of(raw):
+    return raw.traced_memory[1]
 
 
 class _Entrance:
@@ -167,13 +168,13 @@ class Region:
         self._limit = tracemalloc.get_traceback_limit()
         self._began = time()
         if _active:
-            picture = _take_snapshot(peak=True)
+            raw = _take_snapshot(peak=True)
             for reference in _active[:]:
                 peaks = reference()
                 if peaks is None:
                     _forget(reference)
                 else:
-                    peaks.note(picture)
+                    peaks.note(raw)
             peaks = None
         _active.append(ref(self._peaks, _forget))
 
@@ -192,17 +193,17 @@ class Region:
 
     # Results
 
-    def _pictures(self):
+    def _first_and_last(self):
         if self._last is None:
             raise RuntimeError(self._why_not())
         return self._first, self._last
 
     def _change(self, figure):
-        # What was freed in places that the tracer has let go of counts too.
+        # What was freed in contexts that the tracer has let go of counts too.
         item = 1 if figure.endswith("_bytes") else 0
         first, last = (
-            sum(getattr(picture, f"context_{figure}"), picture.reclaimed[item])
-            for picture in self._pictures())
+            sum(getattr(raw, f"context_{figure}"), raw.reclaimed[item])
+            for raw in self._first_and_last())
         return last - first
 
     allocated_size = property(lambda self: self._change("allocated_bytes"))
@@ -214,29 +215,29 @@ class Region:
 
     @property
     def peak_size(self):
-        first, _ = self._pictures()
+        first, _ = self._first_and_last()
         return _peak_of(self._peak) - first.traced_memory[0]
 
     def _snapshot(self, name):
-        self._pictures()
+        self._first_and_last()
         if name not in self._snapshots:
-            picture = {"before": self._first, "after": self._last,
-                       "at_peak": self._peak}[name]
-            columns = Picture.wrap(picture)
+            raw = {"before": self._first, "after": self._last,
+                   "at_peak": self._peak}[name]
+            data = SnapshotData.wrap(raw)
             if name == "at_peak":
                 for column in ROWS:
-                    setattr(columns, column, None)
+                    setattr(data, column, None)
             self._snapshots[name] = tracemalloc.Snapshot._of(
-                columns, self._limit, self._describe(name, picture))
+                data, self._limit, self._describe(name, raw))
         return self._snapshots[name]
 
-    def _describe(self, name, picture):
-        current, peak = picture.traced_memory
+    def _describe(self, name, raw):
+        current, peak = raw.traced_memory
         return self._metadata | {
             "time": {"before": self._began, "at_peak": None}.get(
                 name, self._metadata["time"]),
             "traced_memory": current, "traced_memory_peak": peak,
-            "dropped": picture.dropped}
+            "dropped": raw.dropped}
 
     before = property(lambda self: self._snapshot("before"))
     after = property(lambda self: self._snapshot("after"))

@@ -1,4 +1,4 @@
-"""The call stacks of a picture as a trie: what reports of many contexts need.
+"""The call stacks of a snapshot as a trie: what reports of many contexts need.
 
 Contexts are many, frames that differ are few, and most of a stack is shared
 with others.  So stacks are told apart, sorted and added up as numbers, by
@@ -15,7 +15,7 @@ A call path of statistics is such a number, too: see CallPaths.  A file of some
 kilobytes can hold thousands of contexts that share one path of 65,534 frames:
 spelled out one by one, its call paths take gigabytes.  So the frames of a
 number are put together when they are asked for, and kept for a while only;
-whatever needs all frames at once asks Picture.afford() first.
+whatever needs all frames at once asks SnapshotData.afford() first.
 
 Loaded on first use.
 """
@@ -25,17 +25,17 @@ from itertools import compress, islice
 
 import _tracemalloc
 
-from tracemalloc._columns import MAX_DEPTH, Picture, as_buffer, summed
+from tracemalloc._columns import MAX_DEPTH, SnapshotData, as_buffer, summed
 from tracemalloc._paths import Recent
 
 
-def picture_of(snapshot):
-    """Return the picture of a snapshot, and how many frames of it count."""
+def data_of(snapshot):
+    """Return the data of a snapshot, and how many of their frames count."""
     traces = snapshot.traces
-    if traces._picture is not None:
-        return traces._picture, traces._limit
+    if traces._data is not None:
+        return traces._data, traces._limit
     # All frames of traces count that there are.
-    return Picture.from_raw(traces._traces), MAX_DEPTH
+    return SnapshotData.from_raw(traces._traces), MAX_DEPTH
 
 
 def _joined(first, second):
@@ -47,7 +47,7 @@ def _joined(first, second):
 
 
 class Stacks:
-    """The stacks of a picture's contexts.
+    """The stacks of a snapshot's contexts.
 
     limit    -- frames of a stack that count, the newest ones
     columns  -- what tells frames apart: 'file', and 'line' or 'function' or
@@ -58,12 +58,12 @@ class Stacks:
     contexts -- numbers of the contexts, in the order of nodes
     """
 
-    def __init__(self, picture, limit, columns, chosen=None):
-        self.picture = picture
-        contexts = range(len(picture))
+    def __init__(self, data, limit, columns, chosen=None):
+        self.data = data
+        contexts = range(len(data))
         self.contexts = (contexts if chosen is None
                          else array("I", compress(contexts, chosen)))
-        self._first = len(picture.path_parent)
+        self._first = len(data.path_parent)
         self._columns = {}
         self._by_node = {}
         self._contexts_of = None
@@ -79,13 +79,13 @@ class Stacks:
     def _rows(self, name):
         """Return a column of all paths, and of the chosen contexts behind."""
         if name not in self._columns:
-            picture = self.picture
+            data = self.data
             code = "i" if name == "line" else "I"
-            of_paths = as_buffer(code, getattr(picture, f"path_{name}"))
+            of_paths = as_buffer(code, getattr(data, f"path_{name}"))
             of_contexts = as_buffer(code, getattr(
-                picture,
+                data,
                 "context_path" if name == "parent" else f"context_{name}"))
-            if len(self.contexts) < len(picture):
+            if len(self.contexts) < len(data):
                 of_contexts = array(code, map(of_contexts.__getitem__,
                                               self.contexts))
             rows = _joined(of_paths, of_contexts)
@@ -96,7 +96,7 @@ class Stacks:
 
     def _with_one_number(self, rows):
         """Return names by number so that equal names have one number."""
-        names = self.picture.names
+        names = self.data.names
         first = dict(zip(reversed(names), range(len(names) - 1, -1, -1)))
         if len(first) == len(names):
             return rows
@@ -126,14 +126,14 @@ class Stacks:
         frames = list(map(self.frame, array("I", firsts)))
         order = sorted(range(len(frames)), key=frames.__getitem__)
         rank = array("I", bytes(4 * len(frames)))
-        for place, number in enumerate(order):
-            rank[number] = place
+        for position, number in enumerate(order):
+            rank[number] = position
         return (array("I", map(rank.__getitem__, array("I", numbers))),
                 list(map(frames.__getitem__, order)))
 
     def frame(self, node):
         """Return (file, line, function) of a node's newest frame."""
-        names = self.picture.names
+        names = self.data.names
         line = self.column("line")[node]
         return (names[self.column("file")[node]],
                 line - (1 << 32) if line >> 31 else line,
@@ -142,16 +142,16 @@ class Stacks:
     def merged(self, labels, numbers):
         """Return a number by node: equal if the labels of all frames are.
 
-        *labels* are those of frames, *numbers* the places of theirs by node.
+        *labels* are those of frames, *numbers* the indexes of theirs by node.
         """
         first = {}
-        for place, label in enumerate(labels):
-            first.setdefault(label, place)
+        for index, label in enumerate(labels):
+            first.setdefault(label, index)
         keys = array("I", map([first[label] for label in labels].__getitem__,
                               numbers))
-        _, _, places = _tracemalloc._fold_paths(self.parents, 1, MAX_DEPTH,
+        _, _, merged = _tracemalloc._fold_paths(self.parents, 1, MAX_DEPTH,
                                                 keys)
-        return array("I", (0,)) + array("I", places)
+        return array("I", (0,)) + array("I", merged)
 
     def details(self, nodes):
         """Return (end line, column, end column) of what allocates there.
@@ -164,10 +164,10 @@ class Stacks:
                 self._contexts_of.setdefault(node, []).append(context)
         contexts = [context for node in nodes
                     for context in self._contexts_of.get(node, ())]
-        return self.picture.details_in_common(contexts)[1:]
+        return self.data.details_in_common(contexts)[1:]
 
     def ranks(self, keys):
-        """Return the place of each node when stacks are sorted.
+        """Return the rank of each node when stacks are sorted.
 
         The oldest frame counts most; *keys* are numbers that sort frames.
         """
@@ -177,7 +177,7 @@ class Stacks:
 
     def values(self, column):
         """Return the numbers of a column for the contexts that count."""
-        if len(self.contexts) == len(self.picture):
+        if len(self.contexts) == len(self.data):
             return column if hasattr(column, "itemsize") else list(column)
         return list(map(column.__getitem__, self.contexts))
 
@@ -198,9 +198,9 @@ class Stacks:
 
 
 class CallPaths:
-    """The call paths of one picture or of several, of at most *limit* frames.
+    """The call paths of one snapshot or of several, of at most *limit* frames.
 
-    The numbers of pictures that were added to one object can be compared.
+    The numbers of snapshots that were added to one object can be compared.
     """
 
     def __init__(self, limit):
@@ -212,16 +212,16 @@ class CallPaths:
         self._lengths = None
         self._recent = Recent()
         self._order = None
-        self._strictest = None  # the picture with the least max_size
+        self._strictest = None  # the data with the least max_size
 
-    def add(self, picture, selectors=None):
+    def add(self, data, selectors=None):
         """Return the numbers of contexts; of all whose selector is true."""
-        if picture.max_size is not None:
+        if data.max_size is not None:
             if (self._strictest is None
-                    or picture.max_size < self._strictest.max_size):
-                self._strictest = picture
-            picture.afford_cut(self.limit)
-        stacks = Stacks(picture, self.limit, ("file", "line"), selectors)
+                    or data.max_size < self._strictest.max_size):
+                self._strictest = data
+            data.afford_cut(self.limit)
+        stacks = Stacks(data, self.limit, ("file", "line"), selectors)
         numbers, frames = stacks.frames(("file", "line"))
         self._lengths = self._order = None
         if len(self._callers) == 1:
@@ -232,8 +232,8 @@ class CallPaths:
 
     def _add_more(self, stacks, frame_of, frames):
         """Return the numbers of what may be among the call paths already."""
-        known = {frame: place for place, frame in enumerate(self._frames)}
-        places = [known.setdefault(frame[:2], len(known)) for frame in frames]
+        known = {frame: index for index, frame in enumerate(self._frames)}
+        indexes = [known.setdefault(frame[:2], len(known)) for frame in frames]
         self._frames = list(known)
         if self._numbers is None:
             keys = zip(self._callers, self._frame_of)
@@ -241,7 +241,7 @@ class CallPaths:
                              if number}
         numbers = [0]
         for parent, frame in islice(zip(stacks.parents, frame_of), 1, None):
-            key = numbers[parent], places[frame]
+            key = numbers[parent], indexes[frame]
             number = self._numbers.setdefault(key, len(self._callers))
             if number == len(self._callers):
                 self._callers.append(key[0])
@@ -281,8 +281,8 @@ class CallPaths:
             order = sorted(range(len(self._frames)),
                            key=self._frames.__getitem__)
             rank = array("I", bytes(4 * len(order)))
-            for place, frame in enumerate(order):
-                rank[frame] = place
+            for position, frame in enumerate(order):
+                rank[frame] = position
             self._order = array("I", _tracemalloc._rank_paths(
                 self._callers, array("I", map(rank.__getitem__,
                                               self._frame_of))))

@@ -1,11 +1,11 @@
-"""Read pickles of snapshots as data.  Nothing that a pickle names is run.
+"""Reads pickles as data.  Nothing that a pickle names is run.
 
 The pickle module looks up what a file names and calls it.  The reader here
 carries out the same instructions on plain values only.  The few names that it
-knows stand for the classes of snapshots and for small values of the standard
-library; any other name ends the reading.  So do instructions that no snapshot
-needs, texts longer than the file, and objects that would take more memory
-than allowed.
+knows stand for small values of the standard library (see _plain_values) and
+for the classes of snapshots, which a subclass knows (see _pickles); any other
+name ends the reading.  So do instructions that no snapshot needs, texts longer
+than the file, and objects that would take more memory than allowed.
 
     bytes ──▶ Reader.load() ──▶ a plain value, or a snapshot's object
 
@@ -24,65 +24,21 @@ Always true:
         recurses without limit
 """
 
-import pickle
 import re
 import struct
 from itertools import repeat
-from operator import is_, itemgetter
 
 import _tracemalloc
 
+from tracemalloc._errors import SnapshotFormatError, too_large, truncated
+from tracemalloc._plain_values import MAKERS, check_key
+
 _MAX_NESTING = 50
-_MAX_KEY_ITEMS = 16
 _MAX_NUMBER_BYTES = 1024
-# How far a file may leave memo places empty: Python 2 begins with 1.
+# How far a file may leave indexes of the memo unused: Python 2 begins with 1.
 _MAX_MEMO_GAP = 256
 
 _NO_VALUE = object()
-_SCALARS = (str, int, float, bool, type(None), bytes)
-
-
-class SnapshotFormatError(ValueError, pickle.UnpicklingError):
-    """A file is no snapshot, or is damaged, too large, or of a newer format.
-
-    The text is one line that says what the file is and what can be done.
-    Files that cannot be read at all raise OSError.  For programs that catch
-    what pickle raises, this is a pickle.UnpicklingError as well, and also an
-    EOFError if the end of the file is missing.
-    """
-
-
-class _TruncatedError(SnapshotFormatError, EOFError):
-    """The end of the file is missing."""
-
-
-def truncated(what):
-    return _TruncatedError(f"is {what}: it was cut off while it was written "
-                           "or copied; get it again")
-
-
-# What the command line says in its own words.
-LARGER = "pass a larger max_size to Snapshot.load()"
-
-
-def too_large(limit):
-    return SnapshotFormatError(
-        f"needs more than the {limit} bytes of memory that loading may take; "
-        f"if you trust the file, {LARGER}")
-
-
-class DraftMetric:
-    """A metric in a file of the 2013 interface."""
-
-    __slots__ = ("name", "value", "format")
-
-
-class DraftSnapshot:
-    """A whole snapshot object of the 2013 interface, as a pickle has it."""
-
-    __slots__ = ("timestamp", "pid", "traceback_limit", "stats", "traces",
-                 "metrics")
-
 
 # Bytes of the cache of _tracemalloc._read_tuples(), at most, as a power of 2.
 _CACHE_BITS = 22
@@ -93,141 +49,45 @@ _GET_AGAIN = {
 }
 
 _DOUBLE = struct.Struct(">d")
-
-
-class _Name:
-    """A name that a pickle gave, and what it stands for here."""
-
-    __slots__ = ("text", "kind", "value")
-
-    def __init__(self, text, kind, value):
-        self.text, self.kind, self.value = text, kind, value
-
-
-def _plain(value, *types):
-    return type(value) in types
-
-
-def _make_bytes(text, encoding="latin1"):
-    # How protocols 0 to 2 write bytes.
-    if encoding not in ("latin1", "latin-1"):
-        raise ValueError
-    return text.encode("latin-1")
-
-
-def _make_time(kind):
-    """Return a maker of what module datetime calls *kind*."""
-    def make(*args):
-        import datetime
-
-        # State in bytes; Python 2 has it in a str.
-        if args and type(args[0]) is str and kind != "timezone":
-            args = (args[0].encode("utf-8", "surrogateescape"), *args[1:])
-        simple = (bytes, int, datetime.timedelta, datetime.timezone)
-        if kind == "timezone":
-            simple += (str,)
-        if not all(_plain(arg, *simple) for arg in args):
-            raise ValueError
-        return getattr(datetime, kind)(*args)
-    return make
-
-
-def _make_bytearray(data=b"", encoding="latin1"):
-    if type(data) is str:
-        data = _make_bytes(data, encoding)
-    if type(data) is not bytes:
-        raise ValueError
-    return bytearray(data)
-
-
-def _make_set(kind):
-    def make(items=()):
-        if not _plain(items, list, tuple):
-            raise ValueError
-        for item in items:
-            check_key(item)
-        return kind(items)
-    return make
-
-
-def _make_complex(real, imaginary):
-    if not (_plain(real, float) and _plain(imaginary, float)):
-        raise ValueError
-    return complex(real, imaginary)
-
-
-# Callables that a pickle may use; each is handed plain values only.
-_MAKERS = {
-    ("_codecs", "encode"): _make_bytes,
-    ("builtins", "bytes"): lambda: b"",
-    ("builtins", "bytearray"): _make_bytearray,
-    ("builtins", "complex"): _make_complex,
-    ("builtins", "frozenset"): _make_set(frozenset),
-    ("builtins", "set"): _make_set(set),
-    ("datetime", "date"): _make_time("date"),
-    ("datetime", "datetime"): _make_time("datetime"),
-    ("datetime", "time"): _make_time("time"),
-    ("datetime", "timedelta"): _make_time("timedelta"),
-    ("datetime", "timezone"): _make_time("timezone"),
-}
 _OLD_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
 
-def check_key(key):
-    """Raise SnapshotFormatError unless hashing *key* is cheap."""
-    if type(key) in _SCALARS:
-        return
-    if (type(key) is tuple and len(key) <= _MAX_KEY_ITEMS
-            and all(type(item) in _SCALARS for item in key)):
-        return
-    raise SnapshotFormatError("holds a dictionary or set with keys that no "
-                              "snapshot has")
+class _Name:
+    """What a name that a pickle gave stands for here."""
 
+    __slots__ = ("kind", "value")
 
-def _is_frame(frame):
-    return (type(frame) is tuple and len(frame) == 2
-            and type(frame[0]) is str and type(frame[1]) is int
-            and -0x80000000 <= frame[1] < 0x80000000)
-
-
-def _is_group(frame):
-    # Statistics by function and the like have a third item, a text.
-    if type(frame) is tuple and len(frame) == 3:
-        return type(frame[2]) is str and _is_frame(frame[:2])
-    return _is_frame(frame)
+    def __init__(self, kind, value=None):
+        self.kind, self.value = kind, value
 
 
 class Reader:
     """Reads the pickles in *data*, using at most about *limit* bytes.
 
     *spent* of these are used already, among them those of *data*.
-    *classes* are the classes of snapshots by name.  Objects of Snapshot are
-    given to `build_snapshot(snapshot, raw_traces, limit, attributes)`.
     """
 
-    def __init__(self, data, limit, spent, classes, build_snapshot):
+    def __init__(self, data, limit, spent):
         self.data = data
         self.pos = 0
         self._limit = limit
         self._spent_before = spent
-        self._build_snapshot = build_snapshot
-        self._names = {("tracemalloc", name): _Name(name, "class", class_)
-                       for name, class_ in classes.items()}
-        fillers = {
-            "Frame": self._fill_frame,
-            "Snapshot": self._fill_snapshot,
-            "Statistic": self._fill_numbers(("size", "count")),
-            "StatisticDiff": self._fill_numbers(
-                ("size", "size_diff", "count", "count_diff")),
-            "Trace": self._fill_trace,
-            "Traceback": self._fill_traceback,
-            "_Traces": self._fill_traces,
-        }
-        self._fillers = {class_: fillers[name]
-                         for name, class_ in classes.items()}
-        self._fillers[DraftMetric] = self._fill_draft
-        self._fillers[DraftSnapshot] = self._fill_draft
-        self._checked_frames = {}
+        self._names = {}
+
+    # What a subclass knows
+
+    def find_class(self, module, name):
+        """Return the class that a name stands for, or None."""
+        return None
+
+    def fill(self, made, attributes):
+        """Give an object of such a class the attributes that a pickle has.
+
+        Raises what load() makes an error of the file, if they are wrong.
+        """
+        raise NotImplementedError
+
+    # Instruction by instruction
 
     def load(self):
         """Return the next pickle's value, and go to its end."""
@@ -240,7 +100,6 @@ class Reader:
         self._empty = {}        # I1: id -> object that is not filled in yet
         self._part_of = {}      # I2: id -> list that belongs to a snapshot
         self._nesting = {}      # I4: id -> (tuple of tuples, nesting)
-        self._checked_frames.clear()
         data, handlers = self.data, _HANDLERS
         try:
             while True:
@@ -308,11 +167,11 @@ class Reader:
             raise self._damaged()
         return int(line.removesuffix(b"L"))
 
-    def _place_in_line(self):
-        place = self._number_in_line()
-        if place < 0:
+    def _index_in_line(self):
+        index = self._number_in_line()
+        if index < 0:
             raise self._damaged()
-        return place
+        return index
 
     def _push_sized(self, size_bytes, convert):
         size = self._number(size_bytes)
@@ -328,14 +187,14 @@ class Reader:
 
     # The memo
 
-    def _in_memo(self, place):
-        value = self._memo[place] if place < len(self._memo) else _NO_VALUE
+    def _in_memo(self, index):
+        value = self._memo[index] if index < len(self._memo) else _NO_VALUE
         if value is _NO_VALUE:
             raise self._damaged()
         return value
 
-    def _get(self, place, width):
-        value = self._in_memo(place)
+    def _get(self, index, width):
+        value = self._in_memo(index)
         self._stack.append(value)
         self._get_again(value, width)
 
@@ -349,19 +208,19 @@ class Reader:
             self._stack.extend(repeat(value, number))
             self.pos = end
 
-    def _put(self, place):
-        self._put_value(place, self._stack[-1])
+    def _put(self, index):
+        self._put_value(index, self._stack[-1])
 
-    def _put_value(self, place, value):
+    def _put_value(self, index, value):
         memo = self._memo
-        if place == len(memo):
+        if index == len(memo):
             memo.append(value)
-        elif place < len(memo):
-            memo[place] = value
+        elif index < len(memo):
+            memo[index] = value
             # What was made of what stood there, is not what is made of this.
             self._cache = bytearray()
-        elif place < len(memo) + _MAX_MEMO_GAP:
-            memo.extend(repeat(_NO_VALUE, place - len(memo)))
+        elif index < len(memo) + _MAX_MEMO_GAP:
+            memo.extend(repeat(_NO_VALUE, index - len(memo)))
             memo.append(value)
         else:
             raise self._damaged()
@@ -461,17 +320,15 @@ class Reader:
             self._names[key] = self._find(module, name)
         self._stack.append(self._names[key])
 
-    @staticmethod
-    def _find(module, name):
+    def _find(self, module, name):
         text = f"{module}.{name}"
-        if (module, name) in _MAKERS:
-            return _Name(text, "maker", _MAKERS[module, name])
+        if (module, name) in MAKERS:
+            return _Name("maker", MAKERS[module, name])
         if text in ("copyreg._reconstructor", "builtins.object"):
-            return _Name(text, text, None)
-        if module.partition(".")[0] in ("pytracemalloc", "tracemalloc"):
-            draft = {"Metric": DraftMetric, "Snapshot": DraftSnapshot}
-            if name in draft:
-                return _Name(text, "class", draft[name])
+            return _Name(text)
+        class_ = self.find_class(module, name)
+        if class_ is not None:
+            return _Name("class", class_)
         shown = text if text.isprintable() and len(text) < 80 else ascii(text)
         raise SnapshotFormatError(
             f"is a pickle that asks for {shown[:80]}, which is not part of a "
@@ -522,132 +379,10 @@ class Reader:
         for name in attributes:
             if type(name) is not str:
                 raise self._damaged()
-        self._fillers[type(made)](made, attributes)
+        self.fill(made, attributes)
 
     def _finished(self, value, class_):
         return type(value) is class_ and id(value) not in self._empty
-
-    def _class(self, name):
-        return self._names["tracemalloc", name].value
-
-    # What is in the objects of snapshots
-
-    def _check_frames(self, frames):
-        if id(frames) not in self._checked_frames:
-            if type(frames) is not tuple or not all(map(_is_frame, frames)):
-                raise self._damaged()
-            self._checked_frames[id(frames)] = frames
-
-    def _check_trace(self, trace):
-        """Return the raw trace in today's form."""
-        if type(trace) is not tuple or not 2 <= len(trace) <= 4:
-            raise self._damaged()
-        if len(trace) == 2:     # Python 3.4 and 3.5 know no domains.
-            trace = 0, *trace
-        if trace[2] == ():
-            trace = *trace[:2], (("<unknown>", 0),), *trace[3:]
-        domain, size, frames, *total = trace
-        self._check_frames(frames)
-        total = total[0] if total else None
-        if not (type(domain) is int and 0 <= domain < 1 << 32
-                and type(size) is int and 0 <= size < 1 << 64
-                and (total is None
-                     or type(total) is int and 0 <= total < 1 << 32)):
-            raise self._damaged()
-        return trace
-
-    def _are_plain(self, traces):
-        """Whether all traces are of today's form; else look at each."""
-        found = _tracemalloc._sum_traces(traces)
-        return found is not None and found[3]
-
-    def _spend_contexts(self, traces):
-        """Count the frames that contexts share with others.
-
-        Whatever shows contexts one by one takes all frames of each.
-        """
-        longest = max(map(len, map(itemgetter(2), traces)), default=0)
-        if 8 * longest * len(traces) <= self._limit - self._spent:
-            return
-        contexts = {(trace[0], id(trace[2]), trace[3:]): len(trace[2])
-                    for trace in traces}
-        shared = {id(trace[2]): len(trace[2]) for trace in traces}
-        self._spend(8 * (sum(contexts.values()) - sum(shared.values())))
-
-    def _fill_traces(self, made, attributes):
-        traces = attributes.pop("_traces")
-        # A snapshot that was made by hand may have a tuple.
-        if attributes or not _plain(traces, list, tuple):
-            raise self._damaged()
-        self._part_of[id(traces)] = traces
-        self._spend(8 * len(traces))
-        if self._are_plain(traces):
-            self._spend_contexts(traces)
-            made.__init__(traces)
-            return
-        by_id = dict(zip(map(id, traces), traces))
-        checked = list(map(self._check_trace, by_id.values()))
-        self._spend_contexts(checked)
-        if not all(map(is_, checked, by_id.values())):
-            checked = dict(zip(by_id, checked))
-            traces = [checked[id(trace)] for trace in traces]
-        made.__init__(traces)
-
-    def _fill_snapshot(self, made, attributes):
-        if "stats" in attributes:
-            # The draft's class had the same name.
-            raise SnapshotFormatError(
-                "is a snapshot object of the 2013 interface; load it with "
-                "pytracemalloc.Snapshot.load()")
-        traces = attributes.pop("traces")
-        limit = attributes.pop("traceback_limit")
-        if (not self._finished(traces, self._class("_Traces"))
-                or type(limit) is not int):
-            raise self._damaged()
-        self._spend(8 * len(traces))
-        self._build_snapshot(made, traces._traces, limit, attributes)
-
-    def _fill_trace(self, made, attributes):
-        made.__init__(self._check_trace(attributes.pop("_trace")))
-        self._nothing_left(attributes)
-
-    def _fill_traceback(self, made, attributes):
-        frames = attributes.pop("_frames")
-        total = attributes.pop("_total_nframe", None)
-        if (type(frames) is not tuple or not all(map(_is_group, frames))
-                or not _plain(total, int, type(None))):
-            raise self._damaged()
-        made.__init__(frames[::-1], total)
-        self._nothing_left(attributes)
-
-    def _fill_frame(self, made, attributes):
-        frame = attributes.pop("_frame")
-        if not _is_group(frame):
-            raise self._damaged()
-        made.__init__(frame)
-        self._nothing_left(attributes)
-
-    def _fill_numbers(self, names):
-        def fill(made, attributes):
-            traceback = attributes.pop("traceback")
-            if not self._finished(traceback, self._class("Traceback")):
-                raise self._damaged()
-            numbers = [attributes.pop(name) for name in names]
-            for value in [*numbers, *attributes.values()]:
-                if not _plain(value, int, float, type(None)):
-                    raise self._damaged()
-            made.__init__(traceback, *numbers)
-            for name, value in attributes.items():
-                setattr(made, name, value)
-        return fill
-
-    def _fill_draft(self, made, attributes):
-        for name, value in attributes.items():
-            setattr(made, name, value)
-
-    def _nothing_left(self, attributes):
-        if attributes:
-            raise self._damaged()
 
 
 def _text(data):
@@ -787,11 +522,11 @@ _HANDLERS = {
     0x90: lambda r: r._add(r._pop_mark()),
     0x91: lambda r: r._push_set(frozenset, r._pop_mark()),
     # The memo
-    ord("p"): lambda r: r._put(r._place_in_line()),
+    ord("p"): lambda r: r._put(r._index_in_line()),
     ord("q"): lambda r: r._put(r._number(1)),
     ord("r"): lambda r: r._put(r._number(4)),
     0x94: lambda r: r._put(len(r._memo)),
-    ord("g"): lambda r: r._stack.append(r._in_memo(r._place_in_line())),
+    ord("g"): lambda r: r._stack.append(r._in_memo(r._index_in_line())),
     ord("h"): lambda r: r._get(r._number(1), 2),
     ord("j"): lambda r: r._get(r._number(4), 5),
     # Names and objects

@@ -213,10 +213,10 @@ def main():
     pages.write_page(given.output)
     print(f"\nwritten: {session.path}", flush=True)
     if not given.no_plot:
-        picture = session.path.with_suffix(".svg")
-        environments.draw(session.path, picture)
+        plot = session.path.with_suffix(".svg")
+        environments.draw(session.path, plot)
         pages.write_page(given.output)
-        print(f"written: {picture}")
+        print(f"written: {plot}")
     return 0
 
 

@@ -29,7 +29,7 @@ STATUS = "/proc/self/status"
 # Functions of the fork's _tracemalloc that give all live blocks by context at
 # once: the first one that a build has is timed.  The last one makes a tuple of
 # each traceback.
-PICTURES = ("_get_picture", "_take_snapshot", "_get_contexts")
+COPIES = ("_get_picture", "_take_snapshot", "_get_contexts")
 
 
 def memory(field):
@@ -130,13 +130,12 @@ def ask_tracer(questions):
     # The fork counts blocks without making tracebacks, which may be very long.
     if "blocks" in questions and hasattr(_tracemalloc, "_get_counts"):
         found["blocks"] = _tracemalloc._get_counts()["blocks"]
-    picture = next((name for name in PICTURES if hasattr(_tracemalloc, name)),
-                   None)
+    copy = next((name for name in COPIES if hasattr(_tracemalloc, name)), None)
     snapshot_wanted = "snapshot" in questions or (
-        "bounded" in questions and picture not in (None, PICTURES[-1]))
-    if snapshot_wanted and picture:
+        "bounded" in questions and copy not in (None, COPIES[-1]))
+    if snapshot_wanted and copy:
         _, found["picture_cpu"], found["picture_rss"] = timed(
-            getattr(_tracemalloc, picture))
+            getattr(_tracemalloc, copy))
     if snapshot_wanted:
         snapshot, found["snapshot_cpu"], rise = timed(
             tracemalloc.take_snapshot)

@@ -175,10 +175,10 @@ def reach_of_live_blocks(results):
     per_block = results.bytes_per_block(case, EVERY_FRAME) if known else None
     yield Reach("tracer bytes per small live block", 6, per_block, False,
                 detail, "bytes")
-    yield Reach("picture of the live blocks by context, ms", 20,
+    yield Reach("copy of the live blocks by context, ms", 20,
                 seconds * 1000 if seconds is not None else None, False, detail,
                 "ms")
-    yield Reach("memory for that picture, % of RSS", 2,
+    yield Reach("memory for that copy, % of RSS", 2,
                 100 * extra / resident if extra is not None
                 and resident else None, False, detail, "percent")
 

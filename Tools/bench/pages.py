@@ -81,8 +81,8 @@ def page(folder):
     found = read_all(folder)
     parts = []
     for name, data in found[CASES].items():
-        picture = f"{name}.svg" if (folder / f"{name}.svg").exists() else None
-        parts.append(tables.rst_of_results(figures.Results(data), picture,
+        plot = f"{name}.svg" if (folder / f"{name}.svg").exists() else None
+        parts.append(tables.rst_of_results(figures.Results(data), plot,
                                            *companions(folder, data["label"])))
     for data in found[SUITE].values():
         parts.append(tables.rst_of_suite(data))

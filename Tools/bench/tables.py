@@ -102,7 +102,7 @@ def memory_table(results):
 def live_table(results):
     """What snapshots take, for the cases that keep many blocks."""
     rows = [["case", "configuration", "live blocks", "tracer B/block",
-             "RSS B/block", "picture s", "snapshot s", "MiB", "statistics s",
+             "RSS B/block", "copy s", "snapshot s", "MiB", "statistics s",
              "MiB"]]
     for case in results.cases:
         if not results.facts[case]["live"]:
@@ -312,15 +312,15 @@ def facts_list(data):
     return "\n".join(f":{name}: {text}" for name, text in facts(data)) + "\n"
 
 
-def rst_of_results(results, picture, callgrind=None, pyperformance=None):
+def rst_of_results(results, plot, callgrind=None, pyperformance=None):
     """A section of the documentation;
-    `picture` is the name of the plot or None.
+    `plot` is the file name of the plot or None.
     """
     parts = [heading(f"The cases, {results.data['label']}", "="),
              facts_list(results.data)]
-    if picture:
+    if plot:
         parts.append(
-            f".. image:: {picture}\n   :width: 100%\n"
+            f".. image:: {plot}\n   :width: 100%\n"
             "   :alt: CPU time and peak memory of every case, as ratios\n")
     parts += [
         "\n".join(notes(results)) + "\n", heading("Reach", "-"),

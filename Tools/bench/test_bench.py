@@ -191,9 +191,9 @@ class ReachTest(unittest.TestCase):
                                           "picture_rss": 30, "end_rss": 1000}})
         self.assertEqual(rows["tracer bytes per small live block"].value, 5)
         self.assertEqual(
-            rows["picture of the live blocks by context, ms"].value, 4)
+            rows["copy of the live blocks by context, ms"].value, 4)
         self.assertIs(
-            figures.reached(rows["memory for that picture, % of RSS"]), False)
+            figures.reached(rows["memory for that copy, % of RSS"]), False)
 
     def test_recursion_is_the_worst_of_all_limits(self):
         rows = self.rows({("a", configurations.BASE): {"cpu": 1.0},

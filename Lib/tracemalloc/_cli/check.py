@@ -153,7 +153,7 @@ def _cause(options, snapshot, baseline, broken):
     return Top(snapshot, options.group_by, False, options.limit, sort)
 
 
-def _verdict(found, broken):
+def _outcome(found, broken):
     if len(found) == 1:
         return f"the limit is {'broken' if broken else 'kept'}"
     if not broken:
@@ -164,7 +164,7 @@ def _verdict(found, broken):
 
 def _write(screen, options, found, broken, estimate, cause):
     against = f" against {options.baseline}" if options.baseline else ""
-    screen.title(f"{options.file}{against}: {_verdict(found, broken)}")
+    screen.title(f"{options.file}{against}: {_outcome(found, broken)}")
     if estimate:
         screen.write(estimate, "more")
     screen.table(

@@ -96,7 +96,7 @@ class Diff:
                 rows.head_of(self.group_by)]
         table = [self._row(
             [getattr(stat, name) for name in (*_NUMBERS, *self._extra)],
-            rows.label(stat.traceback, self.group_by), "place",
+            rows.label(stat.traceback, self.group_by), "location",
             rows.lines_below(stat.traceback, self.group_by))
             for stat in self.stats]
         if not self.cumulative:

@@ -10,7 +10,7 @@ from functools import partial
 import tracemalloc
 from tracemalloc._cli import UsageError, note
 from tracemalloc._cli.screen import is_terminal, printable
-from tracemalloc._groups import Sieve
+from tracemalloc._filters import FilterSet
 
 # Reading less does not take long enough to tell about.
 _MUCH = 1 << 22
@@ -74,10 +74,10 @@ def filtered(filename, snapshot, filters):
 def _matches(snapshot, pattern, lineno, all_frames):
     one = tracemalloc.Filter(True, pattern, lineno, all_frames)
     traces = snapshot.traces
-    if traces._picture is None:
+    if traces._data is None:
         # Asks once for the frames that blocks share.
-        return any(map(Sieve((one,)).keeps, traces._raw()))
-    return any(one._match_contexts(traces._picture, traces._limit))
+        return any(map(FilterSet((one,)).keeps, traces._raw()))
+    return any(one._match_contexts(traces._data, traces._limit))
 
 
 def tell_unmatched(filename, inclusive, pattern, lineno, all_frames, matches):
@@ -90,8 +90,8 @@ def tell_unmatched(filename, inclusive, pattern, lineno, all_frames, matches):
         return
     option = (("--include" if inclusive else "--exclude")
               + ("-traceback" if all_frames else ""))
-    place = pattern if lineno is None else f"{pattern}:{lineno}"
-    text = f"{filename}: {option} {shlex.quote(place)} matches nothing"
+    location = pattern if lineno is None else f"{pattern}:{lineno}"
+    text = f"{filename}: {option} {shlex.quote(location)} matches nothing"
     if not all_frames and matches(pattern, lineno, True):
         text += f" that allocates; {option}-traceback looks at callers, too"
     elif lineno is not None and matches(pattern, None, all_frames):
@@ -102,8 +102,8 @@ def tell_unmatched(filename, inclusive, pattern, lineno, all_frames, matches):
         text += ": a pattern has to match the whole file name"
         for other in f"*{pattern}", f"*{pattern}*":
             if matches(other, lineno, all_frames):
-                place = other if lineno is None else f"{other}:{lineno}"
-                text += f"; try {shlex.quote(place)}"
+                location = other if lineno is None else f"{other}:{lineno}"
+                text += f"; try {shlex.quote(location)}"
                 break
         else:
             text += ", and none has that in it"
@@ -130,7 +130,7 @@ def reading(filename, read):
 
 def _as_option(error):
     """Return what is wrong with a file, in the words of the command line."""
-    from tracemalloc._unpickle import LARGER
+    from tracemalloc._errors import LARGER
 
     return str(error).replace(LARGER, "give a larger --max-size")
 

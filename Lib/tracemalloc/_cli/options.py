@@ -91,14 +91,14 @@ class Parser(argparse.ArgumentParser):
 
 class _AddFilter(argparse.Action):
     def __call__(self, parser, namespace, value, option=None):
-        pattern, lineno = split_place(value)
+        pattern, lineno = split_location(value)
         filters = [*getattr(namespace, self.dest), Filter(
             option.startswith("--include"), pattern, lineno,
             all_frames=option.endswith("-traceback"))]
         setattr(namespace, self.dest, filters)
 
 
-def split_place(text):
+def split_location(text):
     """Return (pattern, line or None) for 'FILE:LINE' or 'FILE'."""
     pattern, colon, line = text.rpartition(":")
     if colon and pattern and line.isascii() and line.isdigit():

@@ -4,10 +4,11 @@ from functools import cache
 from itertools import compress
 from operator import and_
 
-from tracemalloc import _format_size, _groups, _statistic
+from tracemalloc import _format_size, _groups, _ranking
 from tracemalloc._cli import UsageError
 from tracemalloc._cli.screen import printable, source
-from tracemalloc._stacks import picture_of
+from tracemalloc._stacks import data_of
+from tracemalloc._statistics import to_statistic
 
 # Figures of bytes and of blocks that belong together, and their heads.
 FAMILIES = {
@@ -76,8 +77,8 @@ def is_count(figure):
 
 def share_of(sums, totals, figure):
     """Return the share that (bytes, blocks) are, by the figure's unit."""
-    place = 1 if is_count(figure) else 0
-    return share_text(sums[place], totals[place])
+    index = 1 if is_count(figure) else 0
+    return share_text(sums[index], totals[index])
 
 
 def error_text(error):
@@ -101,16 +102,16 @@ def is_launcher(filename):
 
 
 def launcher_end(filenames):
-    """Return the place behind the last frame that is of `run`.
+    """Return the index behind the last frame that is of `run`.
 
     *filenames* are those of frames, the oldest first.  0 if there is no such
     frame, and if there are no others behind it.
     """
-    end = place = 0
-    for place, filename in enumerate(filenames, 1):
+    end = index = 0
+    for index, filename in enumerate(filenames, 1):
         if is_launcher(filename):
-            end = place
-    return end if end < place else 0
+            end = index
+    return end if end < index else 0
 
 
 def program_frames(traceback):
@@ -197,19 +198,19 @@ def statistics(snapshot, group_by, cumulative=False, sort="size"):
 
 def _not_known(error, sort):
     """Return why there is no such figure, in the words of the commands."""
-    if _groups.LIVE_ONLY in str(error):
+    if _ranking.LIVE_ONLY in str(error):
         return (f"the file tells what is live only, and no "
                 f"{figure_text(sort)}: write one whose name ends in .tmz")
     return error
 
 
-def columns(picture, sort, *figures):
-    """Return what a picture has of figures, by context.
+def columns(data, sort, *figures):
+    """Return what a snapshot's data have of figures, by context.
 
     What is not known is a UsageError that names *sort*.
     """
     try:
-        return _groups.figure_columns(picture, figures, sort)
+        return _ranking.figure_columns(data, figures, sort)
     except ValueError as error:
         raise UsageError(_not_known(error, sort)) from None
 
@@ -225,7 +226,7 @@ class Ranking:
         self._sort = sort
         try:
             groups = snapshot._group_by(group_by, cumulative)
-            self._groups, *_ = _groups.rankable(groups, sort)
+            self._groups, *_ = _ranking.rankable(groups, sort)
         except ValueError as error:
             if cumulative and "cumulative" in str(error):
                 raise UsageError("--cumulative makes no sense with "
@@ -255,9 +256,9 @@ class Ranking:
 
     def first(self, number):
         """Return the first ones as Statistic, the biggest first."""
-        groups, found = _groups.ranking(self._groups, self._sort, number,
+        groups, found = _ranking.ranking(self._groups, self._sort, number,
                                         self._listed)
-        return [_statistic(groups, *row) for row in found]
+        return [to_statistic(groups, *row) for row in found]
 
 
 def number_of_groups(snapshot, group_by):
@@ -267,15 +268,15 @@ def number_of_groups(snapshot, group_by):
 
 def is_known(snapshot, figure):
     """Whether a snapshot tells a figure that is not one of live blocks."""
-    picture, _ = picture_of(snapshot)
-    return getattr(picture, _groups.TOTALS[figure]) is not None
+    data, _ = data_of(snapshot)
+    return getattr(data, _groups.TOTALS[figure]) is not None
 
 
 def total(snapshot, sort="size"):
     """Return (bytes, blocks) of all that is in a snapshot."""
     figures = FAMILIES[family_of(sort)][:2]
-    picture, _ = picture_of(snapshot)
-    return tuple(map(sum, columns(picture, sort, *figures)))
+    data, _ = data_of(snapshot)
+    return tuple(map(sum, columns(data, sort, *figures)))
 
 
 def estimate_text(*snapshots):

@@ -13,7 +13,7 @@ STYLES = {
     "size": "33",
     "more": "31",
     "less": "32",
-    "place": "36",
+    "location": "36",
     "source": "2",
 }
 
@@ -54,7 +54,7 @@ def cut(text, width):
     return text + "..."
 
 
-def cut_place(text, width):
+def cut_location(text, width):
     """Return 'FILE:LINE FUNCTION' so that it is not too wide.
 
     Folders at the begin go first, then the end of the function's name.
@@ -62,12 +62,12 @@ def cut_place(text, width):
     if width is None or cells(text) <= width:
         return text
     rest = text
-    place = text.find("/", max(0, len(text) - width))
-    while place >= 0:
-        rest = text[place + 1:]
+    slash = text.find("/", max(0, len(text) - width))
+    while slash >= 0:
+        rest = text[slash + 1:]
         if cells(rest) + 4 <= width:
             return ".../" + rest
-        place = text.find("/", place + 1)
+        slash = text.find("/", slash + 1)
     rest = text.rpartition("/")[2]
     folders = ".../" * (rest != text)
     found = _IN_FUNCTION.fullmatch(rest)
@@ -180,10 +180,11 @@ class Screen:
         """Write rows of cells under their heads.
 
         All columns but the last hold numbers as text and are aligned at the
-        right; the last is for places, and gets what is left of the width.  It
-        may be a pair, of what stands before the place and is not cut, and the
-        place.  A row is (cells, styles, lines), where lines are further ones
-        below the last column; styles has one style or None for each cell.
+        right; the last is for locations, and gets what is left of the width.
+        It may be a pair, of what stands before the location and is not cut,
+        and the location.  A row is (cells, styles, lines), where lines are
+        further ones below the last column; styles has one style or None for
+        each cell.
         """
         widths = [max(cells(row[at]) for row in [head, *(r[0] for r in rows)])
                   for at in range(len(head) - 1)]
@@ -197,7 +198,7 @@ class Screen:
                      for text, width, style in zip(texts, widths, styles)]
             last = texts[-1]
             before, last = last if isinstance(last, tuple) else ("", last)
-            last = cut_place(last, left and max(left - len(before), 20))
+            last = cut_location(last, left and max(left - len(before), 20))
             parts.append(before + self.paint(last, styles[-1]))
             self._file.write("  ".join(parts).rstrip() + "\n")
 

@@ -16,7 +16,7 @@ from pytracemalloc._display import format_size
 from tracemalloc import _format
 from tracemalloc._cli import ONLY, UsageError
 from tracemalloc._cli.files import filtered, reading, tell_unmatched
-from tracemalloc._cli.options import WHEN, Parser, checked, split_place
+from tracemalloc._cli.options import WHEN, Parser, checked, split_location
 from tracemalloc._cli.rows import without_launcher
 from tracemalloc._cli.screen import Screen, printable, source
 from tracemalloc._cli.units import number
@@ -43,7 +43,7 @@ class _AddFilter(Parser.Action):
     def __call__(self, parser, namespace, value, option=None):
         names = {short: name for short, name, _ in _FILTERS}
         option = names.get(option, option)
-        pattern, lineno = split_place(value)
+        pattern, lineno = split_location(value)
         made = pytracemalloc.Filter(option.startswith("--include"), pattern,
                                     lineno, option.endswith("-traceback"))
         namespace.filters = [*namespace.filters, made]
@@ -246,7 +246,7 @@ def _write_block(screen, address, size, frames):
     screen.write("Traceback (most recent call first):")
     for filename, lineno in frames:
         name = printable(filename or "???")
-        screen.write(f'  File "{screen.paint(name, "place")}", '
+        screen.write(f'  File "{screen.paint(name, "location")}", '
                      f"line {lineno or '?'}")
         text = source(tracemalloc.Frame((filename or "<unknown>",
                                          lineno or 0)))

@@ -59,11 +59,11 @@ class Top:
 
     def _afford_json(self):
         """Refuse what frames of a hostile file take as objects of JSON."""
-        picture = self.snapshot.traces._picture
-        if self.group_by == "traceback" and picture is not None:
+        data = self.snapshot.traces._data
+        if self.group_by == "traceback" and data is not None:
             try:
-                # Some 40 times the place in a tuple that each takes.
-                picture.afford(40 * sum(len(stat.traceback)
+                # Some 40 times the item of a tuple that each takes.
+                data.afford(40 * sum(len(stat.traceback)
                                         for stat in self.stats))
             except ValueError as error:
                 raise UsageError(f"{error}, or show fewer: --limit") from None
@@ -130,7 +130,7 @@ class Top:
         size, count = self.figures_of(stat)
         numbers = self._numbers(size, count, stat.size, stat.size_error)
         texts = [*numbers, rows.label(stat.traceback, self.group_by)]
-        return (texts, ["size", *[None] * (len(numbers) - 1), "place"],
+        return (texts, ["size", *[None] * (len(numbers) - 1), "location"],
                 rows.lines_below(stat.traceback, self.group_by))
 
     def _sum_row(self, sums, live, text):

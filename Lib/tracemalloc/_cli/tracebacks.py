@@ -3,7 +3,7 @@
 from tracemalloc._cli import rows
 from tracemalloc._cli.files import load
 from tracemalloc._cli.options import Parser, checked
-from tracemalloc._cli.screen import cut, cut_place, source
+from tracemalloc._cli.screen import cut, cut_location, source
 from tracemalloc._cli.top import Top, begin
 from tracemalloc._cli.units import number
 
@@ -25,9 +25,9 @@ def _write_path(screen, frames):
     """Write frames, the oldest first."""
     width = screen.width
     for frame in frames:
-        text = cut_place(rows.frame_text(frame),
-                        None if width is None else width - 2)
-        screen.write("  " + screen.paint(text, "place"))
+        text = cut_location(rows.frame_text(frame),
+                            None if width is None else width - 2)
+        screen.write("  " + screen.paint(text, "location"))
         text = source(frame)
         if text:
             text = cut(text, None if width is None else width - 6)
@@ -41,11 +41,11 @@ def main(arguments):
     screen = begin(options, snapshot, top)
     if screen is None:
         return 0
-    for place, stat in enumerate(top.stats, 1):
+    for rank, stat in enumerate(top.stats, 1):
         size, count = top.figures_of(stat)
         screen.write()
         screen.title(
-            f"#{place}: {rows.bytes_text(size)} in "
+            f"#{rank}: {rows.bytes_text(size)} in "
             f"{rows.plural(count, 'block')}, "
             f"{rows.share_of((size, count), top.total, options.sort)} of "
             + (rows.plural(top.total[1], "block")

@@ -12,7 +12,7 @@ from tracemalloc._cli.files import Progress, load
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.screen import Screen, printable
 from tracemalloc._cli.units import number
-from tracemalloc._stacks import Stacks, picture_of
+from tracemalloc._stacks import Stacks, data_of
 
 _GROUPS = ("lineno", "function", "filename")
 
@@ -62,7 +62,7 @@ _IMPORT = ("<frozen importlib._bootstrap>",
            "<frozen importlib._bootstrap_external>")
 
 
-class Place:
+class Location:
     """Where a node is, as far as it is the same for all that is in it."""
 
     __slots__ = ("filename", "lineno", "function", "_details")
@@ -98,8 +98,8 @@ class Node:
 
     @property
     def frame(self):
-        """The Place; None at the root."""
-        return None if self.parent is None else self._source.place(self)
+        """The Location; None at the root."""
+        return None if self.parent is None else self._source.location(self)
 
     def below(self):
         """Return the nodes below, in no particular order."""
@@ -130,7 +130,7 @@ class _Source:
         numbers, _ = _tracemalloc._number_rows(
             *map(stacks.column, _COLUMNS[group_by]))
         self.keys = memoryview(numbers).cast("I")
-        names = stacks.picture.names
+        names = stacks.data.names
         files = stacks.column("file")
         # The root has no file, whatever its number.
         self.launchers = self._of_files(files, filter(
@@ -152,16 +152,16 @@ class _Source:
         return {"lineno": (file, line), "filename": (file,),
                 "function": (file, function)}[self.group_by]
 
-    def place(self, node):
-        """Return the Place of a node."""
+    def location(self, node):
+        """Return the Location of a node."""
         nodes = [entry[0] for entry in node.entries]
         file, line, function = self.stacks.frame(nodes[0])
         if len(nodes) > 1 and function and any(
                 self.stacks.frame(node)[2] != function for node in nodes):
             function = None
-        return Place(file, line, function or None,
-                     lambda: self.stacks.details(nodes)
-                     if self.allocates(node) else (None, None, None))
+        return Location(file, line, function or None,
+                        lambda: self.stacks.details(nodes)
+                        if self.allocates(node) else (None, None, None))
 
 
 class _Callees(_Source):
@@ -281,10 +281,10 @@ def _children(parents):
 def build(snapshot, group_by="lineno", inverted=False, sort="size",
           import_frames=True):
     """Return the root of the tree.  O(call paths)."""
-    picture, limit = picture_of(snapshot)
+    data, limit = data_of(snapshot)
     size, count, *_ = rows.FAMILIES[rows.family_of(sort)]
-    size, count = rows.columns(picture, sort, size, count)
-    stacks = Stacks(picture, limit, _COLUMNS[group_by],
+    size, count = rows.columns(data, sort, size, count)
+    stacks = Stacks(data, limit, _COLUMNS[group_by],
                     map(or_, size, count))
     source = (_Callers if inverted else _Callees)(
         stacks, group_by, (size, count), import_frames)
@@ -414,7 +414,7 @@ def main(arguments):
                                      options.sort),
                        rows.blocks_text(node.count),
                        (mark, _label(node, options.group_by))),
-              ["size", None, None, "place" if node.frame else "head"], [])
+              ["size", None, None, "location" if node.frame else "head"], [])
              for mark, node in tree.lines()]
     screen.table(in_order(family[2], "share", family[3], "call"), table)
     if tree.left_out:

@@ -81,7 +81,7 @@ SIMPLE = [
     (3, ANY, "trace_peak()"),
     (2, ANY, "trace_check()"),
     (1, ANY, "trace_rows({n})"),
-    (1, ANY, "trace_picture({n})"),
+    (1, ANY, "trace_snapshot({n})"),
     (1, ANY, "trace_report({n})"),
     (1, ANY, "trace_object(keep(bytearray({n})))"),
     (1, ANY, "trace_seed({n})"),

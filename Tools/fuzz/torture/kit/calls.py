@@ -561,7 +561,7 @@ MODULES = {
     "by_expat": "xml.parsers.expat", "by_import": "importlib.util",
     "by_json": "json", "by_regular_expression": "re", "by_signal": "signal",
     "by_sqlite": "sqlite3", "by_timer": "signal", "by_weakref": "weakref",
-    "trace_filters": "pytracemalloc", "trace_picture": "tracemalloc",
+    "trace_filters": "pytracemalloc", "trace_snapshot": "tracemalloc",
     "trace_region": "tracemalloc._region", "trace_report": "tracemalloc",
     "trace_task": "pytracemalloc", "work": "zlib",
 }

@@ -14,8 +14,8 @@ else:
 
 __all__ = ["look", "trace_alarm", "trace_check", "trace_clear",
            "trace_filters", "trace_limit", "trace_object", "trace_off_and_on",
-           "trace_peak", "trace_picture", "trace_region", "trace_report",
-           "trace_rows", "trace_seed", "trace_start", "trace_stop",
+           "trace_peak", "trace_region", "trace_report", "trace_rows",
+           "trace_seed", "trace_snapshot", "trace_start", "trace_stop",
            "trace_task", "trace_track", "trace_untrack"]
 
 
@@ -102,7 +102,7 @@ def trace_rows(number):
 
 
 @_only_traced
-def trace_picture(number):
+def trace_snapshot(number):
     """A snapshot, added up in two ways."""
     import tracemalloc
     try:
