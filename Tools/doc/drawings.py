@@ -157,9 +157,9 @@ def tree():
     drawing.line((180, 92), (180, 104), (312, 104), (312, 116), colour=LINK)
     drawing.write(256, 28, "frame node: line under its", "soft")
     drawing.write(256, 46, "callers, 24 bytes", "soft")
-    drawing.write(232, 190, "context: instruction under its", "soft",
+    drawing.write(232, 190, "context: instruction under its",
                   colour=LINK)
-    drawing.write(232, 208, "callers, 32 bytes", "soft", colour=LINK)
+    drawing.write(232, 208, "callers, 32 bytes", colour=LINK)
     return drawing.text()
 
 

@@ -25,8 +25,6 @@ nitpicky = True
 nitpick_ignore = [("c:identifier", name)
                   for name in ("size_t", "uintptr_t")]
 
-# A block that says nothing else is Python.  What is not, falls back to text.
-highlight_language = "default"
 pygments_style = "tango"
 pygments_dark_style = "github-dark"
 

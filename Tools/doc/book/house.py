@@ -1,6 +1,7 @@
 """What the book needs beyond Sphinx: a few roles of CPython's, references to
 its documentation without a network, and drawings that follow the theme.
 """
+import ast
 import pathlib
 import re
 import zlib
@@ -107,6 +108,23 @@ def put_drawings_in(app, doctree, name):
                                       node["alt"]))
 
 
+def language_of(text):
+    """What a block that a page says nothing of is written in."""
+    if re.search(r"(?m)^\$ ", text):
+        return "console"
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return "text"
+    return "python"
+
+
+def name_languages(app, doctree):
+    for node in doctree.findall(nodes.literal_block):
+        if "language" not in node and not node.get("force"):
+            node["language"] = language_of(node.astext())
+
+
 def setup(app):
     app.add_role("source", source_role)
     app.add_directive_to_domain("c", "namespace", NoNamespace, override=True)
@@ -116,6 +134,7 @@ def setup(app):
     # Before intersphinx itself.
     app.connect("missing-reference", pin_references, priority=400)
     app.connect("build-finished", write_pinned)
+    app.connect("doctree-read", name_languages)
     app.connect("doctree-resolved", put_drawings_in)
     return {"version": "1", "parallel_read_safe": True,
             "parallel_write_safe": True}
