@@ -2,7 +2,8 @@
 
     PYTHON screenshot.py FILE.png BEFORE.tmz AFTER.tmz
 
-PYTHON is one that has the fork's tracemalloc and PySide6.  No screen is needed.
+PYTHON is one that has the fork's tracemalloc and PySide6.  No screen is
+needed.
 """
 
 import os

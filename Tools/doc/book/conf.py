@@ -17,8 +17,6 @@ copyright = f"{author}; MIT licence"
 
 extensions = ["sphinx.ext.intersphinx", "house"]
 root_doc = "index"
-# Upstream's own folders, where the fork is laid over it.
-exclude_patterns = ["benchmarks/results.inc", "examples", "tools"]
 
 nitpicky = True
 # What C itself has, and so no page describes.
@@ -28,7 +26,7 @@ nitpick_ignore = [("c:identifier", name)
 pygments_style = "tango"
 pygments_dark_style = "github-dark"
 
-intersphinx_timeout = 1
+# Pages are ours; one of CPython's is named by its address.
 intersphinx_disabled_reftypes = ["std:doc"]
 
 html_theme = "furo"

@@ -8,6 +8,7 @@ import zlib
 from xml.sax.saxutils import quoteattr
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.directives import SphinxDirective
 from sphinx.ext import intersphinx
 from sphinx.util.nodes import set_role_source_info
@@ -43,16 +44,12 @@ class NoNamespace(SphinxDirective):
         return []
 
 
-def rows_of(text):
-    return [row for row in text.splitlines()
-            if row and not row.startswith("#")]
-
-
 def write_inventory(app, config):
     """Give intersphinx the pinned list in the form that it reads."""
     target = pathlib.Path(app.doctreedir, "cpython.inv")
     target.parent.mkdir(parents=True, exist_ok=True)
-    rows = rows_of(INVENTORY.read_text("utf-8"))
+    rows = [row for row in INVENTORY.read_text("utf-8").splitlines()
+            if not row.startswith("#")]
     target.write_bytes(HEAD.encode()
                        + zlib.compress("\n".join([*rows, ""]).encode()))
     config.intersphinx_mapping = {
@@ -120,8 +117,10 @@ def language_of(text):
 
 
 def name_languages(app, doctree):
+    if any(doctree.findall(addnodes.highlightlang)):
+        return                          # the page names its own
     for node in doctree.findall(nodes.literal_block):
-        if "language" not in node and not node.get("force"):
+        if "language" not in node:
             node["language"] = language_of(node.astext())
 
 
