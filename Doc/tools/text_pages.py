@@ -65,6 +65,8 @@ def _role(found):
     if name == "pep":
         return f"PEP {text}"
     if name == "doc":
+        if text.startswith("/") and text[1:] not in PAGES:
+            return f"Doc{text}.rst"     # not installed: a file of the sources
         return _file_of(text)
     if name == "ref":
         return _titles().get(text, f"'{text}' in CPython's documentation")

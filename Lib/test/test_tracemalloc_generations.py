@@ -239,7 +239,7 @@ class ManualTests(unittest.TestCase):
                             self.assertRegex(
                                 section,
                                 r"\.\. (?:attribute|method|classmethod|"
-                                rf"staticmethod):: (?:\w+, )*{attribute}\b")
+                                rf"staticmethod):: (?:\w+\s+)*{attribute}\b")
 
     def test_P14_K18_what_has_no_meaning_any_more_is_said(self):
         history = self.text[self.text.index("\nHistory\n"):]

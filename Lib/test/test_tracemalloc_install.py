@@ -371,7 +371,8 @@ class TextTests(unittest.TestCase):
         for name in self.text_pages.PAGES:
             source = re.sub(r"(?m)^ *(\.\. (module|contents|_|highlight|"
                             r"c:namespace|list-table|code-block|"
-                            r"literalinclude)|:).*|:[\w:]+:`|<[^>\n]*>`|"
+                            r"literalinclude|tested|not run)|:).*|"
+                            r":[\w:]+:`|<[^>\n]*>`|"
                             r"\.\. [\w:-]+::", " ", page(f"{name}.rst"))
             text = self.text_pages.text_of(name)
             words = (set(re.findall(r"\w{3,}", source))

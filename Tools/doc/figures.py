@@ -30,7 +30,8 @@ import sys
 import tempfile
 
 PAGES = ("README.rst", "Doc/library/tracemalloc.rst",
-         "Doc/library/tracemalloc-cli.rst")
+         "Doc/library/tracemalloc-cli.rst", "Doc/using/examples.rst",
+         "Doc/using/leaving-it-on.rst")
 
 SHOWN_FOLDER = "/app"
 
