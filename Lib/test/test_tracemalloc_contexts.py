@@ -49,7 +49,9 @@ class PeakTests(ChildTests):
             assert free.PyTraceMalloc_Untrack(7, 4096) == 0
             assert [context[ALLOCATED:] for context in contexts(7)] == [
                 (1, 50 * MiB, 1, 50 * MiB, 1, 50 * MiB)]
-            assert _tracemalloc.get_traced_memory()[1] == peak
+            # The lists above may have made a new maximum, while the block was
+            # there.
+            assert peak <= _tracemalloc.get_traced_memory()[1] < peak + MiB
             check()
             """)
 
