@@ -45,18 +45,18 @@ static const char *
 parts_check_lock_held(struct live_sums *live)
 {
     const struct call_tree *tree = &S->tree;
-    const char *fault = _PyTraceMalloc_CheckTree(tree);
+    const char *fault = tm_check_tree(tree);
     if (fault == NULL) {
         fault = _PyTraceMalloc_CheckCells(live);
     }
     if (fault == NULL) {
-        fault = _PyTraceMalloc_CheckBlocks(&S->large, tree, live);
+        fault = tm_check_blocks(&S->large, tree, live);
     }
     if (fault == NULL) {
-        fault = _PyTraceMalloc_CheckBlocks(&S->raw, tree, live);
+        fault = tm_check_blocks(&S->raw, tree, live);
     }
     if (fault == NULL) {
-        fault = _PyTraceMalloc_CheckFilters(&S->filters, &S->codes, tree);
+        fault = tm_check_filters(&S->filters, &S->codes, tree);
     }
     if (fault == NULL && tm_is_sampling()) {
         fault = samples_check_lock_held(live);

@@ -17,7 +17,7 @@ _PyTraceMalloc_GetTracedMemory(size_t *current, size_t *peak)
 {
     *current = *peak = 0;
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        _PyTraceMalloc_ProgramBytes(current, peak);
+        tm_program_bytes(current, peak);
         tm_end_locked();
     }
 }
@@ -27,7 +27,7 @@ void
 _PyTraceMalloc_StartPeakAgain(void)
 {
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        _PyTraceMalloc_ResetPeak(&S->tree, &S->bytes);
+        tm_reset_peak(&S->tree, &S->bytes);
         tm_end_locked();
     }
 }
@@ -62,12 +62,12 @@ _PyTraceMalloc_GetDropped(void)
 static size_t
 store_size_lock_held(void)
 {
-    return _PyTraceMalloc_SizeOfCodes(&S->codes)
-           + _PyTraceMalloc_SizeOfTree(&S->tree)
-           + _PyTraceMalloc_SizeOfCells(&S->cells)
-           + _PyTraceMalloc_SizeOfBlocks(&S->large)
-           + _PyTraceMalloc_SizeOfBlocks(&S->raw)
-           + _PyTraceMalloc_SizeOfFilters(&S->filters)
+    return tm_size_of_codes(&S->codes)
+           + tm_size_of_tree(&S->tree)
+           + tm_size_of_cells(&S->cells)
+           + tm_size_of_blocks(&S->large)
+           + tm_size_of_blocks(&S->raw)
+           + tm_size_of_filters(&S->filters)
            + S->detached.allocated * sizeof(S->detached.counts[0])
            + S->sampler.nspreads * sizeof(S->sampler.spreads[0])
            + S->cache_bytes;
@@ -110,7 +110,7 @@ room_left_lock_held(void)
         const struct cell_row *row = tm_row_at(&S->cells, id);
         rows += sizeof(*row) + row->ncells * sizeof(row->cells[0]);
     }
-    return room + _PyTraceMalloc_SizeOfCells(&S->cells) - rows;
+    return room + tm_size_of_cells(&S->cells) - rows;
 }
 
 
@@ -135,7 +135,7 @@ _PyTraceMalloc_GetCounts(struct store_counts *counts)
         return 0;
     }
     const struct call_tree *tree = &S->tree;
-    _PyTraceMalloc_CountCodes(&S->codes, &counts->codes, &counts->names);
+    tm_count_codes(&S->codes, &counts->codes, &counts->names);
     /* Our own is none of the program's. */
     counts->contexts = tree->contexts.live - 1;
     counts->nodes = tree->nodes.live;

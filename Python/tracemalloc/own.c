@@ -57,8 +57,8 @@ tm_settle_own(void)
 }
 
 
-void
-_PyTraceMalloc_ProgramBytes(size_t *current, size_t *peak)
+PART void
+tm_program_bytes(size_t *current, size_t *peak)
 {
     struct context *own = tm_context_at(&S->tree, CONTEXT_OWN);
     tm_count_own_settled(&S->bytes, own);

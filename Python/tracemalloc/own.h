@@ -20,6 +20,6 @@ extern void _PyTraceMalloc_CountOwn(size_t size);
 PART void tm_settle_own(void);
 
 /* Traced bytes without them, now and at the peak.  Needs access. */
-extern void _PyTraceMalloc_ProgramBytes(size_t *current, size_t *peak);
+PART void tm_program_bytes(size_t *current, size_t *peak);
 
 #endif  /* !TRACEMALLOC_OWN_H */

@@ -79,7 +79,7 @@ extern _Noreturn void check_failed(const char *file, int line,
 static inline size_t
 size_of_tree(const struct call_tree *tree)
 {
-    size_t size = _PyTraceMalloc_SizeOfTree(tree);
+    size_t size = tm_size_of_tree(tree);
     for (size_t i = 0; i < MAX_CONTEXTS >> COUNTERS_SHIFT
          && tree->counter_chunks[i] != NULL; i++)
     {

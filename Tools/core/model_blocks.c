@@ -46,7 +46,7 @@ both_uncount_free(context_id id, size_t size)
 void
 step_reset_peak(void)
 {
-    _PyTraceMalloc_ResetPeak(&tree, &bytes);
+    tm_reset_peak(&tree, &bytes);
     m.peak = m.current;
     for (size_t i = 0; i < m.ncontexts; i++) {
         m.contexts[i].peak_blocks = m.contexts[i].live_blocks;

@@ -40,7 +40,7 @@ compare_codes(void)
 void
 compare_contexts(void)
 {
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
     CHECK_EQUAL(tree.nodes.used, m.nnodes);
     CHECK_EQUAL(tree.nodes.live, m.nodes_live);
     for (node_id id = NODE_ROOT + 1; id < m.nnodes; id++) {
@@ -121,7 +121,7 @@ compare_blocks(void)
 {
     struct live_sums *live = calloc(m.ncontexts, sizeof(live[0]));
     CHECK(live != NULL);
-    CHECK_SOUND(_PyTraceMalloc_CheckBlocks(&table, &tree, live));
+    CHECK_SOUND(tm_check_blocks(&table, &tree, live));
     compare_rows(live);
     for (context_id id = CONTEXT_UNKNOWN; id < m.ncontexts; id++) {
         CHECK_EQUAL(live[id].blocks, m.contexts[id].live_blocks);
@@ -151,10 +151,10 @@ compare_blocks(void)
 void
 compare_sizes(void)
 {
-    size_t size = _PyTraceMalloc_SizeOfCodes(&codes)
+    size_t size = tm_size_of_codes(&codes)
                   + size_of_tree(&tree)
-                  + _PyTraceMalloc_SizeOfBlocks(&table)
-                  + _PyTraceMalloc_SizeOfCells(&cells);
+                  + tm_size_of_blocks(&table)
+                  + tm_size_of_cells(&cells);
     for (size_t i = 0; i < NCOPIES; i++) {
         size += m.copies[i].used ? m.copies[i].bytes : 0;
     }

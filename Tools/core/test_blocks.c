@@ -75,7 +75,7 @@ both_compare(void)
         used += table.slots[i].context != CONTEXT_NONE;
     }
     CHECK_EQUAL(used, list.used);
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfBlocks(&table), test_live_bytes());
+    CHECK_EQUAL(tm_size_of_blocks(&table), test_live_bytes());
 }
 
 
@@ -144,7 +144,7 @@ test_grows_and_shrinks(void)
     }
     CHECK_EQUAL(table.mask, smallest);
     tm_fini_blocks(&table);
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfBlocks(&table), 0);
+    CHECK_EQUAL(tm_size_of_blocks(&table), 0);
 }
 
 
@@ -319,17 +319,17 @@ test_checker_sees_faults(void)
         _PyTraceMalloc_AddBlock(&table, &block);
         block.address += 16;
     }
-    CHECK_SOUND(_PyTraceMalloc_CheckBlocks(&table, &tree, live));
+    CHECK_SOUND(tm_check_blocks(&table, &tree, live));
     CHECK_EQUAL(live[1].blocks, 3);
     CHECK_EQUAL(live[1].bytes, 15);
 
     table.used++;
-    CHECK(_PyTraceMalloc_CheckBlocks(&table, &tree, live) != NULL);
+    CHECK(tm_check_blocks(&table, &tree, live) != NULL);
     table.used--;
 
     struct block *found = tm_find_block(&table, 0, 176);
     found->context = tree.contexts.used;
-    CHECK(_PyTraceMalloc_CheckBlocks(&table, &tree, live) != NULL);
+    CHECK(tm_check_blocks(&table, &tree, live) != NULL);
     found->context = 1;
 
     /* An entry that lies where no search comes by. */
@@ -340,7 +340,7 @@ test_checker_sees_faults(void)
     }
     found->context = CONTEXT_NONE;
     table.slots[at] = moved;
-    CHECK(_PyTraceMalloc_CheckBlocks(&table, &tree, live) != NULL);
+    CHECK(tm_check_blocks(&table, &tree, live) != NULL);
     tm_fini_blocks(&table);
     tm_fini_tree(&tree);
 }

@@ -86,7 +86,7 @@ walk_compare(size_t n)
     }
     CHECK_EQUAL(walked, expected);
     CHECK_EQUAL(store.rows, expected);
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfCells(&store), test_live_bytes());
+    CHECK_EQUAL(tm_size_of_cells(&store), test_live_bytes());
 }
 
 
@@ -109,7 +109,7 @@ test_empty_store(void)
 {
     _PyTraceMalloc_InitCells(&store);
     CHECK_EQUAL(_PyTraceMalloc_NextRow(&store, 0), 0);
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfCells(&store), 0);
+    CHECK_EQUAL(tm_size_of_cells(&store), 0);
     _PyTraceMalloc_FiniCells(&store);
 }
 

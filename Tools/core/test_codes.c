@@ -29,7 +29,7 @@ test_codes_grow_and_keep_their_place(void)
         CHECK(tm_code_at(&table, i)->owner == &owners[i]);
         CHECK_EQUAL(tm_code_at(&table, i)->file, file);
     }
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfCodes(&table), test_live_bytes());
+    CHECK_EQUAL(tm_size_of_codes(&table), test_live_bytes());
     tm_fini_codes(&table);
 }
 
@@ -77,7 +77,7 @@ test_retired_codes_are_given_again(void)
                                line_map_plain()), 3);
     CHECK_EQUAL(code_add_named(&table, &owners[11], file,
                                line_map_plain()), 8);
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfCodes(&table), test_live_bytes());
+    CHECK_EQUAL(tm_size_of_codes(&table), test_live_bytes());
     tm_fini_codes(&table);
 }
 
@@ -140,9 +140,9 @@ test_lines_wide(void)
     CHECK_EQUAL(tm_code_line(&table, code, 2), 0);
     CHECK_EQUAL(tm_code_line(&table, code, -1), 9);
     CHECK_EQUAL(tm_code_line(&table, code, 3), 9);
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfCodes(&table), test_live_bytes());
+    CHECK_EQUAL(tm_size_of_codes(&table), test_live_bytes());
     tm_retire_code(&table, code);
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfCodes(&table), test_live_bytes());
+    CHECK_EQUAL(tm_size_of_codes(&table), test_live_bytes());
     tm_fini_codes(&table);
 }
 
@@ -177,11 +177,11 @@ test_locations_outlive_the_code(void)
     CHECK_EQUAL(tm_code_at(&table, 1)->function, 2);
     CHECK_EQUAL(tm_code_at(&table, 2)->nlocations, 0);
     CHECK_EQUAL(table.retired_bytes, sizeof(expected));
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfCodes(&table), test_live_bytes());
+    CHECK_EQUAL(tm_size_of_codes(&table), test_live_bytes());
 
     tm_recycle_codes(&table, NULL);
     CHECK_EQUAL(table.retired_bytes, 0);
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfCodes(&table), test_live_bytes());
+    CHECK_EQUAL(tm_size_of_codes(&table), test_live_bytes());
     /* Their function's name goes with them. */
     tm_reclaim_names(&table);
     CHECK(table.names->entries[2] == NULL);

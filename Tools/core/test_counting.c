@@ -39,7 +39,7 @@ begin(void)
 static void
 end(void)
 {
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
     tm_fini_tree(&tree);
 }
 
@@ -92,7 +92,7 @@ both_take_back(int context, size_t size)
 static void
 both_reset_peak(void)
 {
-    _PyTraceMalloc_ResetPeak(&tree, &bytes);
+    tm_reset_peak(&tree, &bytes);
     model_copy();
 }
 

@@ -46,7 +46,7 @@ begin(void)
 static void
 end(void)
 {
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
     tm_fini_detached(&list);
     tm_fini_tree(&tree);
 }

@@ -23,7 +23,7 @@ begin(void)
 static void
 end(void)
 {
-    CHECK_SOUND(_PyTraceMalloc_CheckFilters(&set, &codes, &tree));
+    CHECK_SOUND(tm_check_filters(&set, &codes, &tree));
     tm_replace_filters(&set, NULL, 0);
     tm_fini_tree(&tree);
     tm_fini_codes(&codes);
@@ -192,7 +192,7 @@ test_verdicts_are_kept_until_something_changes(void)
     tm_keep_filter_result(&set, &tree, 5000, 1);
     CHECK_EQUAL(tm_recall_filter_result(&set, &tree, 5000), 1);
     CHECK_EQUAL(tm_recall_filter_result(&set, &tree, id), 0);
-    CHECK(_PyTraceMalloc_SizeOfFilters(&set) > 5000);
+    CHECK(tm_size_of_filters(&set) > 5000);
     /* Numbers mean something else now. */
     tree.generation++;
     CHECK_EQUAL(tm_recall_filter_result(&set, &tree, id), -1);
@@ -211,7 +211,7 @@ test_a_wrong_verdict_is_found(void)
     context_id id = context_add(NODE_ROOT, code_add("a.py", 1), 5);
     put_in_force(1, (struct trace_filter[]){filter(0, "a.py", 0, 0)});
     tm_keep_filter_result(&set, &tree, id, 1);
-    CHECK(_PyTraceMalloc_CheckFilters(&set, &codes, &tree) != NULL);
+    CHECK(tm_check_filters(&set, &codes, &tree) != NULL);
     tm_keep_filter_result(&set, &tree, id, 0);
     end();
 }

@@ -31,7 +31,7 @@ test_locations_of_each_kind(void)
     };
     struct location units[12];
     memset(units, 0x55, sizeof(units));
-    _PyTraceMalloc_ReadLocations(bytes, sizeof(bytes), units, 11);
+    tm_read_locations(bytes, sizeof(bytes), units, 11);
     check_location(&units[0], 0, 2, 7);
     check_location(&units[1], 0, 2, 7);
     check_location(&units[2], 0, 79, 94);
@@ -59,7 +59,7 @@ test_locations_that_are_wrong(void)
         unsigned char *cut = test_malloc(length + 1);
         memcpy(cut + 1, whole, length);
         struct location units[2];
-        _PyTraceMalloc_ReadLocations(cut + 1, length, units, 2);
+        tm_read_locations(cut + 1, length, units, 2);
         check_location(&units[0], length >= 2 ? 0 : -1,
                        length >= 2 ? 2 : -1, length >= 2 ? 7 : -1);
         check_location(&units[1], -1, -1, -1);
@@ -69,10 +69,10 @@ test_locations_that_are_wrong(void)
         0xf0, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0, 0, 0, 0x80, 0x25,
     };
     struct location unit;
-    _PyTraceMalloc_ReadLocations(endless, sizeof(endless), &unit, 1);
+    tm_read_locations(endless, sizeof(endless), &unit, 1);
     check_location(&unit, -1, -1, -1);
     static const unsigned char no_entry[] = {0x25, 0x80};
-    _PyTraceMalloc_ReadLocations(no_entry, sizeof(no_entry), &unit, 1);
+    tm_read_locations(no_entry, sizeof(no_entry), &unit, 1);
     check_location(&unit, -1, -1, -1);
     for (int round = 0; round < 2000; round++) {
         uint32_t length = random_below(40);
@@ -82,7 +82,7 @@ test_locations_that_are_wrong(void)
             noise[i + 1] = (unsigned char)(random_bits()
                                            >> (random_below(2) ? 8 : 9));
         }
-        _PyTraceMalloc_ReadLocations(noise + 1, length, units, 50);
+        tm_read_locations(noise + 1, length, units, 50);
         for (size_t i = 0; i < 50; i++) {
             CHECK(units[i].lines >= -1 && units[i].column >= -1
                   && units[i].end_column >= -1);

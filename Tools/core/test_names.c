@@ -14,7 +14,7 @@ static void
 check_counts(size_t codes, size_t names)
 {
     size_t found_codes, found_names;
-    _PyTraceMalloc_CountCodes(&table, &found_codes, &found_names);
+    tm_count_codes(&table, &found_codes, &found_names);
     CHECK_EQUAL(found_codes, codes);
     CHECK_EQUAL(found_names, names);
 }
@@ -83,9 +83,9 @@ test_names_grow(void)
         CHECK(table.names->entries[ids[i]] == places[i]);
     }
     CHECK_EQUAL(table.names->used, N + 1);
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfCodes(&table), test_live_bytes());
+    CHECK_EQUAL(tm_size_of_codes(&table), test_live_bytes());
     tm_fini_codes(&table);
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfCodes(&table), 0);
+    CHECK_EQUAL(tm_size_of_codes(&table), 0);
 }
 
 
@@ -119,7 +119,7 @@ test_names_grow_without_memory(void)
         n++;
         CHECK_EQUAL(tm_add_name(table.names, 4, &n, 1), n);
     }
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfCodes(&table), test_live_bytes());
+    CHECK_EQUAL(tm_size_of_codes(&table), test_live_bytes());
     tm_fini_codes(&table);
 }
 
@@ -187,7 +187,7 @@ test_names_are_reclaimed(void)
         CHECK((names->entries[ids[i]] != NULL) == (i == 1 || i == 3));
     }
     check_counts(2, 2);
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfCodes(&table), test_live_bytes());
+    CHECK_EQUAL(tm_size_of_codes(&table), test_live_bytes());
     for (uint32_t i = 1; i < 5; i += 2) {
         CHECK_EQUAL(tm_add_name(table.names, 4, &i, 1), ids[i]);
     }
@@ -203,7 +203,7 @@ test_names_are_reclaimed(void)
     tm_reclaim_names(&table);
     CHECK(names->entries[ids[3]] == NULL && names->entries[ids[1]] != NULL);
     check_counts(1, 1);
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfCodes(&table), test_live_bytes());
+    CHECK_EQUAL(tm_size_of_codes(&table), test_live_bytes());
     tm_fini_codes(&table);
 }
 

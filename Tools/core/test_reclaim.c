@@ -30,7 +30,7 @@ begin(code_id n)
 static void
 end(void)
 {
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
     tm_fini_tree(&tree);
     tm_fini_codes(&codes);
 }
@@ -52,7 +52,7 @@ reclaim(context_id context, node_id node, int all)
     free(roots.nodes);
     tm_reindex(&tree);
     tm_free_replaced(&tree);
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
     return taken;
 }
 
@@ -217,7 +217,7 @@ test_without_memory_nothing_changes(void)
     test_fail_after(0, 1);
     CHECK(tm_reclaim(&tree, &codes, &bytes, &roots, 1) == -1);
     test_fail_never();
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
     CHECK(context_is_there(id) && node_is_there(node));
     CHECK_EQUAL(codes.retired, 1);
     CHECK_EQUAL(reclaim(0, 0, 1), 2);

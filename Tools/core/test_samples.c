@@ -260,8 +260,8 @@ test_totals_are_rounded_alike(void)
             uint64_t allocated = random_bits() >> 20;
             uint64_t freed = allocated - (random_bits() % (allocated + 1));
             uint64_t live = allocated - freed, peak = live;
-            _PyTraceMalloc_RoundTotals(&sampler, bytes, &allocated, &freed,
-                                       &peak);
+            tm_round_totals(&sampler, bytes, &allocated, &freed,
+                            &peak);
             CHECK(allocated >= freed);
             CHECK_EQUAL(allocated - freed, peak);
             CHECK_EQUAL(peak, bytes ? tm_sampled_bytes(&sampler, live)
@@ -277,17 +277,17 @@ test_seeds(void)
 {
     int64_t gaps[100];
     begin(1 << 20);
-    _PyTraceMalloc_SeedSampler(&sampler, 42);
+    tm_seed_sampler(&sampler, 42);
     uint32_t session = sampler.session;
     for (int i = 0; i < 100; i++) {
         gaps[i] = _PyTraceMalloc_DrawGap(&sampler);
     }
-    _PyTraceMalloc_SeedSampler(&sampler, 42);
+    tm_seed_sampler(&sampler, 42);
     CHECK(sampler.session != session);
     for (int i = 0; i < 100; i++) {
         CHECK_EQUAL(_PyTraceMalloc_DrawGap(&sampler), gaps[i]);
     }
-    _PyTraceMalloc_SeedSampler(&sampler, 43);
+    tm_seed_sampler(&sampler, 43);
     int same = 0;
     for (int i = 0; i < 100; i++) {
         same += _PyTraceMalloc_DrawGap(&sampler) == gaps[i];
@@ -481,7 +481,7 @@ test_counting(void)
         }
         weighted_compare();
     }
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
     tm_fini_tree(&tree);
     end();
 }

@@ -356,7 +356,7 @@ test_random_worlds(void)
         uint32_t numbers[NCONTEXTS + 2] = {0};
         struct snapshot snapshot;
         world_random();
-        CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+        CHECK_SOUND(tm_check_tree(&tree));
         size_t before = test_live_blocks();
         CHECK_EQUAL(snapshot_take(&snapshot, COLUMNS | SNAPSHOT_ROWS), 0);
         check_contexts(&snapshot, numbers);

@@ -122,7 +122,7 @@ reclaim_with_everything(void)
     free(roots.contexts);
     free(roots.nodes);
     tm_reindex(&tree);
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
     tree.generation++;
 }
 
@@ -209,7 +209,7 @@ run_workers(int rounds)
     }
     /* It must have been worth it. */
     CHECK(found + added > 100);
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
     CHECK_EQUAL(bytes.current, 0);
     CHECK_EQUAL(bytes.peak, 10);
     tm_fini_tree(&tree);
@@ -381,7 +381,7 @@ test_one_slot(void)
             __atomic_store_n(&turn, i + 1, __ATOMIC_RELEASE);
         }
         CHECK_EQUAL(pthread_join(looker, NULL), 0);
-        CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+        CHECK_SOUND(tm_check_tree(&tree));
         tm_fini_tree(&tree);
     }
 }

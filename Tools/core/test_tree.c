@@ -1,5 +1,5 @@
-/* The call tree: nodes, contexts, their indexes, domains, and what happens when
-   the numbers run out. */
+/* The call tree: nodes, contexts, their indexes, domains, and what happens
+   when the numbers run out. */
 
 #include "check.h"
 
@@ -16,10 +16,10 @@ tree_begin(void)
 static void
 tree_end(void)
 {
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
     CHECK_EQUAL(size_of_tree(&tree), test_live_bytes());
     tm_fini_tree(&tree);
-    CHECK_EQUAL(_PyTraceMalloc_SizeOfTree(&tree), 0);
+    CHECK_EQUAL(tm_size_of_tree(&tree), 0);
 }
 
 
@@ -211,7 +211,7 @@ test_domains(void)
                             &tree, tm_context_at(&tree, far), domain),
                         there[i]);
         }
-        CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+        CHECK_SOUND(tm_check_tree(&tree));
         tm_reindex(&tree);
     }
     CHECK_EQUAL(tm_add_context_of_domain(
@@ -250,7 +250,7 @@ test_late_domain_without_memory(void)
         context_id id = tm_add_context_of_domain(&tree, unknown,
                                                  5000);
         test_fail_never();
-        CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+        CHECK_SOUND(tm_check_tree(&tree));
         if (id != CONTEXT_NONE) {
             CHECK_EQUAL(tm_context_domain(&tree, id), 5000);
             break;
@@ -299,7 +299,7 @@ test_unused_numbers_come_again(void)
     CHECK_EQUAL(tree.reclaimed_bytes, (N + 2) / 3 * 10);
     tm_reindex(&tree);
     tm_free_replaced(&tree);
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
     for (uint32_t i = 0; i < N; i++) {
         int gone = i % 3 == 0;
         CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, i),
@@ -374,7 +374,7 @@ test_reindex_without_memory(void)
     CHECK_EQUAL(test_failures(), 2);
     CHECK(tree.nodes.index == nodes && tree.contexts.index == contexts);
     CHECK(tree.replaced == NULL);
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
     for (uint32_t i = 0; i < N; i++) {
         node_id node = i % 100 == 0 ? 2 + i : NODE_NONE;
         CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, i), node);
@@ -426,7 +426,7 @@ check_faults_of_an_index(node_id twin)
     }
     uint32_t slot = index->slots[at];
     index->slots[at] = 0;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     index->slots[at] = slot;
 }
 
@@ -435,15 +435,15 @@ static void
 check_faults_of_numbers(void)
 {
     tree.nodes.live++;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     tree.nodes.live--;
 
     tree.contexts.live++;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     tree.contexts.live--;
 
     tree.contexts.indexed++;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     tree.contexts.indexed--;
 }
 
@@ -455,15 +455,15 @@ check_faults_of_first_ones(node_id outer, node_id inner, node_id twin,
 {
     CHECK_EQUAL(tm_node_at(&tree, outer)->first_child, inner);
     tm_node_at(&tree, outer)->first_child = NODE_NONE;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     tm_node_at(&tree, outer)->first_child = twin;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     tm_node_at(&tree, outer)->first_child = inner;
     CHECK_EQUAL(tm_node_at(&tree, inner)->first_context, id);
     tm_node_at(&tree, inner)->first_context = second;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     tm_node_at(&tree, inner)->first_context = id;
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
 }
 
 
@@ -478,40 +478,40 @@ test_checker_sees_faults(void)
     CHECK(twin != NODE_NONE);
     context_id second = tm_add_context(&tree, inner, 1, 9, 3);
     CHECK(second != CONTEXT_NONE);
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
     struct context *context = tm_context_at(&tree, id);
 
     tm_node_at(&tree, inner)->parent = tree.nodes.used + 10 * CHUNK_SIZE;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     tm_node_at(&tree, inner)->parent = outer;
 
     tm_node_at(&tree, inner)->depth = 7;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     tm_node_at(&tree, inner)->depth = 2;
 
     /* Two with one key: one of them cannot be found. */
     tm_node_at(&tree, inner)->line = 9;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     tm_node_at(&tree, inner)->line = 2;
 
     context->instr_domain = 9;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     context->instr_domain = CONTEXT_INSTR_DOMAIN(0, LATE_DOMAIN);
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     context->instr_domain = 0;
 
     context->freed_blocks = 1;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     context->freed_blocks = 0;
 
     _PyTraceMalloc_GiveCounters(&tree, context);
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
     context->counters->allocated_bytes = 1;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     context->counters->allocated_bytes = 0;
 
     tree.used_counters++;
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     tree.used_counters--;
 
     check_faults_of_an_index(twin);
@@ -520,7 +520,7 @@ test_checker_sees_faults(void)
 
     /* A number that was freed, but stayed in the index. */
     tm_free_context(&tree, second);
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     tm_reindex(&tree);
     tree_end();
 }
@@ -540,10 +540,10 @@ test_bytes_may_overflow(void)
     tm_count_free(&bytes, context, large);
     CHECK(context->counters->freed_bytes > context->counters->allocated_bytes);
     CHECK_EQUAL(tm_context_live_bytes(context), (uint64_t)2 * large);
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
     tm_count_free(&bytes, context, large);
     tm_count_free(&bytes, context, large - 1);
-    CHECK(_PyTraceMalloc_CheckTree(&tree) != NULL);
+    CHECK(tm_check_tree(&tree) != NULL);
     context->counters->freed_bytes++;
     tree_end();
 }
@@ -587,7 +587,7 @@ test_numbers_run_out(void)
         CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 2, i), 0);
         CHECK_EQUAL(tm_add_context(&tree, NODE_ROOT, 2, i, 1), 0);
     }
-    CHECK_SOUND(_PyTraceMalloc_CheckTree(&tree));
+    CHECK_SOUND(tm_check_tree(&tree));
     CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 1, 5), 6);
     CHECK_EQUAL(tm_add_context(&tree, NODE_ROOT, 1, 5, 1), 6);
 

@@ -60,7 +60,7 @@ _PyTraceMalloc_WatchAlarm(enum access access)
     }
     PyThreadState *tstate = _PyThreadState_GET();
     size_t current, peak;
-    _PyTraceMalloc_ProgramBytes(&current, &peak);
+    tm_program_bytes(&current, &peak);
     if (tstate == NULL || tstate->interp != alarm->interp
         || (alarm->low <= current && current <= alarm->high
             && (alarm->deadline == 0 || clock_now() < alarm->deadline)))

@@ -337,8 +337,8 @@ _PyTraceMalloc_ShowLifted(const struct lifted *lifted)
 }
 
 
-int
-_PyTraceMalloc_LookUp(uint32_t domain, uintptr_t address, struct block *block)
+PART int
+tm_look_up(uint32_t domain, uintptr_t address, struct block *block)
 {
     if (domain == DEFAULT_DOMAIN
         && _PyTraceMalloc_LookUpCell(address, block))

@@ -320,7 +320,7 @@ _PyTraceMalloc_SeedSampling(uint64_t seed)
     }
     int sampling = tm_is_sampling();
     if (sampling) {
-        _PyTraceMalloc_SeedSampler(&S->sampler, seed);
+        tm_seed_sampler(&S->sampler, seed);
         _PyTraceMalloc_InterruptGap();
     }
     tm_end_locked();

@@ -63,12 +63,12 @@ tm_init_sampler(struct sampler *sampler, uint64_t interval,
     }
     tm_clear_sampler(sampler);
     __atomic_store_n(&sampler->interval, interval, __ATOMIC_RELAXED);
-    _PyTraceMalloc_SeedSampler(sampler, seed);
+    tm_seed_sampler(sampler, seed);
 }
 
 
-void
-_PyTraceMalloc_SeedSampler(struct sampler *sampler, uint64_t seed)
+PART void
+tm_seed_sampler(struct sampler *sampler, uint64_t seed)
 {
     sampler->seed = seed;
     __atomic_store_n(&sampler->random, seed, __ATOMIC_RELAXED);
@@ -156,10 +156,10 @@ tm_spread_sample(const struct sampler *sampler, size_t size)
 }
 
 
-void
-_PyTraceMalloc_RoundTotals(const struct sampler *sampler, int bytes,
-                           uint64_t *allocated, uint64_t *freed,
-                           uint64_t *peak)
+PART void
+tm_round_totals(const struct sampler *sampler, int bytes,
+                uint64_t *allocated, uint64_t *freed,
+                uint64_t *peak)
 {
     uint64_t (*whole)(const struct sampler *, uint64_t) =
         bytes ? tm_sampled_bytes : tm_sampled_blocks;

@@ -40,7 +40,7 @@ PART void tm_init_sampler(struct sampler *, uint64_t interval,
                           uint64_t seed);
 
 /* Draw all gaps anew, from other random numbers. */
-extern void _PyTraceMalloc_SeedSampler(struct sampler *, uint64_t seed);
+PART void tm_seed_sampler(struct sampler *, uint64_t seed);
 
 /* Forget all samples. */
 PART void tm_clear_sampler(struct sampler *);
@@ -95,9 +95,9 @@ tm_sampled_bytes(const struct sampler *sampler, uint64_t bytes)
 
 /* Fixed point to whole numbers, for the totals of a context: blocks, or bytes.
    What is live is rounded, and what was allocated is the sum of the others. */
-extern void _PyTraceMalloc_RoundTotals(const struct sampler *, int bytes,
-                                       uint64_t *allocated, uint64_t *freed,
-                                       uint64_t *peak);
+PART void tm_round_totals(const struct sampler *, int bytes,
+                            uint64_t *allocated, uint64_t *freed,
+                            uint64_t *peak);
 
 /* How many blocks n samples of one size in one context stand for: at least n;
    right in the mean, and the same whenever it is asked for. */

@@ -520,7 +520,7 @@ snapshot_take(SnapshotObject *self, int peak)
     tm_settle_own();
     int failed = tm_take_store_lock_held(&self->snapshot, parts) < 0
                  || threads_copy_lock_held(self) < 0;
-    _PyTraceMalloc_ProgramBytes(&self->current, &self->peak);
+    tm_program_bytes(&self->current, &self->peak);
     self->sample_interval = S->sampler.interval;
     self->dropped = S->dropped;
     self->reclaimed_blocks = tm_sampled_blocks(&S->sampler,

@@ -71,7 +71,7 @@ _PyMem_DumpTraceback(int fd, const void *ptr)
         return;
     }
     struct block block;
-    if (_PyTraceMalloc_LookUp(DEFAULT_DOMAIN, (uintptr_t)ptr, &block)) {
+    if (tm_look_up(DEFAULT_DOMAIN, (uintptr_t)ptr, &block)) {
         dump_text(fd, "Memory block allocated at (most recent call first):\n");
         const struct context *context = tm_context_at(&S->tree,
                                                       block.context);

@@ -172,8 +172,8 @@ instructions_locate(struct snapshot_draft *draft)
     }
     for (size_t i = 0; i < draft->ncodes; i++) {
         const struct snapshot_code *code = &draft->codes[i];
-        _PyTraceMalloc_ReadLocations(draft->locations + code->locations,
-                                     code->nlocations, units, code->nunits);
+        tm_read_locations(draft->locations + code->locations,
+                          code->nlocations, units, code->nunits);
         struct snapshot_instruction *instruction;
         for (uint32_t at = code->first; at != 0; at = instruction->next) {
             instruction = &draft->instructions[at - 1];

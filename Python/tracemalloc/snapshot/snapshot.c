@@ -258,11 +258,11 @@ counters_copy(struct snapshot *snapshot, size_t number,
                     &snapshot->context_peak_bytes[number]);
     if (from->sampler != NULL) {
         /* Let samples stand for what was not noted. */
-        _PyTraceMalloc_RoundTotals(
+        tm_round_totals(
             from->sampler, 0, &snapshot->context_allocated_blocks[number],
             &snapshot->context_freed_blocks[number],
             &snapshot->context_peak_blocks[number]);
-        _PyTraceMalloc_RoundTotals(
+        tm_round_totals(
             from->sampler, 1, &snapshot->context_allocated_bytes[number],
             &snapshot->context_freed_bytes[number],
             &snapshot->context_peak_bytes[number]);

@@ -41,8 +41,8 @@ location_copy(struct location *where, const struct code_table *codes,
     if (units == NULL) {
         return -1;
     }
-    _PyTraceMalloc_ReadLocations(code->locations, code->nlocations, units,
-                                 unit + 1);
+    tm_read_locations(code->locations, code->nlocations, units,
+                      unit + 1);
     *where = units[unit];
     free(units);
     return 0;

@@ -25,7 +25,7 @@ tm_find_trace(struct trace_copy *trace, uint32_t domain, uintptr_t address,
         return 0;
     }
     struct block block;
-    int found = _PyTraceMalloc_LookUp(domain, address, &block)
+    int found = tm_look_up(domain, address, &block)
                 && block.context != CONTEXT_OWN;
     if (found && tm_copy_trace(trace, &S->codes, &S->tree, &block,
                                (uint32_t)_PyRuntime.tracemalloc.nframe,

@@ -191,17 +191,17 @@ tm_find_block(const struct block_table *table, uint32_t domain,
 }
 
 
-size_t
-_PyTraceMalloc_SizeOfBlocks(const struct block_table *table)
+PART size_t
+tm_size_of_blocks(const struct block_table *table)
 {
     return table->slots ? (table->mask + 1) * sizeof(table->slots[0]) : 0;
 }
 
 
-const char *
-_PyTraceMalloc_CheckBlocks(const struct block_table *table,
-                           const struct call_tree *tree,
-                           struct live_sums *live)
+PART const char *
+tm_check_blocks(const struct block_table *table,
+                const struct call_tree *tree,
+                struct live_sums *live)
 {
     size_t used = 0;
     for (size_t i = 0; i <= table->mask; i++) {

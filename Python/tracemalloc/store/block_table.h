@@ -26,7 +26,7 @@ struct block {
      I1  from the slot its hash asks for to the slot it lies in, no slot is
          free: every entry is found
      I2  `used` is the number of entries
-   _PyTraceMalloc_CheckBlocks tests them.
+   tm_check_blocks tests them.
 
    Which lock or access a table needs, the tracer's state says. */
 struct block_table {
@@ -61,7 +61,7 @@ extern int _PyTraceMalloc_RemoveBlock(struct block_table *, uint32_t domain,
 PART struct block *tm_find_block(const struct block_table *, uint32_t domain,
                                  uintptr_t address);
 
-extern size_t _PyTraceMalloc_SizeOfBlocks(const struct block_table *);
+PART size_t tm_size_of_blocks(const struct block_table *);
 
 /* What is live in a context, added up. */
 struct live_sums {
@@ -70,8 +70,8 @@ struct live_sums {
 };
 
 /* NULL, or what is wrong; adds the blocks to the sums in live[context]. */
-extern const char *_PyTraceMalloc_CheckBlocks(const struct block_table *,
-                                              const struct call_tree *,
-                                              struct live_sums *live);
+PART const char *tm_check_blocks(const struct block_table *,
+                                   const struct call_tree *,
+                                   struct live_sums *live);
 
 #endif  /* !TRACEMALLOC_BLOCK_TABLE_H */

@@ -350,8 +350,8 @@ tm_add_context_of_domain(struct call_tree *tree,
 
 /* --- size ---------------------------------------------------------------- */
 
-size_t
-_PyTraceMalloc_SizeOfTree(const struct call_tree *tree)
+PART size_t
+tm_size_of_tree(const struct call_tree *tree)
 {
     size_t size = CHUNK_SIZE * (tree->nodes.chunks * sizeof(struct frame_node)
                                 + tree->nlate_chunks * sizeof(uint32_t));
@@ -463,8 +463,8 @@ check_contexts(const struct call_tree *tree)
 }
 
 
-const char *
-_PyTraceMalloc_CheckTree(const struct call_tree *tree)
+PART const char *
+tm_check_tree(const struct call_tree *tree)
 {
     const char *fault = check_nodes(tree);
     if (fault == NULL) {

@@ -109,7 +109,7 @@ struct context {
      I6  a context with LATE_DOMAIN has a place in `late_chunks`
      I7  each of the counters ever given is one context's or in the chain of
          unused ones; there is room for as many as for contexts
-   _PyTraceMalloc_CheckTree tests them.
+   tm_check_tree tests them.
 
    What counts needs access, all else the store lock. */
 struct call_tree {
@@ -166,10 +166,10 @@ PART void tm_free_context(struct call_tree *, context_id);
 extern void _PyTraceMalloc_GiveCounters(struct call_tree *, struct context *);
 
 /* Bytes taken; counters that were never given are none. */
-extern size_t _PyTraceMalloc_SizeOfTree(const struct call_tree *);
+PART size_t tm_size_of_tree(const struct call_tree *);
 
 /* NULL, or what is wrong. */
-extern const char *_PyTraceMalloc_CheckTree(const struct call_tree *);
+PART const char *tm_check_tree(const struct call_tree *);
 
 static inline struct frame_node *
 tm_node_at(const struct call_tree *tree, node_id id)

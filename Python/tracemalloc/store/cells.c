@@ -134,8 +134,8 @@ _PyTraceMalloc_NextRow(const struct cell_store *store, uint32_t number)
 }
 
 
-size_t
-_PyTraceMalloc_SizeOfCells(const struct cell_store *store)
+PART size_t
+tm_size_of_cells(const struct cell_store *store)
 {
     return (size_t)store->nchunks * (CHUNK_UNITS + 1) * ROW_UNIT;
 }

@@ -77,7 +77,7 @@ extern void _PyTraceMalloc_FreeRow(struct cell_store *, uint32_t row);
 extern uint32_t _PyTraceMalloc_NextRow(const struct cell_store *,
                                        uint32_t row);
 
-extern size_t _PyTraceMalloc_SizeOfCells(const struct cell_store *);
+PART size_t tm_size_of_cells(const struct cell_store *);
 
 static inline struct cell_row *
 tm_row_at(const struct cell_store *store, uint32_t row)

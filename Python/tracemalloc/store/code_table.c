@@ -169,8 +169,8 @@ tm_reclaim_names(struct code_table *table)
 }
 
 
-size_t
-_PyTraceMalloc_SizeOfCodes(const struct code_table *table)
+PART size_t
+tm_size_of_codes(const struct code_table *table)
 {
     if (table->names == NULL) {
         return 0;
@@ -182,9 +182,9 @@ _PyTraceMalloc_SizeOfCodes(const struct code_table *table)
 }
 
 
-void
-_PyTraceMalloc_CountCodes(const struct code_table *table,
-                          size_t *codes, size_t *names)
+PART void
+tm_count_codes(const struct code_table *table,
+               size_t *codes, size_t *names)
 {
     *codes = 0;
     for (code_id id = 1; id < table->used; id++) {

@@ -99,11 +99,11 @@ PART void tm_recycle_codes(struct code_table *, const unsigned char *used);
 PART void tm_reclaim_names(struct code_table *);
 
 /* Bytes that code objects and names take. */
-extern size_t _PyTraceMalloc_SizeOfCodes(const struct code_table *);
+PART size_t tm_size_of_codes(const struct code_table *);
 
 /* How many code objects, live or retired, and names there are. */
-extern void _PyTraceMalloc_CountCodes(const struct code_table *,
-                                      size_t *codes, size_t *names);
+PART void tm_count_codes(const struct code_table *,
+                           size_t *codes, size_t *names);
 
 static inline struct code_entry *
 tm_code_at(const struct code_table *table, code_id code)

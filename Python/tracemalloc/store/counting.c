@@ -36,8 +36,8 @@ tm_renew_epochs(struct call_tree *tree, struct traced_bytes *bytes)
 }
 
 
-void
-_PyTraceMalloc_ResetPeak(struct call_tree *tree, struct traced_bytes *bytes)
+PART void
+tm_reset_peak(struct call_tree *tree, struct traced_bytes *bytes)
 {
     bytes->peak = bytes->current;
     bytes->epoch = bytes->saved + 1;

@@ -2,7 +2,7 @@
 
    Called by all that notes, forgets and moves blocks or samples; calls nobody.
    What changes something needs access (see core.h), takes O(1), and cannot
-   fail; but for tm_renew_epochs() and _PyTraceMalloc_ResetPeak(). */
+   fail; but for tm_renew_epochs() and tm_reset_peak(). */
 
 #ifndef TRACEMALLOC_COUNTING_H
 #define TRACEMALLOC_COUNTING_H
@@ -26,7 +26,7 @@ struct sample_weight {
    saved is still as it was at the peak, and no event needs recording.
 
    There are 2**32 epochs, and then the same again.  What ends one is either
-   _PyTraceMalloc_ResetPeak(), which numbers them anew long before, or a new
+   tm_reset_peak(), which numbers them anew long before, or a new
    maximum, a byte higher at least.  So many of these take blocks that need
    rows of cells, and with a row reclaim is asked to number epochs anew; or
    more than 100 GiB for blocks without cells; or a few that are resized again
@@ -239,8 +239,8 @@ tm_uncount_free(struct traced_bytes *bytes, struct context *context,
 PART void tm_renew_epochs(struct call_tree *, struct traced_bytes *);
 
 /* Let the peak begin anew from what is live now; needs the same. */
-extern void _PyTraceMalloc_ResetPeak(struct call_tree *,
-                                     struct traced_bytes *);
+PART void tm_reset_peak(struct call_tree *,
+                          struct traced_bytes *);
 
 /* A block is freed without access and without memory to say so later.  Whoever
    has access may count, or give counters, at the same moment: then one of the

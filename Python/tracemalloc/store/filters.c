@@ -219,8 +219,8 @@ tm_replace_filters(struct filter_set *set,
 }
 
 
-size_t
-_PyTraceMalloc_SizeOfFilters(const struct filter_set *set)
+PART size_t
+tm_size_of_filters(const struct filter_set *set)
 {
     size_t size = set->nresults + set->n * sizeof(set->filters[0]);
     for (size_t i = 0; i < set->n; i++) {
@@ -230,10 +230,10 @@ _PyTraceMalloc_SizeOfFilters(const struct filter_set *set)
 }
 
 
-const char *
-_PyTraceMalloc_CheckFilters(const struct filter_set *set,
-                            const struct code_table *codes,
-                            const struct call_tree *tree)
+PART const char *
+tm_check_filters(const struct filter_set *set,
+                 const struct code_table *codes,
+                 const struct call_tree *tree)
 {
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         if (tm_context_at(tree, id)->node == NODE_NONE) {

@@ -28,7 +28,7 @@ struct trace_filter {
    (`generation`).
 
    Invariant: a result that is there is what the filters would say now; checked
-   by _PyTraceMalloc_CheckFilters.
+   by tm_check_filters.
 
    Filters are written under the store lock; the results need access. */
 struct filter_set {
@@ -58,11 +58,11 @@ PART void tm_keep_filter_result(struct filter_set *, const struct call_tree *,
                                 context_id, int admitted);
 PART void tm_forget_filter_results(struct filter_set *);
 
-extern size_t _PyTraceMalloc_SizeOfFilters(const struct filter_set *);
+PART size_t tm_size_of_filters(const struct filter_set *);
 
 /* NULL, or what is wrong. */
-extern const char *_PyTraceMalloc_CheckFilters(const struct filter_set *,
-                                               const struct code_table *,
-                                               const struct call_tree *);
+PART const char *tm_check_filters(const struct filter_set *,
+                                    const struct code_table *,
+                                    const struct call_tree *);
 
 #endif  /* !TRACEMALLOC_FILTERS_H */

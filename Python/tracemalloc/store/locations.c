@@ -83,9 +83,9 @@ read_location(struct location_reader *reader, unsigned kind)
 }
 
 
-void
-_PyTraceMalloc_ReadLocations(const unsigned char *table, size_t length,
-                             struct location *units, size_t nunits)
+PART void
+tm_read_locations(const unsigned char *table, size_t length,
+                  struct location *units, size_t nunits)
 {
     const struct location unknown = {-1, -1, -1};
     struct location_reader reader = {.at = table, .end = table + length};

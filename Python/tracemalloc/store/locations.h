@@ -16,9 +16,9 @@ struct location {
 
 /* Read a location table: where each of `nunits` code units stands.  Whatever
    the table does not say, or says wrongly, is unknown. */
-extern void _PyTraceMalloc_ReadLocations(const unsigned char *table,
-                                         size_t length,
-                                         struct location *units,
-                                         size_t nunits);
+PART void tm_read_locations(const unsigned char *table,
+                              size_t length,
+                              struct location *units,
+                              size_t nunits);
 
 #endif  /* !TRACEMALLOC_LOCATIONS_H */
