@@ -195,6 +195,11 @@ class _Page:
             body += 1
         if name in _SILENT:
             return end
+        if name == "image":
+            said = " ".join(line.strip() for line in self._lines[at + 1:end])
+            words = re.fullmatch(r"(?::class: \w+ )?:alt: (.+)", said)[1]
+            self._waiting += textwrap.wrap(f"[{words}]", 79)
+            return end
         if name == "literalinclude":
             self._put(*self._included(margin, argument))
             return end

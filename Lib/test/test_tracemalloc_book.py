@@ -112,6 +112,20 @@ class PageTests(BookTests):
                 self.assertEqual(self.text(f"Doc/design/{name}"),
                                  stream.read(), name)
 
+    def test_files_that_design_pages_name_are_there(self):
+        places = ["", "Python/tracemalloc", "Lib/tracemalloc"]
+        found = 0
+        for name in self.pages():
+            if not name.startswith("Doc/design/"):
+                continue
+            for path in re.findall(r"``([\w./]+\.(?:c|h|py|rst))``",
+                                   self.text(name)):
+                found += 1
+                self.assertTrue(any(
+                    os.path.exists(os.path.join(SOURCE, place, path))
+                    for place in places), (name, path))
+        self.assertGreater(found, 20)
+
     def test_packages_are_pinned_with_checksums(self):
         rows = re.findall(r"(?m)^([\w.-]+)(==(?:.*\\\n)*.*)",
                           self.text("Tools/doc/book/requirements.txt"))

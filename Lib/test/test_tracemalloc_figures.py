@@ -134,6 +134,20 @@ class FigureTests(unittest.TestCase):
                 same("462 KiB  39.1%  4,726  100 B  a.py:26 f()"),
                 same(other))
 
+    def test_pictures_of_a_terminal_have_its_colours_and_columns(self):
+        terminal = self.figures.terminal
+        picture = terminal.draw("cmd <x>", [" \033[33m7 B\033[0m  a  b&c"])
+        texts = re.findall(r'<text x="([\d.]+)" y="(\d+)" '
+                           r'textLength="[\d.]+"( [^>]*)?>(.*)</text>',
+                           picture)
+        columns = [(round((float(x) - terminal.EDGE) / terminal.CELL), look,
+                    text) for x, _, look, text in texts]
+        dim, yellow = (terminal.LOOKS[code] for code in ("2", "33"))
+        self.assertEqual(columns, [
+            (0, dim, "$"), (2, "", "cmd &lt;x&gt;"),
+            (1, yellow, "7 B"), (6, "", "a"), (9, "", "b&amp;c")])
+        self.assertEqual(len({y for _, y, _, _ in texts}), 2)
+
     def test_a_page_that_shows_something_else_is_told(self):
         options = self.figures.argparse.Namespace(check=True, demo=False)
         path = os.path.join(SOURCE, "Doc", "library", "tracemalloc-cli.rst")

@@ -2,11 +2,11 @@
 
     drawings.py FOLDER
 
-Writes flow.svg, cells.svg, tree.svg and cache.svg.  They are narrow, so that a
-telephone shows them whole, and have no colours of their own but two that are
-seen on light and on dark: ink is what the page writes with.  Seen alone, they
-follow what the reader's system prefers.  Every picture has a title and says in
-words what it shows.
+Writes each of DRAWINGS.  They are narrow, so that a telephone shows them
+whole, and have no colours of their own but two that are seen on light and on
+dark: ink is what the page writes with.  Seen alone, they follow what the
+reader's system prefers.  Every picture has a title and says in words what it
+shows.
 """
 
 import os
@@ -193,8 +193,30 @@ def cache():
     return drawing.text()
 
 
+def answers():
+    drawing = Drawing(
+        "From C to a list of statistics",
+        "What takes a snapshot, a file or raw traces become columns; these "
+        "are grouped and ranked, or read as a sequence of traces.", 262)
+    for number, text in enumerate(("_take_snapshot()", "a file",
+                                   "raw traces")):
+        y = 8 + 50 * number
+        drawing.named(8, y, 130, 30, text, "code")
+        drawing.line((138, y + 15), (154, y + 15), (154, 73))
+    drawing.line((154, 73), (172, 73), arrow=True)
+    drawing.named(172, 58, 122, 30, "SnapshotData", "code", colour=LINK,
+                  fill=.16)
+    drawing.line((294, 73), (330, 73), arrow=True)
+    for x, y, text in ((172, 112, "Groups"), (172, 166, "ranking()"),
+                       (172, 220, "Statistic, ..."), (330, 112, "Trace, ...")):
+        drawing.line((x + 61, y - 24), (x + 61, y), arrow=True)
+        drawing.named(x, y, 122, 30, text, "code")
+    drawing.named(330, 58, 122, 30, "Blocks", "code")
+    return drawing.text()
+
+
 DRAWINGS = {"flow.svg": flow, "cells.svg": cells, "tree.svg": tree,
-            "cache.svg": cache}
+            "cache.svg": cache, "answers.svg": answers}
 
 
 def main(folder):

@@ -11,6 +11,8 @@ What is shown, and so is run and replaced:
     the demo   with --demo, which takes a while and tells times: on a machine
                that does nothing else
 
+and PICTURES, of what commands show on a terminal, are drawn.
+
 Commands and programs run in one new folder, shown as /app, with the programs
 of Doc/examples in it and with those that the page has told to save.  Hash
 seeds are fixed, so that all pages show the same figures.
@@ -29,9 +31,17 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import terminal
+
 PAGES = ("README.rst", "Doc/library/tracemalloc.rst",
          "Doc/library/tracemalloc-cli.rst", "Doc/using/examples.rst",
          "Doc/using/leaving-it-on.rst")
+
+# {picture: (what makes the file that is shown, what shows it)}
+PICTURES = {"Doc/library/tree.svg": (
+    "python3.13 -m tracemalloc run --quiet -o email.tmz word_index.py email",
+    "python3.13 -m tracemalloc tree --min 2 email.tmz")}
 
 SHOWN_FOLDER = "/app"
 
@@ -195,11 +205,22 @@ def without_figures(text):
     return re.sub(r"(?<=\S)  +", "  ", re.sub(r"(?m)^ +", "", text))
 
 
+def draw_picture(name, runner):
+    """Return the picture of what a command shows on a terminal."""
+    before, command = PICTURES[name]
+    runner.shell(before)
+    return terminal.draw(command, runner.shell(
+        command.replace(" email.tmz", " --color always email.tmz")))
+
+
 def update(path, name, runner, options):
     """Rewrite a page, or compare it; return whether it was right."""
     with open(path, encoding="utf-8") as stream:
         old = stream.read()
-    new = Page(old, runner, options.demo).text()
+    if name in PICTURES:
+        new = draw_picture(name, runner)
+    else:
+        new = Page(old, runner, options.demo).text()
     if not options.check:
         if new != old:
             with open(path, "w", encoding="utf-8") as stream:
@@ -229,7 +250,7 @@ def main(arguments=None):
                         os.path.realpath(folder))
         right = [update(os.path.join(options.root, name), name, runner,
                         options)
-                 for name in PAGES]
+                 for name in (*PAGES, *PICTURES)]
     return 0 if all(right) else 1
 
 
