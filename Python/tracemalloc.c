@@ -14,8 +14,8 @@
    who may touch what; and who begins, ends and asks.
 
    Three more units use them: Objects/obmalloc.c, which ends with the parts
-   named *.c.h, since only there a block's pool is known; Modules/_tracemalloc.c,
-   the face that Python sees; and Tools/core, which tests the plain parts. */
+   named *.c.h, since only there a block's pool is known; the face that Python
+   sees, Modules/_tracemalloc.c; and Tools/core, which tests the plain parts. */
 
 #include "Python.h"
 
