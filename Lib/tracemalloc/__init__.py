@@ -2,7 +2,7 @@
 
 start() makes the interpreter remember, for every block that Python allocates
 from then on, its size and the lines of code that asked for it.  A snapshot
-freezes that record; its statistics rank files, lines or whole call paths, and
+copies that record; its statistics rank files, lines or whole call paths, and
 two snapshots can be compared:
 
     import tracemalloc

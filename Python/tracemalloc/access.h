@@ -105,7 +105,7 @@ static inline void
 tm_update_slow_flags_lock_held(void)
 {
     tm_set_slow_flag(SLOW_NOTE, _PyTraceMalloc_State.filters.n != 0
-                                     || _PyTraceMalloc_State.alarm.set);
+                                || _PyTraceMalloc_State.alarm.set);
 }
 
 

@@ -21,12 +21,12 @@
 #include "store/filters.h"
 #include "store/reclaim.h"
 
-/* Why allocations cannot take the fastnode; bits of `slow_flags`. */
+/* Why allocations cannot take the fast path; bits of `slow_flags`. */
 enum slow_flags {
-    SLOW_ACCESS = 1,       /* the store is not free to use: there is no
+    SLOW_ACCESS = 1,            /* the store is not free to use: there is no
                                    tracing, no single GIL, something in
                                    `detached`, or `foreign` */
-    SLOW_NOTE = 2,         /* somebody wants a look at what is noted:
+    SLOW_NOTE = 2,              /* somebody wants a look at what is noted:
                                    there are filters, or an alarm is set */
 };
 
@@ -34,7 +34,7 @@ struct _PyTraceMalloc_ThreadCache;
 
 struct tracer_state {
     /* --- read or changed by every allocation */
-    int slow_flags;              /* enum slow_flag: not 0: leave the fastnode;
+    int slow_flags;             /* enum slow_flags; not 0: leave the fast path;
                                    atomic, written under the store lock */
     int reclaim_wanted;         /* atomic; written under the store lock */
     struct traced_bytes bytes;  /* access */
@@ -66,10 +66,10 @@ struct tracer_state {
     struct sampler sampler;
     uint64_t option_interval;   /* what the options ask for at start-up, in
                                    bytes, or 0; GIL */
-    struct frame_entry unknown;  /* where threads without frames allocate;
+    struct frame_entry unknown; /* where threads without frames allocate;
                                    fixed while tracing */
-    struct code_table codes;        /* store lock; see access.h */
-    struct call_tree tree;       /* store lock; see access.h */
+    struct code_table codes;    /* store lock; see access.h */
+    struct call_tree tree;      /* store lock; see access.h */
 };
 
 extern struct tracer_state _PyTraceMalloc_State;

@@ -50,7 +50,7 @@ free_replaced(enum access access)
 
 /* --- entries ------------------------------------------------------------- */
 
-/* What the site table knows, or NULL. */
+/* What the site cache knows, or NULL. */
 static inline const struct cached_site *
 site_cached(const _Py_CODEUNIT *instruction, node_id parent, code_id code)
 {
@@ -567,7 +567,7 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
     }
     _PyInterpreterFrame *frame = tstate->current_frame;
     if (frame != NULL && access != ACCESS_DETACHED) {
-        /* With access: the table of sites may be read. */
+        /* With access: the site cache may be read. */
         struct frame_entry *entry;
         if (tm_frame_is_marked(frame)) {
             entry = cache_find(cache, frame);

@@ -222,8 +222,8 @@ large_free(void *ptr)
 
 /* --- the allocator functions --------------------------------------------- */
 
-/* Busy, with several GILs, with filters, or something to take over: with the
-   lock if need be. */
+/* Re-entrant, with several GILs, with filters, or something to take over: with
+   the lock if need be. */
 static void
 small_note_slow(void *ctx, void *p, size_t size)
 {
