@@ -90,7 +90,7 @@ def flow():
         ("capture", "which context are the calls on the stack?"),
         ("store", ""),
         ("snapshot", "contexts and sizes in columns"),
-        ("Snapshot", "statistics, comparisons, reports, files"))
+        ("class Snapshot", "statistics, comparisons, reports, files"))
     for number, (name, text) in enumerate(rows):
         y = 8 + 60 * number
         last = number == len(rows) - 1

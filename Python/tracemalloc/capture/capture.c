@@ -1,7 +1,7 @@
 /* Capture: the frames of the calling thread -> the context of an allocation.
 
-   The only reader of frames.  Called by whoever notes blocks; calls the call
-   tree, code objects, and growth.
+   The only reader of frames.  Called by whoever notes blocks; calls the caches
+   of threads, the call tree, code objects, and growth.
 
    Each thread state has a cache of the call path it captured last (cache.h),
    and a frame has a mark, set when it enters that cache.
