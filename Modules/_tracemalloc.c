@@ -18,7 +18,7 @@
 #include "pycore_pystate.h"       // _PyThreadState_GET()
 #include "pycore_runtime.h"       // _PyRuntime
 #include "pycore_tracemalloc.h"
-#include "../Python/tracemalloc/capture/capture.h"
+#include "../Python/tracemalloc/capture/verify.h"
 #include "../Python/tracemalloc/check_store.h"
 #include "../Python/tracemalloc/control.h"
 #include "../Python/tracemalloc/figures.h"

@@ -29,8 +29,7 @@ struct _tracemalloc_runtime_state {
     union {
         struct {
             /* While there is one GIL; later empty, and each interpreter has
-               its own: see tm_fresh() in
-               Python/tracemalloc/state.h. */
+               its own: see tm_fresh() in Python/tracemalloc/state.h. */
             struct _PyTraceMalloc_Fresh fresh;
             /* What is called for each new object, or NULL; GIL */
             void (*on_create)(PyObject *);

@@ -1,4 +1,4 @@
-/* Control: tracing begins and ends here; forks; the C API.
+/* Control: tracing begins and ends here; claims; forks.
 
    Called by Python/pylifecycle.c, by whoever holds something that the tracer
    knows and that goes away, and by Modules/_tracemalloc.c.  Owns the tracer's
@@ -27,9 +27,7 @@
 #include "hooks/blocks.h"
 #include "hooks/hooks.h"
 #include "hooks/pymalloc.h"
-#include "own.h"
 #include "sampler/allocators.h"
-#include "snapshot/decode.h"
 
 #ifdef HAVE_PTHREAD_H
 #  include <pthread.h>            // pthread_atfork()

@@ -17,7 +17,12 @@
        code         what must outlive a code object: its names, and where its
                     instructions stand
        site         an instruction under a caller, as captures find it again
-       cell         4 bytes beside each block of a pymalloc pool: its context
+       cell         4 bytes beside each block of a pymalloc pool: its context,
+                    and its slack, how much larger it is than was asked for
+       row          the cells of one pool
+       fresh        the block noted last: an object in there was allocated just
+                    now, and comes from no free list
+       quiet        a thread, while what it allocates is the library's own
        trace        a block as users see it: domain, size, traceback
        sample       a block that is noted for itself and for others that are
                     not

@@ -5,7 +5,7 @@
 
 #include "Python.h"
 #include "access.h"
-#include "capture/capture.h"
+#include "capture/cache.h"
 #include "own.h"
 #include "pycore_tracemalloc.h"
 

@@ -7,8 +7,7 @@
 
 #include "site_cache.h"
 
-/* Walk the whole stack and compare; abort if the
-   entry is wrong. */
+/* Walk the whole stack and compare; abort if the site is wrong. */
 extern void _PyTraceMalloc_VerifyCapture(PyThreadState *tstate,
                                          const struct site *site);
 

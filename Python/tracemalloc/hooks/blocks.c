@@ -13,7 +13,6 @@
 #include "../capture/capture.h"
 #include "../capture/growth.h"
 #include "../own.h"
-#include "../sampler/sampled_blocks.h"
 #include "admission.h"
 #include "alarm.h"
 #include "blocks.h"

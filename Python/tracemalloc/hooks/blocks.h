@@ -34,7 +34,7 @@ extern void _PyTraceMalloc_ShowLifted(const struct lifted *);
 
 /* Find a block of any kind: 1 and a copy, or 0.  Needs access and the lock. */
 PART int tm_look_up(uint32_t domain, uintptr_t address,
-                      struct block *block);
+                    struct block *block);
 
 /* An object that was not just allocated belongs to who takes it now. */
 extern void _PyTraceMalloc_MoveObject(PyObject *);

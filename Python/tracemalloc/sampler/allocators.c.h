@@ -13,7 +13,7 @@
    Each thread has a gap of its own, so nothing is shared, with or without a
    GIL, until a sample is due: what many independent Poisson processes hit is
    hit by one.  `left` is a part of the gap, at most GAP_PART bytes; whoever
-   has used it up comes by sample_refill(), where he learns that tracing began
+   has used it up comes by sample_refill() and learns there that tracing began
    anew.  A thread that was sampled before may miss as many bytes then.
 
    Blocks that pymalloc passes on are sampled as raw ones, where all of them

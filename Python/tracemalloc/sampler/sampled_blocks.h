@@ -1,5 +1,4 @@
-/* What is done with samples: see
-   sampled_blocks.c. */
+/* What is done with samples: see sampled_blocks.c. */
 
 #ifndef TRACEMALLOC_SAMPLED_BLOCKS_H
 #define TRACEMALLOC_SAMPLED_BLOCKS_H

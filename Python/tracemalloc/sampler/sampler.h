@@ -96,8 +96,8 @@ tm_sampled_bytes(const struct sampler *sampler, uint64_t bytes)
 /* Fixed point to whole numbers, for the totals of a context: blocks, or bytes.
    What is live is rounded, and what was allocated is the sum of the others. */
 PART void tm_round_totals(const struct sampler *, int bytes,
-                            uint64_t *allocated, uint64_t *freed,
-                            uint64_t *peak);
+                          uint64_t *allocated, uint64_t *freed,
+                          uint64_t *peak);
 
 /* How many blocks n samples of one size in one context stand for: at least n;
    right in the mean, and the same whenever it is asked for. */

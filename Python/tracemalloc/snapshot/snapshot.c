@@ -200,7 +200,7 @@ paths_copy(struct snapshot *snapshot)
         const struct frame_node *node = tm_node_at(from->tree,
                                                    draft->paths[number]);
         const struct code_entry *code = tm_code_at(from->codes,
-                                                      node->code);
+                                                   node->code);
         snapshot->path_parent[number] = draft->path_numbers[node->parent];
         snapshot->path_file[number] = name_number(snapshot, code->file);
         snapshot->path_function[number] = function_number(snapshot, code);
@@ -277,7 +277,7 @@ context_copy(struct snapshot *snapshot, size_t number,
     struct snapshot_draft *draft = snapshot->draft;
     const struct snapshot_source *from = draft->from;
     const struct code_entry *code = tm_code_at(from->codes,
-                                                  context->code);
+                                               context->code);
     uint32_t path = draft->path_numbers[context->node];
     uint32_t root = path != 0 ? draft->path_roots[path]
                     : (uint32_t)tm_node_at(from->tree, context->node)->line;

@@ -71,7 +71,7 @@ struct live_sums {
 
 /* NULL, or what is wrong; adds the blocks to the sums in live[context]. */
 PART const char *tm_check_blocks(const struct block_table *,
-                                   const struct call_tree *,
-                                   struct live_sums *live);
+                                 const struct call_tree *,
+                                 struct live_sums *live);
 
 #endif  /* !TRACEMALLOC_BLOCK_TABLE_H */

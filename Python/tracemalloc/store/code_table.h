@@ -103,7 +103,7 @@ PART size_t tm_size_of_codes(const struct code_table *);
 
 /* How many code objects, live or retired, and names there are. */
 PART void tm_count_codes(const struct code_table *,
-                           size_t *codes, size_t *names);
+                         size_t *codes, size_t *names);
 
 static inline struct code_entry *
 tm_code_at(const struct code_table *table, code_id code)

@@ -26,13 +26,13 @@ struct sample_weight {
    saved is still as it was at the peak, and no event needs recording.
 
    There are 2**32 epochs, and then the same again.  What ends one is either
-   tm_reset_peak(), which numbers them anew long before, or a new
-   maximum, a byte higher at least.  So many of these take blocks that need
-   rows of cells, and with a row reclaim is asked to number epochs anew; or
-   more than 100 GiB for blocks without cells; or a few that are resized again
-   and again, to byte by byte more, through gigabytes.  Only then might a
-   context that has not changed for exactly 2**32 epochs show an old state at
-   the peak, for one epoch. */
+   tm_reset_peak(), which numbers them anew long before, or a new maximum, a
+   byte higher at least.  So many of these take blocks that need rows of cells,
+   and with a row reclaim is asked to number epochs anew; or more than 100 GiB
+   for blocks without cells; or a few that are resized again and again, to byte
+   by byte more, through gigabytes.  Only then might a context that has not
+   changed for exactly 2**32 epochs show an old state at the peak, for one
+   epoch. */
 struct traced_bytes {
     size_t current;
     size_t peak;                /* highest value of `current` */
@@ -239,8 +239,7 @@ tm_uncount_free(struct traced_bytes *bytes, struct context *context,
 PART void tm_renew_epochs(struct call_tree *, struct traced_bytes *);
 
 /* Let the peak begin anew from what is live now; needs the same. */
-PART void tm_reset_peak(struct call_tree *,
-                          struct traced_bytes *);
+PART void tm_reset_peak(struct call_tree *, struct traced_bytes *);
 
 /* A block is freed without access and without memory to say so later.  Whoever
    has access may count, or give counters, at the same moment: then one of the

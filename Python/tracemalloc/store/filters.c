@@ -88,7 +88,7 @@ pattern_matches(const struct trace_filter *filter, const struct name *name)
 static int
 filter_matches_frame(const struct trace_filter *filter,
                      const struct code_table *codes, code_id code,
-                    int32_t line)
+                     int32_t line)
 {
     if (filter->line > 0 && filter->line != line) {
         return 0;

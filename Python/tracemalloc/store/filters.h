@@ -62,7 +62,7 @@ PART size_t tm_size_of_filters(const struct filter_set *);
 
 /* NULL, or what is wrong. */
 PART const char *tm_check_filters(const struct filter_set *,
-                                    const struct code_table *,
-                                    const struct call_tree *);
+                                  const struct code_table *,
+                                  const struct call_tree *);
 
 #endif  /* !TRACEMALLOC_FILTERS_H */

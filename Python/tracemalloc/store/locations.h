@@ -17,8 +17,8 @@ struct location {
 /* Read a location table: where each of `nunits` code units stands.  Whatever
    the table does not say, or says wrongly, is unknown. */
 PART void tm_read_locations(const unsigned char *table,
-                              size_t length,
-                              struct location *units,
-                              size_t nunits);
+                            size_t length,
+                            struct location *units,
+                            size_t nunits);
 
 #endif  /* !TRACEMALLOC_LOCATIONS_H */
