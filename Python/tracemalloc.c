@@ -13,9 +13,9 @@
    Beside them: core.h, with the glossary; state.h, all that lasts; access.h,
    who may touch what; and who begins, ends and asks.
 
-   Three more units use them: Objects/obmalloc.c, which ends with the parts
-   named *.c.h, since only there a block's pool is known; the face that Python
-   sees, Modules/_tracemalloc.c; and Tools/core, which tests the plain parts. */
+   Three more units use them: Objects/obmalloc.c, which ends with obmalloc.c.h,
+   since only there a block's pool is known; Modules/_tracemalloc.c, the face
+   that Python sees; and Tools/core, which tests the plain parts. */
 
 #include "Python.h"
 
@@ -45,6 +45,7 @@
 #include "tracemalloc/capture/verify.c"
 
 #include "tracemalloc/sampler/sampler.c"
+#include "tracemalloc/sampler/count_sample.c"
 #include "tracemalloc/sampler/sampled_blocks.c"
 
 #include "tracemalloc/hooks/admission.c"

@@ -7,7 +7,7 @@
 #include "Python.h"
 #include "../access.h"
 #include "../own.h"
-#include "../sampler/sampled_blocks.h"
+#include "../sampler/count_sample.h"
 #include "count_block.h"
 
 #define S (&_PyTraceMalloc_State)

@@ -1,6 +1,6 @@
 /* pymalloc that notes what it does: allocator functions with cells.
 
-   The last part of Objects/obmalloc.c, because only there a block's pool is
+   A part of Objects/obmalloc.c, because only there a block's pool is
    known: no table is searched for a small block, neither when it is allocated
    nor when it is freed.  Called by whoever allocates, in place of the hooks of
    hooks.c, which see to other allocators.
@@ -752,5 +752,3 @@ _PyTraceMalloc_CheckCells(struct live_sums *live)
 }
 
 #endif  /* WITH_PYMALLOC */
-
-#include "../sampler/allocators.c.h"

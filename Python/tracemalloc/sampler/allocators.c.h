@@ -1,6 +1,6 @@
 /* Allocators that take samples; see sampler.c.
 
-   The last part of Objects/obmalloc.c, like hooks/pymalloc.c.h, on which it
+   A part of Objects/obmalloc.c, like hooks/pymalloc.c.h, on which it
    builds: what an allocation costs is decided here.
 
        malloc   the gap of this thread, less the size, is still positive: done
@@ -35,6 +35,7 @@
 #include "../hooks/blocks.h"
 #include "../hooks/guard.h"
 #include "allocators.h"
+#include "count_sample.h"
 #include "sampled_blocks.h"
 
 #define S (&_PyTraceMalloc_State)

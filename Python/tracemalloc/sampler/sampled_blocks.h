@@ -6,14 +6,6 @@
 #include "../hooks/blocks.h"
 #include "../hooks/hooks.h"
 
-/* Counting, for samples of a size: 0, or -1 when out of memory.  Need the
-   store lock. */
-extern int _PyTraceMalloc_CountSample(context_id, size_t size);
-extern void _PyTraceMalloc_CountSampleFree(context_id, size_t size);
-extern void _PyTraceMalloc_UncountSampleFree(context_id, size_t size);
-extern int _PyTraceMalloc_MoveSample(context_id from, context_id to,
-                                     size_t size);
-
 /* A block without a cell becomes a sample. */
 extern void _PyTraceMalloc_NoteSample(struct block_table *, uint32_t domain,
                                       uintptr_t address, size_t size);
