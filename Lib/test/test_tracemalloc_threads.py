@@ -109,6 +109,51 @@ class ThreadTests(CaptureTest):
         support.wait_process(child, exitcode=0)
 
 
+@support.requires_fork()
+class ForkTests(unittest.TestCase):
+
+    @threading_helper.requires_working_threading()
+    def test_a_child_waits_for_no_import_that_nobody_ends(self):
+        # A thread is importing a module of the package when another forks.
+        code = f"""
+            import importlib.machinery, os, signal, sys, threading
+            import tracemalloc
+
+            begun, go_on = threading.Event(), threading.Event()
+
+            class Finder:
+                def find_spec(self, name, path=None, target=None):
+                    if name != "tracemalloc._stacks":
+                        return None
+                    spec = importlib.machinery.PathFinder.find_spec(name, path)
+                    execute = spec.loader.exec_module
+                    def exec_module(module):
+                        begun.set()
+                        go_on.wait()
+                        execute(module)
+                    spec.loader.exec_module = exec_module
+                    return spec
+
+            sys.meta_path.insert(0, Finder())
+            thread = threading.Thread(target=__import__,
+                                      args=("tracemalloc._stacks",))
+            thread.start()
+            begun.wait()
+            # What is registered last is called first.
+            os.register_at_fork(before=go_on.set)
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm({int(support.SHORT_TIMEOUT)})
+                from tracemalloc._stacks import CallPaths
+                os._exit(0)
+            thread.join()
+            print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+            """
+        result = script_helper.assert_python_ok("-W", "ignore", "-c",
+                                                textwrap.dedent(code))
+        self.assertEqual(result.out.strip(), b"0")
+
+
 class BeginningTests(unittest.TestCase):
     @threading_helper.requires_working_threading()
     def test_sampling_begins_while_threads_ask(self):

@@ -28,6 +28,7 @@ built.
 import fnmatch
 import linecache
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from functools import total_ordering
 
@@ -189,6 +190,27 @@ def watch(filename=None, *, interval=None, threshold=None, collect=True):
 
     return watch(filename, interval=interval, threshold=threshold,
                  collect=collect)
+
+
+def _end_imports():
+    """Wait until other threads have imported what they import of this package.
+
+    A child forked meanwhile could not end the import, and would wait for it
+    as soon as it needs the module.
+    """
+    for name, module in list(sys.modules.items()):
+        spec = getattr(module, "__spec__", None)
+        if (name.startswith("tracemalloc.")
+                and getattr(spec, "_initializing", False)):
+            try:
+                __import__(name)
+            except Exception:
+                # Whoever needs the module will be told.
+                pass
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=lambda: _quietly(_end_imports))
 
 
 def __getattr__(name):
