@@ -28,7 +28,7 @@ built.
 import fnmatch
 import linecache
 import os
-import sys
+import sys as _sys
 from collections.abc import Iterable, Sequence
 from functools import total_ordering
 
@@ -198,7 +198,7 @@ def _end_imports():
     A child forked meanwhile could not end the import, and would wait for it
     as soon as it needs the module.
     """
-    for name, module in list(sys.modules.items()):
+    for name, module in list(_sys.modules.items()):
         spec = getattr(module, "__spec__", None)
         if (name.startswith("tracemalloc.")
                 and getattr(spec, "_initializing", False)):
