@@ -7,7 +7,7 @@ import sys
 import sysconfig
 import textwrap
 import unittest
-from test.support import import_helper, os_helper
+from test.support import check_sanitizer, import_helper, os_helper
 from test.test_tracemalloc_sampling import ScriptTests, run
 
 _tracemalloc = import_helper.import_module("_tracemalloc")
@@ -211,6 +211,8 @@ class StartTests(ScriptTests):
             _tracemalloc.start(nframe=1)
         self.assertFalse(_tracemalloc.is_tracing())
 
+    @unittest.skipIf(check_sanitizer(address=True),
+                     "its own library wants to be the first one")
     def test_a_system_without_random_numbers(self):
         compiler = (sysconfig.get_config_var("CC") or "cc").split()
         if sys.platform != "linux" or not shutil.which(compiler[0]):

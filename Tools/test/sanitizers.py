@@ -20,7 +20,7 @@ import results
 # is not meant fails its test.
 ADDRESS = ("detect_leaks=0", "allocator_may_return_null=1", "handle_segv=0",
            "handle_sigbus=0", "handle_sigfpe=0", "handle_sigill=0",
-           "handle_abort=0", "allow_user_segv_handler=1")
+           "handle_abort=0", "allow_user_segv_handler=1", "halt_on_error=0")
 UNDEFINED = ("print_stacktrace=1", "halt_on_error=0")
 
 # Two mistakes that nothing but a sanitizer minds: an int that overflows, and a

@@ -45,6 +45,7 @@ class ReadTests(unittest.TestCase):
     def test_several_in_one_file(self):
         text = UNDEFINED.format(line=7) + UNDEFINED.format(line=8) + ADDRESS
         self.assertEqual(self.read(text), [SHIFT, SHIFT, FREED])
+        self.assertEqual(self.read(ADDRESS * 2), [FREED, FREED])
 
     def test_what_was_refused_is_no_report(self):
         self.assertEqual(self.read(REFUSED * 2), [])
