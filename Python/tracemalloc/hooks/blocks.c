@@ -93,7 +93,7 @@ own_note(struct block_table *table, uint32_t domain, uintptr_t address,
     }
     int put = _PyTraceMalloc_PutBlock(table, &block, &stale);
     if (put < 0) {
-        tm_count_drop(access);
+        _PyTraceMalloc_CountDrop(access);
         return -1;
     }
     if (put > 0) {
@@ -101,7 +101,7 @@ own_note(struct block_table *table, uint32_t domain, uintptr_t address,
     }
     if (tm_count_block(CONTEXT_OWN, size, access) < 0) {
         (void)_PyTraceMalloc_RemoveBlock(table, domain, address, &stale);
-        tm_count_drop(access);
+        _PyTraceMalloc_CountDrop(access);
         return -1;
     }
     return 0;
@@ -169,7 +169,7 @@ _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
         _PyTraceMalloc_WatchAlarm(access);
     }
     if (!noted && !ignored) {
-        tm_count_drop(access);
+        _PyTraceMalloc_CountDrop(access);
         return -1;
     }
     return ignored;
@@ -239,7 +239,7 @@ tm_put_back_block(struct block_table *table, const struct lifted *lifted)
         }
         table_unlock(table, access);
         if (failed) {
-            tm_count_drop(access);
+            _PyTraceMalloc_CountDrop(access);
         }
     }
     tm_end(access);
@@ -275,7 +275,7 @@ block_move(struct block_table *table, uintptr_t address, enum access access)
         if (!thread_is_quiet(access)) {
             /* Who had it before has let go of it. */
             object_forget(address, access);
-            tm_count_drop(access);
+            _PyTraceMalloc_CountDrop(access);
         }
         return 1;
     }

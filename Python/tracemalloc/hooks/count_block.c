@@ -1,8 +1,9 @@
 /* Counting of blocks that are noted or forgotten, by whoever it is: who has
    access, detached threads, and the sampler.
 
-   Called by blocks.c; calls the counters of contexts (store/counting.h), the
-   list of what detached threads count, and the sampler's weights. */
+   Called by blocks.c, and by pymalloc.c.h for traces that are lost; calls the
+   counters of contexts (store/counting.h), the list of what detached threads
+   count, and the sampler's weights. */
 
 #include "Python.h"
 #include "../access.h"
@@ -80,8 +81,8 @@ tm_count_block_kept(context_id id, size_t size, enum access access)
 }
 
 
-PART void
-tm_count_drop(enum access access)
+void
+_PyTraceMalloc_CountDrop(enum access access)
 {
     tm_access_lock(access);
     S->dropped++;

@@ -15,6 +15,6 @@ PART void tm_count_block_free(context_id id, size_t size, enum access access);
 PART int tm_count_block_kept(context_id id, size_t size, enum access access);
 
 /* A trace is lost. */
-PART void tm_count_drop(enum access access);
+extern void _PyTraceMalloc_CountDrop(enum access access);
 
 #endif  /* !TRACEMALLOC_COUNT_BLOCK_H */

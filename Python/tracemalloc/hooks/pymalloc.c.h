@@ -23,6 +23,7 @@
 #include "alarm.h"
 #include "../capture/growth.h"
 #include "blocks.h"
+#include "count_block.h"
 #include "guard.h"
 #include "hooks.h"
 #include "pymalloc.h"
@@ -37,15 +38,6 @@ static_assert(POOL_SIZE / ALIGNMENT <= 1024, "see cell_of()");
 
 
 /* --- noting -------------------------------------------------------------- */
-
-static void
-small_drop(enum access access)
-{
-    tm_access_lock(access);
-    S->dropped++;
-    tm_access_unlock(access);
-}
-
 
 /* Note a block of a pool that has cells, at a site that has room for it. */
 static Py_ALWAYS_INLINE inline void
@@ -66,7 +58,7 @@ small_note_own(void *p, size_t size, enum access access)
     if (!tm_is_quiet(_PyThreadState_GET())
         || (pool->ref.cells == 0 && pool_attach_cells(pool, access) < 0))
     {
-        small_drop(access);
+        _PyTraceMalloc_CountDrop(access);
         return;
     }
     *cell_of(pool, p) = CELL(CONTEXT_OWN, INDEX2SIZE(pool->szidx) - size);
@@ -87,7 +79,7 @@ small_note(const struct site *site, void *p, size_t size, enum access access)
     if (UNLIKELY(pool->ref.cells == 0)
         && pool_attach_cells(pool, access) < 0)
     {
-        small_drop(access);
+        _PyTraceMalloc_CountDrop(access);
         return;
     }
     tm_context_make_room(&S->tree, site->context, size);
@@ -470,7 +462,7 @@ large_realloc(void *ptr, size_t size)
             /* It was not traced, or all traces were cleared. */
         }
         else if (_PyTraceMalloc_ReserveBlock(&S->large) < 0) {
-            small_drop(access);
+            _PyTraceMalloc_CountDrop(access);
         }
         else {
             tm_uncount_free(&S->bytes,
@@ -601,7 +593,7 @@ cell_move_to(uint32_t *cell, size_t class_size, const struct site *site,
     tm_count_free(&S->bytes, tm_context_at(&S->tree, CELL_CONTEXT(*cell)),
                   size);
     *cell = 0;
-    small_drop(access);
+    _PyTraceMalloc_CountDrop(access);
 }
 
 
