@@ -77,7 +77,7 @@ PART void tm_drain_detached_lock_held(void);
 static inline int
 tm_is_fast(void)
 {
-    return _Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.slow_flags) == 0;
+    return _Py_atomic_load_int_relaxed(&_PyTraceMalloc_SlowFlags) == 0;
 }
 
 
@@ -85,7 +85,7 @@ tm_is_fast(void)
 static inline int
 tm_is_free(void)
 {
-    return (_Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.slow_flags)
+    return (_Py_atomic_load_int_relaxed(&_PyTraceMalloc_SlowFlags)
             & SLOW_ACCESS) == 0;
 }
 
@@ -94,9 +94,9 @@ tm_is_free(void)
 static inline void
 tm_set_slow_flag(int bit, int on)
 {
-    int *slow_flags = &_PyTraceMalloc_State.slow_flags;
-    int bits = _Py_atomic_load_int_relaxed(slow_flags);
-    _Py_atomic_store_int_relaxed(slow_flags, on ? bits | bit : bits & ~bit);
+    int bits = _Py_atomic_load_int_relaxed(&_PyTraceMalloc_SlowFlags);
+    _Py_atomic_store_int_relaxed(&_PyTraceMalloc_SlowFlags,
+                                 on ? bits | bit : bits & ~bit);
 }
 
 
@@ -155,7 +155,7 @@ tm_end_locked(void)
 static inline int
 tm_is_watched(void)
 {
-    return (_Py_atomic_load_int_relaxed(&_PyTraceMalloc_State.slow_flags)
+    return (_Py_atomic_load_int_relaxed(&_PyTraceMalloc_SlowFlags)
             & SLOW_NOTE) != 0;
 }
 

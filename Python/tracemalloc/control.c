@@ -35,7 +35,8 @@
 
 #define S (&_PyTraceMalloc_State)
 
-struct tracer_state _PyTraceMalloc_State = {.slow_flags = SLOW_ACCESS};
+struct tracer_state _PyTraceMalloc_State;
+int _PyTraceMalloc_SlowFlags = SLOW_ACCESS;
 
 /* The process has, or had once, more than one GIL, or has none; atomic. */
 #ifdef Py_GIL_DISABLED

@@ -21,7 +21,7 @@
 #include "store/filters.h"
 #include "store/reclaim.h"
 
-/* Why allocations cannot take the fast path; bits of `slow_flags`. */
+/* Why allocations cannot take the fast path; bits of the slow-path flags. */
 enum slow_flags {
     SLOW_ACCESS = 1,            /* the store is not free to use: there is no
                                    tracing, no single GIL, something in
@@ -34,8 +34,6 @@ struct _PyTraceMalloc_ThreadCache;
 
 struct tracer_state {
     /* --- read or changed by every allocation */
-    int slow_flags;             /* enum slow_flags; not 0: leave the fast path;
-                                   atomic, written under the store lock */
     int reclaim_wanted;         /* atomic; written under the store lock */
     struct traced_bytes bytes;  /* access */
 
@@ -72,7 +70,13 @@ struct tracer_state {
     struct call_tree tree;      /* store lock; see access.h */
 };
 
+/* All zeros at first, so that it takes no room in the executable. */
 extern struct tracer_state _PyTraceMalloc_State;
+
+/* enum slow_flags; not 0: leave the fast path.  Not 0 at first either: blocks
+   may be reported before anything of the runtime was initialized.  Atomic;
+   written under the store lock. */
+extern int _PyTraceMalloc_SlowFlags;
 
 /* The block noted last by those who hold the calling thread's GIL; without
    GILs, by the thread.  So nobody else may change it, and no block in there

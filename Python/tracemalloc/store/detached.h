@@ -33,9 +33,9 @@ struct detached_count {
    The order of events.  A detached event counts as made when the list is taken
    over: before everything that thread with access does from then on, and after
    everything done before.  Whoever must see it earlier has been told of it by
-   the thread that made it, so it sees `slow_flags` as well, and takes the list
-   over first; so no thread can find that the order was another.  In the list
-   the order is that of the store lock.
+   the thread that made it, so it sees SLOW_ACCESS as well, and takes the
+   list over first; so no thread can find that the order was another.  In the
+   list the order is that of the store lock.
 
    The state at the peak.  Where in the list traced memory was highest is known
    at once, because what was there before the list is the same for all of it:
