@@ -6,12 +6,8 @@ import sysconfig
 import textwrap
 import unittest
 
-from test.support import import_helper, threading_helper
-
-import_helper.import_module("ctypes")
-import_helper.import_module("_testcapi")
-
-from test import test_tracemalloc_capi as capi
+from test.support import threading_helper
+from test import tracemalloc_children
 
 PRELUDE = """
     DOMAIN, TRACEBACK, TOTAL, ALLOCATED, ALLOCATED_BYTES, FREED, FREED_BYTES, PEAK, \\
@@ -27,7 +23,7 @@ PRELUDE = """
     """
 
 
-class ChildTests(capi.ChildTests):
+class ChildTests(tracemalloc_children.ChildTests):
 
     def child(self, code, *options):
         super().child(textwrap.dedent(PRELUDE) + textwrap.dedent(code),
@@ -91,7 +87,7 @@ class PeakTests(ChildTests):
 
     @threading_helper.requires_working_threading()
     def test_threads_without_the_gil_push_the_peak_together(self):
-        self.child(textwrap.dedent(capi.ThreadTests.FOREIGN)
+        self.child(tracemalloc_children.FOREIGN
                    + textwrap.dedent("""
             tracemalloc.start()
             def work(n):
