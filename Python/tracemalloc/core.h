@@ -10,8 +10,10 @@
        block        a live allocation: (domain, address) -> size and context
        domain       the address space of a block: 0 for Python's own memory,
                     any other number for what extensions report
-       frame node   a call site under its caller; a node of the call tree.  The
-                    nodes from one up to the root are a call path
+       frame node   a call site under its caller; a node of the call tree
+       call path    a node and all above it, up to the root: each node ends
+                    one path, so what columns (`path_*`) and _get_counts()
+                    number and count as paths are the nodes
        context      where blocks come from: the instruction that allocates,
                     under the node of its callers.  Has the counters
        code         what must outlive a code object: its names, and where its
