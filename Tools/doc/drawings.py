@@ -82,11 +82,12 @@ class Drawing:
 def flow():
     drawing = Drawing(
         "A block's way",
-        "From the allocator's hook by capture to the store, and from the "
-        "store by a snapshot to statistics, reports and files.", 366)
+        "From the allocator's hooks, or those of the sampler, by capture to "
+        "the store, and from the store by a snapshot to statistics, reports "
+        "and files.", 366)
     rows = (
         ("program", "asks for memory, and frees it"),
-        ("hooks", "serve the request; note, forget, move"),
+        ("hooks", ""),
         ("capture", "which context are the calls on the stack?"),
         ("store", ""),
         ("snapshot", "contexts and sizes in columns"),
@@ -101,6 +102,12 @@ def flow():
         if not last:
             drawing.line((64, y + 34), (64, y + 60), arrow=True,
                          dashed=number == 3)
+    drawing.line((64, 55), (190, 55), (190, 68), arrow=True)
+    drawing.write(200, 60, "with a sampling interval", "soft")
+    drawing.named(134, 68, 112, 34, "sampler", colour=LINK, fill=.16)
+    drawing.line((190, 102), (190, 115), (64, 115))
+    drawing.write(258, 81, "serve the request; note,")
+    drawing.write(258, 99, "forget, move: all, or samples")
     drawing.write(134, 201, "the number of the context, beside the block;")
     drawing.write(134, 219, "what each context holds, and held at the peak")
     drawing.write(76, 240, "when somebody asks", "soft")
