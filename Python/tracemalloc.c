@@ -38,9 +38,11 @@
 #include "tracemalloc/own.c"
 
 #include "tracemalloc/capture/threads.c"
-#include "tracemalloc/capture/growth.c"
+#include "tracemalloc/capture/site_cache.c"
 #include "tracemalloc/capture/cache.c"
+#include "tracemalloc/capture/growth.c"
 #include "tracemalloc/capture/code_objects.c"
+#include "tracemalloc/capture/entries.c"
 #include "tracemalloc/capture/capture.c"
 #include "tracemalloc/capture/verify.c"
 

@@ -9,7 +9,7 @@
 #include "pycore_runtime.h"       // _PyRuntime
 #include "pycore_tstate.h"        // _PyThreadStateImpl
 
-#include "capture/site_cache.h"
+#include "capture/frame_entry.h"
 #include "capture/threads.h"
 #include "hooks/alarm.h"
 #include "sampler/sampler.h"

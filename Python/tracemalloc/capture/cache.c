@@ -1,13 +1,11 @@
 /* Thread caches: memory for what each thread captured last.
 
-   Called by capture.c, and by control.c when threads or tracing end; calls
-   threads, for the root of a thread's nodes.  All that is here needs the store
-   lock. */
+   Called by capture.c, by growth.c, and by control.c when threads or tracing
+   end.  All that is here needs the store lock. */
 
 #include "Python.h"
 #include "../access.h"
 #include "cache.h"
-#include "growth.h"
 
 #include <stdlib.h>               // calloc()
 
@@ -67,14 +65,8 @@ tm_reserve_frames(struct _PyTraceMalloc_ThreadCache *cache, size_t n)
 
 
 PART void
-tm_new_cache(PyThreadState *tstate, struct _PyTraceMalloc_ThreadCache **owner,
-             enum access access)
+tm_new_cache(node_id root, struct _PyTraceMalloc_ThreadCache **owner)
 {
-    node_id root = tm_thread_root(tstate);
-    tm_watch_growth_lock_held(root, access);
-    if (root == NODE_NONE) {
-        return;
-    }
     struct _PyTraceMalloc_ThreadCache *cache = calloc(1, sizeof(*cache));
     if (cache == NULL) {
         return;

@@ -11,6 +11,7 @@
 #define TRACEMALLOC_CACHE_H
 
 #include "../access.h"
+#include "frame_entry.h"
 
 /* What a thread state captured last, outermost frame first.  Entry 0 stands
    for "no caller"; those behind `top` are what was there before, and may still
@@ -29,11 +30,10 @@ struct _PyTraceMalloc_ThreadCache {
 
 /* All that follow need the store lock. */
 
-/* Make a thread's cache and store it into *owner; nothing when out of
-   memory. */
-PART void tm_new_cache(PyThreadState *tstate,
-                       struct _PyTraceMalloc_ThreadCache **owner,
-                       enum access access);
+/* Make a thread's cache, below the node of its root, and store it into *owner;
+   nothing when out of memory. */
+PART void tm_new_cache(node_id root,
+                       struct _PyTraceMalloc_ThreadCache **owner);
 
 /* Room for `depth` frames above entry 0, and for n frames in the scratch: 0,
    or -1 when out of memory. */

@@ -1,7 +1,7 @@
 /* Capture: the frames of the calling thread -> the context of an allocation.
 
-   The only reader of frames.  Called by whoever notes blocks; calls the caches
-   of threads, the call tree, code objects, and growth.
+   The only reader of frames.  Called by whoever notes blocks; calls entries,
+   for the nodes and contexts of frames, the caches of threads, and growth.
 
    Each thread state has a cache of the call path it captured last (cache.h),
    and a frame has a mark, set when it enters that cache.
@@ -25,188 +25,14 @@
    */
 
 #include "Python.h"
-#include "pycore_code.h"          // _PyCode_CODE()
 #include "pycore_frame.h"         // _PyInterpreterFrame
 #include "pycore_tracemalloc.h"
 #include "capture.h"
-#include "code_objects.h"
+#include "entries.h"
 #include "growth.h"
 
 #define S (&_PyTraceMalloc_State)
 
-struct cached_site _PyTraceMalloc_SiteCache[SITE_CACHE_SIZE];
-
-
-/* Free indexes that were just outgrown.  Only the holder of the one GIL looks
-   up without the lock, and the caller is that.  Needs the lock. */
-static inline void
-free_replaced(enum access access)
-{
-    if (access == ACCESS_GIL && S->tree.replaced != NULL) {
-        tm_free_replaced(&S->tree);
-    }
-}
-
-
-/* --- entries ------------------------------------------------------------- */
-
-/* What the site cache knows, or NULL. */
-static inline const struct cached_site *
-site_cached(const _Py_CODEUNIT *instruction, node_id parent, code_id code)
-{
-    const struct cached_site *cached = tm_site_cache_at(instruction, parent);
-    if (cached->instruction != instruction || cached->parent != parent
-        || cached->site.code != code)
-    {
-        return NULL;
-    }
-    return cached;
-}
-
-
-/* Make an entry say where its frame is now: keep what is still right. */
-static inline void
-entry_update(struct frame_entry *entry, _PyInterpreterFrame *frame,
-             node_id parent, enum access access)
-{
-    code_id code = tm_frame_code(frame);
-    const _Py_CODEUNIT *instruction = frame->instr_ptr;
-    entry->frame = frame;
-    if (entry->instruction == instruction && entry->parent == parent
-        && entry->site.code == code)
-    {
-        return;
-    }
-    entry->instruction = instruction;
-    entry->parent = parent;
-    const struct cached_site *cached = access == ACCESS_DETACHED ? NULL
-                              : site_cached(instruction, parent, code);
-    if (cached != NULL) {
-        entry->site = cached->site;
-        entry->node = cached->node;
-        return;
-    }
-    entry->site = (struct site){.code = code};
-    entry->node = NODE_NONE;
-}
-
-
-/* Let what was looked up for an entry be recalled. */
-static void
-entry_remember(const struct frame_entry *entry, enum access access)
-{
-    if (access == ACCESS_DETACHED) {
-        return;
-    }
-    struct cached_site *cached = tm_site_cache_at(entry->instruction,
-                                                  entry->parent);
-    *cached = (struct cached_site){
-        .instruction = entry->instruction,
-        .site = entry->site,
-        .parent = entry->parent,
-        .node = entry->node,
-    };
-}
-
-
-PART void
-tm_clear_site_cache(void)
-{
-    memset(_PyTraceMalloc_SiteCache, 0, sizeof(_PyTraceMalloc_SiteCache));
-}
-
-
-/* Give an entry's code object a number: 0, or -1 when out of memory. */
-static Py_NO_INLINE int
-entry_number(struct frame_entry *entry, enum access access)
-{
-    PyCodeObject *co = _PyFrame_GetCode(entry->frame);
-    tm_access_lock(access);
-    entry->site.code = tm_number_code_object(co);
-    if (entry->site.code == CODE_NONE) {
-        tm_watch_growth_lock_held(CODE_NONE, access);
-    }
-    tm_access_unlock(access);
-    return entry->site.code != CODE_NONE ? 0 : -1;
-}
-
-
-/* The instruction of an entry, as a number of code units. */
-static inline intptr_t
-entry_unit(const struct frame_entry *entry)
-{
-    const PyCodeObject *co = (PyCodeObject *)entry->frame->f_executable;
-    return entry->instruction - _PyCode_CODE(co);
-}
-
-
-/* The line of an entry, after making sure its code object has a number: -1
-   when out of memory. */
-static inline int32_t
-entry_line(struct frame_entry *entry, enum access access)
-{
-    if (entry->site.code == CODE_NONE && entry_number(entry, access) < 0) {
-        return -1;
-    }
-    return tm_code_line(&S->codes, entry->site.code, entry_unit(entry));
-}
-
-
-static node_id
-entry_find_node(struct frame_entry *entry, enum access access)
-{
-    int32_t line = entry_line(entry, access);
-    if (line < 0) {
-        return NODE_NONE;
-    }
-    node_id node = tm_find_node(&S->tree, entry->parent,
-                                entry->site.code, line);
-    if (node == NODE_NONE) {
-        tm_access_lock(access);
-        node = tm_add_node(&S->tree, entry->parent,
-                           entry->site.code, line);
-        tm_watch_growth_lock_held(node, access);
-        free_replaced(access);
-        tm_access_unlock(access);
-    }
-    entry->node = node;
-    if (node != NODE_NONE) {
-        entry_remember(entry, access);
-    }
-    return node;
-}
-
-
-static struct context *
-entry_find_context(struct frame_entry *entry, enum access access)
-{
-    int32_t line = entry_line(entry, access);
-    if (line < 0) {
-        return NULL;
-    }
-    intptr_t unit = entry_unit(entry);
-    uint32_t site = 0 <= unit && unit < (intptr_t)MAX_UNIT
-                    ? (uint32_t)unit : MAX_UNIT;
-    context_id id = tm_find_context(&S->tree, entry->parent,
-                                    entry->site.code, site, line);
-    if (id == CONTEXT_NONE) {
-        tm_access_lock(access);
-        id = tm_add_context(&S->tree, entry->parent,
-                            entry->site.code, site, line);
-        tm_watch_growth_lock_held(id, access);
-        free_replaced(access);
-        tm_access_unlock(access);
-        if (id == CONTEXT_NONE) {
-            return NULL;
-        }
-    }
-    entry->site.context = tm_context_at(&S->tree, id);
-    entry->site.context_id = id;
-    return entry->site.context;
-}
-
-
-/* --- capture ------------------------------------------------------------- */
 
 PART PyThreadState *
 tm_detached_thread(void)
@@ -246,25 +72,19 @@ cache_find(struct _PyTraceMalloc_ThreadCache *cache,
 #endif
 
 
-/* The node of an entry, or NODE_NONE when out of memory. */
-static inline node_id
-entry_node(struct frame_entry *entry, enum access access)
-{
-    return entry->node != NODE_NONE ? entry->node
-                                    : entry_find_node(entry, access);
-}
+/* The frames from a generator's down to a marked one, newest first, and which
+   of their entries are wrong: none if `lowest` is negative. */
+struct resumed {
+    _PyInterpreterFrame *frames[NEAR];  /* neither of the two */
+    intptr_t n;
+    intptr_t lowest, highest;   /* distance from the generator's entry */
+};
 
 
-/* The entry of a generator's frame, if the same frames as before have resumed
-   it, most of them where they were: then what is wrong in the entries below is
-   put right; its own instruction, and those above, may be wrong.  NULL if it
-   is anything else, or out of memory.
-
-   None of them was marked, so each is compared, down to one that is; then all
-   of them are marked. */
+/* Where a generator's frame was in the cache, if it can be there: or NULL. */
 static inline struct frame_entry *
-capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
-                _PyInterpreterFrame *frame, enum access access)
+resumed_entry(struct _PyTraceMalloc_ThreadCache *cache,
+              const _PyInterpreterFrame *frame)
 {
     intptr_t depth = cache->top - cache->entries;
     /* Seven bits of it, and the nearest depth that has them. */
@@ -276,14 +96,26 @@ capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
     if (entry->frame != frame || entry->site.code != tm_frame_code(frame)) {
         return NULL;
     }
-    _PyInterpreterFrame *frames[NEAR];
-    intptr_t n = 0, most = Py_MIN(depth - 1, NEAR), highest = 0, lowest = 0;
-    struct frame_entry *at = entry;
+    return entry;
+}
+
+
+/* Compare the frames below a generator's with the entries below its own; the
+   entry of the first marked one, or NULL if they are not the same. */
+static inline struct frame_entry *
+resumed_compare(struct _PyTraceMalloc_ThreadCache *cache,
+                struct frame_entry *entry, struct resumed *found,
+                enum access access)
+{
+    _PyInterpreterFrame *frame = entry->frame;
+    intptr_t most = Py_MIN(entry - cache->entries - 1, NEAR);
+    found->n = found->highest = 0;
+    found->lowest = -1;
     for (;;) {
         /* What runs a generator is below it, unless that is C alone: throw()
            links a suspended generator above whatever frame there is. */
         frame = frame->previous;
-        at--;
+        entry--;
         while (frame != NULL && frame->owner != FRAME_OWNED_BY_GENERATOR
                && _PyFrame_IsIncomplete(frame))
         {
@@ -292,58 +124,89 @@ capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
         if (frame == NULL) {
             return NULL;
         }
-        if (tm_frame_is_marked(frame) && at <= cache->top) {
+        if (tm_frame_is_marked(frame) && entry <= cache->top) {
             break;
         }
-        if (n == most) {
+        if (found->n == most) {
             return NULL;
         }
-        frames[n++] = frame;
-        if (at->frame != frame || at->instruction != frame->instr_ptr
-            || at[1].parent != at->node
-            || at->site.code != tm_frame_code(frame))
+        found->frames[found->n++] = frame;
+        if (entry->frame != frame || entry->instruction != frame->instr_ptr
+            || entry[1].parent != entry->node
+            || entry->site.code != tm_frame_code(frame))
         {
-            lowest = n;
-            highest = highest != 0 ? highest : n;
+            found->lowest = found->n;
+            found->highest = found->highest != 0 ? found->highest : found->n;
         }
     }
-    if (at->frame != frame) {
+    if (entry->frame != frame) {
         return NULL;
     }
-    if (at->instruction != frame->instr_ptr) {
-        entry_update(at, frame, at[-1].node, access);
+    if (entry->instruction != frame->instr_ptr) {
+        tm_entry_update(entry, frame, entry[-1].node, access);
     }
-    intptr_t all = n;
-    frame = entry->frame;
-    if (at[1].parent != at->node) {
-        lowest = n;
+    if (entry[1].parent != entry->node) {
+        found->lowest = found->n;
     }
-    else if (lowest == 0) {
-        goto done;
-    }
-    cache->top = at;
-    for (n = lowest; n > 0; n--) {
-        at = entry - n;
-        node_id parent = entry_node(at - 1, access);
+    return entry;
+}
+
+
+/* Put the entries right that are wrong, from `base` up to the generator's: 0,
+   or -1 when out of memory. */
+static inline int
+resumed_mend(struct _PyTraceMalloc_ThreadCache *cache,
+             struct frame_entry *base, struct frame_entry *entry,
+             const struct resumed *found, enum access access)
+{
+    node_id parent;
+    cache->top = base;
+    for (intptr_t n = found->lowest; n > 0; n--) {
+        struct frame_entry *at = entry - n;
+        parent = tm_entry_node(at - 1, access);
         if (parent == NODE_NONE) {
-            return NULL;
+            return -1;
         }
-        entry_update(at, frames[n - 1], parent, access);
+        tm_entry_update(at, found->frames[n - 1], parent, access);
         cache->top = at;
-        if (n <= highest && at[1].parent == at->node) {
-            goto done;
+        if (n <= found->highest && at[1].parent == at->node) {
+            return 0;
         }
     }
-    node_id parent = entry_node(entry - 1, access);
+    parent = tm_entry_node(entry - 1, access);
     if (parent == NODE_NONE) {
+        return -1;
+    }
+    tm_entry_update(entry, entry->frame, parent, access);
+    return 0;
+}
+
+
+/* The entry of a generator's frame, if the same frames as before have resumed
+   it, most of them where they were: then what is wrong in the entries below is
+   put right; its own instruction, and those above, may be wrong.  NULL if it
+   is anything else, or out of memory.
+
+   None of them was marked, so each is compared, down to one that is; then all
+   of them are marked. */
+static Py_ALWAYS_INLINE inline struct frame_entry *
+capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
+                _PyInterpreterFrame *frame, enum access access)
+{
+    struct frame_entry *entry = resumed_entry(cache, frame), *base;
+    struct resumed found;
+    if (entry == NULL
+        || (base = resumed_compare(cache, entry, &found, access)) == NULL
+        || (found.lowest >= 0
+            && resumed_mend(cache, base, entry, &found, access) < 0))
+    {
         return NULL;
     }
-    entry_update(entry, frame, parent, access);
-done:
-    for (intptr_t i = 0; i < all; i++) {
-        tm_frame_mark(frames[i], depth - 1 - i);
+    intptr_t depth = entry - cache->entries;
+    for (intptr_t i = 0; i < found.n; i++) {
+        tm_frame_mark(found.frames[i], depth - 1 - i);
     }
-    tm_frame_mark(frame, depth);
+    frame->tracemalloc_mark |= 1;   /* the other bits are its depth's */
     return entry;
 }
 
@@ -389,13 +252,22 @@ cache_extend(struct _PyTraceMalloc_ThreadCache *cache, size_t depth,
    take as many steps as there are frames. */
 #define RESUMED_TRIES 3
 
-static const struct site *
-capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
-               _PyInterpreterFrame *frame, enum access access)
+/* Frames that are not in the cache, newest first. */
+struct new_frames {
+    _PyInterpreterFrame *near[NEAR];
+    _PyInterpreterFrame **frames;       /* that, or the cache's memory */
+    size_t n;
+};
+
+
+/* Collect the new frames.  The entry of the newest one that is in the cache, 0
+   if there is none; NULL when out of memory. */
+static inline struct frame_entry *
+collect_frames(struct _PyTraceMalloc_ThreadCache *cache,
+               _PyInterpreterFrame *frame, struct new_frames *found,
+               enum access access)
 {
-    /* Frames that are not in the cache, newest first, down to the first one
-       that is; entry 0 is there if none is. */
-    _PyInterpreterFrame *near[NEAR], **frames = near;
+    _PyInterpreterFrame **frames = found->near;
     size_t n = 0, room = NEAR;
     struct frame_entry *entry;
     int lost = 0, tries = 0;
@@ -406,7 +278,7 @@ capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
         }
         if (tm_frame_is_marked(frame)) {
             if (!lost && (entry = cache_find(cache, frame)) != NULL) {
-                entry_update(entry, frame, entry[-1].node, access);
+                tm_entry_update(entry, frame, entry[-1].node, access);
                 break;
             }
             /* Another greenlet's: looking for each of them would take time
@@ -420,7 +292,7 @@ capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
                  && tries++ < RESUMED_TRIES
                  && (entry = capture_resumed(cache, frame, access)) != NULL)
         {
-            entry_update(entry, frame, entry->parent, access);
+            tm_entry_update(entry, frame, entry->parent, access);
             break;
         }
         if (n == room) {
@@ -432,46 +304,80 @@ capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
         }
         frames[n++] = frame;
     }
+    found->frames = frames;
+    found->n = n;
+    return entry;
+}
 
-    size_t base = entry - cache->entries;
+
+/* Enter the new frames above an entry: the newest one's, or NULL when out of
+   memory, with those that were entered. */
+static inline struct frame_entry *
+enter_frames(struct _PyTraceMalloc_ThreadCache *cache,
+             struct frame_entry *entry, const struct new_frames *found,
+             enum access access)
+{
+    cache->top = entry;
+    size_t n = found->n, base = entry - cache->entries;
     if (base + n >= cache->known) {
         if (cache_extend(cache, base + n, access) < 0) {
-            /* Entries above this one have it as it was. */
-            cache->top = entry;
             return NULL;
         }
         entry = cache->entries + base;
     }
     while (n > 0) {
-        node_id parent = entry_node(entry, access);
+        node_id parent = tm_entry_node(entry, access);
         if (parent == NODE_NONE) {
-            /* Entries up to here are right. */
             cache->top = entry;
             return NULL;
         }
-        frame = frames[--n];
+        _PyInterpreterFrame *frame = found->frames[--n];
         entry++;
-        entry_update(entry, frame, parent, access);
+        tm_entry_update(entry, frame, parent, access);
         tm_frame_mark(frame, entry - cache->entries);
     }
     cache->top = entry;
+    return entry;
+}
+
+
+/* What is known of an entry's call site, with its context: or NULL when out of
+   memory. */
+static inline const struct site *
+entry_site(struct frame_entry *entry, enum access access)
+{
+    if (entry->site.context == NULL) {
+        if (tm_entry_find_context(entry, access) == NULL) {
+            return NULL;
+        }
+        tm_entry_remember(entry, access);
+    }
+    else if (access != ACCESS_DETACHED
+             && tm_site_cached(entry->instruction, entry->parent,
+                               entry->site.code) == NULL)
+    {
+        /* So that the next one is found at once. */
+        tm_entry_remember(entry, access);
+    }
+    return &entry->site;
+}
+
+
+static const struct site *
+capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
+               _PyInterpreterFrame *frame, enum access access)
+{
+    struct new_frames found;
+    struct frame_entry *entry = collect_frames(cache, frame, &found, access);
+    if (entry == NULL
+        || (entry = enter_frames(cache, entry, &found, access)) == NULL)
+    {
+        return NULL;
+    }
     if (entry == cache->entries) {
         return &S->unknown.site;
     }
-    if (entry->site.context == NULL) {
-        if (entry_find_context(entry, access) == NULL) {
-            return NULL;
-        }
-        entry_remember(entry, access);
-    }
-    else if (access != ACCESS_DETACHED
-             && site_cached(entry->instruction, entry->parent,
-                            entry->site.code) == NULL)
-    {
-        /* So that the next one is found at once. */
-        entry_remember(entry, access);
-    }
-    return &entry->site;
+    return entry_site(entry, access);
 }
 
 
@@ -494,7 +400,11 @@ capture_first(PyThreadState *tstate, enum access access)
         &((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
     if (*owner == NULL) {
         tm_access_lock(access);
-        tm_new_cache(tstate, owner, access);
+        node_id root = tm_thread_root(tstate);
+        tm_watch_growth_lock_held(root, access);
+        if (root != NODE_NONE) {
+            tm_new_cache(root, owner);
+        }
         tm_access_unlock(access);
         if (*owner == NULL) {
             return NULL;
@@ -525,7 +435,7 @@ capture_called(struct _PyTraceMalloc_ThreadCache *cache,
     }
     const struct cached_site *cached;
     if (entry->instruction != caller->instr_ptr) {
-        cached = site_cached(caller->instr_ptr, entry->parent,
+        cached = tm_site_cached(caller->instr_ptr, entry->parent,
                              entry->site.code);
         if (cached == NULL) {
             return NULL;
@@ -535,7 +445,7 @@ capture_called(struct _PyTraceMalloc_ThreadCache *cache,
         entry->node = cached->node;
     }
     node_id parent = entry->node;
-    cached = site_cached(frame->instr_ptr, parent, tm_frame_code(frame));
+    cached = tm_site_cached(frame->instr_ptr, parent, tm_frame_code(frame));
     if (parent == NODE_NONE || cached == NULL
         || cached->site.context == NULL)
     {
@@ -572,17 +482,19 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
         if (tm_frame_is_marked(frame)) {
             entry = cache_find(cache, frame);
         }
-        else {
+        else if (frame->tracemalloc_mark == 0
+                 || (entry = capture_resumed(cache, frame, access)) == NULL)
+        {
+            /* No generator that was here before. */
             const struct site *site = capture_called(cache, frame);
             if (site != NULL) {
                 return site;
             }
-            entry = frame->owner == FRAME_OWNED_BY_GENERATOR
-                    ? capture_resumed(cache, frame, access) : NULL;
+            entry = NULL;
         }
         if (entry != NULL) {
             cache->top = entry;
-            const struct cached_site *cached = site_cached(
+            const struct cached_site *cached = tm_site_cached(
                 frame->instr_ptr, entry->parent, entry->site.code);
             if (cached != NULL && cached->site.context != NULL) {
                 return &cached->site;

@@ -4,7 +4,6 @@
 #define TRACEMALLOC_CAPTURE_H
 
 #include "cache.h"
-#include "site_cache.h"
 #include "verify.h"
 
 /* Where the calling thread allocates; it has a context, and is right until
@@ -13,50 +12,10 @@
 extern const struct site *_PyTraceMalloc_CaptureSlow(PyThreadState *tstate,
                                                      enum access access);
 
-/* Forget all call sites met before; needs access. */
-PART void tm_clear_site_cache(void);
-
 /* The calling thread's state, also when it has detached from it, or NULL. */
 PART PyThreadState *tm_detached_thread(void);
 
 /* --- the common cases ---------------------------------------------------- */
-
-/* Whether a frame's mark says that its callers are as the cache has them.  A
-   generator's is taken away when it is suspended; the other bits of its byte
-   say where it was in the cache. */
-static inline int
-tm_frame_is_marked(const _PyInterpreterFrame *frame)
-{
-    /* owner == FRAME_OWNED_BY_THREAD && tracemalloc_mark == 1, in one
-       comparison: those of threads have no other mark, and frames of the C
-       stack are born without one. */
-    static const char marked[2] = {FRAME_OWNED_BY_THREAD, 1};
-    static_assert(offsetof(_PyInterpreterFrame, tracemalloc_mark)
-                  == offsetof(_PyInterpreterFrame, owner) + 1,
-                  "side by side");
-    return memcmp((const char *)frame + offsetof(_PyInterpreterFrame, owner),
-                  marked, sizeof(marked)) == 0
-           || (frame->owner == FRAME_OWNED_BY_GENERATOR
-               && (frame->tracemalloc_mark & 1) != 0);
-}
-
-
-/* Mark a frame that is somewhere in the cache, from now on. */
-static inline void
-tm_frame_mark(_PyInterpreterFrame *frame, intptr_t depth)
-{
-    frame->tracemalloc_mark = frame->owner == FRAME_OWNED_BY_GENERATOR
-                    ? (char)((size_t)depth << 1 | 1) : 1;
-}
-
-
-/* The number of a frame's code object, or CODE_NONE. */
-static inline code_id
-tm_frame_code(const _PyInterpreterFrame *frame)
-{
-    return ((PyCodeObject *)frame->f_executable)->_co_tracemalloc_id;
-}
-
 
 /* Whether the newest frame of the cache is a generator's that was resumed by
    the frame below, which is marked, where that was when it was captured.  It

@@ -6,8 +6,8 @@
 #include "Python.h"
 #include "../access.h"
 #include "cache.h"
-#include "capture.h"
 #include "growth.h"
+#include "site_cache.h"
 
 #include <stdlib.h>               // calloc()
 

@@ -1,5 +1,6 @@
-/* Call sites met before, and where frames are in a thread's cache: see
-   capture.c. */
+/* Call sites met before, by instruction and caller: what is known of them is
+   found at once, by all threads.  An entry is right or absent: it names its
+   key, and what it names is not reclaimed before the cache is cleared. */
 
 #ifndef TRACEMALLOC_SITE_CACHE_H
 #define TRACEMALLOC_SITE_CACHE_H
@@ -13,15 +14,6 @@ struct site {
     struct context *context;    /* of an allocation there; NULL: not known */
     context_id context_id;
     code_id code;
-};
-
-/* Where a frame is, in a thread's cache. */
-struct frame_entry {
-    _PyInterpreterFrame *frame;
-    const _Py_CODEUNIT *instruction;    /* where the frame was */
-    struct site site;
-    node_id parent;             /* node of the entry below */
-    node_id node;               /* own, for callees; NODE_NONE: not known */
 };
 
 /* A call site under a caller, met before: saves looking its line up, and then
@@ -45,5 +37,22 @@ tm_site_cache_at(const _Py_CODEUNIT *instruction, node_id parent)
     size_t key = ((uintptr_t)instruction >> 1) ^ (size_t)parent * 0x9e3779b1u;
     return &_PyTraceMalloc_SiteCache[(key ^ key >> 10) % SITE_CACHE_SIZE];
 }
+
+
+/* What is known, or NULL. */
+static inline const struct cached_site *
+tm_site_cached(const _Py_CODEUNIT *instruction, node_id parent, code_id code)
+{
+    const struct cached_site *cached = tm_site_cache_at(instruction, parent);
+    if (cached->instruction != instruction || cached->parent != parent
+        || cached->site.code != code)
+    {
+        return NULL;
+    }
+    return cached;
+}
+
+/* Forget all of them; needs access. */
+PART void tm_clear_site_cache(void);
 
 #endif  /* !TRACEMALLOC_SITE_CACHE_H */

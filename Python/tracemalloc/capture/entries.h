@@ -1,0 +1,71 @@
+/* Making an entry of a thread's cache right: see entries.c. */
+
+#ifndef TRACEMALLOC_ENTRIES_H
+#define TRACEMALLOC_ENTRIES_H
+
+#include "../access.h"
+#include "code_objects.h"
+#include "frame_entry.h"
+
+/* All that follow need access, or the store lock in ACCESS_DETACHED. */
+
+/* Find or make the node of an entry, or the context of an allocation there,
+   and keep it: NODE_NONE or NULL when out of memory.  The site cache learns of
+   a node. */
+PART node_id tm_entry_find_node(struct frame_entry *, enum access);
+PART struct context *tm_entry_find_context(struct frame_entry *, enum access);
+
+/* Let what was looked up for an entry be recalled. */
+static inline void
+tm_entry_remember(const struct frame_entry *entry, enum access access)
+{
+    if (access == ACCESS_DETACHED) {
+        return;
+    }
+    struct cached_site *cached = tm_site_cache_at(entry->instruction,
+                                                  entry->parent);
+    *cached = (struct cached_site){
+        .instruction = entry->instruction,
+        .site = entry->site,
+        .parent = entry->parent,
+        .node = entry->node,
+    };
+}
+
+
+/* Make an entry say where its frame is now: keep what is still right. */
+static inline void
+tm_entry_update(struct frame_entry *entry, _PyInterpreterFrame *frame,
+                node_id parent, enum access access)
+{
+    code_id code = tm_frame_code(frame);
+    const _Py_CODEUNIT *instruction = frame->instr_ptr;
+    entry->frame = frame;
+    if (entry->instruction == instruction && entry->parent == parent
+        && entry->site.code == code)
+    {
+        return;
+    }
+    entry->instruction = instruction;
+    entry->parent = parent;
+    const struct cached_site *cached = access == ACCESS_DETACHED ? NULL
+                              : tm_site_cached(instruction, parent, code);
+    if (cached != NULL) {
+        entry->site = cached->site;
+        entry->node = cached->node;
+        return;
+    }
+    entry->site = (struct site){.code = code};
+    entry->node = NODE_NONE;
+}
+
+
+/* The node of an entry, or NODE_NONE when out of memory. */
+static inline node_id
+tm_entry_node(struct frame_entry *entry, enum access access)
+{
+    return entry->node != NODE_NONE ? entry->node
+                                    : tm_entry_find_node(entry, access);
+}
+
+#endif  /* !TRACEMALLOC_ENTRIES_H */
