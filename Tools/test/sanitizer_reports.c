@@ -32,12 +32,12 @@ __attribute__((weak)) int __asan_report_present(void);
 
 
 /* At exit(): a thread that is writing a report needs the process until it has
-   written it, and ends it then. */
+   written it. */
 __attribute__((destructor)) static void
 wait_for_report(void)
 {
-    if (__asan_report_present != NULL && __asan_report_present()) {
-        pause();
+    while (__asan_report_present != NULL && __asan_report_present()) {
+        usleep(1000);
     }
 }
 
