@@ -55,6 +55,7 @@
 #include "tracemalloc/hooks/count_block.c"
 #include "tracemalloc/hooks/blocks.c"
 #include "tracemalloc/hooks/hooks.c"
+#include "tracemalloc/hooks/objects.c"
 
 #include "tracemalloc/snapshot/snapshot.c"
 #include "tracemalloc/snapshot/instructions.c"

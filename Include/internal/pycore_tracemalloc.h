@@ -10,14 +10,6 @@
 #define Py_INTERNAL_TRACEMALLOC_H
 
 
-/* The block noted last, if no object was made in it yet.  Not side by side, or
-   the compiler makes a vector of both first. */
-struct _PyTraceMalloc_Fresh {
-    uintptr_t block;
-    uintptr_t between;
-    size_t size;
-};
-
 /* The part of the tracer's state that lives in _PyRuntime, where a restarted
    runtime finds it back at its initial value.
 
@@ -28,11 +20,9 @@ struct _PyTraceMalloc_Fresh {
 struct _tracemalloc_runtime_state {
     union {
         struct {
-            /* While there is one GIL; later empty, and each interpreter has
-               its own: see tm_fresh() in Python/tracemalloc/state.h. */
-            struct _PyTraceMalloc_Fresh fresh;
-            /* What is called for each new object, or NULL; GIL */
-            void (*on_create)(PyObject *);
+            /* What is called for each object from a free list, or NULL;
+               GIL */
+            void (*on_taken)(PyObject *);
             int ready;      /* between Init() and Fini(); GIL */
             int tracing;    /* written under the store lock; atomic, may lag */
             int nframe;     /* limit given to start(); GIL */
@@ -112,33 +102,30 @@ extern int _PyTraceMalloc_AddGil(void);
 
 /* --- objects ------------------------------------------------------------- */
 
-/* Called for each new object while tracing (see PyRefTracer in
-   Objects/object.c): one that comes from a free list now belongs to the line
-   that takes it. */
-extern void _PyTraceMalloc_NewReference(PyObject *op);
+/* Where the block begins that this thread noted last; 0 once an object was
+   made in it, or when another thread of its interpreter has run since.  Core
+   only, so that nobody has to call something to find it. */
+#if defined(__PIC__) && !defined(__PIE__)
+__attribute__((tls_model("initial-exec")))
+#else
+__attribute__((tls_model("local-exec")))
+#endif
+extern _Py_thread_local uintptr_t _PyTraceMalloc_Fresh;
 
-/* _PyTraceMalloc_NewReference() when sampling. */
-extern void _PyTraceMalloc_SampledReference(PyObject *op);
-
-/* Which of the two is to be called for each new object; NULL for none. */
-typedef void (*_PyTraceMalloc_CreateHook)(PyObject *);
-extern _PyTraceMalloc_CreateHook _PyTraceMalloc_GetCreateHook(void);
-
-/* Whether the object lies in the block that was noted last, so that nothing
-   needs to be done.  Yes only once: next time it comes from a free list. */
-static inline int
-_PyTraceMalloc_IsFresh(struct _PyTraceMalloc_Fresh *fresh, const void *op)
+static inline void
+_PyTraceMalloc_ForgetFresh(void)
 {
-    if ((uintptr_t)op - fresh->block >= fresh->size) {
-        return 0;
-    }
-    fresh->size = 0;
-    return 1;
+    _PyTraceMalloc_Fresh = 0;
 }
 
-/* Objects/object.c: decide anew what is called for each new object.  Call it
-   when tracing begins or ends, or the user's PyRefTracer changes. */
-extern void _PyRefTracer_ChooseCreateHook(void);
+/* Called for a new object whose memory may be anybody's, while there is
+   somebody to tell: if it was not allocated just now, it comes from a free
+   list. */
+extern void _PyTraceMalloc_NewReference(PyObject *op);
+
+/* Decide anew what is called for objects from free lists.  Call it when
+   tracing begins or ends, or the user's PyRefTracer changes. */
+extern void _PyTraceMalloc_ChooseObjectHook(void);
 
 
 /* --- the alarm ----------------------------------------------------------- */

@@ -144,17 +144,6 @@ store_fini_lock_held(void)
 }
 
 
-/* Not written once there are several GILs: then it is empty, and read without
-   a lock. */
-static void
-fresh_forget(void)
-{
-    if (_PyRuntime.tracemalloc.fresh.size != 0) {
-        tm_set_fresh(ACCESS_GIL, NULL, 0);
-    }
-}
-
-
 /* Contexts, none of them but those that are always there: 0, or -1 when out of
    memory. */
 static int
@@ -188,7 +177,6 @@ store_reset_lock_held(void)
         .site.context_id = CONTEXT_UNKNOWN,
     };
     S->bytes = (struct traced_bytes){.epoch = 1};
-    fresh_forget();
     tm_clear_detached(&S->detached);
     tm_reclaim_want(0);
     S->foreign = 0;
@@ -221,7 +209,7 @@ tracing_set_lock_held(int tracing)
     S->sole_gil = !_Py_atomic_load_int_relaxed(&several_gils);
     S->one_gil = S->sole_gil && !tm_is_sampling();
     tm_set_slow_flag(SLOW_ACCESS, !(tracing && S->one_gil));
-    _PyRefTracer_ChooseCreateHook();
+    _PyTraceMalloc_ChooseObjectHook();
 }
 
 
@@ -234,7 +222,6 @@ gils_become_several(void)
     _Py_atomic_store_int_relaxed(&several_gils, 1);
     S->one_gil = S->sole_gil = 0;
     tm_set_slow_flag(SLOW_ACCESS, 1);
-    fresh_forget();
     tm_unlock();
 }
 
@@ -509,16 +496,4 @@ _PyTraceMalloc_ForgetThread(PyThreadState *tstate)
         tm_keep_alarm_lock_held(tstate);
         tm_end_locked();
     }
-}
-
-
-/* --- the library's own --------------------------------------------------- */
-
-_PyTraceMalloc_CreateHook
-_PyTraceMalloc_GetCreateHook(void)
-{
-    return !tm_is_tracing() ? NULL
-           : tm_is_sampling() ? _PyTraceMalloc_SampledReference
-           : S->objects_have_cells ? _PyTraceMalloc_NewReference
-           : _PyTraceMalloc_MoveObject;
 }

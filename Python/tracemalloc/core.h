@@ -22,8 +22,8 @@
        cell         4 bytes beside each block of a pymalloc pool: its context,
                     and its slack, how much larger it is than was asked for
        row          the cells of one pool
-       fresh        the block noted last: an object in there was allocated just
-                    now, and comes from no free list
+       fresh        the block that a thread noted last: an object in there was
+                    allocated just now, and comes from no free list
        quiet        a thread, while what it allocates is the library's own
        trace        a block as users see it: domain, size, traceback
        sample       a block that is noted for itself and for others that are

@@ -78,39 +78,4 @@ extern struct tracer_state _PyTraceMalloc_State;
    written under the store lock. */
 extern int _PyTraceMalloc_SlowFlags;
 
-/* The block noted last by those who hold the calling thread's GIL; without
-   GILs, by the thread.  So nobody else may change it, and no block in there
-   can be freed and be an object's later without being noted anew: memory that
-   objects come from without being allocated, in free lists, is an
-   interpreter's, or a thread's.  NULL for who has no thread state, and can
-   make no objects. */
-static inline struct _PyTraceMalloc_Fresh *
-tm_fresh(enum access access)
-{
-    if (access == ACCESS_GIL) {
-        return &_PyRuntime.tracemalloc.fresh;
-    }
-    PyThreadState *tstate = _PyThreadState_GET();
-    if (tstate == NULL) {
-        return NULL;
-    }
-#ifdef Py_GIL_DISABLED
-    return &((_PyThreadStateImpl *)tstate)->tracemalloc_fresh;
-#else
-    return &tstate->interp->tracemalloc_fresh;
-#endif
-}
-
-
-/* Remember the block noted last; see _PyTraceMalloc_IsFresh(). */
-static inline void
-tm_set_fresh(enum access access, const void *block, size_t size)
-{
-    struct _PyTraceMalloc_Fresh *fresh = tm_fresh(access);
-    if (fresh != NULL) {
-        fresh->block = (uintptr_t)block;
-        fresh->size = size;
-    }
-}
-
 #endif  /* !TRACEMALLOC_STATE_H */

@@ -17,6 +17,7 @@
 #include "alarm.h"
 #include "blocks.h"
 #include "count_block.h"
+#include "objects.h"
 #include "pymalloc.h"
 
 #define S (&_PyTraceMalloc_State)
@@ -295,16 +296,12 @@ block_move(struct block_table *table, uintptr_t address, enum access access)
 }
 
 
-/* An object in memory that was not just allocated: it comes from a free list,
-   and now belongs to who takes it.  Unknown blocks stay unknown, and so does
-   who has no GIL: no free list is his. */
+/* An object from a free list now belongs to who takes it.  Unknown blocks stay
+   unknown, and so does who has no GIL: no free list is his. */
 void
 _PyTraceMalloc_MoveObject(PyObject *op)
 {
-    if (_PyThreadState_GET() == NULL
-        || (tm_is_fast()
-            && _PyTraceMalloc_IsFresh(tm_fresh(ACCESS_GIL), op)))
-    {
+    if (_PyThreadState_GET() == NULL) {
         return;
     }
     enum access access = tm_begin();
@@ -312,11 +309,8 @@ _PyTraceMalloc_MoveObject(PyObject *op)
         return;
     }
     uintptr_t address = _PyTraceMalloc_BlockOfObject(op);
-    if (_PyTraceMalloc_IsFresh(tm_fresh(access), op)) {
-        /* Allocated by the very call that makes the object. */
-    }
-    else if (tm_is_watched()
-             && !_PyTraceMalloc_IsAdmitted(capture_any(access), access))
+    if (tm_is_watched()
+        && !_PyTraceMalloc_IsAdmitted(capture_any(access), access))
     {
         object_forget(address, access);
     }

@@ -36,7 +36,4 @@ extern void _PyTraceMalloc_ShowLifted(const struct lifted *);
 PART int tm_look_up(uint32_t domain, uintptr_t address,
                     struct block *block);
 
-/* An object that was not just allocated belongs to who takes it now. */
-extern void _PyTraceMalloc_MoveObject(PyObject *);
-
 #endif  /* !TRACEMALLOC_BLOCKS_H */

@@ -33,6 +33,7 @@
 #include "blocks.h"
 #include "guard.h"
 #include "hooks.h"
+#include "objects.h"
 #include "pymalloc.h"
 
 #define S (&_PyTraceMalloc_State)
@@ -78,7 +79,7 @@ hook_note(struct hook *hook, void *ptr, size_t size)
     if (_PyTraceMalloc_NoteBlock(hook_table(hook), DEFAULT_DOMAIN,
                                  (uintptr_t)ptr, size, access) == 0)
     {
-        tm_set_fresh(access, ptr, size);
+        tm_set_fresh(ptr);
     }
     tm_end(access);
 }

@@ -26,6 +26,7 @@
 #include "count_block.h"
 #include "guard.h"
 #include "hooks.h"
+#include "objects.h"
 #include "pymalloc.h"
 
 #define S (&_PyTraceMalloc_State)
@@ -46,7 +47,7 @@ small_note_at(const struct site *site, poolp pool, void *p, size_t size,
 {
     *cell_of(pool, p) = CELL(site->context_id, slack);
     tm_count_alloc(&S->bytes, site->context, size);
-    tm_set_fresh(access, p, size);
+    tm_set_fresh(p);
 }
 
 
@@ -63,7 +64,7 @@ small_note_own(void *p, size_t size, enum access access)
     }
     *cell_of(pool, p) = CELL(CONTEXT_OWN, INDEX2SIZE(pool->szidx) - size);
     _PyTraceMalloc_CountOwn(size);
-    tm_set_fresh(access, p, size);
+    tm_set_fresh(p);
 }
 
 
@@ -138,7 +139,7 @@ large_note_fast(void *ptr, size_t size)
     }
     tm_context_make_room(&S->tree, site->context, size);
     tm_count_alloc(&S->bytes, site->context, size);
-    tm_set_fresh(ACCESS_GIL, ptr, size);
+    tm_set_fresh(ptr);
     return 0;
 }
 
@@ -157,7 +158,7 @@ large_note(void *ptr, size_t size)
         if (_PyTraceMalloc_NoteBlock(&S->large, DEFAULT_DOMAIN,
                                      (uintptr_t)ptr, size, access) == 0)
         {
-            tm_set_fresh(access, ptr, size);
+            tm_set_fresh(ptr);
         }
         tm_end(access);
     }
@@ -638,7 +639,7 @@ cell_move_slow(uint32_t *cell, size_t class_size)
 
 /* Only if objects that pymalloc holds have cells. */
 void
-_PyTraceMalloc_NewReference(PyObject *op)
+_PyTraceMalloc_TakeObject(PyObject *op)
 {
     if (UNLIKELY(!tm_is_fast())
         || UNLIKELY(_PyThreadState_GET() == NULL)
@@ -648,9 +649,7 @@ _PyTraceMalloc_NewReference(PyObject *op)
         return;
     }
     poolp pool = POOL_ADDR(op);
-    if (pool->ref.cells == 0
-        || _PyTraceMalloc_IsFresh(tm_fresh(ACCESS_GIL), op))
-    {
+    if (pool->ref.cells == 0) {
         return;
     }
     /* Any address in a block will do: see BlockOfObject(). */
@@ -683,6 +682,7 @@ _PyTraceMalloc_NewReference(PyObject *op)
 #include "../capture/growth.h"
 #include "blocks.h"
 #include "hooks.h"
+#include "objects.h"
 #include "pymalloc.h"
 
 int
@@ -710,7 +710,7 @@ _PyTraceMalloc_MoveCell(uintptr_t address, enum access access)
 }
 
 void
-_PyTraceMalloc_NewReference(PyObject *op)
+_PyTraceMalloc_TakeObject(PyObject *op)
 {
     _PyTraceMalloc_MoveObject(op);
 }

@@ -34,6 +34,7 @@
 #include "../hooks/alarm.h"
 #include "../hooks/blocks.h"
 #include "../hooks/guard.h"
+#include "../hooks/objects.h"
 #include "allocators.h"
 #include "count_sample.h"
 #include "sampled_blocks.h"
@@ -374,7 +375,7 @@ small_ended(void *ctx, void *p, size_t size)
         if (_PyTraceMalloc_CountSample(id, size) == 0) {
             *cell_of(pool, p) = CELL(id,
                                      INDEX2SIZE(pool->szidx) - size);
-            tm_set_fresh(access, p, size);
+            tm_set_fresh(p);
             if (watched) {
                 _PyTraceMalloc_WatchAlarm(access);
             }
@@ -687,7 +688,7 @@ _PyTraceMalloc_CheckSampledRows(void)
 /* --- objects ------------------------------------------------------------- */
 
 void
-_PyTraceMalloc_SampledReference(PyObject *op)
+_PyTraceMalloc_TakeSampledObject(PyObject *op)
 {
     if (UNLIKELY(tm_sampler_may_have(&S->sampler, (uintptr_t)op))) {
         _PyTraceMalloc_MoveSampledObject(op);

@@ -22,6 +22,7 @@
 #include "../capture/capture.h"
 #include "../hooks/admission.h"
 #include "../hooks/blocks.h"
+#include "../hooks/objects.h"
 #include "../hooks/pymalloc.h"
 #include "allocators.h"
 #include "count_sample.h"
@@ -45,7 +46,7 @@ _PyTraceMalloc_NoteSample(struct block_table *table, uint32_t domain,
         && _PyTraceMalloc_NoteBlock(table, domain, address, size, access) == 0)
     {
         _PyTraceMalloc_AddToPages(&S->sampler, address);
-        tm_set_fresh(access, (void *)address, size);
+        tm_set_fresh((void *)address);
         if (domain == DEFAULT_DOMAIN && S->foreign) {
             _PyTraceMalloc_WatchPool(address);
         }
@@ -229,9 +230,7 @@ _PyTraceMalloc_MoveSampledObject(PyObject *op)
     if (access == ACCESS_NONE) {
         return;
     }
-    if (access == ACCESS_SAMPLING
-        && !_PyTraceMalloc_IsFresh(tm_fresh(access), op))
-    {
+    if (access == ACCESS_SAMPLING) {
         object_move_lock_held(op);
     }
     tm_end_locked();
