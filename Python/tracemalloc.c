@@ -4,7 +4,7 @@
    from top to bottom:
 
        hooks/       what allocates and frees: allocator hooks, pymalloc with
-                    cells, filters and the alarm
+                    cells, objects from free lists, filters and the alarm
        sampler/     the same, for one block every so many bytes
        capture/     the frames of the calling thread -> its context
        store/       contexts with their counters, blocks, names: plain C

@@ -297,13 +297,10 @@ block_move(struct block_table *table, uintptr_t address, enum access access)
 
 
 /* An object from a free list now belongs to who takes it.  Unknown blocks stay
-   unknown, and so does who has no GIL: no free list is his. */
+   unknown. */
 void
 _PyTraceMalloc_MoveObject(PyObject *op)
 {
-    if (_PyThreadState_GET() == NULL) {
-        return;
-    }
     enum access access = tm_begin();
     if (access == ACCESS_NONE) {
         return;

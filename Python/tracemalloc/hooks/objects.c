@@ -60,7 +60,7 @@ static int
 object_take_fresh(PyObject *op)
 {
     uintptr_t fresh = _PyTraceMalloc_Fresh, before = (uintptr_t)op - fresh;
-    if (fresh == 0 || before >= HEADERS || _PyThreadState_GET() == NULL
+    if (fresh == 0 || before >= HEADERS
         || (before != 0 && object_block(op) != fresh))
     {
         return 0;
@@ -81,7 +81,8 @@ void
 _PyTraceMalloc_NewReference(PyObject *op)
 {
     void (*taken)(PyObject *) = _PyRuntime.tracemalloc.on_taken;
-    if (object_take_fresh(op)) {
+    /* Who has no GIL has no free list. */
+    if (_PyThreadState_GET() == NULL || object_take_fresh(op)) {
         _PyRefTracer_Created(op);
     }
     else if (taken != NULL) {

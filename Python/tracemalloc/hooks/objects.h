@@ -13,9 +13,9 @@ tm_set_fresh(const void *block)
     _PyTraceMalloc_Fresh = (uintptr_t)block;
 }
 
-/* What is called for an object from a free list, by who traces how: pymalloc
-   with cells (pymalloc.c.h), other allocators (blocks.c), samples
-   (allocators.c.h). */
+/* What is called for an object from a free list, with a GIL, by who traces
+   how: pymalloc with cells (pymalloc.c.h), other allocators (blocks.c),
+   samples (allocators.c.h). */
 extern void _PyTraceMalloc_TakeObject(PyObject *);
 extern void _PyTraceMalloc_MoveObject(PyObject *);
 extern void _PyTraceMalloc_TakeSampledObject(PyObject *);

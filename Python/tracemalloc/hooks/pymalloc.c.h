@@ -642,7 +642,6 @@ void
 _PyTraceMalloc_TakeObject(PyObject *op)
 {
     if (UNLIKELY(!tm_is_fast())
-        || UNLIKELY(_PyThreadState_GET() == NULL)
         || UNLIKELY(!pool_is_near(get_state(), op)))
     {
         _PyTraceMalloc_MoveObject(op);

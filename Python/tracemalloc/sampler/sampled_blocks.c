@@ -223,9 +223,6 @@ _PyTraceMalloc_MoveSampledObject(PyObject *op)
 {
     static_assert(SAMPLE_HEADER >= 2 * sizeof(PyGC_Head),
                   "an object may begin in the page behind its block's");
-    if (_PyThreadState_GET() == NULL) {
-        return;
-    }
     enum access access = _PyTraceMalloc_BeginLocked();
     if (access == ACCESS_NONE) {
         return;
