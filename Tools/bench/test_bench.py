@@ -446,6 +446,31 @@ class RunTest(unittest.TestCase):
             self.assertTrue(case.size[False] > case.size[True]
                             or case.loops[False] > case.loops[True], case.name)
 
+    def run_here(self, case, size):
+        """(answer, kept) of two loops, in this process."""
+        step = case.prepare(size)
+        return [step() for _ in range(2)]
+
+    def test_half_of_the_large_blocks_are_replaced(self):
+        size = 1004
+        case = cases.load_case("large", "large_replaced")
+        step = case.prepare(size)
+        (answer, kept), before = step(), None
+        for _ in range(3):
+            before = list(kept)
+            again, kept = step()
+            self.assertEqual(again, answer)
+            self.assertEqual(sum(old is not new
+                                 for old, new in zip(before, kept)), size // 2)
+            self.assertTrue(all(600 <= len(data) <= 850 for data in kept))
+            self.assertNotEqual([len(data) for data in before],
+                                [len(data) for data in kept])
+
+    def test_threads_that_do_different_work_answer_alike(self):
+        first, second = self.run_here(
+            cases.load_case("concurrency", "threads_mixed"), 20)
+        self.assertEqual(first, second)
+
     def run_case(self, build, name, loops, limit,
                  configuration=configurations.BASE):
         case = next(case for case in cases.load_all() if case.name == name)

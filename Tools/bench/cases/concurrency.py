@@ -1,5 +1,6 @@
 """Frames that are left and resumed, and threads."""
 import asyncio
+import itertools
 import threading
 
 from . import case
@@ -144,6 +145,60 @@ def threads(size):
         totals = []
         workers = [threading.Thread(target=lambda: totals.append(churn(size)))
                    for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return sum(totals), None
+    return step
+
+
+def mix_objects(count):
+    """Nothing is kept."""
+    return churn(count), None
+
+
+def mix_blocks(count):
+    """Blocks on both sides of the limit of pymalloc, some of which grow."""
+    kept = [bytearray(64 + number % 32 * 40) for number in range(2 * count)]
+    for data in itertools.islice(kept, 0, None, 4):
+        data += b"and more" * 8
+    return sum(map(len, kept)), kept
+
+
+def mix_words(count):
+    """Text taken apart, counted and put together."""
+    counts = {}
+    for number in range(count):
+        for word in f"{number % 97} of {count} is {number % 89}".split():
+            counts[word] = counts.get(word, 0) + 1
+    return len(" ".join(sorted(counts))), counts
+
+
+def mix_records(count):
+    """Lists of tuples, as rows of a database are."""
+    kept = [(number, str(number), [number * 0.5]) for number in range(count)]
+    return sum(len(text) for _, text, _ in kept), kept
+
+
+MIXTURE = (mix_objects, mix_blocks, mix_words, mix_records)
+
+
+@case(size=(500, 500), loops=(20, 5))
+def threads_mixed(size):
+    """Four threads at once that do four kinds of work by turns, each beginning
+    with another one; what one keeps, the next one frees.
+    """
+    def work(first, desk, totals):
+        for turn in range(first, first + 4 * len(MIXTURE)):
+            total, kept = MIXTURE[turn % len(MIXTURE)](size)
+            desk[turn % len(desk)] = kept
+            totals.append(total)
+
+    def step():
+        desk, totals = [None] * len(MIXTURE), []
+        workers = [threading.Thread(target=work, args=(first, desk, totals))
+                   for first in range(len(MIXTURE))]
         for worker in workers:
             worker.start()
         for worker in workers:
