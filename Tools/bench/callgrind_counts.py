@@ -4,13 +4,15 @@ see Tools/bench/callgrind --help.
 Counts do not depend on what else the machine does, so they settle differences
 that are smaller than the noise of time.  Each case runs twice, once with no
 loop at all: the first count is start-up and preparation, the difference is the
-workload.
+workload.  Operations that have a budget are counted between two numbers of
+loops, so that what a program does once, the first time, is not in it.
 """
 import re
 import shutil
 import subprocess
 import sys
 
+import budgets
 import cases
 import options
 import pages
@@ -32,10 +34,16 @@ def parse(arguments):
     parser = options.Parser(
         prog="Tools/bench/callgrind",
         description="Count instructions of small runs of cases"
-        " under valgrind. Writes callgrind-LABEL.json and results.inc.")
+        " under valgrind, and of single operations, which must keep their"
+        " budgets (Tools/bench/budgets.txt)."
+        " Writes callgrind-LABEL.json and results.inc.")
     options.add_builds(parser, "where to write the results")
     options.add_cases(parser,
-                      f"cases to count, or all (default: {DEFAULT_CASES})")
+                      "count only these cases, or all that there are "
+                      f"(default: {DEFAULT_CASES}, and the operations)")
+    parser.add_argument("--operations", metavar="NAME,...",
+                        help="count only these operations, or all: "
+                        + ", ".join(item.name for item in budgets.OPERATIONS))
     parser.add_argument("--configurations", metavar="NAME,...",
                         default=DEFAULT_CONFIGURATIONS,
                         help=f"of {', '.join(BY_NAME)} (default: %(default)s)")
@@ -43,12 +51,34 @@ def parse(arguments):
     options.check_builds(parser, given)
     if shutil.which("valgrind") is None:
         parser.error("valgrind is not installed (apt-get install valgrind)")
-    given.cases = {None: DEFAULT_CASES, "all": None}.get(
-        given.cases, given.cases)
-    given.chosen = options.chosen_cases(parser, given,
-                                        cases.GROUPS + cases.COUNTED)
+    given.partial = given.cases is not None or given.operations is not None
+    given.operations = chosen_operations(parser, given)
+    if given.cases is None and given.partial:
+        given.chosen = []
+    else:
+        given.cases = {None: DEFAULT_CASES, "all": None}.get(
+            given.cases, given.cases)
+        given.chosen = options.chosen_cases(parser, given,
+                                            cases.GROUPS + cases.COUNTED)
     given.configurations = options.chosen_configurations(parser, given)
     return given
+
+
+def chosen_operations(parser, given):
+    """The operations of --operations; without it all, but none beside
+    --cases.
+    """
+    if given.operations is None:
+        return () if given.partial else budgets.OPERATIONS
+    if given.operations == "all":
+        return budgets.OPERATIONS
+    names = given.operations.split(",")
+    known = {operation.name: operation for operation in budgets.OPERATIONS}
+    unknown = sorted(set(names) - known.keys())
+    if unknown:
+        parser.error(f"--operations: no such operation: {', '.join(unknown)}; "
+                     f"there are {', '.join(known)}")
+    return [operation for name, operation in known.items() if name in names]
 
 
 def read_count(path):
@@ -99,33 +129,82 @@ def count_case(builds, configurations, case):
     return rows
 
 
-def main():
-    given = parse(sys.argv[1:])
-    builds, described = options.describe_builds(given)
-    for configuration in given.configurations:
-        refusal = builds[configuration.build].refuses(configuration)
-        if refusal:
-            raise BenchError(f"{configuration.name} cannot be counted: "
-                             f"{refusal}")
-    # Bytecode is written before anything counts.
-    for case in given.chosen:
+def count_program(builds, case):
+    """The row of a program: instructions each time, by configuration."""
+    row = {"program": case.name, "text": case.text}
+    for name in budgets.COMPARED:
+        configuration = BY_NAME[name]
+        warm, counted = (
+            count(builds[configuration.build], configuration, case, loops)
+            for loops in (budgets.WARM, budgets.WARM + budgets.COUNTED))
+        row[name] = (counted - warm) / (budgets.COUNTED * case.size[True])
+    return row
+
+
+def count_operations(builds, operations, programs, label):
+    """What the JSON file gets of them."""
+    kind = budgets.kind_of(label)
+    limits = budgets.read_budgets()
+    rows = []
+    for case in programs:
+        print(f"counting {case.name}", file=sys.stderr, flush=True)
+        rows.append(count_program(builds, case))
+    taken = {row["program"]: row for row in rows}
+    return {"programs": rows, "operations": [
+        budgets.operation_row(operation, taken,
+                              limits[operation.name].get(kind))
+        for operation in operations]}
+
+
+def write_bytecode(builds, chosen):
+    """Run no loop of any case, before anything counts."""
+    for case in chosen:
         for name in ("stock-off", "fork-off"):
             build = builds[BY_NAME[name].build]
             job = Job(build, BY_NAME[name], case, case.size[True], 0, [])
             build.run([], case_arguments(job))
+
+
+def require_configurations(builds, configurations):
+    for configuration in configurations:
+        refusal = builds[configuration.build].refuses(configuration)
+        if refusal:
+            raise BenchError(f"{configuration.name} cannot be counted: "
+                             f"{refusal}")
+
+
+def report(data, path):
+    """Print the tables, and what keeps the target from succeeding."""
+    for rows in tables.all_counts_tables(data):
+        print(tables.aligned(rows) + "\n")
+    for note in tables.counts_notes(data):
+        print(note)
+    print(f"written: {path}; profiles for callgrind_annotate: "
+          f"{WORK / 'callgrind'}", flush=True)
+    wrong = budgets.exceeded(data)
+    for line in wrong:
+        print(f"bench: {line}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def main():
+    given = parse(sys.argv[1:])
+    builds, described = options.describe_builds(given)
     label = options.build_label(described["fork"])
-    data = options.common_facts(pages.COUNTS, described, label, False)
+    programs = budgets.load_programs(given.operations)
+    require_configurations(builds, given.configurations)
+    write_bytecode(builds, [*programs, *given.chosen])
+    data = options.common_facts(pages.COUNTS, described, label, given.partial)
+    data |= count_operations(builds, given.operations, programs, label)
     data["rows"] = []
     for case in given.chosen:
         print(f"counting {case.name}", file=sys.stderr, flush=True)
         data["rows"] += count_case(builds, given.configurations, case)
-    path = given.output / f"callgrind-{label}.json"
+    part = "-part" if given.partial else ""
+    path = given.output / f"callgrind-{label}{part}.json"
     pages.write(path, data)
     pages.write_page(given.output)
-    print(tables.aligned(tables.counts_table(data)))
-    print(f"\nwritten: {path}; profiles for callgrind_annotate: "
-          f"{WORK / 'callgrind'}")
-    return 0
+    return report(data, path)
 
 
 if __name__ == "__main__":

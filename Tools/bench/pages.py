@@ -35,12 +35,15 @@ def read(path):
     return data
 
 
+LISTS = ("runs", "rows", "programs", "operations")
+
+
 def write(path, data):
     """Write JSON whole or not at all, a line for each run."""
     text = json.dumps({key: value for key, value in data.items()
-                       if key not in ("runs", "rows")},
+                       if key not in LISTS},
                       indent=1)
-    for key in ("runs", "rows"):
+    for key in LISTS:
         if key in data:
             lines = ",\n".join("  " + json.dumps(row) for row in data[key])
             text = f'{text[:-2]},\n "{key}": [\n{lines}\n ]\n}}'
@@ -87,8 +90,7 @@ def page(folder):
     for data in found[SUITE].values():
         parts.append(tables.rst_of_suite(data))
     for data in found[COUNTS].values():
-        parts.append(tables.rst_of_table(f"Instructions, {data['label']}",
-                                         data, tables.counts_table(data)))
+        parts.append(tables.rst_of_counts(data))
     for data in found[PLATEAU].values():
         parts.append(tables.rst_of_plateau(data))
     return "\n\n".join(parts) or EMPTY

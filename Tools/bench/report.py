@@ -34,7 +34,9 @@ def report(path, data, no_plot):
         print(tables.aligned(tables.suite_table(data)))
         print("\n" + "\n".join(tables.suite_notes(data)))
     else:
-        print(tables.aligned(tables.counts_table(data)))
+        for rows in tables.all_counts_tables(data):
+            print(tables.aligned(rows) + "\n")
+        print("\n".join(tables.counts_notes(data)))
 
 
 def main():

@@ -5,7 +5,8 @@ heading; `aligned` and `simple_table` render any of them.
 """
 import statistics
 
-from configurations import BASE, REPORTED
+import budgets
+from configurations import BASE, EVERY_FRAME, REPORTED
 from figures import reach, reached
 
 NONE = "–"
@@ -171,6 +172,58 @@ def counts_table(data):
                      f"{row['startup_ratio']:.4f}",
                      f"{row['workload']}", f"{row['ratio']:.4f}"])
     return rows
+
+
+def show_instructions(count):
+    """Whole ones, but for what takes few."""
+    return f"{count:.0f}" if abs(count) >= 1000 else f"{count:.1f}"
+
+
+def operations_table(data):
+    """What operations take and may take, from the same file."""
+    rows = [["what", "untraced stock", "off", "every frame", "above stock",
+             "budget"]]
+    for row in data.get("operations", ()):
+        rows.append([row["text"],
+                     *(show_instructions(row[name])
+                       for name in (*budgets.COMPARED, "above")),
+                     NONE if row["budget"] is None else f"{row['budget']}"])
+    return rows
+
+
+def programs_table(data):
+    """The programs that operations are counted by."""
+    rows = [["program", "untraced stock", "off", "every frame",
+             "above stock"]]
+    for row in data.get("programs", ()):
+        rows.append([row["program"],
+                     *(show_instructions(row[name])
+                       for name in budgets.COMPARED),
+                     show_instructions(row[EVERY_FRAME] - row[BASE])])
+    return rows
+
+
+def all_counts_tables(data):
+    """Those of a file of Tools/bench/callgrind that have rows."""
+    found = (operations_table(data), programs_table(data), counts_table(data))
+    return [rows for rows in found if len(rows) > 1]
+
+
+def counts_notes(data):
+    """How the operations were counted, and what is too much."""
+    if not data.get("operations"):
+        return []
+    found = []
+    if all(row["budget"] is None for row in data["operations"]):
+        found.append(f"There are no budgets for builds like {data['label']}.")
+    for row in data["operations"]:
+        mean = "the mean of " if len(row["programs"]) > 1 else ""
+        less = f", less {row['without']}" if row["without"] else ""
+        found.append(f"{row['operation']} ({row['text']}): {mean}"
+                     f"{', '.join(row['programs'])}{less}.")
+    wrong = budgets.exceeded(data)
+    return found + [f"Too much: {line}." for line in wrong] + (
+        [] if wrong else ["Nothing exceeds its budget."])
 
 
 def suite_table(data):
@@ -345,9 +398,11 @@ def rst_of_results(results, plot, callgrind=None, pyperformance=None):
     return "\n".join(parts)
 
 
-def rst_of_table(title, data, rows):
-    return "\n".join([heading(title, "="), facts_list(data),
-                      simple_table(rows) + "\n"])
+def rst_of_counts(data):
+    parts = [heading(f"Instructions, {data['label']}", "="), facts_list(data)]
+    parts += [simple_table(rows) + "\n" for rows in all_counts_tables(data)]
+    parts += [f"* {note}" for note in counts_notes(data)]
+    return "\n".join(parts)
 
 
 def suite_notes(data):

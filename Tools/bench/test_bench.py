@@ -5,6 +5,7 @@ usage: build/stock/python Tools/bench/test_bench.py
 """
 import contextlib
 import errno
+import gc
 import io
 import json
 import math
@@ -18,6 +19,7 @@ from unittest import mock
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import bench                            # noqa: E402
+import budgets                          # noqa: E402
 import callgrind_counts                 # noqa: E402
 import cases                            # noqa: E402
 import child                            # noqa: E402
@@ -412,6 +414,150 @@ class PlateauTest(unittest.TestCase):
                          ["1.0", "1.0", tables.NONE])
 
 
+class BudgetTest(unittest.TestCase):
+
+    def row(self, name, above, budget):
+        return {"operation": name, "text": f"what {name} is", "budget": budget,
+                "programs": ["one", "two"], "without": "three",
+                configurations.BASE: 500.0, budgets.OFF: 490.0,
+                configurations.EVERY_FRAME: 500.0 + above, "above": above}
+
+    def program(self, name, off):
+        return {"program": name, "text": "", configurations.BASE: 100.0,
+                budgets.OFF: off, configurations.EVERY_FRAME: 150.0}
+
+    def data(self, operations, programs=()):
+        return {"kind": pages.COUNTS, "label": "O3", "partial": False,
+                "machine": MACHINE, "builds": {}, "command": "callgrind",
+                "operations": operations, "programs": list(programs),
+                "rows": []}
+
+    def read(self, text):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "budgets.txt")
+            path.write_text(text)
+            return budgets.read_budgets(path)
+
+    def lines(self, leave_out=None):
+        return [f"{operation.name} 10 20 because of it"
+                for operation in budgets.OPERATIONS
+                if operation.name != leave_out]
+
+    def test_the_repositorys_list(self):
+        found = budgets.read_budgets()
+        self.assertEqual(list(found),
+                         [operation.name for operation in budgets.OPERATIONS])
+        for limits in found.values():
+            self.assertEqual(tuple(limits), budgets.KINDS)
+            self.assertGreater(min(limits.values()), 0)
+
+    def test_a_list(self):
+        found = self.read("\n# a remark\n" + "\n".join(self.lines()))
+        self.assertEqual(found["new_frame"], {"plain": 10, "optimised": 20})
+
+    def test_bad_lists_are_refused_with_the_line(self):
+        complete = self.lines()
+        for lines, message in (
+                ([*complete, "new_frame 1 2 again"], r":7: new_frame has a "),
+                ([*complete, "other 1 2 reason"], "no such operation: other"),
+                (self.lines("new_frame"), "no budget for new_frame"),
+                (["new_frame 10 reason", *complete], r":1: expected: "),
+                (["new_frame 10 20", *complete], r":1: expected: ")):
+            with (self.subTest(message),
+                  self.assertRaisesRegex(measure.BenchError, message)):
+                self.read("\n".join(lines))
+
+    def test_kinds_of_builds(self):
+        for label, kind in (("O3", "plain"), ("O3-PGO-LTO", "optimised"),
+                            ("O3-PGO", None), ("O3-debug", None),
+                            ("O0", None), ("Og-PGO-LTO", None)):
+            self.assertEqual(budgets.kind_of(label), kind, label)
+
+    def test_an_operation_is_a_mean_less_the_rest(self):
+        names = budgets.COMPARED
+        taken = {"a": dict(zip(names, (10, 20, 30))),
+                 "b": dict(zip(names, (20, 20, 50))),
+                 "rest": dict(zip(names, (5, 4, 3)))}
+        row = budgets.operation_row(
+            budgets.Operation("name", "text", ("a", "b"), "rest"), taken, 7)
+        self.assertEqual([row[name] for name in names], [10, 16, 37])
+        self.assertEqual((row["above"], row["budget"]), (27, 7))
+        self.assertEqual(budgets.programs_of(budgets.OPERATIONS).count(
+            "small_object"), 1)
+
+    def test_a_program_is_counted_between_two_numbers_of_loops(self):
+        (case, *_) = budgets.load_programs(budgets.OPERATIONS[:1])
+
+        def count(build, configuration, case, loops):
+            return 1_000_000 + build * loops * case.size[True]
+
+        with mock.patch.object(callgrind_counts, "count", count):
+            row = callgrind_counts.count_program({"stock": 3, "fork": 5}, case)
+        self.assertEqual([row[name] for name in budgets.COMPARED], [3, 5, 5])
+
+    def test_one_per_cent_more_is_within_the_budget(self):
+        data = self.data([self.row("just", 101.0, 100),
+                          self.row("over", 102.0, 100),
+                          self.row("free", 999.0, None)],
+                         [self.program("same", 100.4),
+                          self.program("more", 101.0)])
+        self.assertEqual(budgets.exceeded(data), [
+            "over: 102 instructions above stock, the budget is 100 (+2.0 %)",
+            "more: tracing off takes 101.0 instructions, stock 100.0"])
+
+    def test_the_status_tells_whether_budgets_are_kept(self):
+        for above, status, lines in ((100.0, 0, 0), (200.0, 1, 1)):
+            data = self.data([self.row("name", above, 100)])
+            with (contextlib.redirect_stdout(io.StringIO()) as said,
+                  contextlib.redirect_stderr(io.StringIO()) as wrong):
+                self.assertEqual(
+                    callgrind_counts.report(data, "file.json"), status)
+            self.assertEqual(len(wrong.getvalue().splitlines()), lines)
+            self.assertIn("what name is", said.getvalue())
+
+    def test_table_and_page(self):
+        data = self.data([self.row("name", 12.34, None)],
+                         [self.program("one", 90.0)])
+        self.assertEqual(tables.operations_table(data)[1],
+                         ["what name is", "500.0", "490.0", "512.3", "12.3",
+                          tables.NONE])
+        text = tables.rst_of_counts(data)
+        self.assertIn("the mean of one, two, less three.", text)
+        self.assertIn("no budgets for builds like O3", text)
+        # Files that were written before there were operations have none.
+        del data["operations"], data["programs"]
+        self.assertEqual(tables.all_counts_tables(data), [])
+        self.assertEqual(tables.counts_notes(data), [])
+
+    def parse(self, *arguments):
+        with (mock.patch("shutil.which", return_value="valgrind"),
+              tempfile.TemporaryDirectory() as folder):
+            return callgrind_counts.parse(
+                ["--fork", sys.executable, "--stock", sys.executable,
+                 "--output", folder, *arguments])
+
+    def test_what_is_counted(self):
+        given = self.parse()
+        self.assertEqual(given.operations, budgets.OPERATIONS)
+        self.assertTrue(given.chosen)
+        self.assertFalse(given.partial)
+        given = self.parse("--cases", "parser")
+        self.assertEqual(([case.name for case in given.chosen],
+                          given.operations), (["parser"], ()))
+        self.assertTrue(given.partial)
+        given = self.parse("--operations", "new_frame")
+        self.assertEqual((given.chosen, [item.name for item
+                                         in given.operations]),
+                         ([], ["new_frame"]))
+        given = self.parse("--operations", "all", "--cases", "parser")
+        self.assertEqual((len(given.chosen), given.operations),
+                         (1, budgets.OPERATIONS))
+        with (self.assertRaises(SystemExit),
+              contextlib.redirect_stderr(io.StringIO()) as said):
+            self.parse("--operations", "free_lists")
+        self.assertIn("no such operation: free_lists", said.getvalue())
+
+
 class RunTest(unittest.TestCase):
 
     def test_a_round_has_every_configuration_of_every_case_once(self):
@@ -437,7 +583,8 @@ class RunTest(unittest.TestCase):
         self.assertEqual(configurations.BY_NAME["stock-1"].loops(3), 1)
 
     def test_cases_are_documented_and_have_names_of_their_own(self):
-        every = cases.load_all(cases.GROUPS + cases.COUNTED)
+        every = cases.load_all(cases.GROUPS + cases.COUNTED
+                               + cases.OPERATIONS)
         names = [case.name for case in every]
         self.assertEqual(len(names), len(set(names)))
         for case in every:
@@ -448,8 +595,17 @@ class RunTest(unittest.TestCase):
 
     def run_here(self, case, size):
         """(answer, kept) of two loops, in this process."""
+        if gc.isenabled():
+            self.addCleanup(gc.enable)
         step = case.prepare(size)
         return [step() for _ in range(2)]
+
+    def test_what_is_counted_answers_alike_in_every_loop(self):
+        for case in cases.load_all(cases.OPERATIONS):
+            with self.subTest(case.name):
+                first, second = self.run_here(case, 64)
+                self.assertEqual(first[0], second[0])
+                self.assertGreater(first[0], 0)
 
     def test_half_of_the_large_blocks_are_replaced(self):
         size = 1004

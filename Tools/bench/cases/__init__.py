@@ -18,6 +18,7 @@ import importlib
 GROUPS = ("churn", "text", "concurrency", "web", "live", "large", "raw",
           "growth", "recursion", "classes")
 COUNTED = ("instructions",)             # for Tools/bench/callgrind alone
+OPERATIONS = ("operations",)            # for its budgets
 
 
 class Case:
