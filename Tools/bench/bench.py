@@ -210,12 +210,12 @@ def main():
     tables.print_report(results,
                         *pages.companions(given.output, session.data["label"]),
                         file=sys.stdout)
-    pages.write_page(given.output)
+    pages.write_pages(given.output)
     print(f"\nwritten: {session.path}", flush=True)
     if not given.no_plot:
         plot = session.path.with_suffix(".svg")
         environments.draw(session.path, plot)
-        pages.write_page(given.output)
+        pages.write_pages(given.output)
         print(f"written: {plot}")
     return 0
 

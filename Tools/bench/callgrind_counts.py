@@ -91,15 +91,16 @@ def read_count(path):
     raise BenchError(f"{path} has no total; did the program end early?")
 
 
-def count(build, configuration, case, loops):
-    """The instructions of one process."""
+def count(build, configuration, case, loops, size=None):
+    """The instructions of one process, of a quick run's size unless told."""
+    what = case.name if size is None else f"{case.name}-{size}"
     folder = WORK / "callgrind"
     folder.mkdir(parents=True, exist_ok=True)
-    profile = folder / f"{case.name}.{configuration.name}.{loops}.out"
+    profile = folder / f"{what}.{configuration.name}.{loops}.out"
     profile.unlink(missing_ok=True)
     prefix = ["valgrind", "--tool=callgrind", "--trace-children=no", "-q",
               f"--callgrind-out-file={profile}"]
-    job = Job(build, configuration, case, case.size[True], loops, [])
+    job = Job(build, configuration, case, size or case.size[True], loops, [])
     answer = subprocess.run(build.command(configuration.options,
                                           case_arguments(job), prefix),
                             env=clean_environment(), stdin=subprocess.DEVNULL,
@@ -203,7 +204,7 @@ def main():
     part = "-part" if given.partial else ""
     path = given.output / f"callgrind-{label}{part}.json"
     pages.write(path, data)
-    pages.write_page(given.output)
+    pages.write_pages(given.output)
     return report(data, path)
 
 

@@ -111,7 +111,8 @@ def common_facts(kind, described, label, partial):
 
 
 PROGRAMS = {"bench": "run", "callgrind_counts": "callgrind",
-            "suite": "pyperformance-run", "plateau": "plateau"}
+            "suite": "pyperformance-run", "plateau": "plateau",
+            "curves": "curves"}
 
 
 def guarded(main):

@@ -4,7 +4,9 @@ LABEL.json, LABEL.svg             Tools/bench/run
 callgrind-LABEL.json              Tools/bench/callgrind
 pyperformance-LABEL.json          Tools/bench/pyperformance-run
 plateau-LABEL.json                Tools/bench/plateau
-results.inc                       all of it, for Doc/benchmarks/index.rst
+results.inc                       all of these, for Doc/benchmarks/index.rst
+curves-LABEL.json, .svg           Tools/bench/curves
+curves.inc                        both, for Doc/benchmarks/curves.rst
 """
 import json
 import os
@@ -13,10 +15,12 @@ import figures
 import tables
 from measure import BenchError
 
-CASES, COUNTS, SUITE, PLATEAU = KINDS = ("cases", "callgrind", "pyperformance",
-                                         "plateau")
+CASES, COUNTS, SUITE, PLATEAU, CURVES = KINDS = (
+    "cases", "callgrind", "pyperformance", "plateau", "curves")
 PAGE = "results.inc"
 EMPTY = "No figures are kept here yet; ``make bench`` writes them.\n"
+CURVES_PAGE = "curves.inc"
+NO_CURVES = "No curves are kept here yet; ``make curves`` writes them.\n"
 
 
 def read(path):
@@ -79,13 +83,18 @@ def companions(folder, label):
     return found
 
 
+def plot_of(folder, name):
+    """The file name of the plot of a JSON file, None if there is none."""
+    return f"{name}.svg" if (folder / f"{name}.svg").exists() else None
+
+
 def page(folder):
     """The text of results.inc."""
     found = read_all(folder)
     parts = []
     for name, data in found[CASES].items():
-        plot = f"{name}.svg" if (folder / f"{name}.svg").exists() else None
-        parts.append(tables.rst_of_results(figures.Results(data), plot,
+        parts.append(tables.rst_of_results(figures.Results(data),
+                                           plot_of(folder, name),
                                            *companions(folder, data["label"])))
     for data in found[SUITE].values():
         parts.append(tables.rst_of_suite(data))
@@ -96,5 +105,13 @@ def page(folder):
     return "\n\n".join(parts) or EMPTY
 
 
-def write_page(folder):
+def curves_page(folder):
+    """The text of curves.inc."""
+    return "\n\n".join(
+        tables.rst_of_curves(data, plot_of(folder, name))
+        for name, data in read_all(folder)[CURVES].items()) or NO_CURVES
+
+
+def write_pages(folder):
     replace(folder / PAGE, page(folder))
+    replace(folder / CURVES_PAGE, curves_page(folder))

@@ -99,7 +99,7 @@ def main():
     path = (given.output
             / f"plateau-{label}{'-part' if data['partial'] else ''}.json")
     pages.write(path, data)
-    pages.write_page(given.output)
+    pages.write_pages(given.output)
     print("\n" + "\n".join(tables.plateau_notes(data)))
     print(f"\nwritten: {path}")
     return 0 if data["reached"] else 1

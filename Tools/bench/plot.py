@@ -1,4 +1,4 @@
-"""Draw a JSON file of Tools/bench/run as SVG.
+"""Draw a JSON file of Tools/bench/run or Tools/bench/curves as SVG.
 
 usage: plot.py RESULTS.json PLOT.svg
 
@@ -14,8 +14,10 @@ matplotlib.use("svg")
 from matplotlib import pyplot, ticker   # noqa: E402
 
 import figures                          # noqa: E402
+import pages                            # noqa: E402
+import scales                           # noqa: E402
 import tables                           # noqa: E402
-from configurations import BASE         # noqa: E402
+from configurations import BASE, EVERY_FRAME     # noqa: E402
 
 # Colours that differ for colour-blind readers too; every series has a shape.
 STYLES = {
@@ -80,6 +82,12 @@ def label(results, name):
     return build + results.labels[name]
 
 
+def title(figure, data, what):
+    machine = data["machine"]
+    figure.suptitle(f"{data['label']}: {machine['cpu']}, {machine['date']}, "
+                    f"{what}", fontsize=9, color="#555555")
+
+
 def draw(results, path):
     with matplotlib.rc_context(SETTINGS):
         height = 1.6 + 0.24 * (len(results.cases) + 1)
@@ -93,11 +101,54 @@ def draw(results, path):
         handles, labels = left.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center",
                       ncols=len(labels), frameon=False, handletextpad=0.2)
-        machine = results.data["machine"]
-        figure.suptitle(
-            f"{results.data['label']}: {machine['cpu']}, {machine['date']}, "
-            f"medians of {tables.count_rounds(results)}", fontsize=9,
-            color="#555555")
+        title(figure, results.data,
+              f"medians of {tables.count_rounds(results)}")
+        figure.savefig(path, metadata={"Date": None})
+
+
+def draw_curve(axes, rows, metric, said):
+    """What was measured as points, what theory says as a dashed line."""
+    marker, face, edge = STYLES[EVERY_FRAME]
+    axes.plot(*zip(*said), linestyle="--", linewidth=1, color="#d55e00",
+              label="predicted")
+    axes.plot([row["size"] for row in rows], [metric(row) for row in rows],
+              linestyle="none", marker=marker, markersize=5,
+              markerfacecolor=face, markeredgecolor=edge, label="every frame")
+    axes.set_xscale("log")
+    axes.grid(axis="both", which="major", color="#e4e4e4", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0)
+
+
+def mebibytes(row):
+    return row["tracer"] / 2**20
+
+
+def draw_curves(data, path):
+    curves = list(scales.grouped(data))
+    with matplotlib.rc_context(SETTINGS):
+        figure, panels = pyplot.subplots(
+            2, len(curves), figsize=(2.6 * len(curves) + 0.4, 5),
+            layout="constrained", squeeze=False)
+        for (upper, lower), (scale, rows) in zip(panels.T, curves):
+            said = scales.predict(rows, scale.paper)
+            draw_curve(upper, rows, lambda row: row["above"],
+                       [(size, above) for size, above, _ in said])
+            upper.set_ylim(0, 1.25 * max(row["above"] for row in rows))
+            upper.set_title(scale.title, loc="left", fontweight="bold")
+            draw_curve(lower, rows, mebibytes,
+                       [(size, tracer / 2**20) for size, _, tracer in said])
+            lower.set_yscale("log")
+            lower.set_ylim(0.5, max(20, 2 * said[-1][2] / 2**20))
+            lower.yaxis.set_major_formatter(
+                ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+            lower.set_xlabel(f"{scale.thing}s")
+        panels[0][0].set_ylabel("instructions above stock")
+        panels[1][0].set_ylabel("tracer, MiB")
+        handles, labels = panels[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center",
+                      ncols=len(labels), frameon=False)
+        title(figure, data, "one operation; dashed: what theory predicts")
         figure.savefig(path, metadata={"Date": None})
 
 
@@ -105,6 +156,9 @@ def main():
     source, target = sys.argv[1:]
     with open(source, encoding="utf-8") as stream:
         data = json.load(stream)
+    if data["kind"] == pages.CURVES:
+        draw_curves(data, target)
+        return
     if not any(row["name"] == BASE for row in data["configurations"]):
         sys.exit(f"{source}: {BASE} was not measured")
     draw(figures.Results(data), target)

@@ -8,6 +8,7 @@ import environments
 import figures
 import options
 import pages
+import scales
 import tables
 
 
@@ -15,7 +16,7 @@ def parse(arguments):
     parser = options.Parser(prog="Tools/bench/report", description=__doc__)
     parser.add_argument(
         "files", nargs="+", type=pathlib.Path, metavar="FILE.json",
-        help="written by Tools/bench/run, callgrind or pyperformance-run")
+        help="written by one of the programs of Tools/bench")
     parser.add_argument("--no-plot", action="store_true", help="do not draw")
     return parser.parse_args(arguments)
 
@@ -30,6 +31,12 @@ def report(path, data, no_plot):
     elif data["kind"] == pages.PLATEAU:
         print(tables.aligned(tables.plateau_table(data)))
         print("\n" + "\n".join(tables.plateau_notes(data)))
+    elif data["kind"] == pages.CURVES:
+        for scale, rows in scales.grouped(data):
+            print(f"\n{scale.title}\n")
+            print(tables.aligned(tables.curve_table(scale, rows)))
+        if not no_plot:
+            environments.draw(path, path.with_suffix(".svg"))
     elif data["kind"] == pages.SUITE:
         print(tables.aligned(tables.suite_table(data)))
         print("\n" + "\n".join(tables.suite_notes(data)))
@@ -44,7 +51,7 @@ def main():
     for path in given.files:
         report(path, pages.read(path), given.no_plot)
     for folder in sorted({path.parent for path in given.files}):
-        pages.write_page(folder)
+        pages.write_pages(folder)
     return 0
 
 

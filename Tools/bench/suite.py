@@ -214,7 +214,7 @@ def main():
     if not data["rows"]:
         raise BenchError(f"no benchmark ran; see {WORK / 'suite-stock'} for "
                          "what they said")
-    pages.write_page(given.output)
+    pages.write_pages(given.output)
     print(tables.aligned(tables.suite_table(data)))
     print("\n" + "\n".join(tables.suite_notes(data)))
     print(f"\nwritten: {path}; what pyperformance said: {WORK}/suite-*/*.log")

@@ -6,6 +6,7 @@ heading; `aligned` and `simple_table` render any of them.
 import statistics
 
 import budgets
+import scales
 from configurations import BASE, EVERY_FRAME, REPORTED
 from figures import reach, reached
 
@@ -258,6 +259,33 @@ def plateau_table(data):
     return rows
 
 
+def curve_table(scale, rows):
+    """What grows with a number of things and what does not, and what theory
+    says; from the file of Tools/bench/curves.
+    """
+    table = [[f"{scale.thing}s", "stock, Ir", "every frame", "above stock",
+              "predicted", "above stock, ns", "tracer MiB", "predicted",
+              f"B/{scale.thing} more"]]
+    fewer = None
+    said = scales.predict(rows, scale.paper)
+    for row, (size, above, tracer) in zip(rows, said):
+        table.append([
+            f"{size}", *(show_instructions(number) for number in (
+                row[BASE], row[EVERY_FRAME], row["above"], above)),
+            NONE if row["ns"] is None else f"{row['ns']:.1f}",
+            show_mebibytes(row["tracer"]), show_mebibytes(tracer),
+            f"{scales.each_more(fewer, row):.1f}" if fewer else NONE])
+        fewer = row
+    if scale.paper:
+        size, above, tracer = said[-1]
+        table.append([f"{size}", NONE, NONE, NONE, show_instructions(above),
+                      NONE, NONE, show_mebibytes(tracer), NONE])
+    if all(row["ns"] is None for row in rows):      # not asked for
+        place = table[0].index("above stock, ns")
+        table = [[*row[:place], *row[place + 1:]] for row in table]
+    return table
+
+
 # ---------------------------------------------------------------------- pieces
 
 def facts(data):
@@ -423,6 +451,33 @@ def rst_of_suite(data):
     return "\n".join([heading(f"pyperformance, {data['label']}", "="),
                       facts_list(data), simple_table(suite_table(data)) + "\n",
                       "\n".join(suite_notes(data)) + "\n"])
+
+
+def curves_notes(data):
+    found = ["Instructions (Ir) are for one operation, those above stock with "
+             "every frame kept.  Predicted are the instructions of the "
+             "smallest number, and the tracer's memory in proportion to what "
+             "there is."]
+    if any(scale.paper for scale, _ in scales.grouped(data)):
+        found.append("The largest numbers without measurements are on paper.")
+    found.append(f"Times are medians of {data['rounds']} rounds, above stock."
+                 if data["rounds"] else "Time was not measured.")
+    return found
+
+
+def rst_of_curves(data, plot):
+    """A section; `plot` is the file name of the plot or None."""
+    parts = [heading(data["label"], "="), facts_list(data)]
+    if plot:
+        parts.append(
+            f".. image:: {plot}\n   :width: 100%\n"
+            "   :alt: Instructions above stock and the tracer's memory, over "
+            "the number of things\n")
+    parts.append("\n".join(curves_notes(data)) + "\n")
+    for scale, rows in scales.grouped(data):
+        parts += [heading(scale.title, "-"), scale.text + "\n",
+                  simple_table(curve_table(scale, rows)) + "\n"]
+    return "\n".join(parts)
 
 
 def rst_of_plateau(data):

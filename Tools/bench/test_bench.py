@@ -24,11 +24,13 @@ import callgrind_counts                 # noqa: E402
 import cases                            # noqa: E402
 import child                            # noqa: E402
 import configurations                   # noqa: E402
+import curves                           # noqa: E402
 import figures                          # noqa: E402
 import measure                          # noqa: E402
 import options                          # noqa: E402
 import pages                            # noqa: E402
 import plateau                          # noqa: E402
+import scales                           # noqa: E402
 import suite                            # noqa: E402
 import tables                           # noqa: E402
 
@@ -558,6 +560,96 @@ class BudgetTest(unittest.TestCase):
         self.assertIn("no such operation: free_lists", said.getvalue())
 
 
+class CurvesTest(unittest.TestCase):
+
+    def rows(self, numbers, ns=None):
+        """Rows of live_small, of (size, instructions above, tracer)."""
+        return [{"scale": "live_small", "size": size, "operations": 10,
+                 configurations.BASE: 600.0,
+                 configurations.EVERY_FRAME: 600.0 + above, "above": above,
+                 "tracer": tracer, "ns": ns}
+                for size, above, tracer in numbers]
+
+    def data(self, rows):
+        return {"kind": pages.CURVES, "label": "O3", "partial": False,
+                "machine": MACHINE, "builds": {}, "command": "curves",
+                "rounds": 0, "rows": rows}
+
+    def test_every_scale_is_a_case_and_grows(self):
+        names = [case.name for case in cases.load_all(cases.SCALES)]
+        self.assertEqual([scale.name for scale in scales.SCALES], names)
+        for scale in scales.SCALES:
+            self.assertEqual(sorted(set(scale.sizes)), list(scale.sizes))
+            self.assertGreater(len(scale.sizes), 1)
+
+    def test_theory(self):
+        rows = self.rows([(10, 100.0, 1040), (100, 130.0, 1400),
+                          (1000, 120.0, 5000)])
+        self.assertEqual(scales.predict(rows, 10_000),
+                         [(10, 100.0, 1040), (100, 100.0, 1400),
+                          (1000, 100.0, 5000), (10_000, 100.0, 41_000)])
+        self.assertEqual(scales.predict(rows[:1]), [(10, 100.0, 1040)])
+
+    def test_table_says_what_was_measured_and_what_not(self):
+        scale = scales.SCALES[0]
+        numbers = [(10, 100.0, 2**20), (100, 130.0, 2**20 + 360)]
+        table = tables.curve_table(scale, self.rows(numbers))
+        self.assertEqual([row[0] for row in table],
+                         ["blocks", "10", "100", f"{scale.paper}"])
+        self.assertEqual(table[2][1:5], ["600.0", "730.0", "130.0", "100.0"])
+        self.assertEqual((table[1][-1], table[2][-1]), (tables.NONE, "4.0"))
+        self.assertEqual(set(map(len, table)), {8})
+        timed = tables.curve_table(scale, self.rows(numbers, 12.34))
+        self.assertEqual(timed[1][timed[0].index("above stock, ns")], "12.3")
+
+    def test_curves_have_a_page_of_their_own(self):
+        data = self.data(self.rows([(10, 1.0, 40), (100, 1.0, 400)]))
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            self.assertEqual(pages.curves_page(folder), pages.NO_CURVES)
+            pages.write(folder / "curves-O3-part.json",
+                        {**data, "partial": True})
+            self.assertEqual(pages.curves_page(folder), pages.NO_CURVES)
+            pages.write(folder / "curves-O3.json", data)
+            (folder / "curves-O3.svg").touch()
+            pages.write_pages(folder)
+            text = (folder / pages.CURVES_PAGE).read_text()
+            self.assertIn(".. image:: curves-O3.svg", text)
+            self.assertIn("Live small blocks\n------", text)
+            self.assertEqual((folder / pages.PAGE).read_text(), pages.EMPTY)
+
+    def test_a_point_is_what_one_operation_takes_more(self):
+        counted = []
+
+        def count(build, configuration, case, loops, size):
+            counted.append((configuration.name, size, loops))
+            traced = configuration.name == configurations.EVERY_FRAME
+            return 10**6 + loops * 5 * (700 if traced else 600)
+
+        def run_job(job, limit):
+            return {"answer": 5, "tracer": 77,
+                    "cpu": 3e-6 if job.configuration.tracing else 1e-6}
+
+        case = cases.load_case("scales", "depth")
+        with (mock.patch.object(curves, "count", count),
+              mock.patch.object(curves, "run_job", run_job)):
+            row = curves.measure({"stock": None, "fork": None},
+                                 scales.SCALES[4], case, 8, 3)
+        self.assertEqual({size for _, size, _ in counted}, {8})
+        self.assertEqual((row["above"], row["tracer"]), (100, 77))
+        self.assertAlmostEqual(row["ns"], 2000 / (5 * curves.TIMED))
+
+    def test_what_is_too_much_is_left_out(self):
+        with (mock.patch("shutil.which", return_value="valgrind"),
+              tempfile.TemporaryDirectory() as folder):
+            given = curves.parse(
+                ["--fork", sys.executable, "--stock", sys.executable,
+                 "--output", folder, "--scales", "depth", "--most", "100"])
+        self.assertTrue(given.partial)
+        (scale,) = given.chosen
+        self.assertEqual(curves.sizes_of(scale, given.most), [1, 10, 100])
+
+
 class RunTest(unittest.TestCase):
 
     def test_a_round_has_every_configuration_of_every_case_once(self):
@@ -584,7 +676,7 @@ class RunTest(unittest.TestCase):
 
     def test_cases_are_documented_and_have_names_of_their_own(self):
         every = cases.load_all(cases.GROUPS + cases.COUNTED
-                               + cases.OPERATIONS)
+                               + cases.OPERATIONS + cases.SCALES)
         names = [case.name for case in every]
         self.assertEqual(len(names), len(set(names)))
         for case in every:
@@ -595,13 +687,14 @@ class RunTest(unittest.TestCase):
 
     def run_here(self, case, size):
         """(answer, kept) of two loops, in this process."""
+        self.addCleanup(sys.setrecursionlimit, sys.getrecursionlimit())
         if gc.isenabled():
             self.addCleanup(gc.enable)
         step = case.prepare(size)
         return [step() for _ in range(2)]
 
     def test_what_is_counted_answers_alike_in_every_loop(self):
-        for case in cases.load_all(cases.OPERATIONS):
+        for case in cases.load_all(cases.OPERATIONS + cases.SCALES):
             with self.subTest(case.name):
                 first, second = self.run_here(case, 64)
                 self.assertEqual(first[0], second[0])

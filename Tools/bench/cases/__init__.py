@@ -19,6 +19,7 @@ GROUPS = ("churn", "text", "concurrency", "web", "live", "large", "raw",
           "growth", "recursion", "classes")
 COUNTED = ("instructions",)             # for Tools/bench/callgrind alone
 OPERATIONS = ("operations",)            # for its budgets
+SCALES = ("scales",)                    # for Tools/bench/curves
 
 
 class Case:
