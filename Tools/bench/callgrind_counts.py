@@ -27,6 +27,7 @@ DEFAULT_CASES = (
     "parser,tree_same_line")
 DEFAULT_CONFIGURATIONS = "stock-off,fork-off,fork-all"
 SHARE = 5                               # of the loops of a quick run
+NEEDED = ("PATH", "LD_LIBRARY_PATH", "VALGRIND", "PYTHON", "LC_ALL")
 LEAST = 4                               # lest the first loop be all of it
 
 
@@ -91,6 +92,14 @@ def read_count(path):
     raise BenchError(f"{path} has no total; did the program end early?")
 
 
+def counting_environment():
+    """What programs need of the environment, and no more: os.environ is on
+    the heap, and where things lie there is worth some instructions.
+    """
+    return {name: value for name, value in clean_environment().items()
+            if name.startswith(NEEDED)}
+
+
 def count(build, configuration, case, loops, size=None):
     """The instructions of one process, of a quick run's size unless told."""
     what = case.name if size is None else f"{case.name}-{size}"
@@ -103,8 +112,9 @@ def count(build, configuration, case, loops, size=None):
     job = Job(build, configuration, case, size or case.size[True], loops, [])
     answer = subprocess.run(build.command(configuration.options,
                                           case_arguments(job), prefix),
-                            env=clean_environment(), stdin=subprocess.DEVNULL,
-                            capture_output=True, text=True, check=False)
+                            env=counting_environment(),
+                            stdin=subprocess.DEVNULL, capture_output=True,
+                            text=True, check=False)
     if answer.returncode:
         raise BenchError(
             f"case {case.name}, {configuration.name}, under valgrind: status "

@@ -51,6 +51,8 @@ def parse(arguments):
         parser.error("--rounds must not be negative")
     given.chosen = [scale for scale in SCALES
                     if names is None or scale.name in names]
+    if not any(sizes_of(scale, given.most) for scale in given.chosen):
+        parser.error(f"--most: nothing is measured for {given.most} things")
     given.partial = names is not None or given.most != MOST
     return given
 

@@ -497,6 +497,15 @@ class BudgetTest(unittest.TestCase):
             row = callgrind_counts.count_program({"stock": 3, "fork": 5}, case)
         self.assertEqual([row[name] for name in budgets.COMPARED], [3, 5, 5])
 
+    def test_counts_do_not_depend_on_the_callers_environment(self):
+        def environment(**variables):
+            with mock.patch.dict("os.environ", variables):
+                return callgrind_counts.counting_environment()
+
+        self.assertEqual(environment(HOME="/somewhere", EDITOR="ed"),
+                         environment(HOME="/", PYTHONDEBUG="1"))
+        self.assertEqual(environment(PATH="/bin")["PATH"], "/bin")
+
     def test_one_per_cent_more_is_within_the_budget(self):
         data = self.data([self.row("just", 101.0, 100),
                           self.row("over", 102.0, 100),
@@ -639,15 +648,26 @@ class CurvesTest(unittest.TestCase):
         self.assertEqual((row["above"], row["tracer"]), (100, 77))
         self.assertAlmostEqual(row["ns"], 2000 / (5 * curves.TIMED))
 
-    def test_what_is_too_much_is_left_out(self):
+    def parse(self, *arguments):
         with (mock.patch("shutil.which", return_value="valgrind"),
               tempfile.TemporaryDirectory() as folder):
-            given = curves.parse(
+            return curves.parse(
                 ["--fork", sys.executable, "--stock", sys.executable,
-                 "--output", folder, "--scales", "depth", "--most", "100"])
+                 "--output", folder, *arguments])
+
+    def test_what_is_too_much_is_left_out(self):
+        given = self.parse("--scales", "depth", "--most", "100")
         self.assertTrue(given.partial)
         (scale,) = given.chosen
         self.assertEqual(curves.sizes_of(scale, given.most), [1, 10, 100])
+        self.assertFalse(self.parse().partial)
+        for arguments, message in (
+                (["--scales", "dept"], "no such scale: dept"),
+                (["--most", "0"], "nothing is measured")):
+            with (self.assertRaises(SystemExit),
+                  contextlib.redirect_stderr(io.StringIO()) as said):
+                self.parse(*arguments)
+            self.assertIn(message, said.getvalue())
 
 
 class RunTest(unittest.TestCase):

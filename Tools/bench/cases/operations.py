@@ -124,10 +124,15 @@ def no_bytes(size):
 @operation
 def large_bytes(size):
     """bytes(1000): the same tuple, and a large block."""
+    # Holes of just this size, between blocks that stay: what the C library
+    # does to find one and to take it back does not depend on what else it has.
+    fence = [bytes(1000) for _ in range(512)]
+    del fence[128:384:2]
+
     def step():
         for _ in itertools.repeat(None, size):
             bytes(1000)
-        return size, None
+        return size, fence
     return step
 
 
