@@ -148,6 +148,9 @@ def count_program(builds, case):
         warm, counted = (
             count(builds[configuration.build], configuration, case, loops)
             for loops in (budgets.WARM, budgets.WARM + budgets.COUNTED))
+        if counted <= warm:
+            raise BenchError(f"{case.name}, {name}: more loops took less; did "
+                             "something change while it was counted?")
         row[name] = (counted - warm) / (budgets.COUNTED * case.size[True])
     return row
 
@@ -168,12 +171,15 @@ def count_operations(builds, operations, programs, label):
 
 
 def write_bytecode(builds, chosen):
-    """Run no loop of any case, before anything counts."""
+    """Run no loop of any case, before anything counts; what is asked of the
+    tracer afterwards imports more.
+    """
     for case in chosen:
-        for name in ("stock-off", "fork-off"):
-            build = builds[BY_NAME[name].build]
-            job = Job(build, BY_NAME[name], case, case.size[True], 0, [])
-            build.run([], case_arguments(job))
+        for name in budgets.COMPARED:
+            configuration = BY_NAME[name]
+            build = builds[configuration.build]
+            job = Job(build, configuration, case, case.size[True], 0, [])
+            build.run(configuration.options, case_arguments(job))
 
 
 def require_configurations(builds, configurations):

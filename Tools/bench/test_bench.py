@@ -496,6 +496,11 @@ class BudgetTest(unittest.TestCase):
         with mock.patch.object(callgrind_counts, "count", count):
             row = callgrind_counts.count_program({"stock": 3, "fork": 5}, case)
         self.assertEqual([row[name] for name in budgets.COMPARED], [3, 5, 5])
+        # Bytecode that was written in the first process, maybe.
+        with (mock.patch.object(callgrind_counts, "count",
+                                lambda *arguments: 5),
+              self.assertRaisesRegex(measure.BenchError, "took less")):
+            callgrind_counts.count_program({"stock": 3, "fork": 5}, case)
 
     def test_counts_do_not_depend_on_the_callers_environment(self):
         def environment(**variables):
