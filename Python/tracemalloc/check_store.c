@@ -83,7 +83,7 @@ sums_check_lock_held(const struct live_sums *live)
             return "the counters of a context differ from its blocks";
         }
     }
-    if (current != S->bytes.current) {
+    if (current != tm_bytes_current(&S->bytes)) {
         return "traced memory is not the sum over all contexts";
     }
     if (peak != S->bytes.peak) {

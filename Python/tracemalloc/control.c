@@ -172,7 +172,7 @@ store_reset_lock_held(void)
     tm_clear_site_cache();
     tm_clear_threads(0);
     S->unknown = (struct frame_entry){
-        .node = NODE_ROOT,
+        .site.node = NODE_ROOT,
         .site.context = tm_context_at(&S->tree, CONTEXT_UNKNOWN),
         .site.context_id = CONTEXT_UNKNOWN,
     };

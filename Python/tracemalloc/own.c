@@ -65,7 +65,8 @@ tm_program_bytes(size_t *current, size_t *peak)
     uint64_t blocks, bytes;
     tm_context_peak(own, &S->bytes, &blocks, &bytes);
     *current = (size_t)tm_sampled_bytes(
-        &S->sampler, S->bytes.current - (size_t)tm_context_live_bytes(own));
+        &S->sampler,
+        tm_bytes_current(&S->bytes) - (size_t)tm_context_live_bytes(own));
     *peak = (size_t)tm_sampled_bytes(&S->sampler,
                                      S->bytes.peak - (size_t)bytes);
 }

@@ -80,7 +80,7 @@ compare_contexts(void)
         CHECK_EQUAL(peak_bytes, expected->peak_bytes);
         peak += peak_bytes;
     }
-    CHECK_EQUAL(bytes.current, m.current);
+    CHECK_EQUAL(tm_bytes_current(&bytes), m.current);
     CHECK_EQUAL(bytes.peak, m.peak);
     CHECK_EQUAL(peak, m.peak);
 }

@@ -139,7 +139,7 @@ take_and_compare(void)
 {
     tm_take_detached(&list, &tree, &bytes);
     CHECK_EQUAL(list.used, 0);
-    CHECK_EQUAL(bytes.current, m.current);
+    CHECK_EQUAL(tm_bytes_current(&bytes), m.current);
     CHECK_EQUAL(bytes.peak, m.peak);
     uint64_t sum = 0;
     for (int i = 0; i < N; i++) {
@@ -296,8 +296,7 @@ random_run(int rounds, uint32_t length, uint32_t contexts)
         }
         take_and_compare();
         if (random_below(30) == 0) {
-            bytes.peak = bytes.current;
-            bytes.epoch = bytes.saved + 1;
+            tm_bytes_maximum(&bytes, tm_bytes_current(&bytes));
             model_copy();
         }
     }
@@ -342,9 +341,9 @@ test_sizes_beyond_all_memory(void)
                 live += tm_context_live_bytes(at);
                 peak += nbytes;
             }
-            CHECK_EQUAL(bytes.current, live);
+            CHECK_EQUAL(tm_bytes_current(&bytes), live);
             CHECK_EQUAL(bytes.peak, peak);
-            CHECK(bytes.current <= bytes.peak);
+            CHECK(tm_bytes_current(&bytes) <= bytes.peak);
         }
     }
     tm_clear_detached(&list);

@@ -197,8 +197,7 @@ test_codes_stay_while_named(void)
     CHECK(tm_code_at(&codes, 1)->file != NAME_NONE);
     CHECK(tm_code_at(&codes, 4)->file == NAME_NONE);
     tm_count_free(&bytes, tm_context_at(&tree, id), 5);
-    bytes.peak = 0;
-    bytes.epoch = bytes.saved + 1;
+    tm_bytes_maximum(&bytes, 0);
     CHECK_EQUAL(reclaim(0, 0, 1), 3);
     CHECK_EQUAL(codes.retired, 0);
     end();
@@ -308,7 +307,7 @@ test_calls_for_a_reclaim_when_nothing_is_left(void)
     const size_t nodes = 64000;
     tree.contexts.used = tree.nodes.used = (uint32_t)nodes / 2;
     tree.contexts.live = tree.nodes.live = (uint32_t)nodes / 2 - 1;
-    bytes.current = bytes.peak = 4000;
+    tm_bytes_maximum(&bytes, 4000);
     tm_begin_pace(&pace);
     CHECK(tm_count_miss(&pace, &bytes));
     CHECK(tm_pace_is_hard(&pace, &tree));
@@ -326,7 +325,7 @@ test_calls_for_a_reclaim_when_nothing_is_left(void)
 
     /* At once, if what kept the nodes is gone; but once only. */
     tm_set_pace(&pace, &tree, &none, &bytes, 0);
-    bytes.peak = 1500;
+    tm_bytes_maximum(&bytes, 2750);
     CHECK(!tm_count_miss(&pace, NULL));
     CHECK(tm_count_miss(&pace, &bytes));
     tm_set_pace(&pace, &tree, &none, &bytes, 0);
@@ -335,7 +334,7 @@ test_calls_for_a_reclaim_when_nothing_is_left(void)
     tm_set_pace(&pace, &tree, &none, &bytes, (long)nodes / 64);
     CHECK(tm_count_miss(&pace, &bytes));
     /* Bytes may be any numbers: extensions report them. */
-    bytes.current = bytes.peak = SIZE_MAX;
+    tm_bytes_maximum(&bytes, SIZE_MAX);
     tm_set_pace(&pace, &tree, &none, &bytes, 0);
     CHECK(!tm_count_miss(&pace, &bytes));
     tree.contexts = contexts;
@@ -393,8 +392,7 @@ numbers_run_out(size_t size)
         for (context_id id = 2; id < tree.contexts.used; id++) {
             tm_count_free(&bytes, tm_context_at(&tree, id), size);
         }
-        bytes.peak = bytes.current;
-        bytes.epoch = bytes.saved + 1;
+        tm_bytes_maximum(&bytes, tm_bytes_current(&bytes));
         size_t dropped = 0;
         while (block_note(&pace, n++, size, &reclaims) < 0) {
             dropped++;
@@ -403,8 +401,7 @@ numbers_run_out(size_t size)
         CHECK(tree.contexts.live < 10);
         tm_count_free(&bytes, tm_context_at(&tree, tm_find_context(
                        &tree, NODE_ROOT, 1, n - 1, 1)), size);
-        bytes.peak = 0;
-        bytes.epoch = bytes.saved + 1;
+        tm_bytes_maximum(&bytes, 0);
     }
     end();
 }

@@ -439,7 +439,7 @@ weighted_compare(void)
         memcpy(world.peak_blocks, world.live_blocks,
                sizeof(world.peak_blocks));
     }
-    CHECK_EQUAL(world.bytes.current, world.current);
+    CHECK_EQUAL(tm_bytes_current(&world.bytes), world.current);
     CHECK_EQUAL(world.bytes.peak, world.highest);
     for (int i = 0; i < NWEIGHTED; i++) {
         const struct context *context = world.contexts[i];

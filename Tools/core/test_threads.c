@@ -210,7 +210,7 @@ run_workers(int rounds)
     /* It must have been worth it. */
     CHECK(found + added > 100);
     CHECK_SOUND(tm_check_tree(&tree));
-    CHECK_EQUAL(bytes.current, 0);
+    CHECK_EQUAL(tm_bytes_current(&bytes), 0);
     CHECK_EQUAL(bytes.peak, 10);
     tm_fini_tree(&tree);
     tm_fini_codes(&codes);

@@ -77,7 +77,7 @@ tm_new_cache(node_id root, struct _PyTraceMalloc_ThreadCache **owner)
     }
     cache->known = 1;
     cache->entries[0] = S->unknown;
-    cache->entries[0].node = root;
+    cache->entries[0].site.node = root;
     /* No frame has this address, so these are never taken for one. */
     cache->entries[0].frame = (_PyInterpreterFrame *)cache;
     cache->entries[-1] = cache->entries[0];
@@ -130,7 +130,7 @@ tm_mark_caches(struct reclaim_roots *roots)
          cache = cache->next)
     {
         struct frame_entry *end = cache->entries + cache->known;
-        roots->nodes[cache->entries[0].node] = 1;
+        roots->nodes[cache->entries[0].site.node] = 1;
         for (struct frame_entry *entry = cache->entries + 1; entry < end;
              entry++)
         {
@@ -139,11 +139,11 @@ tm_mark_caches(struct reclaim_roots *roots)
                 memset(entry, 0, sizeof(*entry));
                 continue;
             }
-            if (entry->node != NODE_NONE) {
-                roots->nodes[entry->node] = 1;
+            if (entry->site.node != NODE_NONE) {
+                roots->nodes[entry->site.node] = 1;
             }
-            if (entry->parent != NODE_NONE) {
-                roots->nodes[entry->parent] = 1;
+            if (entry->key.parent != NODE_NONE) {
+                roots->nodes[entry->key.parent] = 1;
             }
             if (entry->site.context != NULL) {
                 roots->contexts[entry->site.context_id] = 1;

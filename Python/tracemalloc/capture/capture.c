@@ -93,7 +93,7 @@ resumed_entry(struct _PyTraceMalloc_ThreadCache *cache,
         return NULL;
     }
     struct frame_entry *entry = cache->entries + depth;
-    if (entry->frame != frame || entry->site.code != tm_frame_code(frame)) {
+    if (entry->frame != frame || entry->key.code != tm_frame_code(frame)) {
         return NULL;
     }
     return entry;
@@ -132,8 +132,8 @@ resumed_compare(struct _PyTraceMalloc_ThreadCache *cache,
         }
         found->frames[found->n++] = frame;
         if (entry->frame != frame || entry->instruction != frame->instr_ptr
-            || entry[1].parent != entry->node
-            || entry->site.code != tm_frame_code(frame))
+            || entry[1].key.parent != entry->site.node
+            || entry->key.code != tm_frame_code(frame))
         {
             found->lowest = found->n;
             found->highest = found->highest != 0 ? found->highest : found->n;
@@ -143,9 +143,9 @@ resumed_compare(struct _PyTraceMalloc_ThreadCache *cache,
         return NULL;
     }
     if (entry->instruction != frame->instr_ptr) {
-        tm_entry_update(entry, frame, entry[-1].node, access);
+        tm_entry_update(entry, frame, entry[-1].site.node, access);
     }
-    if (entry[1].parent != entry->node) {
+    if (entry[1].key.parent != entry->site.node) {
         found->lowest = found->n;
     }
     return entry;
@@ -169,7 +169,7 @@ resumed_mend(struct _PyTraceMalloc_ThreadCache *cache,
         }
         tm_entry_update(at, found->frames[n - 1], parent, access);
         cache->top = at;
-        if (n <= found->highest && at[1].parent == at->node) {
+        if (n <= found->highest && at[1].key.parent == at->site.node) {
             return 0;
         }
     }
@@ -278,7 +278,7 @@ collect_frames(struct _PyTraceMalloc_ThreadCache *cache,
         }
         if (tm_frame_is_marked(frame)) {
             if (!lost && (entry = cache_find(cache, frame)) != NULL) {
-                tm_entry_update(entry, frame, entry[-1].node, access);
+                tm_entry_update(entry, frame, entry[-1].site.node, access);
                 break;
             }
             /* Another greenlet's: looking for each of them would take time
@@ -292,7 +292,7 @@ collect_frames(struct _PyTraceMalloc_ThreadCache *cache,
                  && tries++ < RESUMED_TRIES
                  && (entry = capture_resumed(cache, frame, access)) != NULL)
         {
-            tm_entry_update(entry, frame, entry->parent, access);
+            tm_entry_update(entry, frame, entry->key.parent, access);
             break;
         }
         if (n == room) {
@@ -353,8 +353,8 @@ entry_site(struct frame_entry *entry, enum access access)
         tm_entry_remember(entry, access);
     }
     else if (access != ACCESS_DETACHED
-             && tm_site_cached(entry->instruction, entry->parent,
-                               entry->site.code) == NULL)
+             && tm_site_cached(entry->instruction, &entry->key,
+                               entry->salt) == NULL)
     {
         /* So that the next one is found at once. */
         tm_entry_remember(entry, access);
@@ -435,18 +435,20 @@ capture_called(struct _PyTraceMalloc_ThreadCache *cache,
     }
     const struct cached_site *cached;
     if (entry->instruction != caller->instr_ptr) {
-        cached = tm_site_cached(caller->instr_ptr, entry->parent,
-                             entry->site.code);
+        cached = tm_site_cached(caller->instr_ptr, &entry->key, entry->salt);
         if (cached == NULL) {
             return NULL;
         }
         entry->instruction = cached->instruction;
         entry->site = cached->site;
-        entry->node = cached->node;
     }
-    node_id parent = entry->node;
-    cached = tm_site_cached(frame->instr_ptr, parent, tm_frame_code(frame));
-    if (parent == NODE_NONE || cached == NULL
+    struct site_key key = {
+        .code = tm_frame_code(frame),
+        .parent = entry->site.node,
+    };
+    uint32_t salt = tm_site_salt(key);
+    cached = tm_site_cached(frame->instr_ptr, &key, salt);
+    if (key.parent == NODE_NONE || cached == NULL
         || cached->site.context == NULL)
     {
         return NULL;
@@ -454,9 +456,9 @@ capture_called(struct _PyTraceMalloc_ThreadCache *cache,
     entry++;
     entry->frame = frame;
     entry->instruction = cached->instruction;
+    entry->key = key;
     entry->site = cached->site;
-    entry->parent = parent;
-    entry->node = cached->node;
+    entry->salt = salt;
     /* The other bits of a generator's stay: if they name a wrong site, it is
        looked for there in vain the next time, and marked anew. */
     frame->tracemalloc_mark |= 1;
@@ -495,7 +497,7 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
         if (entry != NULL) {
             cache->top = entry;
             const struct cached_site *cached = tm_site_cached(
-                frame->instr_ptr, entry->parent, entry->site.code);
+                frame->instr_ptr, &entry->key, entry->salt);
             if (cached != NULL && cached->site.context != NULL) {
                 return &cached->site;
             }

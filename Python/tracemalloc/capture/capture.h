@@ -28,7 +28,7 @@ tm_frame_is_resumed(_PyInterpreterFrame *frame,
         && frame->previous == entry[-1].frame
         && tm_frame_is_marked(frame->previous)
         && frame->previous->instr_ptr == entry[-1].instruction
-        && tm_frame_code(frame) == entry->site.code)
+        && tm_frame_code(frame) == entry->key.code)
     {
         frame->tracemalloc_mark |= 1;
         return 1;
@@ -66,10 +66,8 @@ tm_capture_met(PyThreadState *tstate)
                 || tm_frame_is_resumed(frame, entry)))
         {
             const struct cached_site *cached = tm_site_cache_at(
-                frame->instr_ptr, entry->parent);
-            if (cached->instruction == frame->instr_ptr
-                && cached->parent == entry->parent
-                && cached->site.code == entry->site.code
+                frame->instr_ptr, entry->salt);
+            if (tm_site_is(cached, frame->instr_ptr, &entry->key)
                 && cached->site.context != NULL)
             {
                 return tm_capture_verified(tstate, &cached->site);

@@ -28,12 +28,13 @@ entry_number(struct frame_entry *entry, enum access access)
 {
     PyCodeObject *co = _PyFrame_GetCode(entry->frame);
     tm_access_lock(access);
-    entry->site.code = tm_number_code_object(co);
-    if (entry->site.code == CODE_NONE) {
+    entry->key.code = tm_number_code_object(co);
+    entry->salt = tm_site_salt(entry->key);
+    if (entry->key.code == CODE_NONE) {
         tm_watch_growth_lock_held(CODE_NONE, access);
     }
     tm_access_unlock(access);
-    return entry->site.code != CODE_NONE ? 0 : -1;
+    return entry->key.code != CODE_NONE ? 0 : -1;
 }
 
 
@@ -51,10 +52,10 @@ entry_unit(const struct frame_entry *entry)
 static inline int32_t
 entry_line(struct frame_entry *entry, enum access access)
 {
-    if (entry->site.code == CODE_NONE && entry_number(entry, access) < 0) {
+    if (entry->key.code == CODE_NONE && entry_number(entry, access) < 0) {
         return -1;
     }
-    return tm_code_line(&S->codes, entry->site.code, entry_unit(entry));
+    return tm_code_line(&S->codes, entry->key.code, entry_unit(entry));
 }
 
 
@@ -65,17 +66,17 @@ tm_entry_find_node(struct frame_entry *entry, enum access access)
     if (line < 0) {
         return NODE_NONE;
     }
-    node_id node = tm_find_node(&S->tree, entry->parent,
-                                entry->site.code, line);
+    node_id node = tm_find_node(&S->tree, entry->key.parent,
+                                entry->key.code, line);
     if (node == NODE_NONE) {
         tm_access_lock(access);
-        node = tm_add_node(&S->tree, entry->parent,
-                           entry->site.code, line);
+        node = tm_add_node(&S->tree, entry->key.parent,
+                           entry->key.code, line);
         tm_watch_growth_lock_held(node, access);
         free_replaced(access);
         tm_access_unlock(access);
     }
-    entry->node = node;
+    entry->site.node = node;
     if (node != NODE_NONE) {
         tm_entry_remember(entry, access);
     }
@@ -93,12 +94,12 @@ tm_entry_find_context(struct frame_entry *entry, enum access access)
     intptr_t unit = entry_unit(entry);
     uint32_t site = 0 <= unit && unit < (intptr_t)MAX_UNIT
                     ? (uint32_t)unit : MAX_UNIT;
-    context_id id = tm_find_context(&S->tree, entry->parent,
-                                    entry->site.code, site, line);
+    context_id id = tm_find_context(&S->tree, entry->key.parent,
+                                    entry->key.code, site, line);
     if (id == CONTEXT_NONE) {
         tm_access_lock(access);
-        id = tm_add_context(&S->tree, entry->parent,
-                            entry->site.code, site, line);
+        id = tm_add_context(&S->tree, entry->key.parent,
+                            entry->key.code, site, line);
         tm_watch_growth_lock_held(id, access);
         free_replaced(access);
         tm_access_unlock(access);

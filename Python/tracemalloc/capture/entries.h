@@ -22,13 +22,10 @@ tm_entry_remember(const struct frame_entry *entry, enum access access)
     if (access == ACCESS_DETACHED) {
         return;
     }
-    struct cached_site *cached = tm_site_cache_at(entry->instruction,
-                                                  entry->parent);
-    *cached = (struct cached_site){
+    *tm_site_cache_at(entry->instruction, entry->salt) = (struct cached_site){
         .instruction = entry->instruction,
+        .key = entry->key,
         .site = entry->site,
-        .parent = entry->parent,
-        .node = entry->node,
     };
 }
 
@@ -38,25 +35,20 @@ static inline void
 tm_entry_update(struct frame_entry *entry, _PyInterpreterFrame *frame,
                 node_id parent, enum access access)
 {
-    code_id code = tm_frame_code(frame);
+    struct site_key key = {.code = tm_frame_code(frame), .parent = parent};
     const _Py_CODEUNIT *instruction = frame->instr_ptr;
     entry->frame = frame;
-    if (entry->instruction == instruction && entry->parent == parent
-        && entry->site.code == code)
-    {
+    if (memcmp(&entry->key, &key, sizeof(key)) != 0) {
+        entry->key = key;
+        entry->salt = tm_site_salt(key);
+    }
+    else if (entry->instruction == instruction) {
         return;
     }
     entry->instruction = instruction;
-    entry->parent = parent;
     const struct cached_site *cached = access == ACCESS_DETACHED ? NULL
-                              : tm_site_cached(instruction, parent, code);
-    if (cached != NULL) {
-        entry->site = cached->site;
-        entry->node = cached->node;
-        return;
-    }
-    entry->site = (struct site){.code = code};
-    entry->node = NODE_NONE;
+        : tm_site_cached(instruction, &key, entry->salt);
+    entry->site = cached != NULL ? cached->site : (struct site){NULL, 0, 0};
 }
 
 
@@ -64,8 +56,8 @@ tm_entry_update(struct frame_entry *entry, _PyInterpreterFrame *frame,
 static inline node_id
 tm_entry_node(struct frame_entry *entry, enum access access)
 {
-    return entry->node != NODE_NONE ? entry->node
-                                    : tm_entry_find_node(entry, access);
+    return entry->site.node != NODE_NONE ? entry->site.node
+                                         : tm_entry_find_node(entry, access);
 }
 
 #endif  /* !TRACEMALLOC_ENTRIES_H */

@@ -12,9 +12,9 @@
 struct frame_entry {
     _PyInterpreterFrame *frame;
     const _Py_CODEUNIT *instruction;    /* where the frame was */
+    struct site_key key;        /* parent: node of the entry below */
     struct site site;
-    node_id parent;             /* node of the entry below */
-    node_id node;               /* own, for callees; NODE_NONE: not known */
+    uint32_t salt;              /* of the key */
 };
 
 

@@ -13,16 +13,21 @@
 struct site {
     struct context *context;    /* of an allocation there; NULL: not known */
     context_id context_id;
+    node_id node;               /* for callees; NODE_NONE: not known */
+};
+
+/* What runs where, but for the instruction. */
+struct site_key {
     code_id code;
+    node_id parent;             /* node of the caller */
 };
 
 /* A call site under a caller, met before: saves looking its line up, and then
    its node and its context. */
 struct cached_site {
     const _Py_CODEUNIT *instruction;
+    struct site_key key;
     struct site site;
-    node_id parent;
-    node_id node;               /* or NODE_NONE */
 };
 
 #define SITE_CACHE_SIZE 1024
@@ -31,25 +36,42 @@ struct cached_site {
    costs nothing then. */
 extern struct cached_site _PyTraceMalloc_SiteCache[SITE_CACHE_SIZE];
 
-static inline struct cached_site *
-tm_site_cache_at(const _Py_CODEUNIT *instruction, node_id parent)
+/* Where the instructions of a key begin in the cache, as an offset in bytes;
+   higher bits are noise. */
+static inline uint32_t
+tm_site_salt(struct site_key key)
 {
-    size_t key = ((uintptr_t)instruction >> 1) ^ (size_t)parent * 0x9e3779b1u;
-    return &_PyTraceMalloc_SiteCache[(key ^ key >> 10) % SITE_CACHE_SIZE];
+    uint64_t bits = (uint64_t)key.parent << 32 | key.code;
+    return (uint32_t)(bits * 0x9e3779b97f4a7c15u >> 32);
+}
+
+/* The place of an instruction: those of one key, which are multiples of two
+   bytes, lie side by side. */
+static inline struct cached_site *
+tm_site_cache_at(const _Py_CODEUNIT *instruction, uint32_t salt)
+{
+    size_t offset = (uintptr_t)instruction * (sizeof(struct cached_site) / 2);
+    offset = (offset ^ salt)
+             & (SITE_CACHE_SIZE - 1) * sizeof(struct cached_site);
+    return (struct cached_site *)((char *)_PyTraceMalloc_SiteCache + offset);
+}
+
+static inline int
+tm_site_is(const struct cached_site *cached, const _Py_CODEUNIT *instruction,
+           const struct site_key *key)
+{
+    return cached->instruction == instruction
+           && memcmp(&cached->key, key, sizeof(*key)) == 0;
 }
 
 
 /* What is known, or NULL. */
 static inline const struct cached_site *
-tm_site_cached(const _Py_CODEUNIT *instruction, node_id parent, code_id code)
+tm_site_cached(const _Py_CODEUNIT *instruction, const struct site_key *key,
+               uint32_t salt)
 {
-    const struct cached_site *cached = tm_site_cache_at(instruction, parent);
-    if (cached->instruction != instruction || cached->parent != parent
-        || cached->site.code != code)
-    {
-        return NULL;
-    }
-    return cached;
+    const struct cached_site *cached = tm_site_cache_at(instruction, salt);
+    return tm_site_is(cached, instruction, key) ? cached : NULL;
 }
 
 /* Forget all of them; needs access. */

@@ -165,7 +165,7 @@ capture_is_right(PyThreadState *tstate, const struct context *context)
     /* The thread's own: a thread with frames has a cache. */
     const struct _PyTraceMalloc_ThreadCache *cache =
         ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
-    node_id root = cache->entries->node;
+    node_id root = cache->entries->site.node;
     for (;;) {
         if (code == CODE_NONE || frame_line(frame) != line
             || tm_code_at(&S->codes, code)->owner

@@ -17,7 +17,7 @@ tm_count_lost(struct traced_bytes *bytes, struct context *context, size_t size)
        now. */
     context->freed_blocks++;
     context->freed_bytes += (uint16_t)size;
-    bytes->current -= size;
+    bytes->headroom += size;
 }
 
 
@@ -39,7 +39,6 @@ tm_renew_epochs(struct call_tree *tree, struct traced_bytes *bytes)
 PART void
 tm_reset_peak(struct call_tree *tree, struct traced_bytes *bytes)
 {
-    bytes->peak = bytes->current;
-    bytes->epoch = bytes->saved + 1;
+    tm_bytes_maximum(bytes, tm_bytes_current(bytes));
     tm_renew_epochs(tree, bytes);
 }

@@ -20,7 +20,7 @@ struct sample_weight {
 
 /* Traced bytes, and the state at their peak.
 
-   Every new maximum of `current` opens an epoch, unless nothing was saved in
+   Every new maximum opens an epoch, unless nothing was saved in
    the present one.  Before a context changes in an epoch for the first time,
    other than by a new maximum, it saves what is live: so whatever was not
    saved is still as it was at the peak, and no event needs recording.
@@ -34,11 +34,28 @@ struct sample_weight {
    changed for exactly 2**32 epochs show an old state at the peak, for one
    epoch. */
 struct traced_bytes {
-    size_t current;
-    size_t peak;                /* highest value of `current` */
+    size_t headroom;            /* how much less than at the peak is traced:
+                                   one subtraction counts and compares */
+    size_t peak;
     uint32_t epoch;             /* contexts with this one have saved */
     uint32_t saved;             /* the last epoch in which one was saved */
 };
+
+/* What is traced now. */
+static inline size_t
+tm_bytes_current(const struct traced_bytes *bytes)
+{
+    return bytes->peak - bytes->headroom;
+}
+
+/* So much is traced now: more than ever. */
+static inline void
+tm_bytes_maximum(struct traced_bytes *bytes, size_t current)
+{
+    bytes->headroom = 0;
+    bytes->peak = current;
+    bytes->epoch = bytes->saved + 1;
+}
 
 /* The counters of a context, whether it has them or not. */
 static inline struct counters
@@ -160,10 +177,9 @@ tm_context_take_free(struct context *context, size_t size)
 static inline void
 tm_count_rise(struct traced_bytes *bytes, struct context *context, size_t size)
 {
-    bytes->current += size;
-    if (bytes->current > bytes->peak) {
-        bytes->peak = bytes->current;
-        bytes->epoch = bytes->saved + 1;
+    bytes->headroom -= size;
+    if ((ptrdiff_t)bytes->headroom < 0) {
+        tm_bytes_maximum(bytes, tm_bytes_current(bytes));
     }
     else {
         tm_context_touch(context, bytes);
@@ -182,7 +198,7 @@ tm_count_alloc(struct traced_bytes *bytes, struct context *context,
 static inline void
 tm_count_free(struct traced_bytes *bytes, struct context *context, size_t size)
 {
-    bytes->current -= size;
+    bytes->headroom += size;
     /* Asked once: both know it then, and the common one is a straight line. */
     if (context->has_counters) {
         tm_context_touch(context, bytes);
@@ -259,12 +275,13 @@ tm_count_own_settled(struct traced_bytes *bytes, struct context *own)
     struct counters *all = own->counters;
     tm_context_touch(own, bytes);
     uint64_t live = all->allocated_bytes - all->freed_bytes;
+    size_t current = tm_bytes_current(bytes);
     bytes->peak += (size_t)(live - all->peak_bytes);
+    bytes->headroom = bytes->peak - current;
     all->peak_bytes = live;
     all->peak_blocks = all->allocated_blocks - all->freed_blocks;
-    if (bytes->current > bytes->peak) {
-        bytes->peak = bytes->current;
-        bytes->epoch = bytes->saved + 1;
+    if (current > bytes->peak) {
+        tm_bytes_maximum(bytes, current);
     }
 }
 
@@ -274,7 +291,7 @@ tm_count_own_alloc(struct traced_bytes *bytes, struct context *own,
                    struct sample_weight weight)
 {
     tm_context_touch(own, bytes);
-    bytes->current += (size_t)weight.bytes;
+    bytes->headroom -= (size_t)weight.bytes;
     own->counters->allocated_blocks += weight.blocks;
     own->counters->allocated_bytes += weight.bytes;
     tm_count_own_settled(bytes, own);
@@ -312,7 +329,7 @@ tm_count_sample_free(struct traced_bytes *bytes, struct context *context,
     tm_context_touch(context, bytes);
     context->counters->freed_blocks += weight.blocks;
     context->counters->freed_bytes += weight.bytes;
-    bytes->current -= (size_t)weight.bytes;
+    bytes->headroom += (size_t)weight.bytes;
 }
 
 static inline void

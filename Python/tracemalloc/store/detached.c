@@ -237,10 +237,8 @@ list_take_peak(struct detached_counts *list, struct call_tree *tree,
         count->allocated_blocks -= count->peak_blocks;
         count->allocated_bytes -= count->peak_bytes;
     }
-    bytes->current += list->peak;
+    tm_bytes_maximum(bytes, tm_bytes_current(bytes) + list->peak);
     list->bytes -= list->peak;
-    bytes->peak = bytes->current;
-    bytes->epoch = bytes->saved + 1;
 }
 
 
@@ -249,7 +247,7 @@ tm_take_detached(struct detached_counts *list,
                  struct call_tree *tree,
                  struct traced_bytes *bytes)
 {
-    if (list->peak != 0 && bytes->current + list->peak > bytes->peak) {
+    if (list->peak != 0 && list->peak > bytes->headroom) {
         list_take_peak(list, tree, bytes);
     }
     for (size_t i = 0; i < list->used; i++) {
@@ -262,11 +260,11 @@ tm_take_detached(struct detached_counts *list,
         context->counters->freed_blocks += count->freed_blocks;
         context->counters->freed_bytes += count->freed_bytes;
     }
-    bytes->current += list->bytes;
-    if (bytes->current > bytes->peak) {
+    bytes->headroom -= list->bytes;
+    size_t current = tm_bytes_current(bytes);
+    if (current > bytes->peak) {
         /* Sizes that an extension made up, with a sum of 2**63 or more. */
-        bytes->peak = bytes->current;
-        bytes->epoch = bytes->saved + 1;
+        tm_bytes_maximum(bytes, current);
     }
     tm_clear_detached(list);
 }

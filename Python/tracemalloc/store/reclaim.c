@@ -134,7 +134,7 @@ pace_of_space(const struct number_space *space, size_t limit, size_t least)
 static size_t
 bytes_held(const struct traced_bytes *bytes)
 {
-    return bytes->current / 2 + bytes->peak / 2;
+    return tm_bytes_current(bytes) / 2 + bytes->peak / 2;
 }
 
 
