@@ -163,18 +163,18 @@ row_random(void)
 {
     size_t at = random_below(NROWS);
     struct m_row *row = &m.rows[at];
-    if (row->number == 0) {
+    if (row->cells == NULL) {
         row->size_class = random_below(32);
         row->ncells = (16384 - 48) / (16 * (row->size_class + 1));
         row->pool = 16384 * (at + 1);
         row->nused = 0;
         memset(row->taken, 0, sizeof(row->taken));
         call_begin();
-        row->number = _PyTraceMalloc_AddRow(&cells, row->pool, row->size_class,
-                                            row->ncells);
-        CHECK(call_lacked_memory() == (row->number == 0));
+        row->cells = _PyTraceMalloc_AddRow(&cells, row->pool, row->size_class,
+                                           row->ncells);
+        CHECK(call_lacked_memory() == (row->cells == NULL));
     }
-    return row->number != 0 && row->nused < row->ncells ? at : NO_ROW;
+    return row->cells != NULL && row->nused < row->ncells ? at : NO_ROW;
 }
 
 
@@ -191,7 +191,7 @@ cell_fill(size_t at, unsigned cell)
     }
     row->taken[cell] = 1;
     row->nused++;
-    tm_row_at(&cells, row->number)->cells[cell] = CELL(context, slack);
+    row->cells->cells[cell] = CELL(context, slack);
     m.blocks[m.nblocks++] = (struct m_block){
         .address = row->pool + POOL_HEADER + cell * room,
         .size = room - slack,
@@ -234,7 +234,7 @@ both_forget(size_t i)
     }
     else {
         struct m_row *row = &m.rows[block.row];
-        uint32_t *cell = &tm_row_at(&cells, row->number)->cells[block.cell];
+        uint32_t *cell = &row->cells->cells[block.cell];
         CHECK_EQUAL(CELL_CONTEXT(*cell), block.context);
         *cell = 0;
         row->taken[block.cell] = 0;
@@ -304,8 +304,8 @@ void
 step_free_row(void)
 {
     struct m_row *row = &m.rows[random_below(NROWS)];
-    if (row->number != 0 && row->nused == 0) {
-        _PyTraceMalloc_FreeRow(&cells, row->number);
-        row->number = 0;
+    if (row->cells != NULL && row->nused == 0) {
+        _PyTraceMalloc_FreeRow(&cells, row->cells);
+        row->cells = NULL;
     }
 }

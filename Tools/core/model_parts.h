@@ -66,7 +66,7 @@ struct m_block {
 };
 
 struct m_row {
-    uint32_t number;            /* 0: free */
+    struct cell_row *cells;     /* NULL: free */
     uintptr_t pool;
     unsigned size_class, ncells, nused;
     unsigned char taken[1024];

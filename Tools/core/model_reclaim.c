@@ -151,7 +151,7 @@ model_clear(void)
         }
     }
     for (size_t i = 0; i < NROWS; i++) {
-        m.rows[i].number = 0;
+        m.rows[i].cells = NULL;
     }
 }
 

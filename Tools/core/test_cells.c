@@ -9,7 +9,7 @@ static struct cell_store store;
 
 enum { MAX_ROWS = 6000 };
 static struct {
-    uint32_t number;            /* 0: free */
+    struct cell_row *row;       /* NULL: free */
     uintptr_t pool;
     unsigned size_class;
 } rows[MAX_ROWS];
@@ -22,14 +22,13 @@ class_cells(unsigned size_class)
 }
 
 
-static uint32_t
+static struct cell_row *
 row_begin(size_t i, unsigned size_class)
 {
     uintptr_t pool = 16384 * (i + 1);
-    uint32_t number = _PyTraceMalloc_AddRow(&store, pool, size_class,
-                                            class_cells(size_class));
-    CHECK(number != 0);
-    const struct cell_row *row = tm_row_at(&store, number);
+    struct cell_row *row = _PyTraceMalloc_AddRow(&store, pool, size_class,
+                                                 class_cells(size_class));
+    CHECK(row != NULL);
     CHECK_EQUAL(row->pool, pool);
     CHECK_EQUAL(row->size_class, size_class);
     CHECK_EQUAL(row->ncells, class_cells(size_class));
@@ -37,20 +36,20 @@ row_begin(size_t i, unsigned size_class)
     for (unsigned cell = 0; cell < row->ncells; cell++) {
         CHECK_EQUAL(row->cells[cell], 0);
     }
-    rows[i].number = number;
+    rows[i].row = row;
     rows[i].pool = pool;
     rows[i].size_class = size_class;
-    return number;
+    return row;
 }
 
 
-/* Cells carry the row's own number: rows that overlap would show. */
+/* Cells carry the number of their row: rows that overlap would show. */
 static void
 row_fill(size_t i)
 {
-    struct cell_row *row = tm_row_at(&store, rows[i].number);
+    struct cell_row *row = rows[i].row;
     for (unsigned cell = 0; cell < row->ncells; cell++) {
-        row->cells[cell] = rows[i].number + (cell << 20);
+        row->cells[cell] = (uint32_t)i + 1 + (cell << 20);
     }
 }
 
@@ -58,12 +57,12 @@ row_fill(size_t i)
 static void
 row_end(size_t i)
 {
-    const struct cell_row *row = tm_row_at(&store, rows[i].number);
+    const struct cell_row *row = rows[i].row;
     for (unsigned cell = 0; cell < row->ncells; cell++) {
-        CHECK_EQUAL(row->cells[cell], rows[i].number + (cell << 20));
+        CHECK_EQUAL(row->cells[cell], (uint32_t)i + 1 + (cell << 20));
     }
-    _PyTraceMalloc_FreeRow(&store, rows[i].number);
-    rows[i].number = 0;
+    _PyTraceMalloc_FreeRow(&store, rows[i].row);
+    rows[i].row = NULL;
 }
 
 
@@ -72,7 +71,7 @@ walk_compare(size_t n)
 {
     size_t expected = 0, walked = 0;
     for (size_t i = 0; i < n; i++) {
-        expected += rows[i].number != 0;
+        expected += rows[i].row != NULL;
     }
     uint32_t before = 0;
     for (uint32_t number = 0;
@@ -81,7 +80,7 @@ walk_compare(size_t n)
         CHECK(number > before);
         before = number;
         size_t i = tm_row_at(&store, number)->pool / 16384 - 1;
-        CHECK(i < n && rows[i].number == number);
+        CHECK(i < n && rows[i].row == tm_row_at(&store, number));
         walked++;
     }
     CHECK_EQUAL(walked, expected);
@@ -149,7 +148,7 @@ test_walk_over_holes(void)
     walk_compare(n);
     for (size_t left = n; left > 0;) {
         size_t i = random_below((uint32_t)n);
-        if (rows[i].number != 0) {
+        if (rows[i].row != NULL) {
             row_end(i);
             left--;
             walk_compare(n);
@@ -163,24 +162,24 @@ static void
 test_reuse_by_class(void)
 {
     _PyTraceMalloc_InitCells(&store);
-    uint32_t small = row_begin(0, 0), large = row_begin(1, 31);
-    uint32_t other = row_begin(2, 0);
+    struct cell_row *small = row_begin(0, 0), *large = row_begin(1, 31);
+    struct cell_row *other = row_begin(2, 0);
     row_fill(0);
     row_fill(1);
     row_fill(2);
     row_end(0);
     row_end(1);
     /* Another class gets another row, the same class gets its own again. */
-    uint32_t between = row_begin(3, 15);
+    struct cell_row *between = row_begin(3, 15);
     CHECK(between != small && between != large && between != other);
-    CHECK_EQUAL(row_begin(4, 31), large);
-    CHECK_EQUAL(row_begin(5, 0), small);
+    CHECK(row_begin(4, 31) == large);
+    CHECK(row_begin(5, 0) == small);
     row_fill(3);
     row_fill(4);
     row_fill(5);
     row_end(5);
     row_end(2);
-    uint32_t first = row_begin(6, 0), second = row_begin(7, 0);
+    struct cell_row *first = row_begin(6, 0), *second = row_begin(7, 0);
     CHECK((first == small && second == other)
           || (first == other && second == small));
     walk_compare(8);
@@ -196,8 +195,9 @@ test_full_chunk(void)
     size_t units = (size_t)1 << ROWS_SHIFT;
     _PyTraceMalloc_InitCells(&store);
     for (size_t i = 0; i < 2 * units - 1; i++) {
-        CHECK_EQUAL(_PyTraceMalloc_AddRow(&store, 64 * (i + 1), 40, 12),
-                    i + 1);
+        struct cell_row *row = _PyTraceMalloc_AddRow(&store, 64 * (i + 1), 40,
+                                                     12);
+        CHECK(row == tm_row_at(&store, (uint32_t)i + 1));
     }
     CHECK_EQUAL(store.nchunks, 2);
     CHECK_EQUAL(store.next, units);
@@ -208,9 +208,11 @@ test_full_chunk(void)
     }
     CHECK_EQUAL(_PyTraceMalloc_NextRow(&store, number), 0);
     /* One cell more takes two units. */
-    uint32_t wide = _PyTraceMalloc_AddRow(&store, 64, 41, 13);
-    CHECK_EQUAL(wide, 2 * units);
-    CHECK_EQUAL(_PyTraceMalloc_AddRow(&store, 64, 41, 13), 2 * units + 2);
+    uint32_t wide = (uint32_t)(2 * units);
+    CHECK(_PyTraceMalloc_AddRow(&store, 64, 41, 13)
+          == tm_row_at(&store, wide));
+    CHECK(_PyTraceMalloc_AddRow(&store, 64, 41, 13)
+          == tm_row_at(&store, wide + 2));
     _PyTraceMalloc_FiniCells(&store);
 }
 
@@ -224,7 +226,7 @@ test_random_rows(void)
     int rounds = test_options.quick ? 5000 : 20000;
     for (int round = 0; round < rounds; round++) {
         size_t i = random_below((uint32_t)n);
-        if (rows[i].number != 0) {
+        if (rows[i].row != NULL) {
             row_end(i);
         }
         else {
@@ -245,14 +247,14 @@ static void
 test_rows_run_out(void)
 {
     _PyTraceMalloc_InitCells(&store);
-    uint32_t number = row_begin(0, 0);
+    struct cell_row *row = row_begin(0, 0);
     uint32_t nchunks = store.nchunks, next = store.next;
     store.nchunks = MAX_ROW_CHUNKS;
     store.next = 1u << ROWS_SHIFT;
-    CHECK_EQUAL(_PyTraceMalloc_AddRow(&store, 64, 1, 20), 0);
+    CHECK(_PyTraceMalloc_AddRow(&store, 64, 1, 20) == NULL);
     CHECK_EQUAL(store.rows, 1);
-    _PyTraceMalloc_FreeRow(&store, number);
-    CHECK_EQUAL(_PyTraceMalloc_AddRow(&store, 64, 0, class_cells(0)), number);
+    _PyTraceMalloc_FreeRow(&store, row);
+    CHECK(_PyTraceMalloc_AddRow(&store, 64, 0, class_cells(0)) == row);
     store.nchunks = nchunks;
     store.next = next;
     _PyTraceMalloc_FiniCells(&store);
@@ -268,15 +270,17 @@ test_rows_beyond_four_gibibytes(void)
     store.nchunks = before;
     store.next = 1u << ROWS_SHIFT;
     CHECK_EQUAL((size_t)store.nchunks * store.next * ROW_UNIT, 1ull << 32);
-    uint32_t number = row_begin(0, 0);
-    CHECK_EQUAL(number, before << ROWS_SHIFT);
+    struct cell_row *row = row_begin(0, 0);
+    uint32_t number = before << ROWS_SHIFT;
+    CHECK(row == tm_row_at(&store, number));
     row_fill(0);
-    uint32_t other = row_begin(1, 3);
-    CHECK_EQUAL(other >> ROWS_SHIFT, before);
-    CHECK_EQUAL(_PyTraceMalloc_NextRow(&store, number), other);
-    CHECK_EQUAL(_PyTraceMalloc_NextRow(&store, other), 0);
+    struct cell_row *other = row_begin(1, 3);
+    number = _PyTraceMalloc_NextRow(&store, number);
+    CHECK(other == tm_row_at(&store, number));
+    CHECK_EQUAL(number >> ROWS_SHIFT, before);
+    CHECK_EQUAL(_PyTraceMalloc_NextRow(&store, number), 0);
     row_end(0);
-    CHECK_EQUAL(row_begin(0, 0), number);
+    CHECK(row_begin(0, 0) == row);
     tm_free_zeros(store.chunks[before]);
     _PyTraceMalloc_InitCells(&store);
 }

@@ -176,8 +176,7 @@ world_random(void)
     }
     struct cell_row *rows[3];
     for (unsigned i = 0; i < 3; i++) {
-        rows[i] = tm_row_at(&cells, _PyTraceMalloc_AddRow(
-            &cells, (i + 1) << 20, 4 + i, 150));
+        rows[i] = _PyTraceMalloc_AddRow(&cells, (i + 1) << 20, 4 + i, 150);
     }
     for (int i = 0; i < 500; i++) {
         if (random_below(4) == 0) {

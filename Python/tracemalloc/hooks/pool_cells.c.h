@@ -1,7 +1,7 @@
 /* Cells of pools: which cell a block has.  A part of Objects/obmalloc.c, by
    pymalloc.c.h.
 
-   pool->ref.cells is the number of the pool's row of cells, or 0. */
+   pool->cells is the pool's row of cells, or NULL. */
 
 /* 2**16 / size, rounded up, in units of ALIGNMENT: dividing by means of it is
    exact here, because offsets have 10 bits (Granlund and Montgomery, Division
@@ -39,7 +39,7 @@ cell_of(poolp pool, const void *p)
     uint32_t unit = (uint32_t)((uintptr_t)p - (uintptr_t)pool - POOL_OVERHEAD)
                     >> ALIGNMENT_SHIFT;
     uint32_t at = unit * reciprocals[pool->szidx] >> 16;
-    return &tm_row_at(&S->cells, pool->ref.cells)->cells[at];
+    return &pool->cells->cells[at];
 }
 
 
@@ -56,15 +56,14 @@ static int
 pool_attach_cells(poolp pool, enum access access)
 {
     tm_access_lock(access);
-    uint32_t row = _PyTraceMalloc_AddRow(&S->cells, (uintptr_t)pool,
-                                         pool->szidx, NUMBLOCKS(pool->szidx));
+    pool->cells = _PyTraceMalloc_AddRow(&S->cells, (uintptr_t)pool,
+                                        pool->szidx, NUMBLOCKS(pool->szidx));
     tm_access_unlock(access);
-    pool->ref.cells = row;
     if (UNLIKELY(S->bytes.epoch >= LATE_EPOCH)) {
         /* Epochs are numbered anew on that occasion. */
         tm_reclaim_want(1);
     }
-    return row != 0 ? 0 : -1;
+    return pool->cells != NULL ? 0 : -1;
 }
 
 
@@ -76,15 +75,15 @@ pool_release_cells(poolp pool)
 {
     enum access access = _PyTraceMalloc_BeginLocked();
     if (access != ACCESS_NONE) {
-        if (pool->ref.cells != 0) {
-            _PyTraceMalloc_FreeRow(&S->cells, pool->ref.cells);
+        if (pool->cells != NULL) {
+            _PyTraceMalloc_FreeRow(&S->cells, pool->cells);
             if (access == ACCESS_SAMPLING) {
                 _PyTraceMalloc_TakeFromPages(&S->sampler, (uintptr_t)pool);
             }
         }
         tm_end_locked();
     }
-    pool->ref.cells = 0;
+    pool->cells = NULL;
 }
 
 
@@ -95,7 +94,7 @@ arena_release_cells(const struct arena_object *arena)
     for (uintptr_t at = first; at < (uintptr_t)arena->pool_address;
          at += POOL_SIZE)
     {
-        if (((poolp)at)->ref.cells != 0) {
+        if (((poolp)at)->cells != NULL) {
             pool_release_cells((poolp)at);
         }
     }
@@ -149,5 +148,5 @@ static inline poolp
 pool_of_cell(uintptr_t address)
 {
     poolp pool = pool_of_block(address);
-    return pool != NULL && pool->ref.cells != 0 ? pool : NULL;
+    return pool != NULL && pool->cells != NULL ? pool : NULL;
 }

@@ -90,7 +90,7 @@ void
 _PyTraceMalloc_FreeCells(void)
 {
     for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
-        ((poolp)tm_row_at(&S->cells, id)->pool)->ref.cells = 0;
+        ((poolp)tm_row_at(&S->cells, id)->pool)->cells = NULL;
     }
     _PyTraceMalloc_FiniCells(&S->cells);
 }
@@ -104,7 +104,7 @@ _PyTraceMalloc_CheckCells(struct live_sums *live)
         const struct cell_row *row = tm_row_at(&S->cells, id);
         poolp pool = (poolp)row->pool;
         rows++;
-        if (pool->ref.cells != id || pool->szidx != row->size_class
+        if (pool->cells != row || pool->szidx != row->size_class
             || row->ncells != NUMBLOCKS(pool->szidx))
         {
             return "cells: a row and its pool disagree";

@@ -40,13 +40,19 @@ static_assert(POOL_SIZE / ALIGNMENT <= 1024, "see cell_of()");
 
 /* --- noting -------------------------------------------------------------- */
 
-/* Note a block of a pool that has cells, at a site that has room for it. */
+/* Note a block of a pool that has cells, at a site that has room for it.
+   `more`: whose context is known to have counters. */
 static Py_ALWAYS_INLINE inline void
-small_note_at(const struct site *site, poolp pool, void *p, size_t size,
-              size_t slack, enum access access)
+small_note_at(const struct site *site, int more, poolp pool, void *p,
+              size_t size, size_t slack, enum access access)
 {
     *cell_of(pool, p) = CELL(site->context_id, slack);
-    tm_count_alloc(&S->bytes, site->context, size);
+    if (more) {
+        tm_count_alloc_more(&S->bytes, site->context, size);
+    }
+    else {
+        tm_count_alloc(&S->bytes, site->context, size);
+    }
     tm_set_fresh(p);
 }
 
@@ -57,7 +63,7 @@ small_note_own(void *p, size_t size, enum access access)
 {
     poolp pool = POOL_ADDR(p);
     if (!tm_is_quiet(_PyThreadState_GET())
-        || (pool->ref.cells == 0 && pool_attach_cells(pool, access) < 0))
+        || (pool->cells == NULL && pool_attach_cells(pool, access) < 0))
     {
         _PyTraceMalloc_CountDrop(access);
         return;
@@ -77,14 +83,14 @@ small_note(const struct site *site, void *p, size_t size, enum access access)
         small_note_own(p, size, access);
         return;
     }
-    if (UNLIKELY(pool->ref.cells == 0)
+    if (UNLIKELY(pool->cells == NULL)
         && pool_attach_cells(pool, access) < 0)
     {
         _PyTraceMalloc_CountDrop(access);
         return;
     }
     tm_context_make_room(&S->tree, site->context, size);
-    small_note_at(site, pool, p, size, INDEX2SIZE(pool->szidx) - size,
+    small_note_at(site, 0, pool, p, size, INDEX2SIZE(pool->szidx) - size,
                   access);
 }
 
@@ -247,7 +253,7 @@ small_forget_slow(poolp pool, void *p)
 {
     enum access access = tm_begin();
     if (access != ACCESS_NONE) {
-        if (pool->ref.cells != 0) {
+        if (pool->cells != NULL) {
             small_forget(pool, p);
         }
         if (S->foreign) {
@@ -266,7 +272,7 @@ static Py_NO_INLINE __attribute__((returns_nonnull)) void *
 alloc_last(const struct site *site, poolp pool, void *p, size_t size)
 {
     pymalloc_pool_extend(pool, pool->szidx);
-    small_note_at(site, pool, p, size, INDEX2SIZE(pool->szidx) - size,
+    small_note_at(site, 0, pool, p, size, INDEX2SIZE(pool->szidx) - size,
                   ACCESS_GIL);
     return p;
 }
@@ -275,7 +281,7 @@ alloc_last(const struct site *site, poolp pool, void *p, size_t size)
 /* A block of a pool that has cells and a block to give, noted at a site that
    has room. */
 static Py_ALWAYS_INLINE inline void *
-alloc_in(poolp pool, const struct site *site, size_t size)
+alloc_in(poolp pool, const struct site *site, int more, size_t size)
 {
     pymem_block *p = pool->freeblock;
     pool->ref.count++;
@@ -283,7 +289,7 @@ alloc_in(poolp pool, const struct site *site, size_t size)
     if (UNLIKELY(pool->freeblock == NULL)) {
         return alloc_last(site, pool, p, size);
     }
-    small_note_at(site, pool, p, size, (0 - size) & (ALIGNMENT - 1),
+    small_note_at(site, more, pool, p, size, (0 - size) & (ALIGNMENT - 1),
                   ACCESS_GIL);
     return p;
 }
@@ -294,7 +300,7 @@ alloc_in(poolp pool, const struct site *site, size_t size)
 static Py_NO_INLINE __attribute__((returns_nonnull)) void *
 alloc_few(poolp pool, const struct site *site, size_t size)
 {
-    return alloc_in(pool, site, size);
+    return alloc_in(pool, site, 0, size);
 }
 
 
@@ -305,11 +311,11 @@ alloc_at(const struct site *site, size_t size)
     OMState *state = get_state();
     unsigned size_class = (unsigned)(size - 1) >> ALIGNMENT_SHIFT;
     poolp pool = usedpools[size_class + size_class];
-    if (UNLIKELY(pool == pool->nextpool) || UNLIKELY(pool->ref.cells == 0)) {
+    if (UNLIKELY(pool == pool->nextpool) || UNLIKELY(pool->cells == NULL)) {
         return NULL;
     }
     if (LIKELY(site->context->has_counters)) {
-        return alloc_in(pool, site, size);
+        return alloc_in(pool, site, 1, size);
     }
     if (LIKELY(tm_context_has_room(site->context, size))) {
         return alloc_few(pool, site, size);
@@ -429,7 +435,7 @@ traced_free(void *ctx, void *p)
         return;
     }
     poolp pool = POOL_ADDR(p);
-    if (LIKELY(pool->ref.cells != 0)) {
+    if (LIKELY(pool->cells != NULL)) {
         small_forget(pool, p);
     }
     pymalloc_free_in_pool(state, pool, p);
@@ -493,7 +499,7 @@ traced_realloc(void *ctx, void *p, size_t size)
         /* pymalloc leaves a block in place unless that saves a quarter; but
            the block is of this line now. */
         if (LIKELY(small_is_fast())) {
-            if (pool->ref.cells != 0) {
+            if (pool->cells != NULL) {
                 small_forget(pool, p);
             }
             small_note(tm_capture(_PyThreadState_GET(), ACCESS_GIL), p, size,
@@ -509,7 +515,7 @@ traced_realloc(void *ctx, void *p, size_t size)
     uint32_t cell = 0, generation = 0;
     enum access access = tm_begin();
     if (access != ACCESS_NONE) {
-        if (pool->ref.cells != 0) {
+        if (pool->cells != NULL) {
             cell = small_forget(pool, p);
         }
         generation = S->tree.generation;
@@ -524,7 +530,7 @@ traced_realloc(void *ctx, void *p, size_t size)
         pymalloc_free_in_pool(state, pool, p);
     }
     else if (cell != 0 && (access = tm_begin()) != ACCESS_NONE) {
-        if (generation == S->tree.generation && pool->ref.cells != 0) {
+        if (generation == S->tree.generation && pool->cells != NULL) {
             *cell_of(pool, p) = cell;
             tm_uncount_free(&S->bytes,
                             tm_context_at(&S->tree, CELL_CONTEXT(cell)),
@@ -619,10 +625,10 @@ uintptr_t
 _PyTraceMalloc_BlockOfObject(PyObject *op)
 {
     poolp pool = pool_of(get_state(), op);
-    if (pool == NULL || pool->ref.cells == 0) {
+    if (pool == NULL || pool->cells == NULL) {
         return (uintptr_t)op - _PyType_PreHeaderSize(Py_TYPE(op));
     }
-    const struct cell_row *row = tm_row_at(&S->cells, pool->ref.cells);
+    const struct cell_row *row = pool->cells;
     return (uintptr_t)cell_block(row, (uint32_t)(cell_of(pool, op)
                                                  - row->cells));
 }
@@ -648,7 +654,7 @@ _PyTraceMalloc_TakeObject(PyObject *op)
         return;
     }
     poolp pool = POOL_ADDR(op);
-    if (pool->ref.cells == 0) {
+    if (pool->cells == NULL) {
         return;
     }
     /* Any address in a block will do: see BlockOfObject(). */

@@ -316,24 +316,24 @@ HOOK_ALLOCATOR(obj_sampler, sampled_other,
 static struct cell_row *
 sampled_row_lock_held(poolp pool)
 {
-    if (pool->ref.cells == 0) {
+    if (pool->cells == NULL) {
         if (pool_attach_cells(pool, ACCESS_SAMPLING) < 0) {
             return NULL;
         }
-        tm_row_at(&S->cells, pool->ref.cells)->used = 0;
+        pool->cells->used = 0;
         _PyTraceMalloc_AddToPages(&S->sampler, (uintptr_t)pool);
     }
-    return tm_row_at(&S->cells, pool->ref.cells);
+    return pool->cells;
 }
 
 
 static void
 sampled_row_let_go_lock_held(poolp pool)
 {
-    struct cell_row *row = tm_row_at(&S->cells, pool->ref.cells);
+    struct cell_row *row = pool->cells;
     if (--row->used == 0) {
-        _PyTraceMalloc_FreeRow(&S->cells, pool->ref.cells);
-        pool->ref.cells = 0;
+        _PyTraceMalloc_FreeRow(&S->cells, pool->cells);
+        pool->cells = NULL;
         _PyTraceMalloc_TakeFromPages(&S->sampler, (uintptr_t)pool);
     }
 }
@@ -417,7 +417,7 @@ small_forget_sample(poolp pool, void *p, uint32_t *generation)
     uint32_t cell = 0;
     enum access access = _PyTraceMalloc_BeginLocked();
     if (access == ACCESS_SAMPLING) {
-        if (pool->ref.cells != 0) {
+        if (pool->cells != NULL) {
             cell = sampled_cell_take_lock_held(pool, p);
         }
         *generation = S->tree.generation;
@@ -521,7 +521,7 @@ sampled_free(void *ctx, void *p)
     OMState *state = get_state();
     poolp pool = POOL_ADDR(p);
     int small = address_in_range(state, p, pool);
-    if (LIKELY(small && pool->ref.cells == 0)) {
+    if (LIKELY(small && pool->cells == NULL)) {
         pymalloc_free_in_pool(state, pool, p);
     }
     else if (small) {
@@ -548,7 +548,7 @@ sampled_realloc(void *ctx, void *p, size_t size)
     size_t room = INDEX2SIZE(pool->szidx);
     if (size <= room && 4 * size > 3 * room) {
         /* In site, as in traced_realloc(). */
-        if (UNLIKELY(pool->ref.cells != 0)) {
+        if (UNLIKELY(pool->cells != NULL)) {
             uint32_t generation;
             (void)small_forget_sample(pool, p, &generation);
         }
@@ -558,7 +558,7 @@ sampled_realloc(void *ctx, void *p, size_t size)
         return p;
     }
     uint32_t cell = 0, generation = 0;
-    if (UNLIKELY(pool->ref.cells != 0)) {
+    if (UNLIKELY(pool->cells != NULL)) {
         cell = small_forget_sample(pool, p, &generation);
     }
     void *moved = sampled_malloc(ctx, size);

@@ -15,7 +15,7 @@
 
 static_assert(sizeof(struct cell_row) == 16, "header of a row");
 static_assert((uint64_t)MAX_ROW_CHUNKS << ROWS_SHIFT <= UINT32_MAX,
-              "numbers of rows fit a pool's header");
+              "numbers of rows have 32 bits");
 
 
 static uint32_t
@@ -47,19 +47,19 @@ _PyTraceMalloc_FiniCells(struct cell_store *store)
 }
 
 
-/* The number of `units` fresh units in one piece, or 0. */
-static uint32_t
+/* Some fresh units in one piece, or NULL. */
+static struct cell_row *
 units_take(struct cell_store *store, uint32_t units)
 {
     assert(units < CHUNK_UNITS);
     if (store->nchunks == 0 || store->next + units > CHUNK_UNITS) {
         if (store->nchunks == MAX_ROW_CHUNKS) {
-            return 0;
+            return NULL;
         }
         char *chunk = tm_new_zeros((size_t)CHUNK_UNITS * ROW_UNIT,
                                    ROW_UNIT);
         if (chunk == NULL) {
-            return 0;
+            return NULL;
         }
         /* Number 0 means no row. */
         store->next = store->nchunks == 0;
@@ -67,45 +67,44 @@ units_take(struct cell_store *store, uint32_t units)
     }
     uint32_t first = ((store->nchunks - 1) << ROWS_SHIFT) + store->next;
     store->next += units;
-    return first;
+    return tm_row_at(store, first);
 }
 
 
-uint32_t
+struct cell_row *
 _PyTraceMalloc_AddRow(struct cell_store *store, uintptr_t pool,
                       unsigned size_class, unsigned ncells)
 {
-    assert(size_class < CELL_CLASSES && pool != 0);
-    uint32_t number = store->unused[size_class];
-    if (number != 0) {
-        store->unused[size_class] = tm_row_at(store, number)->next_unused;
-        assert(tm_row_at(store, number)->ncells == ncells);
+    assert(size_class < CELL_CLASSES && pool != 0
+           && (pool & ROW_UNUSED) == 0);
+    struct cell_row *row = store->unused[size_class];
+    if (row != NULL) {
+        store->unused[size_class] = (struct cell_row *)(row->pool
+                                                        & ~ROW_UNUSED);
+        assert(row->ncells == ncells);
     }
     else {
-        number = units_take(store, row_units(ncells));
-        if (number == 0) {
-            return 0;
+        row = units_take(store, row_units(ncells));
+        if (row == NULL) {
+            return NULL;
         }
-        tm_row_at(store, number)->ncells = (uint16_t)ncells;
-        tm_row_at(store, number)->size_class = (uint16_t)size_class;
+        row->ncells = (uint16_t)ncells;
+        row->size_class = (uint16_t)size_class;
     }
-    struct cell_row *row = tm_row_at(store, number);
     row->pool = pool;
-    row->next_unused = 0;
+    row->used = 0;
     store->rows++;
-    return number;
+    return row;
 }
 
 
 void
-_PyTraceMalloc_FreeRow(struct cell_store *store, uint32_t number)
+_PyTraceMalloc_FreeRow(struct cell_store *store, struct cell_row *row)
 {
-    struct cell_row *row = tm_row_at(store, number);
-    assert(row->pool != 0);
+    assert((row->pool & ROW_UNUSED) == 0);
     memset(row->cells, 0, row->ncells * sizeof(row->cells[0]));
-    row->pool = 0;
-    row->next_unused = store->unused[row->size_class];
-    store->unused[row->size_class] = number;
+    row->pool = (uintptr_t)store->unused[row->size_class] | ROW_UNUSED;
+    store->unused[row->size_class] = row;
     store->rows--;
 }
 
@@ -123,7 +122,7 @@ _PyTraceMalloc_NextRow(const struct cell_store *store, uint32_t number)
             /* The rest of this chunk was never used. */
             next = ((next >> ROWS_SHIFT) + 1) << ROWS_SHIFT;
         }
-        else if (row->pool != 0) {
+        else if ((row->pool & ROW_UNUSED) == 0) {
             return next;
         }
         else {

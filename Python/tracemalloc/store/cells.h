@@ -8,12 +8,9 @@
 /* The cells of one pool; `cell[i]` belongs to the block at
    first + i * block_size. */
 struct cell_row {
-    uintptr_t pool;             /* the pool, or 0: the row is unused */
-    union {
-        uint32_t next_unused;
-        uint32_t used;          /* in use, when sampling: the cells in use,
-                                   and ROW_WATCHED */
-    };
+    uintptr_t pool;             /* or the next unused row, and ROW_UNUSED */
+    uint32_t used;              /* when sampling: the cells in use, and
+                                   ROW_WATCHED */
     uint16_t ncells;
     uint16_t size_class;
     uint32_t cells[];
@@ -25,6 +22,8 @@ struct cell_row {
 #define CELL_SLACK(cell) ((cell) >> CONTEXT_BITS)
 #define CELL(context, slack) ((context) | (uint32_t)(slack) << CONTEXT_BITS)
 #define MAX_SLACK 127
+
+#define ROW_UNUSED ((uintptr_t)1)
 
 /* Whoever frees a block of the pool is to look for it in the tables. */
 #define ROW_WATCHED ((uint32_t)1 << 31)
@@ -38,21 +37,21 @@ struct cell_row {
 
 /* Rows of cells:
 
-       pool header .cells --number--> row
+       pool header .cells ----------> row
                                       [pool, class, n | c0 c1 c2 c3 ... ]
        pool        [header | b0 b1 b2 b3 ... ]          |
                               ^-------------------------+
 
    A pool holds blocks of one size, so the cell of a block is found by where it
    lies; malloc is a store, free a load.  Rows lie in chunks, at multiples of
-   ROW_UNIT bytes, one behind the other; the number of a row is the number of
-   its first unit.  A chunk ends with a header of zeros, or with its end.
+   ROW_UNIT bytes, one behind the other; walks number them by their first
+   units.  A chunk ends with a header of zeros, or with its end.
 
    States of a row: unused (in the chain of its size class) or in use.  A pool
    gets its row when tracing first notes a block there, and gives it back when
    it changes its size class or its arena goes.
 
-   Invariants: a row in use has a pool whose header has the row's number; an
+   Invariants: a row in use has a pool whose header points to the row; an
    unused row is all empty cells; number 0 is never a row.
 
    Rows come and go under the store lock; their cells need access. */
@@ -60,17 +59,18 @@ struct cell_store {
     char *chunks[MAX_ROW_CHUNKS];
     uint32_t nchunks;
     uint32_t next;              /* first unit never used in the last chunk */
-    uint32_t unused[CELL_CLASSES];  /* chains of unused rows, by size class */
+    struct cell_row *unused[CELL_CLASSES];  /* chains of unused rows, by size
+                                               class */
     size_t rows;                /* in use */
 };
 
 extern void _PyTraceMalloc_InitCells(struct cell_store *);
 extern void _PyTraceMalloc_FiniCells(struct cell_store *);
 
-/* A row of `ncells` empty cells: its number, or 0 when out of memory. */
-extern uint32_t _PyTraceMalloc_AddRow(struct cell_store *, uintptr_t pool,
-                                      unsigned size_class, unsigned ncells);
-extern void _PyTraceMalloc_FreeRow(struct cell_store *, uint32_t row);
+/* A row of `ncells` empty cells, or NULL when out of memory. */
+extern struct cell_row *_PyTraceMalloc_AddRow(
+    struct cell_store *, uintptr_t pool, unsigned size_class, unsigned ncells);
+extern void _PyTraceMalloc_FreeRow(struct cell_store *, struct cell_row *);
 
 /* Rows in use, one after the other: the number after `row` (0 at first), or 0
    at the end. */

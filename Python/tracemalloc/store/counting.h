@@ -107,12 +107,17 @@ tm_context_make_room(struct call_tree *tree, struct context *context,
 }
 
 static inline void
+tm_counters_save_peak(struct counters *all)
+{
+    all->peak_blocks = all->allocated_blocks - all->freed_blocks;
+    all->peak_bytes = all->allocated_bytes - all->freed_bytes;
+}
+
+static inline void
 tm_context_save_peak(struct context *context, struct traced_bytes *bytes)
 {
     if (context->has_counters) {
-        struct counters *all = context->counters;
-        all->peak_blocks = all->allocated_blocks - all->freed_blocks;
-        all->peak_bytes = all->allocated_bytes - all->freed_bytes;
+        tm_counters_save_peak(context->counters);
     }
     else {
         context->few.peak_blocks = (uint8_t)(context->few.allocated_blocks
@@ -173,15 +178,23 @@ tm_context_take_free(struct context *context, size_t size)
     }
 }
 
-/* More is live from now on: a new maximum, or a change within the epoch. */
+/* Whether more is a new maximum; else it is a change within the epoch. */
+static inline int
+tm_bytes_rise(struct traced_bytes *bytes, size_t size)
+{
+    bytes->headroom -= size;
+    if ((ptrdiff_t)bytes->headroom >= 0) {
+        return 0;
+    }
+    tm_bytes_maximum(bytes, tm_bytes_current(bytes));
+    return 1;
+}
+
+/* More is live from now on. */
 static inline void
 tm_count_rise(struct traced_bytes *bytes, struct context *context, size_t size)
 {
-    bytes->headroom -= size;
-    if ((ptrdiff_t)bytes->headroom < 0) {
-        tm_bytes_maximum(bytes, tm_bytes_current(bytes));
-    }
-    else {
+    if (!tm_bytes_rise(bytes, size)) {
         tm_context_touch(context, bytes);
     }
 }
@@ -193,6 +206,20 @@ tm_count_alloc(struct traced_bytes *bytes, struct context *context,
 {
     tm_count_rise(bytes, context, size);
     tm_context_add_alloc(context, size);
+}
+
+/* The same for a context that is known to have counters. */
+static inline void
+tm_count_alloc_more(struct traced_bytes *bytes, struct context *context,
+                    size_t size)
+{
+    struct counters *all = context->counters;
+    if (!tm_bytes_rise(bytes, size) && context->epoch != bytes->epoch) {
+        tm_counters_save_peak(all);
+        context->epoch = bytes->saved = bytes->epoch;
+    }
+    all->allocated_blocks++;
+    all->allocated_bytes += size;
 }
 
 static inline void
