@@ -111,7 +111,7 @@ step_reclaim(void)
         id = pick(m.nnodes, node_is_used);
         roots.nodes[id] = nodes[id] = 1;
     }
-    tm_renew_epochs(&tree, &bytes);
+    _PyTraceMalloc_RenewEpochs(&tree, &bytes);
     call_begin();
     long taken = tm_reclaim(&tree, &codes, &bytes, &roots, all);
     free(roots.contexts);

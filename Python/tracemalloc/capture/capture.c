@@ -414,59 +414,6 @@ capture_first(PyThreadState *tstate, enum access access)
 }
 
 
-/* The newest frame is not marked, its caller is in the cache, and both are at
-   sites that were met before: where it is, or NULL.  The cache is right
-   either way. */
-static inline const struct site *
-capture_called(struct _PyTraceMalloc_ThreadCache *cache,
-               _PyInterpreterFrame *frame)
-{
-    const _PyInterpreterFrame *caller = frame->previous;
-    struct frame_entry *entry = cache->top;
-    if (caller != NULL && caller->owner == FRAME_OWNED_BY_CSTACK) {
-        caller = caller->previous;
-    }
-    entry -= entry->frame != caller;
-    if (entry->frame != caller || !tm_frame_is_marked(caller)
-        || _PyFrame_IsIncomplete(frame)
-        || entry + 1 == cache->entries + cache->known)
-    {
-        return NULL;
-    }
-    const struct cached_site *cached;
-    if (entry->instruction != caller->instr_ptr) {
-        cached = tm_site_cached(caller->instr_ptr, &entry->key, entry->salt);
-        if (cached == NULL) {
-            return NULL;
-        }
-        entry->instruction = cached->instruction;
-        entry->site = cached->site;
-    }
-    struct site_key key = {
-        .code = tm_frame_code(frame),
-        .parent = entry->site.node,
-    };
-    uint32_t salt = tm_site_salt(key);
-    cached = tm_site_cached(frame->instr_ptr, &key, salt);
-    if (key.parent == NODE_NONE || cached == NULL
-        || cached->site.context == NULL)
-    {
-        return NULL;
-    }
-    entry++;
-    entry->frame = frame;
-    entry->instruction = cached->instruction;
-    entry->key = key;
-    entry->site = cached->site;
-    entry->salt = salt;
-    /* The other bits of a generator's stay: if they name a wrong site, it is
-       looked for there in vain the next time, and marked anew. */
-    frame->tracemalloc_mark |= 1;
-    cache->top = entry;
-    return &cached->site;
-}
-
-
 const struct site *
 _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
 {
@@ -484,15 +431,17 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
         if (tm_frame_is_marked(frame)) {
             entry = cache_find(cache, frame);
         }
-        else if (frame->tracemalloc_mark == 0
-                 || (entry = capture_resumed(cache, frame, access)) == NULL)
-        {
-            /* No generator that was here before. */
-            const struct site *site = capture_called(cache, frame);
-            if (site != NULL) {
+        else if (frame->tracemalloc_mark == 0) {
+            entry = NULL;       /* tm_capture_called() has been tried */
+        }
+        else {
+            entry = capture_resumed(cache, frame, access);
+            const struct site *site;
+            if (entry == NULL
+                && (site = tm_capture_called(cache, frame)) != NULL)
+            {
                 return site;
             }
-            entry = NULL;
         }
         if (entry != NULL) {
             cache->top = entry;

@@ -17,18 +17,19 @@ PART PyThreadState *tm_detached_thread(void);
 
 /* --- the common cases ---------------------------------------------------- */
 
-/* Whether the newest frame of the cache is a generator's that was resumed by
-   the frame below, which is marked, where that was when it was captured.  It
-   is marked then. */
+/* Whether the newest frame of the cache runs again what it ran: called, or
+   resumed if it is a generator's, by the frame below, which is marked, where
+   that was when it was captured.  It is marked then.  A frame that has not
+   begun yet is not traced. */
 static inline int
-tm_frame_is_resumed(_PyInterpreterFrame *frame,
+tm_frame_runs_again(_PyInterpreterFrame *frame,
                     const struct frame_entry *entry)
 {
-    if (frame->owner == FRAME_OWNED_BY_GENERATOR
-        && frame->previous == entry[-1].frame
+    if (frame->previous == entry[-1].frame
         && tm_frame_is_marked(frame->previous)
         && frame->previous->instr_ptr == entry[-1].instruction
-        && tm_frame_code(frame) == entry->key.code)
+        && tm_frame_code(frame) == entry->key.code
+        && !_PyFrame_IsIncomplete(frame))
     {
         frame->tracemalloc_mark |= 1;
         return 1;
@@ -63,7 +64,7 @@ tm_capture_met(PyThreadState *tstate)
         entry -= entry->frame != frame;
         if (entry->frame == frame
             && (tm_frame_is_marked(frame)
-                || tm_frame_is_resumed(frame, entry)))
+                || tm_frame_runs_again(frame, entry)))
         {
             const struct cached_site *cached = tm_site_cache_at(
                 frame->instr_ptr, entry->salt);
@@ -78,12 +79,84 @@ tm_capture_met(PyThreadState *tstate)
 }
 
 
-/* Any other capture; the same as tm_capture(), but slower for those. */
+/* How far below the newest entry the caller's may be: of this many calls that
+   have returned since nothing is left to know. */
+#define RETURNED_MOST 3
+
+/* The newest frame is not marked, its caller is in the cache, and both are at
+   sites that were met before: where it is, or NULL.  The cache is right
+   either way.  Needs access. */
+static inline const struct site *
+tm_capture_called(struct _PyTraceMalloc_ThreadCache *cache,
+                  _PyInterpreterFrame *frame)
+{
+    const _PyInterpreterFrame *caller = frame->previous;
+    if (caller != NULL && caller->owner == FRAME_OWNED_BY_CSTACK) {
+        caller = caller->previous;
+    }
+    struct frame_entry *entry = cache->top;
+    for (int i = 0; entry->frame != caller; i++) {
+        if (i == RETURNED_MOST || entry == cache->entries) {
+            return NULL;
+        }
+        entry--;
+    }
+    if (caller == NULL || !tm_frame_is_marked(caller)
+        || frame->owner == FRAME_OWNED_BY_CSTACK
+        || entry + 1 == cache->entries + cache->known)
+    {
+        return NULL;
+    }
+    cache->top = entry;
+    const struct cached_site *cached;
+    if (entry->instruction != caller->instr_ptr) {
+        cached = tm_site_cached(caller->instr_ptr, &entry->key, entry->salt);
+        if (cached == NULL) {
+            return NULL;
+        }
+        entry->instruction = cached->instruction;
+        entry->site = cached->site;
+    }
+    struct site_key key = {
+        .code = tm_frame_code(frame),
+        .parent = entry->site.node,
+    };
+    entry++;
+    if (memcmp(&entry->key, &key, sizeof(key)) != 0) {
+        entry->key = key;
+        entry->salt = tm_site_salt(key);
+        entry->instruction = NULL;
+    }
+    /* Instructions before a frame has begun are no sites. */
+    cached = tm_site_cached(frame->instr_ptr, &key, entry->salt);
+    if (cached == NULL || cached->site.context == NULL) {
+        return NULL;
+    }
+    entry->frame = frame;
+    entry->instruction = cached->instruction;
+    entry->site = cached->site;
+    tm_frame_mark(frame, entry - cache->entries);
+    cache->top = entry;
+    return &cached->site;
+}
+
+
+/* Any other capture; the same as tm_capture(), but slower for those.  Needs
+   access and a thread state. */
 static inline const struct site *
 tm_capture_new(PyThreadState *tstate, enum access access)
 {
-    return tm_capture_verified(tstate,
-                               _PyTraceMalloc_CaptureSlow(tstate, access));
+    const struct site *site = NULL;
+    struct _PyTraceMalloc_ThreadCache *cache =
+        ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
+    _PyInterpreterFrame *frame = tstate->current_frame;
+    if (cache != NULL && frame != NULL && frame->tracemalloc_mark == 0) {
+        site = tm_capture_called(cache, frame);
+    }
+    if (site == NULL) {
+        site = _PyTraceMalloc_CaptureSlow(tstate, access);
+    }
+    return tm_capture_verified(tstate, site);
 }
 
 

@@ -23,7 +23,7 @@ tm_reclaim_now(enum access access)
     }
     struct call_tree *tree = &S->tree;
     tm_reclaim_want(0);
-    tm_renew_epochs(tree, &S->bytes);
+    _PyTraceMalloc_RenewEpochs(tree, &S->bytes);
     struct reclaim_roots roots = {
         .contexts = calloc(tree->contexts.used, 1),
         .nodes = calloc(tree->nodes.used, 1),

@@ -58,11 +58,8 @@ pool_attach_cells(poolp pool, enum access access)
     tm_access_lock(access);
     pool->cells = _PyTraceMalloc_AddRow(&S->cells, (uintptr_t)pool,
                                         pool->szidx, NUMBLOCKS(pool->szidx));
+    _PyTraceMalloc_RenewEpochs(&S->tree, &S->bytes);
     tm_access_unlock(access);
-    if (UNLIKELY(S->bytes.epoch >= LATE_EPOCH)) {
-        /* Epochs are numbered anew on that occasion. */
-        tm_reclaim_want(1);
-    }
     return pool->cells != NULL ? 0 : -1;
 }
 

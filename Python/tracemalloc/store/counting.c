@@ -21,8 +21,8 @@ tm_count_lost(struct traced_bytes *bytes, struct context *context, size_t size)
 }
 
 
-PART void
-tm_renew_epochs(struct call_tree *tree, struct traced_bytes *bytes)
+void
+_PyTraceMalloc_RenewEpochs(struct call_tree *tree, struct traced_bytes *bytes)
 {
     if (bytes->epoch < LATE_EPOCH) {
         return;
@@ -40,5 +40,5 @@ PART void
 tm_reset_peak(struct call_tree *tree, struct traced_bytes *bytes)
 {
     tm_bytes_maximum(bytes, tm_bytes_current(bytes));
-    tm_renew_epochs(tree, bytes);
+    _PyTraceMalloc_RenewEpochs(tree, bytes);
 }

@@ -2,7 +2,7 @@
 
    Called by all that notes, forgets and moves blocks or samples; calls nobody.
    What changes something needs access (see core.h), takes O(1), and cannot
-   fail; but for tm_renew_epochs() and tm_reset_peak(). */
+   fail; but for _PyTraceMalloc_RenewEpochs() and tm_reset_peak(). */
 
 #ifndef TRACEMALLOC_COUNTING_H
 #define TRACEMALLOC_COUNTING_H
@@ -28,7 +28,7 @@ struct sample_weight {
    There are 2**32 epochs, and then the same again.  What ends one is either
    tm_reset_peak(), which numbers them anew long before, or a new maximum, a
    byte higher at least.  So many of these take blocks that need rows of cells,
-   and with a row reclaim is asked to number epochs anew; or more than 100 GiB
+   and with a row epochs are numbered anew, if it is time; or more than 100 GiB
    for blocks without cells; or a few that are resized again and again, to byte
    by byte more, through gigabytes.  Only then might a context that has not
    changed for exactly 2**32 epochs show an old state at the peak, for one
@@ -279,7 +279,8 @@ tm_uncount_free(struct traced_bytes *bytes, struct context *context,
 
 /* Do so, if it is time: O(contexts), once in so many epochs.  Needs access and
    the store lock. */
-PART void tm_renew_epochs(struct call_tree *, struct traced_bytes *);
+extern void _PyTraceMalloc_RenewEpochs(struct call_tree *,
+                                        struct traced_bytes *);
 
 /* Let the peak begin anew from what is live now; needs the same. */
 PART void tm_reset_peak(struct call_tree *, struct traced_bytes *);
