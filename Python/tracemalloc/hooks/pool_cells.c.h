@@ -34,12 +34,19 @@ pool_is_near(OMState *state, void *block)
 
 
 static inline uint32_t *
-cell_of(poolp pool, const void *p)
+cell_in_class(poolp pool, uint size_class, const void *p)
 {
     uint32_t unit = (uint32_t)((uintptr_t)p - (uintptr_t)pool - POOL_OVERHEAD)
                     >> ALIGNMENT_SHIFT;
-    uint32_t at = unit * reciprocals[pool->szidx] >> 16;
+    uint32_t at = unit * reciprocals[size_class] >> 16;
     return &pool->cells->cells[at];
+}
+
+
+static inline uint32_t *
+cell_of(poolp pool, const void *p)
+{
+    return cell_in_class(pool, pool->szidx, p);
 }
 
 

@@ -99,13 +99,14 @@ small_note(const struct site *site, void *p, size_t size, enum access access)
 static Py_ALWAYS_INLINE inline uint32_t
 small_forget(poolp pool, void *p)
 {
-    uint32_t *at = cell_of(pool, p);
+    uint size_class = pool->szidx;
+    uint32_t *at = cell_in_class(pool, size_class, p);
     uint32_t cell = *at;
     if (LIKELY(cell != 0)) {
         *at = 0;
         tm_count_free(&S->bytes,
                       tm_context_at(&S->tree, CELL_CONTEXT(cell)),
-                      INDEX2SIZE(pool->szidx) - CELL_SLACK(cell));
+                      INDEX2SIZE(size_class) - CELL_SLACK(cell));
     }
     return cell;
 }

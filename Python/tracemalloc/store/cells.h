@@ -16,12 +16,14 @@ struct cell_row {
     uint32_t cells[];
 };
 
-/* Context in the low bits; above them the slack, how many bytes the block
-   is larger than what was asked for. */
-#define CELL_CONTEXT(cell) ((cell) & (((uint32_t)1 << CONTEXT_BITS) - 1))
-#define CELL_SLACK(cell) ((cell) >> CONTEXT_BITS)
-#define CELL(context, slack) ((context) | (uint32_t)(slack) << CONTEXT_BITS)
-#define MAX_SLACK 127
+/* The slack in the low bits, how many bytes the block is larger than what was
+   asked for; above them the context. */
+#define SLACK_BITS (32 - CONTEXT_BITS)
+#define MAX_SLACK ((1 << SLACK_BITS) - 1)
+#define CELL_CONTEXT(cell) ((cell) >> SLACK_BITS)
+#define CELL_SLACK(cell) ((cell) & MAX_SLACK)
+#define CELL(context, slack) ((context_id)(context) << SLACK_BITS \
+                              | (uint32_t)(slack))
 
 #define ROW_UNUSED ((uintptr_t)1)
 

@@ -41,6 +41,14 @@ struct traced_bytes {
     uint32_t saved;             /* the last epoch in which one was saved */
 };
 
+/* At the beginning of what is rare, inside of what is not: keeps the compiler
+   from loading ahead for it. */
+static inline void
+tm_rarely(void)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
 /* What is traced now. */
 static inline size_t
 tm_bytes_current(const struct traced_bytes *bytes)
@@ -134,6 +142,7 @@ static inline void
 tm_context_touch(struct context *context, struct traced_bytes *bytes)
 {
     if (context->epoch != bytes->epoch) {
+        tm_rarely();
         tm_context_save_peak(context, bytes);
     }
 }
@@ -186,6 +195,7 @@ tm_bytes_rise(struct traced_bytes *bytes, size_t size)
     if ((ptrdiff_t)bytes->headroom >= 0) {
         return 0;
     }
+    tm_rarely();
     tm_bytes_maximum(bytes, tm_bytes_current(bytes));
     return 1;
 }
@@ -215,6 +225,7 @@ tm_count_alloc_more(struct traced_bytes *bytes, struct context *context,
 {
     struct counters *all = context->counters;
     if (!tm_bytes_rise(bytes, size) && context->epoch != bytes->epoch) {
+        tm_rarely();
         tm_counters_save_peak(all);
         context->epoch = bytes->saved = bytes->epoch;
     }
