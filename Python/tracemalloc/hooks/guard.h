@@ -17,6 +17,11 @@ enum reentrancy {
 };
 
 /* Of the calling thread. */
+#if defined(__PIC__) && !defined(__PIE__)
+__attribute__((tls_model("initial-exec")))
+#else
+__attribute__((tls_model("local-exec")))
+#endif
 extern _Py_thread_local enum reentrancy _PyTraceMalloc_Reentrant;
 
 
