@@ -127,17 +127,21 @@ tm_capture_called(struct _PyTraceMalloc_ThreadCache *cache,
         entry->salt = tm_site_salt(key);
         entry->instruction = NULL;
     }
-    /* Instructions before a frame has begun are no sites. */
-    cached = tm_site_cached(frame->instr_ptr, &key, entry->salt);
-    if (cached == NULL || cached->site.context == NULL) {
-        return NULL;
+    if (entry->instruction != frame->instr_ptr
+        || entry->site.context == NULL)
+    {
+        /* Instructions before a frame has begun are no sites. */
+        cached = tm_site_cached(frame->instr_ptr, &key, entry->salt);
+        if (cached == NULL || cached->site.context == NULL) {
+            return NULL;
+        }
+        entry->instruction = cached->instruction;
+        entry->site = cached->site;
     }
     entry->frame = frame;
-    entry->instruction = cached->instruction;
-    entry->site = cached->site;
     tm_frame_mark(frame, entry - cache->entries);
     cache->top = entry;
-    return &cached->site;
+    return &entry->site;
 }
 
 
