@@ -21,6 +21,7 @@ extern void _PyRefTracer_Created(PyObject *op);
      || defined(Py_REF_DEBUG) || defined(Py_TRACE_REFS))
 #  define _Py_NewReferenceAllocated(op) _Py_NewReference(op)
 #  define _Py_NewReferenceTaken(op) _Py_NewReference(op)
+#  define _Py_NewReferenceTakenCall(op) _Py_NewReference(op)
 #else
 
 /* The object's memory was allocated just now. */
@@ -45,6 +46,11 @@ _Py_NewReferenceTaken(PyObject *op)
         taken(op);
     }
 }
+
+
+/* The same, where the compiler would no longer put its caller into the callers
+   of that: as small as the call of _Py_NewReference() was. */
+extern void _Py_NewReferenceTakenCall(PyObject *op);
 
 #endif
 

@@ -77,6 +77,15 @@ _PyRefTracer_Created(PyObject *op)
 }
 
 
+#ifndef _Py_NewReferenceTakenCall
+void
+_Py_NewReferenceTakenCall(PyObject *op)
+{
+    _Py_NewReferenceTaken(op);
+}
+#endif
+
+
 void
 _PyTraceMalloc_NewReference(PyObject *op)
 {
