@@ -29,6 +29,7 @@
 #include "tracemalloc/store/node_index.c"
 #include "tracemalloc/store/call_tree.c"
 #include "tracemalloc/store/counting.c"
+#include "tracemalloc/store/shadow.c"
 #include "tracemalloc/store/block_table.c"
 #include "tracemalloc/store/detached.c"
 #include "tracemalloc/store/reclaim.c"

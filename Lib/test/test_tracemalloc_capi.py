@@ -263,6 +263,84 @@ class AllocatorTests(ChildTests):
                 assert installed(hook.domain) == hook.own
             """)
 
+    def test_S97_what_pymalloc_passes_on_comes_by_raw_hooks(self):
+        # They fail on purpose: then there is no block, and an old one stays.
+        self.child("""
+            def passes_by(hook):
+                kept = held.PyMem_Malloc(5000)
+                _testcapi.set_nomemory(0)       # all domains, and the hook
+                _testcapi.remove_mem_hooks()
+                results = (held.PyMem_Malloc(5000), held.PyMem_Calloc(50, 100),
+                           held.PyMem_Realloc(kept, 9000))
+                _testcapi.set_nomemory(2 ** 31 - 1)
+                _testcapi.remove_mem_hooks()
+                assert traced(kept)
+                kept = held.PyMem_Realloc(kept, 9000)
+                assert kept is not None
+                held.PyMem_Free(kept)
+                assert not blocks(5000), blocks(5000)
+                _tracemalloc._check()
+                return results == (None, None, None)
+            below = Hook(RAW)
+            tracemalloc.start()
+            assert passes_by(below)
+            above = Hook(RAW)
+            assert passes_by(above)
+            above.remove()
+            tracemalloc.stop()
+            below.remove()
+            tracemalloc.start()
+            check_exact()
+            above = Hook(RAW)
+            assert passes_by(above)
+            above.remove()
+            check_exact()
+            """)
+
+    def test_S97_blocks_of_all_sizes_on_top_of_every_allocator(self):
+        for malloc in "pymalloc", "malloc", "pymalloc_debug":
+            with self.subTest(malloc=malloc):
+                self.child("""
+                    import random
+                    draw = random.Random(5)
+                    sizes = 16, 511, 512, 513, 600, 850, 5000, 200000
+                    tracemalloc.start()
+                    live = {}
+                    def note(size):
+                        address = held.PyMem_Malloc(size)
+                        assert address is not None and address not in live
+                        live[address] = size
+                    if "debug" not in os.environ["PYTHONMALLOC"]:
+                        note(2 ** 30 + 1)               # is not touched
+                    huge = set(live)
+                    for step in range(3000):
+                        size = draw.choice(sizes)
+                        if draw.randrange(5) < 2 or live.keys() == huge:
+                            note(size)
+                            continue
+                        address = draw.choice([*live.keys() - huge])
+                        del live[address]
+                        if draw.randrange(3):
+                            held.PyMem_Free(address)
+                            assert traced(address) is None
+                        else:
+                            moved = held.PyMem_Realloc(address, size)
+                            assert moved is not None and moved not in live
+                            live[moved] = size
+                        if step % 500 == 0:
+                            _tracemalloc._check()
+                    for address in live:
+                        assert traced(address) is not None
+                        assert traced(address + 1) is None
+                    for size in 600, 850, 200000, 2 ** 30 + 1:
+                        found = [trace for trace in blocks(size) if trace[1] == size]
+                        assert len(found) == list(live.values()).count(size), size
+                    for address in live:
+                        held.PyMem_Free(address)
+                        assert traced(address) is None
+                    _tracemalloc._check()
+                    """, PYTHONMALLOC=malloc)
+
     def test_S97_upstreams_own_checks_of_hooks_pass_while_tracing(self):
         self.child("""
             tracemalloc.start(10)

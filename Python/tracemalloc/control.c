@@ -185,13 +185,14 @@ store_reset_lock_held(void)
 
 
 static int
-store_init_lock_held(void)
+store_init_lock_held(int sampling)
 {
     _PyTraceMalloc_InitCells(&S->cells);
     if (tm_init_codes(&S->codes) < 0
         || contexts_init_lock_held() < 0
-        || tm_init_blocks(&S->large) < 0
-        || tm_init_blocks(&S->raw) < 0)
+        /* Samples lie far apart: a page of the shadow for each. */
+        || tm_init_blocks(&S->large, sampling ? NULL : &S->shadow) < 0
+        || tm_init_blocks(&S->raw, NULL) < 0)
     {
         store_fini_lock_held();
         return -1;
@@ -315,7 +316,7 @@ tracing_start(int nframe, uint64_t interval, uint64_t seed)
         return 0;
     }
     tm_lock();
-    int failed = store_init_lock_held() < 0;
+    int failed = store_init_lock_held(interval != 0) < 0;
     if (!failed) {
         tm_set_limit_lock_held(nframe);
         S->sessions++;

@@ -22,6 +22,8 @@
        cell         4 bytes beside each block of a pymalloc pool: its context,
                     and its slack, how much larger it is than was asked for
        row          the cells of one pool
+       shadow       8 bytes for every 512 of address space: the context and the
+                    size of the large block that begins there, its *entry*
        fresh        the block that a thread noted last: an object in there was
                     allocated just now, and comes from no free list
        quiet        a thread, while what it allocates is the library's own
@@ -33,10 +35,10 @@
        epoch        the time since traced memory was highest
        session      the time from start() to stop()
 
-   Flow: capture -> context -> cells and block tables -> snapshot -> Python.
+   Flow: capture -> context -> cells, shadow, tables -> snapshot -> Python.
 
-   Access.  The counters of contexts, the cells and the table of large blocks
-   belong to whoever has the right to change them: the holder of the GIL while
+   Access.  The counters of contexts, the cells and the table of large blocks,
+   with its shadow, belong to whoever has the right to change them: the holder of the GIL while
    the process has one GIL, the holder of the store lock otherwise (access.h).
    All else needs the store lock, except that nodes and contexts may be looked
    up without it: they never move, are complete before an index names them, and

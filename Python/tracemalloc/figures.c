@@ -100,11 +100,7 @@ room_left_lock_held(void)
                 + (spaces[i]->index->mask + 1 - spaces[i]->indexed)
                 * sizeof(spaces[i]->index->slots[0]);
     }
-    const struct block_table *tables[] = {&S->large, &S->raw};
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(tables); i++) {
-        room += (tables[i]->mask + 1 - tables[i]->used)
-                * sizeof(tables[i]->slots[0]);
-    }
+    room += tm_room_of_blocks(&S->large) + tm_room_of_blocks(&S->raw);
     size_t rows = 0;
     for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(&S->cells, id)) != 0;) {
         const struct cell_row *row = tm_row_at(&S->cells, id);

@@ -46,6 +46,7 @@ struct tracer_state {
     struct detached_counts detached;    /* store lock */
     uint64_t dropped;           /* traces without memory; store lock */
     struct block_table large;   /* of obj and mem, without a cell; access */
+    struct shadow shadow;       /* of `large`, but for samples; access */
     struct block_table raw;     /* of raw, and other domains; store lock */
     struct cell_store cells;    /* rows: store lock; cells: access */
     int objects_have_cells;     /* those that pymalloc holds; control_lock */

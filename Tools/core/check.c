@@ -30,6 +30,7 @@ static const struct {
     {"locations", locations_tests},
     {"tree", tree_tests},
     {"blocks", blocks_tests},
+    {"shadow", shadow_tests},
     {"cells", cells_tests},
     {"counting", counting_tests},
     {"detached", detached_tests},

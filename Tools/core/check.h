@@ -30,6 +30,7 @@ extern const struct test codes_tests[];
 extern const struct test locations_tests[];
 extern const struct test tree_tests[];
 extern const struct test blocks_tests[];
+extern const struct test shadow_tests[];
 extern const struct test cells_tests[];
 extern const struct test counting_tests[];
 extern const struct test detached_tests[];

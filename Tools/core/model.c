@@ -5,6 +5,7 @@
 struct code_table codes;
 struct call_tree tree;
 struct block_table table;
+struct shadow shadow;
 struct cell_store cells;
 struct traced_bytes bytes;
 
@@ -81,7 +82,7 @@ world_begin(const struct world_limits *limits)
         return -1;
     }
     CHECK(!call_lacked_memory());
-    if (tm_init_blocks(&table) < 0) {
+    if (tm_init_blocks(&table, &shadow) < 0) {
         CHECK(call_lacked_memory());
         tm_fini_codes(&codes);
         tm_fini_tree(&tree);

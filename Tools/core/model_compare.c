@@ -139,12 +139,13 @@ compare_blocks(void)
             continue;
         }
         in_table++;
-        const struct block *block = tm_find_block(
-            &table, expected->domain, expected->address);
-        CHECK(block != NULL && block->size == expected->size
-              && block->context == expected->context);
+        struct block block;
+        CHECK(tm_find_block(&table, expected->domain, expected->address,
+                            &block));
+        CHECK(block.size == expected->size
+              && block.context == expected->context);
     }
-    CHECK_EQUAL(table.used, in_table);
+    CHECK_EQUAL(tm_count_table(&table), in_table);
 }
 
 

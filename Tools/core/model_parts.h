@@ -13,6 +13,7 @@
 extern struct code_table codes;
 extern struct call_tree tree;
 extern struct block_table table;
+extern struct shadow shadow;             /* of the table */
 extern struct cell_store cells;
 extern struct traced_bytes bytes;
 

@@ -17,7 +17,7 @@ static struct list list;
 static void
 table_begin(void)
 {
-    CHECK_EQUAL(tm_init_blocks(&table), 0);
+    CHECK_EQUAL(tm_init_blocks(&table, NULL), 0);
     list.used = 0;
 }
 
@@ -31,7 +31,7 @@ both_add(uint32_t domain, uintptr_t address)
         .context = 1 + random_below(1u << 25),
         .domain = domain,
     };
-    CHECK_EQUAL(_PyTraceMalloc_ReserveBlock(&table), 0);
+    CHECK_EQUAL(_PyTraceMalloc_ReserveBlock(&table, &block), 0);
     _PyTraceMalloc_AddBlock(&table, &block);
     list.blocks[list.used++] = block;
 }
@@ -53,8 +53,8 @@ both_remove(size_t i)
     CHECK_EQUAL(_PyTraceMalloc_RemoveBlock(&table, expected.domain,
                                            expected.address, &removed), 1);
     CHECK(block_equals(&removed, &expected));
-    CHECK(tm_find_block(&table, expected.domain,
-                        expected.address) == NULL);
+    CHECK(!tm_find_block(&table, expected.domain, expected.address,
+                         &removed));
     CHECK_EQUAL(_PyTraceMalloc_RemoveBlock(&table, expected.domain,
                                            expected.address, &removed), 0);
 }
@@ -66,15 +66,19 @@ both_compare(void)
     CHECK_EQUAL(table.used, list.used);
     for (size_t i = 0; i < list.used; i++) {
         const struct block *expected = &list.blocks[i];
-        const struct block *found = tm_find_block(
-            &table, expected->domain, expected->address);
-        CHECK(found != NULL && block_equals(found, expected));
+        struct block found;
+        CHECK(tm_find_block(&table, expected->domain, expected->address,
+                            &found));
+        CHECK(block_equals(&found, expected));
     }
-    size_t used = 0;
-    for (size_t i = 0; i <= table.mask; i++) {
-        used += table.slots[i].context != CONTEXT_NONE;
+    size_t walked = 0;
+    struct block_cursor cursor = tm_walk_table(&table);
+    struct block block;
+    while (_PyTraceMalloc_NextBlock(&cursor, &block)) {
+        walked++;
     }
-    CHECK_EQUAL(used, list.used);
+    CHECK_EQUAL(walked, list.used);
+    CHECK_EQUAL(tm_count_table(&table), list.used);
     CHECK_EQUAL(tm_size_of_blocks(&table), test_live_bytes());
 }
 
@@ -107,8 +111,8 @@ test_any_address_any_domain(void)
     table_begin();
     for (size_t i = 0; i < NADDRESSES; i++) {
         for (size_t j = 0; j < NDOMAINS; j++) {
-            CHECK(tm_find_block(&table, domains[j], addresses[i])
-                  == NULL);
+            struct block found;
+            CHECK(!tm_find_block(&table, domains[j], addresses[i], &found));
             both_add(domains[j], addresses[i]);
             both_compare();
         }
@@ -148,6 +152,21 @@ test_grows_and_shrinks(void)
 }
 
 
+/* Where in the table the block at an address lies. */
+static size_t
+slot_of(uintptr_t address)
+{
+    size_t at = 0;
+    while (table.slots[at].context == CONTEXT_NONE
+           || table.slots[at].address != address)
+    {
+        CHECK(at < table.mask);
+        at++;
+    }
+    return at;
+}
+
+
 /* Addresses whose chains lie across the end of the table, found by trying. */
 static void
 test_chains_wrap_around(void)
@@ -161,10 +180,9 @@ test_chains_wrap_around(void)
             if (list_has(0, address)) {
                 continue;
             }
-            CHECK_EQUAL(_PyTraceMalloc_ReserveBlock(&table), 0);
+            CHECK_EQUAL(_PyTraceMalloc_ReserveBlock(&table, &block), 0);
             _PyTraceMalloc_AddBlock(&table, &block);
-            size_t at = (size_t)(tm_find_block(&table, 0, address)
-                                 - table.slots);
+            size_t at = slot_of(address);
             CHECK_EQUAL(_PyTraceMalloc_RemoveBlock(&table, 0, address,
                                                    &removed), 1);
             if (at + 10 > table.mask || at < 10) {
@@ -227,7 +245,6 @@ test_put_replaces(void)
         struct block stale = {0}, block = {
             .address = i << 4, .size = i, .context = 7, .domain = 3,
         };
-        CHECK_EQUAL(_PyTraceMalloc_ReserveBlock(&table), 0);
         CHECK_EQUAL(_PyTraceMalloc_PutBlock(&table, &block, &stale), 0);
         CHECK_EQUAL(stale.context, CONTEXT_NONE);
         struct block second = block;
@@ -235,9 +252,10 @@ test_put_replaces(void)
         second.context = 8;
         CHECK_EQUAL(_PyTraceMalloc_PutBlock(&table, &second, &stale), 1);
         CHECK(block_equals(&stale, &block));
+        CHECK_EQUAL(_PyTraceMalloc_PutBlock(&table, &second, &stale), 0);
         list.blocks[list.used++] = second;
         /* The same address in another domain is another block. */
-        CHECK(tm_find_block(&table, 4, block.address) == NULL);
+        CHECK(!tm_find_block(&table, 4, block.address, &stale));
     }
     both_compare();
     while (list.used > 0) {
@@ -313,7 +331,7 @@ test_checker_sees_faults(void)
     static struct call_tree tree;
     static struct live_sums live[2];
     CHECK_EQUAL(tm_init_tree(&tree), 0);
-    CHECK_EQUAL(tm_init_blocks(&table), 0);
+    CHECK_EQUAL(tm_init_blocks(&table, NULL), 0);
     struct block block = {.address = 160, .size = 5, .context = 1};
     for (int i = 0; i < 3; i++) {
         _PyTraceMalloc_AddBlock(&table, &block);
@@ -327,7 +345,7 @@ test_checker_sees_faults(void)
     CHECK(tm_check_blocks(&table, &tree, live) != NULL);
     table.used--;
 
-    struct block *found = tm_find_block(&table, 0, 176);
+    struct block *found = &table.slots[slot_of(176)];
     found->context = tree.contexts.used;
     CHECK(tm_check_blocks(&table, &tree, live) != NULL);
     found->context = 1;

@@ -81,8 +81,8 @@ begin(void)
 {
     CHECK_EQUAL(tm_init_codes(&codes), 0);
     CHECK_EQUAL(tm_init_tree(&tree), 0);
-    CHECK_EQUAL(tm_init_blocks(&tables[0]), 0);
-    CHECK_EQUAL(tm_init_blocks(&tables[1]), 0);
+    CHECK_EQUAL(tm_init_blocks(&tables[0], NULL), 0);
+    CHECK_EQUAL(tm_init_blocks(&tables[1], NULL), 0);
     _PyTraceMalloc_InitCells(&cells);
     bytes = (struct traced_bytes){.epoch = 1};
     npaths = ncontexts = nblocks = 0;
@@ -119,7 +119,7 @@ block_add(uint32_t table, context_id context, uint64_t size)
     struct block block = {
         .address = 16 * (nblocks + 1), .size = size, .context = context,
     };
-    CHECK_EQUAL(_PyTraceMalloc_ReserveBlock(&tables[table]), 0);
+    CHECK_EQUAL(_PyTraceMalloc_ReserveBlock(&tables[table], &block), 0);
     _PyTraceMalloc_AddBlock(&tables[table], &block);
     block_count(block.address, context, size);
 }

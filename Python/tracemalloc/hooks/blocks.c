@@ -3,7 +3,7 @@
    Called by the hooks and the C API; calls capture, the table of blocks, and
    cells.  A block of pymalloc has a cell (pymalloc.c.h), any other an entry in
    one of two tables: raw blocks and those of other domains in `raw`, which
-   threads without the GIL share, all others in `large`.
+   threads without the GIL share, all others in `large`, which has a shadow.
 
    A block is forgotten before the allocator below can give its address to
    another thread, and put back if that fails: it is *lifted* meanwhile. */
@@ -74,6 +74,22 @@ table_unlock(const struct block_table *table, enum access access)
 }
 
 
+/* Put a block into a table, and count what is found in its way as freed: that
+   was, behind our back, or is reported again by its extension.  0, or -1 when
+   out of memory. */
+static inline int
+block_put(struct block_table *table, const struct block *block,
+          enum access access)
+{
+    struct block stale;
+    int put;
+    while ((put = _PyTraceMalloc_PutBlock(table, block, &stale)) > 0) {
+        tm_count_block_free(stale.context, stale.size, access);
+    }
+    return put;
+}
+
+
 /* Note a block of the library's own: 0, 1 if it is left out, since no object
    can come from it, or -1 when the trace had to be dropped. */
 static Py_NO_INLINE int
@@ -92,13 +108,9 @@ own_note(struct block_table *table, uint32_t domain, uintptr_t address,
                                          access);
         return 1;
     }
-    int put = _PyTraceMalloc_PutBlock(table, &block, &stale);
-    if (put < 0) {
+    if (block_put(table, &block, access) < 0) {
         _PyTraceMalloc_CountDrop(access);
         return -1;
-    }
-    if (put > 0) {
-        tm_count_block_free(stale.context, stale.size, access);
     }
     if (tm_count_block(CONTEXT_OWN, size, access) < 0) {
         (void)_PyTraceMalloc_RemoveBlock(table, domain, address, &stale);
@@ -151,13 +163,8 @@ _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
     int put = -1, noted = 0;
     table_lock(table, access);
     if (block.context != CONTEXT_NONE) {
-        put = _PyTraceMalloc_PutBlock(table, &block, &stale);
-        if (put == 1) {
-            /* It was freed behind our back, or is reported again by its
-               extension. */
-            tm_count_block_free(stale.context, stale.size, access);
-        }
-        noted = put >= 0
+        put = block_put(table, &block, access);
+        noted = put == 0
                 && tm_count_block(block.context, size, access) == 0;
     }
     if (!noted && _PyTraceMalloc_RemoveBlock(table, domain, address, &stale)
@@ -233,7 +240,7 @@ tm_put_back_block(struct block_table *table, const struct lifted *lifted)
     if (lifted->generation == S->tree.generation) {
         const struct block *block = &lifted->block;
         table_lock(table, access);
-        int failed = _PyTraceMalloc_ReserveBlock(table) < 0
+        int failed = _PyTraceMalloc_ReserveBlock(table, block) < 0
             || tm_count_block_kept(block->context, block->size, access) < 0;
         if (!failed) {
             _PyTraceMalloc_AddBlock(table, block);
@@ -264,11 +271,11 @@ object_forget(uintptr_t address, enum access access)
 static int
 block_move(struct block_table *table, uintptr_t address, enum access access)
 {
+    struct block block;
     table_lock(table, access);
-    struct block *block = tm_find_block(table, DEFAULT_DOMAIN,
-                                        address);
+    int found = tm_find_block(table, DEFAULT_DOMAIN, address, &block);
     table_unlock(table, access);
-    if (block == NULL) {
+    if (!found) {
         return 0;
     }
     const struct site *site = capture_any(access);
@@ -283,13 +290,14 @@ block_move(struct block_table *table, uintptr_t address, enum access access)
     table_lock(table, access);
     if (table == &S->raw) {
         /* Detached threads may have changed the table meanwhile. */
-        block = tm_find_block(table, DEFAULT_DOMAIN, address);
+        found = tm_find_block(table, DEFAULT_DOMAIN, address, &block);
     }
-    if (block != NULL) {
-        tm_context_make_room(&S->tree, site->context, block->size);
-        tm_count_move(&S->bytes, tm_context_at(&S->tree, block->context),
-                      site->context, block->size);
-        block->context = site->context_id;
+    if (found) {
+        tm_context_make_room(&S->tree, site->context, block.size);
+        tm_count_move(&S->bytes, tm_context_at(&S->tree, block.context),
+                      site->context, block.size);
+        tm_set_block_context(table, DEFAULT_DOMAIN, address,
+                             site->context_id);
     }
     table_unlock(table, access);
     return 1;
@@ -335,22 +343,18 @@ tm_look_up(uint32_t domain, uintptr_t address, struct block *block)
     {
         return 1;
     }
-    const struct block *found = NULL;
-    if (domain == DEFAULT_DOMAIN) {
-        found = tm_find_block(&S->large, domain, address);
+    if ((domain == DEFAULT_DOMAIN
+         && tm_find_block(&S->large, domain, address, block))
+        || tm_find_block(&S->raw, domain, address, block))
+    {
+        return 1;
     }
-    if (found == NULL) {
-        found = tm_find_block(&S->raw, domain, address);
-    }
-    if (found == NULL && lifted_now != NULL && lifted_now->present
+    if (lifted_now != NULL && lifted_now->present
         && lifted_now->generation == S->tree.generation
         && domain == DEFAULT_DOMAIN && lifted_now->block.address == address)
     {
-        found = &lifted_now->block;
+        *block = lifted_now->block;
+        return 1;
     }
-    if (found == NULL) {
-        return 0;
-    }
-    *block = *found;
-    return 1;
+    return 0;
 }

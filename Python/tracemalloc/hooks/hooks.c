@@ -28,6 +28,7 @@
    happens inside is not noted, so a block is counted once. */
 
 #include "Python.h"
+#include "pycore_pymem_init.h"    // _PyMem_RawMalloc()
 #include "../access.h"
 #include "../sampler/allocators.h"
 #include "blocks.h"
@@ -52,6 +53,8 @@ struct hook hooks[2][3] = {
         {.domain = PYMEM_DOMAIN_OBJ},
     },
 };
+
+PyMemAllocatorEx _PyTraceMalloc_PlainRaw;
 
 _Py_thread_local enum reentrancy _PyTraceMalloc_Reentrant;
 
@@ -223,6 +226,17 @@ _PyTraceMalloc_HookReached(void *ctx)
 }
 
 
+static int
+hook_is_plain(const struct hook *hook)
+{
+    const PyMemAllocatorEx *below = &hook->below;
+    return below->malloc == _PyMem_RawMalloc
+           && below->calloc == _PyMem_RawCalloc
+           && below->realloc == _PyMem_RawRealloc
+           && below->free == _PyMem_RawFree;
+}
+
+
 static void
 hook_install(struct hook *hook)
 {
@@ -245,6 +259,10 @@ hook_install(struct hook *hook)
         }
     }
     hook->own = ours;
+    if (hook == &hooks[0][PYMEM_DOMAIN_RAW]) {
+        _PyTraceMalloc_PlainRaw = hook_is_plain(hook)
+                                  ? ours : (PyMemAllocatorEx){.ctx = NULL};
+    }
     PyMem_SetAllocator(hook->domain, &ours);
     hook->in_chain = 1;
 }

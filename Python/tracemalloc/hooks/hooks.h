@@ -46,6 +46,11 @@ extern struct hook _PyTraceMalloc_Hooks[2][3];
         NULL, name##_malloc, name##_calloc, name##_realloc, name##_free,      \
     }
 
+/* The raw domain's functions that note every block, if nothing but the C
+   library is below; NULL otherwise, and at first.  control_lock; readers see
+   old or new. */
+extern PyMemAllocatorEx _PyTraceMalloc_PlainRaw;
+
 /* Put the hooks of all domains in place, or take them out where nobody else's
    allocator depends on them: those that note every block, or samples.  Need
    control_lock. */

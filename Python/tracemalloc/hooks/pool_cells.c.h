@@ -33,6 +33,18 @@ pool_is_near(OMState *state, void *block)
 }
 
 
+/* Whether it has one that it does not have near. */
+static inline int
+pool_is_stray(OMState *state, void *block)
+{
+#ifdef WITH_ARENA_WINDOW
+    return UNLIKELY(arena_map_is_used(state, block));
+#else
+    return 0;
+#endif
+}
+
+
 static inline uint32_t *
 cell_in_class(poolp pool, uint size_class, const void *p)
 {

@@ -66,10 +66,10 @@ _PyTraceMalloc_SizeOfArenas(void)
         }
     }
     /* Blocks below an allocator like the debug hooks have no cells. */
-    for (size_t i = 0; i <= S->large.mask; i++) {
-        if (S->large.slots[i].context != CONTEXT_NONE) {
-            n += arena_mark(marks, S->large.slots[i].address);
-        }
+    struct block_cursor cursor = tm_walk_table(&S->large);
+    struct block block;
+    while (_PyTraceMalloc_NextBlock(&cursor, &block)) {
+        n += arena_mark(marks, block.address);
     }
     free(marks);
     return n * ARENA_SIZE;

@@ -10,6 +10,11 @@
        malloc   pymalloc_alloc -> entry of the newest frame -> cell, counters
        free     pool -> cell -> counters -> pymalloc_free_in_pool
 
+   and for what pymalloc passes on to the C library, two:
+
+       malloc   C library -> entry of the newest frame -> shadow, counters
+       free     shadow -> counters -> C library
+
    Invariant: the cell of a block that is not allocated is empty. */
 
 #ifdef WITH_PYMALLOC
@@ -120,104 +125,7 @@ small_is_fast(void)
 }
 
 
-/* Note a block that pymalloc does not have: 0, or -1 when out of memory, and
-   then nothing is noted. */
-static inline int
-large_note_fast(void *ptr, size_t size)
-{
-    const struct site *site = tm_capture(_PyThreadState_GET(), ACCESS_GIL);
-    if (site == NULL) {
-        return -1;
-    }
-    struct block stale, block = {
-        .address = (uintptr_t)ptr,
-        .size = size,
-        .context = site->context_id,
-        .domain = DEFAULT_DOMAIN,
-    };
-    int put = _PyTraceMalloc_PutBlock(&S->large, &block, &stale);
-    if (put < 0) {
-        return -1;
-    }
-    if (put > 0) {
-        /* It was freed behind our back. */
-        tm_count_free(&S->bytes, tm_context_at(&S->tree, stale.context),
-                      stale.size);
-    }
-    tm_context_make_room(&S->tree, site->context, size);
-    tm_count_alloc(&S->bytes, site->context, size);
-    tm_set_fresh(ptr);
-    return 0;
-}
-
-
-/* What pymalloc does not serve.  The raw domain's hook passes it through. */
-static void *
-large_note(void *ptr, size_t size)
-{
-    if (ptr == NULL || tm_guard_is_entered()
-        || (tm_is_fast() && large_note_fast(ptr, size) == 0))
-    {
-        return ptr;
-    }
-    enum access access = tm_begin();
-    if (access != ACCESS_NONE) {
-        if (_PyTraceMalloc_NoteBlock(&S->large, DEFAULT_DOMAIN,
-                                     (uintptr_t)ptr, size, access) == 0)
-        {
-            tm_set_fresh(ptr);
-        }
-        tm_end(access);
-    }
-    return ptr;
-}
-
-
-static void *
-large_alloc(size_t count, size_t size, int zero)
-{
-    OMState *state = get_state();
-    enum reentrancy before = tm_guard_enter(REENTRANT_BELOW);
-    void *ptr = zero ? PyMem_RawCalloc(count, size)
-                     : PyMem_RawMalloc(count * size);
-    tm_guard_leave(before);
-    raw_allocated_blocks += ptr != NULL;
-    return large_note(ptr, count * size);
-}
-
-
-static inline void
-large_forget(void *ptr)
-{
-    struct block removed;
-    enum access access;
-    if (tm_is_free()) {
-        if (_PyTraceMalloc_RemoveBlock(&S->large, DEFAULT_DOMAIN,
-                                       (uintptr_t)ptr, &removed))
-        {
-            tm_count_free(&S->bytes,
-                          tm_context_at(&S->tree, removed.context),
-                          removed.size);
-        }
-    }
-    else if ((access = tm_begin()) != ACCESS_NONE) {
-        _PyTraceMalloc_ForgetBlock(&S->large, DEFAULT_DOMAIN, (uintptr_t)ptr,
-                                   &removed, access);
-        tm_end(access);
-    }
-}
-
-
-static Py_NO_INLINE void
-large_free(void *ptr)
-{
-    OMState *state = get_state();
-    large_forget(ptr);
-    enum reentrancy before = tm_guard_enter(REENTRANT_BELOW);
-    PyMem_RawFree(ptr);
-    tm_guard_leave(before);
-    raw_allocated_blocks--;
-}
+#include "large_blocks.c.h"
 
 
 /* --- the allocator functions --------------------------------------------- */
@@ -374,10 +282,8 @@ alloc_slow(void *ctx, size_t count, size_t size, int zero)
         p = pymalloc_alloc(get_state(), ctx, count * size);
     }
     if (p == NULL) {
-        if (tm_guard_is_entered()) {
-            _PyTraceMalloc_HookReached(ctx);
-        }
-        return large_alloc(count, size, zero);
+        return zero ? large_calloc(ctx, count * size)
+                    : large_malloc(ctx, count * size);
     }
     if (zero) {
         memset(p, 0, count * size);
@@ -396,7 +302,11 @@ static void *
 traced_malloc(void *ctx, size_t size)
 {
     void *p = alloc_at_once(size);
-    return LIKELY(p != NULL) ? p : alloc_slow(ctx, 1, size, 0);
+    if (LIKELY(p != NULL)) {
+        return p;
+    }
+    return size > SMALL_REQUEST_THRESHOLD ? large_malloc(ctx, size)
+                                          : alloc_slow(ctx, 1, size, 0);
 }
 
 
@@ -404,22 +314,41 @@ static void *
 traced_calloc(void *ctx, size_t count, size_t size)
 {
     void *p = alloc_at_once(count * size);
-    return LIKELY(p != NULL) ? memset(p, 0, count * size)
-                             : alloc_slow(ctx, count, size, 1);
+    if (LIKELY(p != NULL)) {
+        return memset(p, 0, count * size);
+    }
+    return count * size > SMALL_REQUEST_THRESHOLD
+           ? large_calloc(ctx, count * size) : alloc_slow(ctx, count, size, 1);
 }
 
 
 static Py_NO_INLINE void
-free_slow(void *p)
+free_slow(OMState *state, void *p)
 {
-    OMState *state = get_state();
-    poolp pool = pool_of(state, p);
-    if (pool == NULL) {
-        large_free(p);
+    small_forget_slow(POOL_ADDR(p), p);
+    pymalloc_free_in_pool(state, POOL_ADDR(p), p);
+}
+
+
+/* A block that pymalloc does not have, or has in a stray arena.  Calls nothing
+   on its way either. */
+static Py_NO_INLINE void
+free_far(OMState *state, void *p)
+{
+    if (UNLIKELY(pool_is_stray(state, p))) {
+        free_slow(state, p);
         return;
     }
-    small_forget_slow(pool, p);
-    pymalloc_free_in_pool(state, pool, p);
+    raw_allocated_blocks--;
+    struct shadow_leaf *emptied = NULL;
+    struct shadow_block removed = large_forget_at_once(p, &emptied);
+    if (UNLIKELY(removed.context == CONTEXT_NONE)
+        || UNLIKELY(emptied != NULL))
+    {
+        large_free_slow(p, emptied);
+        return;
+    }
+    raw_free(p);
 }
 
 
@@ -431,8 +360,12 @@ traced_free(void *ctx, void *p)
         return;
     }
     OMState *state = get_state();
-    if (UNLIKELY(!pool_is_near(state, p)) || UNLIKELY(!tm_is_free())) {
-        free_slow(p);
+    if (UNLIKELY(!pool_is_near(state, p))) {
+        free_far(state, p);
+        return;
+    }
+    if (UNLIKELY(!tm_is_free())) {
+        free_slow(state, p);
         return;
     }
     poolp pool = POOL_ADDR(p);
@@ -440,47 +373,6 @@ traced_free(void *ctx, void *p)
         small_forget(pool, p);
     }
     pymalloc_free_in_pool(state, pool, p);
-}
-
-
-static void *
-large_realloc(void *ptr, size_t size)
-{
-    /* Forgotten first: its address may be given to another thread at once. */
-    struct block removed = {.context = CONTEXT_NONE};
-    enum access access = tm_begin();
-    uint32_t generation = 0;
-    if (access != ACCESS_NONE) {
-        _PyTraceMalloc_ForgetBlock(&S->large, DEFAULT_DOMAIN, (uintptr_t)ptr,
-                                   &removed, access);
-        generation = S->tree.generation;
-        tm_end(access);
-    }
-    enum reentrancy before = tm_guard_enter(REENTRANT_BELOW);
-    void *moved = PyMem_RawRealloc(ptr, size);
-    tm_guard_leave(before);
-    if (moved != NULL) {
-        return large_note(moved, size);
-    }
-    access = tm_begin();
-    if (access != ACCESS_NONE) {
-        if (removed.context == CONTEXT_NONE
-            || generation != S->tree.generation)
-        {
-            /* It was not traced, or all traces were cleared. */
-        }
-        else if (_PyTraceMalloc_ReserveBlock(&S->large) < 0) {
-            _PyTraceMalloc_CountDrop(access);
-        }
-        else {
-            tm_uncount_free(&S->bytes,
-                            tm_context_at(&S->tree, removed.context),
-                            removed.size);
-            _PyTraceMalloc_AddBlock(&S->large, &removed);
-        }
-        tm_end(access);
-    }
-    return NULL;
 }
 
 
@@ -493,7 +385,7 @@ traced_realloc(void *ctx, void *p, size_t size)
     OMState *state = get_state();
     poolp pool = pool_of(state, p);
     if (UNLIKELY(pool == NULL)) {
-        return large_realloc(p, size);
+        return large_realloc(ctx, p, size);
     }
     size_t room = INDEX2SIZE(pool->szidx);
     if (size <= room && 4 * size > 3 * room) {

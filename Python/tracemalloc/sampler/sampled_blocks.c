@@ -109,7 +109,7 @@ _PyTraceMalloc_PutBackSample(struct block_table *table,
     if (access == ACCESS_SAMPLING
         && lifted->generation == S->tree.generation)
     {
-        if (_PyTraceMalloc_ReserveBlock(table) == 0) {
+        if (_PyTraceMalloc_ReserveBlock(table, block) == 0) {
             _PyTraceMalloc_AddBlock(table, block);
             _PyTraceMalloc_AddToPages(&S->sampler, block->address);
             _PyTraceMalloc_UncountSampleFree(block->context, block->size);
@@ -185,16 +185,13 @@ object_move_lock_held(PyObject *op)
         return;
     }
     struct block_table *table = &S->large;
-    struct block *block = tm_find_block(table, DEFAULT_DOMAIN,
-                                        address);
-    if (block == NULL) {
+    struct block block, removed;
+    if (!tm_find_block(table, DEFAULT_DOMAIN, address, &block)) {
         table = &S->raw;
-        block = tm_find_block(table, DEFAULT_DOMAIN, address);
+        if (!tm_find_block(table, DEFAULT_DOMAIN, address, &block)) {
+            return;
+        }
     }
-    if (block == NULL) {
-        return;
-    }
-    struct block removed;
     const struct site *site = tm_capture(_PyThreadState_GET(),
                                          ACCESS_SAMPLING);
     if (tm_is_watched()
@@ -204,10 +201,11 @@ object_move_lock_held(PyObject *op)
                                       &removed);
     }
     else if (site != NULL
-             && _PyTraceMalloc_MoveSample(block->context, site->context_id,
-                                          block->size) == 0)
+             && _PyTraceMalloc_MoveSample(block.context, site->context_id,
+                                          block.size) == 0)
     {
-        block->context = site->context_id;
+        tm_set_block_context(table, DEFAULT_DOMAIN, address,
+                             site->context_id);
     }
     else if (!tm_is_quiet(_PyThreadState_GET())) {
         /* Who had it before has let go of it. */

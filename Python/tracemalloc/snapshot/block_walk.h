@@ -21,7 +21,7 @@ struct block_walk {
     uint32_t row;               /* of cells; 0: all were seen */
     uint32_t cell;              /* of that row, the next one */
     int table;
-    size_t slot;                /* of that table, the next one */
+    struct block_cursor cursor; /* in that table */
 };
 
 
@@ -30,7 +30,8 @@ static inline size_t
 tm_count_blocks(const struct block_stores *stores)
 {
     const struct cell_store *cells = stores->cells;
-    size_t n = stores->tables[0]->used + stores->tables[1]->used;
+    size_t n = tm_count_table(stores->tables[0])
+               + tm_count_table(stores->tables[1]);
     for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(cells, id)) != 0;) {
         const struct cell_row *row = tm_row_at(cells, id);
         for (uint32_t i = 0; i < row->ncells; i++) {
@@ -48,6 +49,7 @@ tm_walk_blocks(const struct block_stores *stores)
     return (struct block_walk){
         .stores = stores,
         .row = _PyTraceMalloc_NextRow(stores->cells, 0),
+        .cursor = tm_walk_table(stores->tables[0]),
     };
 }
 
@@ -84,17 +86,14 @@ tm_next_block(struct block_walk *walk, struct block *block)
         walk->row = _PyTraceMalloc_NextRow(stores->cells, walk->row);
         walk->cell = 0;
     }
-    for (; walk->table < 2; walk->table++, walk->slot = 0) {
-        const struct block_table *table = stores->tables[walk->table];
-        while (walk->slot <= table->mask) {
-            const struct block *slot = &table->slots[walk->slot++];
-            if (slot->context != CONTEXT_NONE) {
-                *block = *slot;
-                return 1;
-            }
-        }
+    if (_PyTraceMalloc_NextBlock(&walk->cursor, block)) {
+        return 1;
     }
-    return 0;
+    if (walk->table == 0) {
+        walk->table = 1;
+        walk->cursor = tm_walk_table(stores->tables[1]);
+    }
+    return _PyTraceMalloc_NextBlock(&walk->cursor, block);
 }
 
 #endif  /* !TRACEMALLOC_BLOCK_WALK_H */

@@ -145,11 +145,11 @@ cells_count(struct snapshot_draft *draft)
 static int
 table_count(struct snapshot_draft *draft, const struct block_table *table)
 {
-    for (size_t i = 0; i <= table->mask; i++) {
-        const struct block *block = &table->slots[i];
-        if (block->context != CONTEXT_NONE
-            && block->context != draft->from->hidden
-            && row_count(draft, block->context, block->size, 1) < 0)
+    struct block_cursor cursor = tm_walk_table(table);
+    struct block block;
+    while (_PyTraceMalloc_NextBlock(&cursor, &block)) {
+        if (block.context != draft->from->hidden
+            && row_count(draft, block.context, block.size, 1) < 0)
         {
             return -1;
         }
