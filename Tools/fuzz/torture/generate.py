@@ -18,7 +18,7 @@ import re
 
 from kit.calls import MODULES, WAYS
 
-# Whoever changes what a seed makes raises this: see seeds.txt.
+# Whoever changes what a seed makes raises this; programs that are found name it.
 GENERATION = 1
 
 LETTERS = "nnnssctkfrx"
