@@ -21,7 +21,7 @@ PART PyThreadState *tm_detached_thread(void);
    resumed if it is a generator's, by the frame below, which is marked, where
    that was when it was captured.  It is marked then.  A frame that has not
    begun yet is not traced. */
-static inline int
+static Py_ALWAYS_INLINE inline int
 tm_frame_runs_again(_PyInterpreterFrame *frame,
                     const struct frame_entry *entry)
 {

@@ -21,7 +21,7 @@ struct frame_entry {
 /* Whether a frame's mark says that its callers are as the cache has them.  A
    generator's is taken away when it is suspended; the other bits of its byte
    say where it was in the cache. */
-static inline int
+static Py_ALWAYS_INLINE inline int
 tm_frame_is_marked(const _PyInterpreterFrame *frame)
 {
     /* owner == FRAME_OWNED_BY_THREAD && tracemalloc_mark == 1, in one

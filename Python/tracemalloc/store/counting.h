@@ -233,7 +233,7 @@ tm_count_alloc_more(struct traced_bytes *bytes, struct context *context,
     all->allocated_bytes += size;
 }
 
-static inline void
+__attribute__((always_inline)) static inline void
 tm_count_free(struct traced_bytes *bytes, struct context *context, size_t size)
 {
     bytes->headroom += size;

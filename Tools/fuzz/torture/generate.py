@@ -18,7 +18,8 @@ import re
 
 from kit.calls import MODULES, WAYS
 
-# Whoever changes what a seed makes raises this; programs that are found name it.
+# Whoever changes what a seed makes raises this; programs that are found name
+# it.
 GENERATION = 1
 
 LETTERS = "nnnssctkfrx"
