@@ -111,13 +111,13 @@ class SnapshotData:
 
     # max_size is what loading was allowed to take, None for snapshots of this
     # process: see afford().
-    __slots__ = ("_names", "_source", "max_size", "_path_frames",
+    __slots__ = ("_names", "_source", "max_size", "_live", "_path_frames",
                  "_path_depths", "_walked", *COLUMNS)
 
     def __init__(self, names, **columns):
         self._names = names
         self._source = self.max_size = None
-        self._path_frames = self._path_depths = None
+        self._live = self._path_frames = self._path_depths = None
         self._walked = Recent()
         for name in COLUMNS:
             setattr(self, name, columns.pop(name, None))
@@ -188,8 +188,14 @@ class SnapshotData:
     def live(self):
         """Return two lists: live bytes and live blocks, by context.
 
-        In data of the peak, those that were live at that moment.
+        In data of the peak, those that were live at that moment.  All callers
+        share them, so they must not be changed.
         """
+        if self._live is None:
+            self._live = self._count_live()
+        return self._live
+
+    def _count_live(self):
         if self.row_context is None:
             return (list(self.context_peak_bytes),
                     list(self.context_peak_blocks))
@@ -241,8 +247,9 @@ class SnapshotData:
         """Return the list of how many frames each path has."""
         if self._path_depths is None:
             depths = [0]
+            append = depths.append
             for parent in islice(self.path_parent, 1, None):
-                depths.append(depths[parent] + 1)
+                append(depths[parent] + 1)
             self._path_depths = depths
         return self._path_depths
 

@@ -252,10 +252,11 @@ class CallPaths:
     def length(self, number):
         """Return how many frames a call path has."""
         if self._lengths is None:
-            lengths = array("I", (0,))
+            lengths = [0]
+            append = lengths.append
             for callers in islice(self._callers, 1, None):
-                lengths.append(lengths[callers] + 1)
-            self._lengths = lengths
+                append(lengths[callers] + 1)
+            self._lengths = array("I", lengths)
         return self._lengths[number]
 
     def frames_of(self, number):
