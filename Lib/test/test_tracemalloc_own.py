@@ -331,6 +331,18 @@ class QuietTests(unittest.TestCase):
             check()
         """)
 
+    def test_pending_calls_are_traced(self):
+        import_module("_testcapi")
+        self.run_in_the_middle("""
+            import _testcapi
+
+            def interrupt():
+                _testcapi._pending_threadfunc(
+                    lambda: kept.append(bytearray(1000)))
+
+            check()
+        """)
+
     def test_handlers_may_take_snapshots(self):
         self.run_in_the_middle("""
             def handle(number, frame):
