@@ -1,17 +1,13 @@
 /* Blocks: the open-addressing table.  Every test keeps a plain list beside it
    and compares by looking for each. */
 
-#include "check.h"
+#include "block_list.h"
 
 #include <string.h>
 
 static struct block_table table;
 
-struct list {
-    struct block blocks[8192];
-    size_t used;
-};
-static struct list list;
+static struct block_list list;
 
 
 static void
@@ -34,29 +30,6 @@ both_add(uint32_t domain, uintptr_t address)
     CHECK_EQUAL(_PyTraceMalloc_ReserveBlock(&table, &block), 0);
     _PyTraceMalloc_AddBlock(&table, &block);
     list.blocks[list.used++] = block;
-}
-
-
-static int
-block_equals(const struct block *a, const struct block *b)
-{
-    return a->address == b->address && a->domain == b->domain
-           && a->size == b->size && a->context == b->context;
-}
-
-
-static void
-both_remove(size_t i)
-{
-    struct block removed, expected = list.blocks[i];
-    list.blocks[i] = list.blocks[--list.used];
-    CHECK_EQUAL(_PyTraceMalloc_RemoveBlock(&table, expected.domain,
-                                           expected.address, &removed), 1);
-    CHECK(block_equals(&removed, &expected));
-    CHECK(!tm_find_block(&table, expected.domain, expected.address,
-                         &removed));
-    CHECK_EQUAL(_PyTraceMalloc_RemoveBlock(&table, expected.domain,
-                                           expected.address, &removed), 0);
 }
 
 
@@ -118,7 +91,7 @@ test_any_address_any_domain(void)
         }
     }
     while (list.used > 0) {
-        both_remove(random_below((uint32_t)list.used));
+        remove_from_both(&table, &list, random_below((uint32_t)list.used));
         both_compare();
     }
     tm_fini_blocks(&table);
@@ -139,7 +112,7 @@ test_grows_and_shrinks(void)
     CHECK(table.mask > smallest);
     both_compare();
     while (list.used > 0) {
-        both_remove(random_below((uint32_t)list.used));
+        remove_from_both(&table, &list, random_below((uint32_t)list.used));
         CHECK(table.mask == smallest
               || table.used * 8 >= (table.mask + 1) / 2);
         if (list.used % 500 == 0) {
@@ -192,7 +165,7 @@ test_chains_wrap_around(void)
         }
         both_compare();
         while (list.used > 3) {
-            both_remove(random_below((uint32_t)list.used));
+            remove_from_both(&table, &list, random_below((uint32_t)list.used));
             both_compare();
         }
     }
@@ -221,7 +194,7 @@ test_random_sequences(void)
             {
                 at++;
             }
-            both_remove(at);
+            remove_from_both(&table, &list, at);
         }
         else if (list.used < 4000) {
             struct block removed;
@@ -259,7 +232,7 @@ test_put_replaces(void)
     }
     both_compare();
     while (list.used > 0) {
-        both_remove(random_below((uint32_t)list.used));
+        remove_from_both(&table, &list, random_below((uint32_t)list.used));
     }
     both_compare();
     tm_fini_blocks(&table);
@@ -312,13 +285,13 @@ test_shrinks_without_memory(void)
     size_t mask = table.mask;
     test_fail_after(0, 1);
     while (list.used > 10) {
-        both_remove(random_below((uint32_t)list.used));
+        remove_from_both(&table, &list, random_below((uint32_t)list.used));
     }
     CHECK_EQUAL(table.mask, mask);
     CHECK(test_failures() > 0);
     test_fail_never();
     both_compare();
-    both_remove(0);
+    remove_from_both(&table, &list, 0);
     CHECK(table.mask < mask);
     both_compare();
     tm_fini_blocks(&table);

@@ -1,7 +1,7 @@
 /* The shadow, behind the block table that it belongs to.  Every test keeps a
    plain list beside both and compares by looking for each. */
 
-#include "check.h"
+#include "block_list.h"
 
 #include <string.h>
 
@@ -12,11 +12,7 @@
 static struct block_table table;
 static struct shadow shadow;
 
-struct list {
-    struct block blocks[4096];
-    size_t used;
-};
-static struct list list;
+static struct block_list list;
 
 
 static void
@@ -50,14 +46,6 @@ block_at(uintptr_t address, size_t size)
 }
 
 
-static int
-block_equals(const struct block *a, const struct block *b)
-{
-    return a->address == b->address && a->domain == b->domain
-           && a->size == b->size && a->context == b->context;
-}
-
-
 static size_t
 list_find(uintptr_t address)
 {
@@ -76,19 +64,6 @@ both_put(struct block block)
     struct block stale;
     CHECK_EQUAL(_PyTraceMalloc_PutBlock(&table, &block, &stale), 0);
     list.blocks[list.used++] = block;
-}
-
-
-static void
-both_remove(size_t i)
-{
-    struct block removed, expected = list.blocks[i];
-    list.blocks[i] = list.blocks[--list.used];
-    CHECK_EQUAL(_PyTraceMalloc_RemoveBlock(&table, expected.domain,
-                                           expected.address, &removed), 1);
-    CHECK(block_equals(&removed, &expected));
-    CHECK_EQUAL(_PyTraceMalloc_RemoveBlock(&table, expected.domain,
-                                           expected.address, &removed), 0);
 }
 
 
@@ -183,7 +158,7 @@ test_what_has_a_place(void)
     CHECK_EQUAL(_PyTraceMalloc_RemoveBlock(&table, 1, LEAF_SPAN, &stale), 1);
     CHECK(block_equals(&stale, &other));
     while (list.used > 0) {
-        both_remove(random_below((uint32_t)list.used));
+        remove_from_both(&table, &list, random_below((uint32_t)list.used));
         both_compare();
     }
     end();
@@ -222,7 +197,7 @@ test_random_sequences(void)
     begin();
     for (int i = 0; i < rounds; i++) {
         if (random_below(100) < 48 && list.used > 0) {
-            both_remove(random_below((uint32_t)list.used));
+            remove_from_both(&table, &list, random_below((uint32_t)list.used));
         }
         else if (list.used < 500) {
             uintptr_t span = random_below(4) ? 100000 : 8 * LEAF_SPAN;
@@ -278,7 +253,7 @@ test_stale_blocks_give_way(void)
     both_put(next);
     both_compare();
     while (list.used > 0) {
-        both_remove(0);
+        remove_from_both(&table, &list, 0);
     }
     CHECK_EQUAL(table.used, 0);
     /* The granule has its entry again. */
@@ -318,7 +293,7 @@ test_leaves_are_given_back(void)
     CHECK_EQUAL(shadow.nleaves, N);
     CHECK(shadow.nbranches >= N / 4);
     while (list.used > 0) {
-        both_remove(random_below((uint32_t)list.used));
+        remove_from_both(&table, &list, random_below((uint32_t)list.used));
         size_t empty = shadow.nleaves - list.used;
         CHECK(empty <= 16 || empty <= shadow.nleaves / 2);
         if (list.used % 50 == 0) {
@@ -339,7 +314,7 @@ test_the_last_leaf_stays(void)
     both_put(block_at(4096, 4096));
     const struct shadow_leaf *leaf = shadow.leaves;
     for (int i = 0; i < 1000; i++) {
-        both_remove(0);
+        remove_from_both(&table, &list, 0);
         CHECK(shadow.leaves == leaf && shadow.nleaves == 1);
         both_put(block_at(4096, 4096));
         CHECK(shadow.leaves == leaf && shadow.nleaves == 1);

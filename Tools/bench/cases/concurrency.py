@@ -138,17 +138,21 @@ def generators(size):
     return step
 
 
+def at_once(work, arguments):
+    """Calls of one function, each in a thread of its own."""
+    workers = [threading.Thread(target=work, args=args) for args in arguments]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+
 @case(size=(10_000, 10_000), loops=(16, 4))
 def threads(size):
     """The loop of small_objects in four threads at once."""
     def step():
         totals = []
-        workers = [threading.Thread(target=lambda: totals.append(churn(size)))
-                   for _ in range(4)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
+        at_once(lambda: totals.append(churn(size)), [()] * 4)
         return sum(totals), None
     return step
 
@@ -197,11 +201,6 @@ def threads_mixed(size):
 
     def step():
         desk, totals = [None] * len(MIXTURE), []
-        workers = [threading.Thread(target=work, args=(first, desk, totals))
-                   for first in range(len(MIXTURE))]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
+        at_once(work, [(first, desk, totals) for first in range(len(MIXTURE))])
         return sum(totals), None
     return step
