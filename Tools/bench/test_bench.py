@@ -155,12 +155,23 @@ class ReachTest(unittest.TestCase):
 
     def test_exactly_at_the_target_is_reached(self):
         rows = self.rows({("a", configurations.BASE): {"cpu": 1.0},
-                          ("a", "fork-off"): {"cpu": 1.01},
-                          ("a", "fork-sampled"): {"cpu": 1.04}})
+                          ("a", "fork-off"): {"cpu": 0.99},
+                          ("a", "fork-sampled"): {"cpu": 1.03}})
         self.assertIs(figures.reached(rows["off, geometric mean"]), True)
         self.assertIs(
             figures.reached(rows["sampled at 512 KiB, geometric mean"]), False)
         self.assertIsNone(figures.reached(rows["every frame, worst case"]))
+
+    def test_optimised_builds_have_a_target_of_their_own(self):
+        runs = [(0, "a", name, {"cpu": cpu, "peak_rss": 1})
+                for name, cpu in ((configurations.BASE, 1.0),
+                                  ("fork-all", 1.18))]
+        for label, expected in (("O3", False), ("O3-PGO-LTO", True)):
+            results = make_results(runs)
+            results.data["label"] = label
+            rows = {row.what: row for row in figures.reach(results)}
+            row = rows["every frame, geometric mean of the cases"]
+            self.assertIs(figures.reached(row), expected, label)
 
     def test_parser_has_a_target_of_its_own(self):
         rows = self.rows(
