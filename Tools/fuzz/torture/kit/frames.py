@@ -76,10 +76,11 @@ def traced(f, g, every, line=None):
             sys.settrace(None)
             return None
         frame.f_trace_opcodes = every % 3 == 0
-        if left % every == 0:
+        if left % every == 0 and not spent():
+            # A jump back may pass what costs much, again and again.
             if line is not None and event == "line":
                 _jump(frame, line + left)
-            elif not spent():
+            else:
                 g()
         return trace
 
