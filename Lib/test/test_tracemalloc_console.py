@@ -85,8 +85,12 @@ class ArgumentTests(CommandTests):
                 (["top", "--frob", "a.tmz"],
                  "top: unrecognized arguments: --frob"),
                 (["top", "a.tmz", "b.tmz"],
-                 "top: b.tmz is one file too many: only diff and show take "
-                 "several (--help lists the options)"),
+                 "top: b.tmz is one file too many: diff, tree and traceback "
+                 "take two, series and show any number (--help lists the "
+                 "options)"),
+                (["tree", "a.tmz", "b.tmz", "full.tmz"],
+                 "tree: full.tmz is one file too many: series and show take "
+                 "any number"),
                 (["diff", "a.tmz"],
                  "diff: the following arguments are required: NEW"),
                 (["top", "-n", "-1", "a.tmz"],

@@ -101,6 +101,15 @@ def as_buffer(code, column):
     return array(code, column)
 
 
+def as_array(code, column):
+    """Return a copy of a column, as an array."""
+    from array import array
+
+    copy = array(code)
+    copy.frombytes(memoryview(as_buffer(code, column)).cast("B"))
+    return copy
+
+
 class SnapshotData:
     """The columns of a snapshot; see the head of this file.
 
@@ -358,6 +367,17 @@ class SnapshotData:
             kept |= self._rows_of(selectors)
         data = SnapshotData(self.names, **kept)
         data.max_size = self.max_size
+        return data
+
+    def with_sites(self, names, columns):
+        """Return data in which the same contexts are somewhere else.
+
+        *columns* are those of contexts, and *names* the names in them; paths
+        and figures are shared.
+        """
+        data = SnapshotData(names, **self.columns() | columns)
+        data.max_size = self.max_size
+        data._live = self._live
         return data
 
     def _rows_of(self, selectors):

@@ -59,8 +59,8 @@ TOTALS = {
 UNKNOWN = "<unknown>"
 
 
-def module_of(filename, folders):
-    """Return the top-level package or module that a file belongs to.
+def module_parts(filename, folders):
+    """Return the parts of the name of the module that a file is, in a list.
 
     *folders* are those that modules were imported from, sys.path.  What is in
     none of them is told from the usual names of such folders; failing that,
@@ -68,7 +68,7 @@ def module_of(filename, folders):
     """
     if filename.startswith("<"):
         inside = filename.removeprefix("<frozen ").removesuffix(">")
-        return filename if "<" in inside else inside.partition(".")[0]
+        return [filename] if "<" in inside else inside.split(".")
     filename = filename.replace("\\", "/")
     inside = ""
     for folder in folders:
@@ -78,7 +78,20 @@ def module_of(filename, folders):
             if not inside or len(rest) < len(inside):
                 inside = rest
     parts = inside.split("/") if inside else _parts_of_import(filename)
-    return parts[0].partition(".")[0]
+    parts[-1] = parts[-1].partition(".")[0]
+    if parts[-1] == "__init__" and len(parts) > 1:
+        parts.pop()
+    return parts
+
+
+def module_of(filename, folders):
+    """Return the top-level package or module that a file belongs to.
+
+    *folders* are those that modules were imported from, as module_parts() has
+    them.
+    """
+    first = module_parts(filename, folders)[0]
+    return first if first.startswith("<") else first.partition(".")[0]
 
 
 def _parts_of_import(filename):
@@ -100,7 +113,7 @@ def _interval_in(metadata):
     return interval if type(interval) is int and interval > 0 else None
 
 
-def _folders_in(metadata):
+def folders_in(metadata):
     folders = metadata.get("path")
     if not isinstance(folders, (list, tuple)):
         return ()
@@ -142,7 +155,7 @@ class Groups:
         size, number = data.live()
         self._selectors = number if live_only else None
         self._whole = None
-        self._group(_folders_in(metadata))
+        self._group(folders_in(metadata))
         for name, column in ("size", size), ("count", number):
             self._figures[name] = self._sum(column)
 

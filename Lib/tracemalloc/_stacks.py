@@ -196,6 +196,17 @@ class Stacks:
         return summed(lambda values: _tracemalloc._sum_paths(
             parents, self.nodes, values), self.values(column))
 
+    def above(self, own, parents=None):
+        """Return the sums of what nodes have themselves and below them.
+
+        *own* is a list of numbers by node.
+        """
+        if parents is None:
+            parents = self.parents
+        nodes = array("I", range(len(self)))
+        return summed(lambda values: _tracemalloc._sum_paths(
+            parents, nodes, values), own)
+
 
 class CallPaths:
     """The call paths of one snapshot or of several, of at most *limit* frames.

@@ -8,6 +8,7 @@ from tracemalloc._cli import UsageError, rows
 from tracemalloc._cli.diff import Diff
 from tracemalloc._cli.files import load
 from tracemalloc._cli.options import Parser, checked
+from tracemalloc._cli.programs import tell_difference
 from tracemalloc._cli.screen import Screen
 from tracemalloc._cli.top import Top
 from tracemalloc._cli.units import NUMBER, number, size
@@ -125,6 +126,8 @@ def main(arguments):
                      "--max-blocks or --max-growth")
     snapshot = load(options.file, options)
     baseline = options.baseline and load(options.baseline, options)
+    if baseline is not None:
+        tell_difference(options.baseline, options.file, baseline, snapshot)
     found = limits(options, snapshot, baseline)
     broken = [limit for limit in found if limit.is_broken]
     cause = _cause(options, snapshot, baseline, broken)

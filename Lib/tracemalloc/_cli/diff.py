@@ -4,7 +4,7 @@ import json
 import sys
 
 from tracemalloc._cli import UsageError, rows
-from tracemalloc._cli.files import load
+from tracemalloc._cli.files import load_two
 from tracemalloc._cli.options import Parser
 from tracemalloc._cli.screen import Screen
 
@@ -18,8 +18,7 @@ def _parser():
     parser = Parser(
         "diff", "Show what changed from one snapshot to another.",
         "diff --group-by filename before.tmz after.tmz")
-    parser.add_argument("old", metavar="OLD", help="the earlier snapshot file")
-    parser.add_argument("new", metavar="NEW", help="the later snapshot file")
+    parser.add_two()
     parser.add_group_by()
     parser.add_cumulative()
     parser.add_limit(10, "groups to show")
@@ -27,6 +26,7 @@ def _parser():
                         metavar="FIGURE",
                         help=", ".join(FIGURES) + " (default: size)")
     parser.add_filters()
+    parser.add_mine()
     return parser
 
 
@@ -123,7 +123,7 @@ class Diff:
 
 def main(arguments):
     options = _parser().parse_args(arguments)
-    old, new = load(options.old, options), load(options.new, options)
+    old, new = load_two(options.old, options.new, options)
     diff = Diff(old, new, options.group_by, options.cumulative, options.limit,
                 options.sort)
     if options.json:
@@ -133,8 +133,6 @@ def main(arguments):
         return 0
     screen = Screen(options.color)
     screen.title(f"{options.old} -> {options.new}: {diff.title()}")
-    estimate = rows.estimate_text(old, new)
-    if estimate:
-        screen.write(estimate, "more")
+    rows.write_notes(screen, options, old, new)
     diff.write(screen)
     return 0

@@ -8,9 +8,11 @@ import time
 from functools import partial
 
 import tracemalloc
-from tracemalloc._cli import UsageError, note
+from tracemalloc._cli import UsageError, mine, note
+from tracemalloc._cli.programs import tell_difference, tell_limits
 from tracemalloc._cli.screen import is_terminal, printable
 from tracemalloc._filters import FilterSet
+from tracemalloc._growth import Both
 
 # Reading less does not take long enough to tell about.
 _MUCH = 1 << 22
@@ -59,7 +61,36 @@ def load(filename, options):
     snapshot = reading(filename, lambda: tracemalloc.Snapshot.load(
         filename, max_size=options.max_size))
     filters = getattr(options, "filters", None)
-    return filtered(filename, snapshot, filters) if filters else snapshot
+    if filters:
+        snapshot = filtered(filename, snapshot, filters)
+    patterns = getattr(options, "mine", None)
+    if patterns is not None:
+        snapshot = mine.applied(filename, snapshot, patterns)
+    return snapshot
+
+
+def load_two(old, new, options):
+    """Return the Snapshots in two files that are to be compared.
+
+    Tells on standard error if they cannot well be.
+    """
+    snapshots = load(old, options), load(new, options)
+    tell_difference(old, new, *snapshots)
+    return snapshots
+
+
+def load_one_or_two(options):
+    """Return the Snapshots of options.file and of options.new, if any."""
+    if options.new is None:
+        return load(options.file, options),
+    return load_two(options.file, options.new, options)
+
+
+def both_of(options, old, new):
+    """Return the Both of two snapshots; tell what of them is left out."""
+    both = Both(old, new)
+    tell_limits(options.file, options.new, both)
+    return both
 
 
 def filtered(filename, snapshot, filters):

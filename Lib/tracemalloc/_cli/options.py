@@ -4,7 +4,7 @@ import argparse
 import re
 
 from tracemalloc import Filter
-from tracemalloc._cli import UsageError, name_of
+from tracemalloc._cli import UsageError, mine, name_of
 from tracemalloc._cli.units import number, size
 
 GROUPS = ("lineno", "filename", "function", "module", "traceback", "thread",
@@ -44,9 +44,43 @@ class Parser(argparse.ArgumentParser):
     def error(self, message):
         found = re.fullmatch("unrecognized arguments: ([^-].*)", message)
         if found:
-            message = (f"{found[1]} is one file too many: only diff and show "
-                       "take several")
+            message = f"{found[1]} is one file too many: {self._several}"
         raise UsageError(f"{message} (--help lists the options)")
+
+    # What takes more files than this command.
+    _several = ("diff, tree and traceback take two, series and show any "
+                "number")
+    _has_mine = False
+
+    def parse_args(self, args=None, namespace=None):
+        if self._has_mine:
+            args = mine.with_values(args)
+        return super().parse_args(args, namespace)
+
+    def add_one_or_two(self):
+        """Take one snapshot file, or two that are compared."""
+        self.add_argument("file", metavar="FILE",
+                          help="snapshot file; with a second one, the earlier")
+        self.add_argument("new", metavar="NEW", nargs="?",
+                          help="the later snapshot file: show what changed")
+        self._several = "series and show take any number"
+
+    def add_two(self):
+        """Take two snapshot files that are compared."""
+        self.add_argument("old", metavar="OLD",
+                          help="the earlier snapshot file")
+        self.add_argument("new", metavar="NEW",
+                          help="the later snapshot file")
+        self._several = "series and show take any number"
+
+    def add_mine(self):
+        self.add_argument(
+            mine.OPTION, action="append", metavar="PATTERN",
+            help="name blocks by the nearest frame of their call path that "
+                 "is yours: a glob of file names, a module or a folder; "
+                 "without a PATTERN, what is below the current folder and "
+                 "not installed; may be repeated")
+        self._has_mine = True
 
     def add_group_by(self, default="lineno", choices=GROUPS):
         self.add_argument("-g", "--group-by", type=_group, choices=choices,

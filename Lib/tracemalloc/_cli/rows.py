@@ -5,8 +5,9 @@ from itertools import compress
 from operator import and_
 
 from tracemalloc import _format_size, _groups, _ranking
-from tracemalloc._cli import UsageError
-from tracemalloc._cli.screen import printable, source
+from tracemalloc._cli import UsageError, mine
+from tracemalloc._cli.screen import printable, source, wrapped
+from tracemalloc._mine import OTHERS
 from tracemalloc._stacks import data_of
 from tracemalloc._statistics import to_statistic
 
@@ -41,6 +42,11 @@ def family_of(figure):
 def figure_of(figure):
     """Return the attribute of Statistic for a figure to sort by."""
     return "freed_count" if figure == "temporary" else figure
+
+
+def figures_of(figure):
+    """Return the bytes and the blocks that belong to a figure to sort by."""
+    return FAMILIES[family_of(figure)][:2]
 
 
 def figure_text(figure):
@@ -132,6 +138,8 @@ def without_launcher(stats):
 
 def frame_text(frame):
     """Return where a frame is, and in which function."""
+    if frame.filename == OTHERS:
+        return OTHERS
     text = printable(str(frame))
     if frame.lineno and frame.function:
         text += f" {printable(frame.function)}()" \
@@ -215,6 +223,24 @@ def columns(data, sort, *figures):
         raise UsageError(_not_known(error, sort)) from None
 
 
+def both_columns(both, sort):
+    """Return what two snapshots have of figures, by context of both.
+
+    Those of the newer one come first; see tracemalloc._growth.
+    """
+    return both.figures(lambda data: columns(data, sort, *figures_of(sort)))
+
+
+def state_of(now, before):
+    """Return what became of something, told from its bytes and blocks.
+
+    That is 'new' or 'gone' if it is in one of two snapshots only, or ''.
+    """
+    if not any(before):
+        return "new"
+    return "" if any(now) else "gone"
+
+
 class Ranking:
     """The groups of a snapshot: how many, their sums, and the first ones.
 
@@ -277,6 +303,23 @@ def total(snapshot, sort="size"):
     figures = FAMILIES[family_of(sort)][:2]
     data, _ = data_of(snapshot)
     return tuple(map(sum, columns(data, sort, *figures)))
+
+
+def change_text(size_diff, count_diff):
+    """Return by how much something changed, in bytes and in blocks."""
+    return (f"{bytes_text(size_diff, True)} in "
+            f"{blocks_text(count_diff, True)} "
+            f"{'block' if abs(count_diff) == 1 else 'blocks'}")
+
+
+def write_notes(screen, options, *snapshots):
+    """Write below a title what one has to know of the figures."""
+    estimate = estimate_text(*snapshots)
+    if estimate:
+        screen.write(estimate, "more")
+    text = mine.text_of(getattr(options, "mine", None))
+    for line in wrapped(text, screen.width) if text else ():
+        screen.write(line, "head")
 
 
 def estimate_text(*snapshots):

@@ -148,6 +148,11 @@ def parse(arguments):
     return options, program
 
 
+def value_follows(option):
+    """Return whether the word behind an option is its value."""
+    return _SHORT.get(option, option) in _VALUES
+
+
 def _set_option(options, argument, waiting):
     name, equals, value = argument.partition("=")
     if not argument.startswith("--") and len(argument) > 2:

@@ -9,6 +9,7 @@ from tracemalloc._cli import rows
 from tracemalloc._cli.files import load
 from tracemalloc._cli.options import Parser
 from tracemalloc._cli.screen import Screen, printable, wrapped
+from tracemalloc._mine import OTHERS
 
 _LEFT = 26
 
@@ -19,6 +20,7 @@ def _parser():
         "stats snapshot.tmz")
     parser.add_argument("file", metavar="FILE", help="snapshot file")
     parser.add_filters()
+    parser.add_mine()
     return parser
 
 
@@ -38,6 +40,17 @@ def figures(snapshot):
         for stat in rows.statistics(snapshot, "domain")}
     found["traceback_limit"] = snapshot.traceback_limit
     return found
+
+
+def shares(snapshot):
+    """Return what is mine in a snapshot of --mine, and the rest, as JSON."""
+    whole = rows.total(snapshot)
+    others = next(((stat.size, stat.count) for stat
+                   in rows.statistics(snapshot, "filename")
+                   if stat.traceback[-1].filename == OTHERS), (0, 0))
+    mine = (part - other for part, other in zip(whole, others))
+    return {name: dict(zip(("size", "count"), sums))
+            for name, sums in (("mine", mine), ("others", others))}
 
 
 def _time_text(value):
@@ -84,9 +97,11 @@ def main(arguments):
     options = _parser().parse_args(arguments)
     snapshot = load(options.file, options)
     found = figures(snapshot)
+    parts = {} if options.mine is None else shares(snapshot)
     if options.json:
         found["metadata"] = metadata_json(snapshot.metadata)
-        json.dump({"file": options.file, **found}, sys.stdout, indent=1)
+        json.dump({"file": options.file, **found, **parts}, sys.stdout,
+                  indent=1)
         print()
         return 0
     screen = Screen(options.color)
@@ -103,10 +118,12 @@ def main(arguments):
                        f"{rows.plural(count, 'block')}")
 
     screen.title(options.file)
-    estimate = rows.estimate_text(snapshot)
-    if estimate:
-        screen.write(estimate, "more")
+    rows.write_notes(screen, options, snapshot)
     pair("held", found["size"], found["count"])
+    for name, sums in parts.items():
+        line(f"held, {name}", f"{rows.bytes_text(sums['size'])} in "
+             f"{rows.plural(sums['count'], 'block')}, "
+             + rows.share_text(sums["size"], found["size"]))
     if found["count"]:
         line("average block", rows.average_text(found["size"],
                                                 found["count"]))

@@ -20,6 +20,7 @@ def _parser():
     parser.add_limit(10, "groups to show")
     parser.add_figure()
     parser.add_filters()
+    parser.add_mine()
     return parser
 
 
@@ -163,9 +164,7 @@ def begin(options, snapshot, top):
         return None
     screen = Screen(options.color)
     screen.title(f"{options.file}: {top.title()}")
-    estimate = rows.estimate_text(snapshot)
-    if estimate:
-        screen.write(estimate, "more")
+    rows.write_notes(screen, options, snapshot)
     return screen
 
 

@@ -1,17 +1,24 @@
-"""tree: who called whom, and what share of the memory that was."""
+"""tree: who called whom, and what share of the memory that was.
+
+Of two snapshots: which calls lead to what grew.
+"""
 
 import json
 import sys
 from array import array
-from operator import itemgetter, or_
+from functools import partial, reduce
+from itertools import islice
+from operator import add, or_
 
 import _tracemalloc
 
-from tracemalloc._cli import rows
-from tracemalloc._cli.files import Progress, load
+from tracemalloc._cli import mine, rows
+from tracemalloc._cli.branches import Branches, Chain
+from tracemalloc._cli.files import Progress, both_of, load_one_or_two
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.screen import Screen, printable
 from tracemalloc._cli.units import number
+from tracemalloc._groups import module_of
 from tracemalloc._stacks import Stacks, data_of
 
 _GROUPS = ("lineno", "function", "filename")
@@ -29,9 +36,10 @@ def _percent(text):
 
 def _parser():
     parser = Parser(
-        "tree", "Show who called whom to allocate memory, the biggest first.",
+        "tree", "Show who called whom to allocate memory, the biggest first; "
+        "of two snapshots, what grew and shrank.",
         "tree --min 5% --depth 12 snapshot.tmz")
-    parser.add_argument("file", metavar="FILE", help="snapshot file")
+    parser.add_one_or_two()
     parser.add_group_by(choices=_GROUPS)
     parser.add_argument("--inverted", action="store_true",
                         help="begin with the lines that allocate, and show "
@@ -39,14 +47,18 @@ def _parser():
     parser.add_argument("--import-frames", action="store_true",
                         help="show the calls by which import statements run "
                              "modules, too")
+    parser.add_argument("--unfold", action="store_true",
+                        help="show each call of the chains through libraries "
+                             "that one line stands for")
     parser.add_argument("--depth", type=checked(number), default=0,
                         metavar="N", help="show N levels (default: all)")
     parser.add_argument("--min", type=checked(_percent), default=1.0,
                         metavar="PERCENT",
                         help="leave out what is less than that share of the "
-                             "total (default: 1)")
+                             "total, or of all that changed (default: 1)")
     parser.add_figure()
     parser.add_filters()
+    parser.add_mine()
     return parser
 
 
@@ -84,17 +96,22 @@ class Node:
     """A frame in the tree: bytes and blocks of it and of all below it.
 
     There is an object for what somebody looks at only: `entries` says what of
-    the stacks is below, [(node of the stacks, size, count)].
+    the stacks is below, [(node of the stacks, *figures)], and `sums` are the
+    sums of these figures, the size and the count first.
     """
 
-    __slots__ = ("_source", "parent", "key", "size", "count", "entries",
-                 "_below")
+    __slots__ = ("_source", "parent", "key", "sums", "entries", "_below")
 
-    def __init__(self, source, parent, key, size, count, entries):
+    def __init__(self, source, parent, key, entries, sums=None):
         self._source, self.parent = source, parent
-        self.key, self.size, self.count = key, size, count
-        self.entries = entries
+        self.key, self.entries = key, entries
+        self.sums = _added(entries) if sums is None else sums
         self._below = None
+
+    size = property(lambda self: self.sums[0])
+    count = property(lambda self: self.sums[1])
+    # What a --min is compared with, in bytes or blocks.
+    weight = property(lambda self: self.sums[:2])
 
     @property
     def frame(self):
@@ -105,11 +122,19 @@ class Node:
         """Return the nodes below, in no particular order."""
         if self._below is None:
             self._below = [
-                Node(self._source, self, key,
-                     sum(map(itemgetter(1), entries)),
-                     sum(map(itemgetter(2), entries)), entries)
+                type(self)(self._source, self, key, entries)
                 for key, entries in self._source.below(self).items()]
         return self._below
+
+    def holds_itself(self):
+        """Whether something of it is not below: its own.
+
+        Of two snapshots, that is what changed.
+        """
+        below = self.below()
+        return not below or self._source.allocates_first(self) or any(
+            whole != sum(each) for whole, *each in zip(
+                self.sums[-2:], *(node.sums[-2:] for node in below)))
 
     def figures(self, by_count=False):
         """Return bytes and blocks, the figure to sort by first."""
@@ -120,12 +145,55 @@ class Node:
         """Return what tells nodes of equal figures apart."""
         return self._source.sort_key(self.entries[0])
 
+    def to_json(self):
+        return {"size": self.size, "count": self.count}
+
+
+class Change(Node):
+    """A frame in a tree of two snapshots.
+
+    Its figures are those of the newer one, then those of the older one, and
+    by how much contexts below it have changed, one way or the other.
+    """
+
+    __slots__ = ()
+
+    size_diff = property(lambda self: self.sums[0] - self.sums[2])
+    count_diff = property(lambda self: self.sums[1] - self.sums[3])
+    weight = property(lambda self: self.sums[4:])
+
+    @property
+    def state(self):
+        """'new' or 'gone' if it is in one of the snapshots only, or ''."""
+        return rows.state_of(self.sums[:2], self.sums[2:4])
+
+    def figures(self, by_count=False):
+        size, count = abs(self.size_diff), abs(self.count_diff)
+        return (count, size) if by_count else (size, count)
+
+    def to_json(self):
+        found = {"size": self.size, "size_diff": self.size_diff,
+                 "count": self.count, "count_diff": self.count_diff}
+        return found | {"state": self.state} if self.state else found
+
+
+def _added(entries):
+    """Return the sums of the figures of entries, of which there are some."""
+    if len(entries) == 1:
+        return entries[0][1:]
+    return tuple(map(sum, islice(zip(*entries), 1, None)))
+
 
 class _Source:
-    """What nodes are made of; either way up."""
+    """What nodes are made of; either way up.
+
+    figures -- lists of numbers by context: sizes and counts, and for two
+               snapshots those of the older one behind them
+    """
 
     def __init__(self, stacks, group_by, figures, import_frames):
         self.stacks = stacks
+        self.node = Node if len(figures) == 2 else Change
         self.group_by = group_by
         numbers, _ = _tracemalloc._number_rows(
             *map(stacks.column, _COLUMNS[group_by]))
@@ -137,8 +205,15 @@ class _Source:
             lambda file: rows.is_launcher(names[file]), {*files[1:]}))
         self.imports = self._of_files(files, () if import_frames else filter(
             lambda file: names[file] in _IMPORT, {*files[1:]}))
-        size, count = figures
-        self.own = [stacks.own(size), stacks.own(count)]
+        self.own = list(map(stacks.own, figures))
+        if self.node is Change:
+            # What grows here must not hide what shrinks there.
+            self.own += [[abs(now - then) for now, then in zip(*pair)]
+                         for pair in zip(self.own[:2], self.own[2:])]
+
+    def matters(self, sums):
+        """Whether a node is there at all: not if nothing of it changed."""
+        return any(sums[-2:])
 
     @staticmethod
     def _of_files(files, wanted):
@@ -175,26 +250,27 @@ class _Callees(_Source):
             parents = parents[:]
             for node in self.launchers:
                 parents[node] = 0
-        size, count = figures
-        self._all = [stacks.with_callees(size, parents),
-                     stacks.with_callees(count, parents)]
+        self._all = [stacks.above(own, parents) for own in self.own]
         self._first, self._next = _children(stacks.parents)
 
     def root(self):
-        size, count = self._all[0][0], self._all[1][0]
-        return Node(self, None, None, size, count,
-                    [(0, size, count)])
+        sums = tuple(column[0] for column in self._all)
+        return self.node(self, None, None, [(0, *sums)], sums)
+
+    def allocates_first(self, node):
+        return False
 
     def allocates(self, node):
         """Whether the node is a line and all of it was allocated there."""
-        return self.group_by == "lineno" and node.size == sum(
-            self.own[0][entry[0]] for entry in node.entries)
+        if self.group_by != "lineno":
+            return False
+        return all(whole == sum(own[entry[0]] for entry in node.entries)
+                   for whole, own in zip(node.sums, self.own))
 
     def below(self, node):
         """Return {key: entries} of what is below a node."""
         found = {}
         keys, after = self.keys, self._next
-        size, count = self._all
         if node.parent is None:
             within = [0, *self.launchers]
             for launcher in self.launchers:
@@ -214,16 +290,18 @@ class _Callees(_Source):
                 elif keys[child] == node.key and self.group_by != "lineno":
                     # Calls inside of a file or function are no level.
                     within.append(child)
-                elif size[child] or count[child]:
-                    found.setdefault(keys[child], []).append(
-                        (child, size[child], count[child]))
+                else:
+                    self._add(found, child, self._all)
                 child = after[child]
         return found
 
     def _add_own(self, found, node):
-        size, count = self.own[0][node], self.own[1][node]
-        if size or count:
-            found.setdefault(self.keys[node], []).append((node, size, count))
+        self._add(found, node, self.own)
+
+    def _add(self, found, node, columns):
+        sums = tuple([column[node] for column in columns])
+        if self.matters(sums):
+            found.setdefault(self.keys[node], []).append((node, *sums))
 
 
 class _Callers(_Source):
@@ -233,13 +311,16 @@ class _Callers(_Source):
     """
 
     def root(self):
-        entries = [(node, size, count) for node, (size, count)
-                   in enumerate(zip(*self.own)) if size or count]
-        return Node(self, None, None, sum(self.own[0]), sum(self.own[1]),
-                    entries)
+        entries = [(node, *sums) for node, sums in enumerate(zip(*self.own))
+                   if self.matters(sums)]
+        return self.node(self, None, None, entries,
+                         tuple(map(sum, self.own)))
 
     def allocates(self, node):
         return self.group_by == "lineno" and node.parent.parent is None
+
+    def allocates_first(self, node):
+        return node.parent.parent is None
 
     def below(self, node):
         if node.parent is None:
@@ -250,7 +331,7 @@ class _Callers(_Source):
         sums = {}
         parents = self.stacks.parents
         passed = self.imports
-        for at, size, count in node.entries:
+        for at, *figures in node.entries:
             if at in self.launchers:
                 continue
             at = parents[at]
@@ -259,8 +340,9 @@ class _Callers(_Source):
                     and self.group_by != "lineno"):
                 at = parents[at]
             if at and at not in self.launchers:
-                known = sums.get(at, (0, 0))
-                sums[at] = known[0] + size, known[1] + count
+                known = sums.get(at)
+                sums[at] = figures if known is None else list(
+                    map(add, known, figures))
         found = {}
         for at, figures in sums.items():
             found.setdefault(self.keys[at], []).append((at, *figures))
@@ -282,141 +364,165 @@ def build(snapshot, group_by="lineno", inverted=False, sort="size",
           import_frames=True):
     """Return the root of the tree.  O(call paths)."""
     data, limit = data_of(snapshot)
-    size, count, *_ = rows.FAMILIES[rows.family_of(sort)]
-    size, count = rows.columns(data, sort, size, count)
+    figures = rows.columns(data, sort, *rows.figures_of(sort))
+    return _build(data, limit, figures, group_by, inverted, import_frames)
+
+
+def build_growth(both, group_by="lineno", inverted=False, sort="size",
+                 import_frames=True):
+    """Return the root of the tree of what changed: a Change.
+
+    both -- Both of tracemalloc._growth.  O(call paths of both).
+    """
+    return _build(both.data, both.limit, rows.both_columns(both, sort),
+                  group_by, inverted, import_frames)
+
+
+def _build(data, limit, figures, group_by, inverted, import_frames):
     stacks = Stacks(data, limit, _COLUMNS[group_by],
-                    map(or_, size, count))
+                    reduce(partial(map, or_), figures))
     source = (_Callers if inverted else _Callees)(
-        stacks, group_by, (size, count), import_frames)
+        stacks, group_by, figures, import_frames)
     return source.root()
 
 
-class Tree:
-    """What is shown of a tree."""
+class _Table:
+    """How the nodes of a tree are shown as rows."""
 
-    def __init__(self, root, depth, percent, by_count=False):
-        self._root = root
-        self._depth = depth
-        self._by_count = by_count
-        self._least = root.figures(by_count)[0] * percent / 100
-        self.left_out = 0
+    def __init__(self, options, snapshots):
+        self._by_count = rows.is_count(options.sort)
+        self._group_by = options.group_by
+        self._sort = options.sort
+        self._heads = rows.FAMILIES[rows.family_of(options.sort)][2:]
+        self._module_of = partial(
+            module_of, folders=mine.folders_of(*snapshots))
 
-    def below(self, node, level):
-        """Return the children of a node that are shown, the biggest first."""
-        if self._depth and level >= self._depth:
-            return []
-        below = node.below()
-        kept = [each for each in below
-                if each.figures(self._by_count)[0] >= self._least]
-        self.left_out += len(below) - len(kept)
-        return sorted(kept, reverse=True, key=lambda each: (
-            each.figures(self._by_count), each.sort_key()))
+    def _in_order(self, size, share, count, call):
+        return [count, share, size, call] if self._by_count else [
+            size, share, count, call]
 
-    def lines(self):
-        """Yield (text before the node, node) from top to bottom.
+    def rows(self, root, lines):
+        """Return the head, and rows for (text before a node, node)."""
+        return self.head(), [self.row(*line, root) for line in lines]
 
-        An only child stands below its parent without a mark, so that long
-        ways without a fork do not leave the screen at the right.
-        """
-        waiting = [("", "", self._root, 0)]
-        while waiting:
-            mark, indent, node, level = waiting.pop()
-            yield mark, node
-            below = self.below(node, level)
-            if len(below) == 1:
-                waiting.append((indent, indent, below[0], level + 1))
-                continue
-            for each in reversed(below):
-                last = each is below[-1]
-                waiting.append((indent + ("`- " if last else "|- "),
-                                indent + ("   " if last else "|  "),
-                                each, level + 1))
+    def head(self):
+        return self._in_order(self._heads[0], "share", self._heads[1], "call")
 
-    def write_json(self, group_by, write):
-        """Write the tree as nested objects, however deep it is.
+    def row(self, mark, node, root):
+        label = self.label(node)
+        return (self._in_order(
+            rows.bytes_text(node.size),
+            rows.share_of(node.figures(), root.figures(), self._sort),
+            rows.blocks_text(node.count), (mark, label)),
+            ["size", None, None, self._style(node)], [])
 
-        The encoder of module json recurses, and call paths can be deeper than
-        it may.
-        """
-        def text(node):
-            found = {}
-            if node.frame is not None:
-                found = rows.frame_json(node.frame)
-                if group_by != "lineno":
-                    del found["lineno"]
-            found |= {"size": node.size, "count": node.count}
-            return json.dumps(found)[:-1] + ', "children": ['
+    @staticmethod
+    def _style(node):
+        return "location" if isinstance(node, Node) and node.parent is not \
+            None else "head"
 
-        write(text(self._root))
-        open_lists = [iter(self.below(self._root, 0))]
-        separator = ""
-        while open_lists:
-            node = next(open_lists[-1], None)
-            if node is None:
-                open_lists.pop()
-                write("]}")
-                separator = ", "
-                continue
-            write(separator + text(node))
-            open_lists.append(iter(self.below(node, len(open_lists))))
-            separator = ""
+    def label(self, node):
+        if isinstance(node, Chain):
+            return node.text(self._module_of)
+        if node.frame is None:
+            return "total"
+        if self._group_by == "filename":
+            return printable(node.frame.filename)
+        if self._group_by == "function":
+            name = node.frame.function
+            text = printable(node.frame.filename)
+            return f"{text}:{printable(name)}" if name else text
+        return rows.frame_text(node.frame)
 
 
-def _label(node, group_by):
-    if node.frame is None:
-        return "total"
-    if group_by == "filename":
-        return printable(node.frame.filename)
-    if group_by == "function":
-        name = node.frame.function
-        text = printable(node.frame.filename)
-        return f"{text}:{printable(name)}" if name else text
-    return rows.frame_text(node.frame)
+class _ChangeTable(_Table):
+    """How what changed is shown as rows."""
+
+    def rows(self, root, lines):
+        head, found = super().rows(root, lines)
+        at = head.index("")
+        if any(cells[at] for cells, *_ in found):
+            return head, found
+        # There is neither what is new nor what is gone.
+        for each in head, *(part for row in found for part in row[:2]):
+            del each[at]
+        return head, found
+
+    def head(self):
+        size, count = self._heads
+        if self._by_count:
+            return ["change", count, "change", size, "", "call"]
+        return ["change", size, "change", count, "", "call"]
+
+    def row(self, mark, node, root):
+        sizes = [rows.bytes_text(node.size_diff, True),
+                 rows.bytes_text(node.size)]
+        counts = [rows.blocks_text(node.count_diff, True),
+                  rows.blocks_text(node.count)]
+        state = node.state if node.parent is not None else ""
+        first = node.count_diff if self._by_count else node.size_diff
+        change = "more" if first > 0 else "less" if first else None
+        numbers = counts + sizes if self._by_count else sizes + counts
+        return ([*numbers, state, (mark, self.label(node))],
+                [change, None, None, None,
+                 {"new": "more", "gone": "less"}.get(state),
+                 self._style(node)], [])
 
 
 def _write_json(options, tree):
-    head = {"file": options.file, "group_by": options.group_by,
-            "inverted": options.inverted, "sort": options.sort}
+    if options.new is None:
+        head = {"file": options.file}
+    else:
+        head = {"old": options.file, "new": options.new}
+    head |= {"group_by": options.group_by, "inverted": options.inverted,
+             "sort": options.sort}
     sys.stdout.write(json.dumps(head)[:-1] + ', "tree": ')
     tree.write_json(options.group_by, sys.stdout.write)
     print("}")
 
 
+def _title(options, root):
+    by = f"by {rows.figure_text(options.sort)}"
+    if options.new is None:
+        if not any(root.figures()):
+            return f"{options.file}: no blocks"
+        what = ("callers of the lines that allocate" if options.inverted
+                else "calls that lead to memory")
+        return f"{options.file}: {what}, {by}"
+    names = f"{options.file} -> {options.new}"
+    if not any(root.weight):
+        return f"{names}: nothing changed"
+    what = ("callers of the lines that changed" if options.inverted
+            else "calls that lead to what changed")
+    net = rows.change_text(root.size_diff, root.count_diff)
+    return f"{names}: net {net}; {what}, {by}"
+
+
 def main(arguments):
     options = _parser().parse_args(arguments)
-    snapshot = load(options.file, options)
+    snapshots = load_one_or_two(options)
     with Progress("building the tree"):
-        root = build(snapshot, options.group_by, options.inverted,
-                     options.sort, options.import_frames)
-    by_count = rows.is_count(options.sort)
-    tree = Tree(root, options.depth, options.min, by_count)
+        how = (options.group_by, options.inverted, options.sort,
+               options.import_frames)
+        if options.new is None:
+            root = build(*snapshots, *how)
+        else:
+            root = build_growth(both_of(options, *snapshots), *how)
+    installed = (None if options.unfold or options.json else
+                 mine.installed(snapshots, options.mine))
+    tree = Branches(root, options.depth, options.min,
+                    rows.is_count(options.sort), installed)
     if options.json:
         _write_json(options, tree)
         return 0
     screen = Screen(options.color)
-    if not any(root.figures()):
-        screen.title(f"{options.file}: no blocks")
+    screen.title(_title(options, root))
+    if not any(root.weight):
         return 0
-    family = rows.FAMILIES[rows.family_of(options.sort)]
-    screen.title(f"{options.file}: "
-                 + ("callers of the lines that allocate" if options.inverted
-                    else "calls that lead to memory")
-                 + f", by {rows.figure_text(options.sort)}")
-    estimate = rows.estimate_text(snapshot)
-    if estimate:
-        screen.write(estimate, "more")
-    def in_order(size, share, count, call):
-        return [count, share, size, call] if by_count else [
-            size, share, count, call]
-
-    table = [(in_order(rows.bytes_text(node.size),
-                       rows.share_of(node.figures(), root.figures(),
-                                     options.sort),
-                       rows.blocks_text(node.count),
-                       (mark, _label(node, options.group_by))),
-              ["size", None, None, "location" if node.frame else "head"], [])
-             for mark, node in tree.lines()]
-    screen.table(in_order(family[2], "share", family[3], "call"), table)
+    rows.write_notes(screen, options, *snapshots)
+    table = (_Table if options.new is None else _ChangeTable)(options,
+                                                              snapshots)
+    screen.table(*table.rows(root, tree.lines()))
     if tree.left_out:
         screen.write(f"({rows.plural(tree.left_out, 'branch', 'branches')} "
                      f"below {options.min:g}% left out; --min 0 shows all)",

@@ -1,0 +1,87 @@
+"""What one has to know before two snapshots are compared."""
+
+import os
+import shlex
+
+from tracemalloc._cli import note
+from tracemalloc._cli.screen import printable
+
+# Options of the interpreter whose value is a word of its own.
+_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
+
+
+def program_of(metadata):
+    """Return what a process ran: '-m MODULE', '-c CODE' or a script's name.
+
+    None if the metadata do not tell, or if it was an interactive session.
+    """
+    command = metadata.get("command")
+    if (not isinstance(command, (list, tuple)) or len(command) < 2
+            or not all(isinstance(word, str) for word in command)):
+        return None
+    found = _program_in(list(command[1:]))
+    if found is not None and found[:2] == ["-m", "tracemalloc"]:
+        if found[2:3] != ["run"]:
+            return None
+        found = _program_of_run(found[3:])
+    if not found:
+        return None
+    if found[0] in ("-m", "-c"):
+        return " ".join(found[:2])
+    # The same script may be called by several names.
+    return os.path.basename(found[0].rstrip("/")) or found[0]
+
+
+def _program_in(words):
+    """Return what follows the options of the interpreter; None if nothing."""
+    while words:
+        word = words.pop(0)
+        if word in _WITH_VALUE:
+            words = words[1:]
+        elif word[:2] in ("-m", "-c"):
+            return [word[:2], *([word[2:]] if word[2:] else []), *words]
+        elif len(word) > 1 and word[0] == "-" and word[1] != "-" and (
+                word[-1] in "mc" and word[1:].isalpha()):
+            # Such as -Im.
+            return ["-" + word[-1], *words]
+        elif not word.startswith("-"):
+            return [word, *words]
+    return None
+
+
+def _program_of_run(words):
+    """Return what `run` ran."""
+    from tracemalloc._cli.run import value_follows
+
+    while words:
+        word = words.pop(0)
+        if word == "--":
+            return words[:1]
+        if word[:2] in ("-m", "-c"):
+            return [word[:2], *([word[2:]] if word[2:] else []), *words]
+        if not word.startswith("-"):
+            return [word]
+        if value_follows(word):
+            words = words[1:]
+    return None
+
+
+def tell_difference(old_name, new_name, old, new):
+    """Tell on standard error if two snapshots cannot well be compared."""
+    first, second = (program_of(snapshot.metadata) for snapshot in (old, new))
+    if None not in (first, second) and first != second:
+        note(f"{old_name} is of the program {_shown(first)}, {new_name} of "
+             f"{_shown(second)}: they may have little in common")
+
+
+def tell_limits(old_name, new_name, both):
+    """Tell on standard error if one of two call paths tells more."""
+    if len({*both.limits}) > 1:
+        old, new = both.limits
+        note(f"{old_name} keeps {old} frames of a call path, {new_name} {new}:"
+             f" the newest {both.limit} are compared")
+
+
+def _shown(program):
+    text = printable(program)
+    return shlex.quote(text if len(text) < 60 else text[:57] + "...")
