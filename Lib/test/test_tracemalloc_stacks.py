@@ -83,6 +83,16 @@ class WorkTests(unittest.TestCase):
         self.check("tree", "--min", "90", "--inverted")
         self.check("tree", "--min", "90", "-g", "filename")
 
+    def test_two_files(self):
+        self.check("tree", "--min", "90", self.few)
+        self.check("tree", "--min", "90", "--inverted", self.few)
+        self.check("traceback", "-n", "1", self.few)
+
+    def test_mine(self):
+        self.check("top", "--mine=m3")
+        self.check("tree", "--min", "90", "--mine=m3")
+        self.check("stats", "--mine=m3")
+
     def test_a_pickle_whose_blocks_all_differ(self):
         frames = ("app.py", 1),
         for name, number in (self.few, 200), (self.many, 2200):

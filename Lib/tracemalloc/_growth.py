@@ -29,7 +29,7 @@ def _frames_kept(snapshot):
 
 def _moved(numbers, by):
     """Return numbers of rows of a table that has moved; the root has not."""
-    return (number + by if number else 0 for number in numbers)
+    return [number + by if number else 0 for number in numbers]
 
 
 class Both:

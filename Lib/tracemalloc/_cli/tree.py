@@ -211,10 +211,6 @@ class _Source:
             self.own += [[abs(now - then) for now, then in zip(*pair)]
                          for pair in zip(self.own[:2], self.own[2:])]
 
-    def matters(self, sums):
-        """Whether a node is there at all: not if nothing of it changed."""
-        return any(sums[-2:])
-
     @staticmethod
     def _of_files(files, wanted):
         wanted = {*wanted}
@@ -271,6 +267,8 @@ class _Callees(_Source):
         """Return {key: entries} of what is below a node."""
         found = {}
         keys, after = self.keys, self._next
+        # What is not in them is not there: of what changed, it did not.
+        sizes, counts = self._all[-2:]
         if node.parent is None:
             within = [0, *self.launchers]
             for launcher in self.launchers:
@@ -290,18 +288,18 @@ class _Callees(_Source):
                 elif keys[child] == node.key and self.group_by != "lineno":
                     # Calls inside of a file or function are no level.
                     within.append(child)
-                else:
+                elif sizes[child] or counts[child]:
                     self._add(found, child, self._all)
                 child = after[child]
         return found
 
     def _add_own(self, found, node):
-        self._add(found, node, self.own)
+        if self.own[-2][node] or self.own[-1][node]:
+            self._add(found, node, self.own)
 
     def _add(self, found, node, columns):
-        sums = tuple([column[node] for column in columns])
-        if self.matters(sums):
-            found.setdefault(self.keys[node], []).append((node, *sums))
+        found.setdefault(self.keys[node], []).append(
+            (node, *[column[node] for column in columns]))
 
 
 class _Callers(_Source):
@@ -312,7 +310,7 @@ class _Callers(_Source):
 
     def root(self):
         entries = [(node, *sums) for node, sums in enumerate(zip(*self.own))
-                   if self.matters(sums)]
+                   if sums[-2] or sums[-1]]
         return self.node(self, None, None, entries,
                          tuple(map(sum, self.own)))
 
