@@ -160,16 +160,28 @@ def read(stream, size, limit):
     return _FileReader(stream, size, limit).snapshot()
 
 
-class _FileReader:
-    """Reads the sections of a file, and makes a snapshot of them."""
+def read_metadata(stream, limit):
+    """Return the metadata of a snapshot in a stream that is behind MAGIC.
 
-    def __init__(self, stream, size, limit):
+    What follows them is not read.  Raises SnapshotFormatError.
+    """
+    return _FileReader(stream, None, limit, "snapshot").description()[2]
+
+
+class _FileReader:
+    """Reads the sections of a file, and makes a snapshot of them.
+
+    Reads no further than to section *last*, if that is told.
+    """
+
+    def __init__(self, stream, size, limit, last=None):
         self._stream = stream
         self._limit = limit
         self._left = limit
         # Of a pipe, nothing is known: as much as allowed.
         self._in_file = (limit if size is None else size) - len(MAGIC)
         self._found = {}
+        self._last = last
         self._read_head()
         self._read_sections()
 
@@ -223,6 +235,8 @@ class _FileReader:
             number += 1
             self._found[name] = self._read_section(
                 name, kind, encoding, count, size, stored)
+            if name == self._last:
+                return
         self._copy(stored, lambda chunk: None)
         if count != number:
             raise self._damaged("sections are missing")
@@ -355,10 +369,10 @@ class _FileReader:
         _STRINGS: _strings, _JSON: _json, _PICKLE: _pickled,
     }
 
-    def snapshot(self):
+    def description(self):
+        """Return the limit of tracebacks, that of frames, and metadata."""
         about = self._found.get("snapshot")
-        names = self._found.get("names")
-        if type(about) is not dict or names is None:
+        if type(about) is not dict:
             raise self._damaged("it does not describe itself")
         limit, frame_limit, metadata = map(
             about.get, ("traceback_limit", "frame_limit", "metadata"))
@@ -367,6 +381,13 @@ class _FileReader:
             raise self._damaged("its description makes no sense")
         if not is_metadata(metadata):
             raise self._damaged("its metadata make no sense")
+        return limit, frame_limit, metadata
+
+    def snapshot(self):
+        limit, frame_limit, metadata = self.description()
+        names = self._found.get("names")
+        if names is None:
+            raise self._damaged("it does not describe itself")
         columns = {name: column for name, column in self._found.items()
                    if name in COLUMNS}
         try:

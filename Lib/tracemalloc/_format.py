@@ -62,6 +62,22 @@ def read(filename, max_size=None, traces=True):
     return _open(filename, max_size, traces, lambda found: found)
 
 
+def read_metadata(filename, max_size=None):
+    """Return the metadata of a snapshot file, a dict.
+
+    Of a compact file, no more is read than what describes it; of others,
+    which have them among the rest or none, all.  Errors are those of read().
+    """
+    with open(filename, "rb") as stream:
+        if stream.read(len(MAGIC)) == MAGIC:
+            limit = MAX_SIZE if max_size is None else max_size
+            try:
+                return _compact.read_metadata(stream, limit)
+            except SnapshotFormatError as exc:
+                raise _named(exc, filename) from None
+    return load(filename, max_size).metadata
+
+
 def to_snapshot(found):
     """Return the Snapshot for what read() found."""
     return found.to_snapshot() if isinstance(found, Draft) else found

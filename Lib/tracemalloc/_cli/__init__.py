@@ -2,7 +2,7 @@
 
     run     traces a program as if it had been started directly
     show    the command line of 2013; also what runs without a command
-    top, tree, diff, traceback, stats, export, check
+    top, tree, diff, traceback, series, stats, export, check
             questions to snapshot files
 
 There is one module per command.  Each has main(arguments), which returns the
@@ -34,6 +34,7 @@ COMMANDS = {
     "tree": ("tree", "who called whom, with shares of the memory"),
     "traceback": ("tracebacks", "the call paths that hold most memory"),
     "diff": ("diff", "what changed between two snapshots"),
+    "series": ("series", "what grew over many snapshots"),
     "stats": ("stats", "the sums of a snapshot, and the process it is of"),
     "check": ("check", "compare with limits; the exit status says if it fits"),
     "export": ("export", "write a snapshot as JSON, CSV or collapsed stacks"),

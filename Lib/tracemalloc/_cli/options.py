@@ -108,7 +108,7 @@ class Parser(argparse.ArgumentParser):
                 help=f"{action} what has the pattern in its {frames}; "
                      "may be repeated")
 
-    def add_figure(self):
+    def add_figure(self, choices=FIGURES):
         self.set_defaults(sort="size")
         # A table is about one of them.
         group = self.add_mutually_exclusive_group()
@@ -118,9 +118,9 @@ class Parser(argparse.ArgumentParser):
         group.add_argument("--allocated", dest="sort", action="store_const",
                            const="allocated_size",
                            help="all that was allocated, freed or not")
-        group.add_argument("--sort", dest="sort", choices=FIGURES,
+        group.add_argument("--sort", dest="sort", choices=choices,
                            metavar="FIGURE",
-                           help=", ".join(FIGURES) + " (default: size)")
+                           help=", ".join(choices) + " (default: size)")
 
 
 class _AddFilter(argparse.Action):

@@ -68,10 +68,19 @@ def _program_of_run(words):
 
 def tell_difference(old_name, new_name, old, new):
     """Tell on standard error if two snapshots cannot well be compared."""
-    first, second = (program_of(snapshot.metadata) for snapshot in (old, new))
-    if None not in (first, second) and first != second:
-        note(f"{old_name} is of the program {_shown(first)}, {new_name} of "
-             f"{_shown(second)}: they may have little in common")
+    tell_programs([(old_name, program_of(old.metadata)),
+                   (new_name, program_of(new.metadata))])
+
+
+def tell_programs(known):
+    """Do the same for many: pairs of a file's name and its program."""
+    known = [(name, program) for name, program in known if program]
+    for name, program in known[1:]:
+        first_name, first = known[0]
+        if program != first:
+            note(f"{first_name} is of the program {_shown(first)}, {name} of "
+                 f"{_shown(program)}: they may have little in common")
+            return
 
 
 def tell_limits(old_name, new_name, both):

@@ -136,6 +136,17 @@ def without_launcher(stats):
             if stat.traceback[-1].filename != _RUNPY]
 
 
+def is_of_program(names):
+    """Return a list of whether frames are not of `run`.
+
+    *names* are raw frames that name groups of callers.
+    """
+    files = [frames[-1][0] for frames in names]
+    if not any(map(is_launcher, files)):
+        return [True] * len(files)
+    return [not (is_launcher(file) or file == _RUNPY) for file in files]
+
+
 def frame_text(frame):
     """Return where a frame is, and in which function."""
     if frame.filename == OTHERS:
@@ -201,10 +212,21 @@ def statistics(snapshot, group_by, cumulative=False, sort="size"):
         if cumulative and "cumulative" in str(error):
             raise UsageError("--cumulative makes no sense with --group-by "
                              f"{group_by}") from None
-        raise UsageError(_not_known(error, sort)) from None
+        raise UsageError(not_known(error, sort)) from None
 
 
-def _not_known(error, sort):
+def groups_of(snapshot, group_by, cumulative):
+    """Return the groups of a snapshot; a UsageError if there are none."""
+    try:
+        return snapshot._group_by(group_by, cumulative)
+    except ValueError as error:
+        if cumulative and "cumulative" in str(error):
+            raise UsageError("--cumulative makes no sense with --group-by "
+                             f"{group_by}") from None
+        raise UsageError(error) from None
+
+
+def not_known(error, sort):
     """Return why there is no such figure, in the words of the commands."""
     if _ranking.LIVE_ONLY in str(error):
         return (f"the file tells what is live only, and no "
@@ -220,7 +242,7 @@ def columns(data, sort, *figures):
     try:
         return _ranking.figure_columns(data, figures, sort)
     except ValueError as error:
-        raise UsageError(_not_known(error, sort)) from None
+        raise UsageError(not_known(error, sort)) from None
 
 
 def both_columns(both, sort):
@@ -250,14 +272,11 @@ class Ranking:
 
     def __init__(self, snapshot, group_by, cumulative, sort, figures):
         self._sort = sort
+        groups = groups_of(snapshot, group_by, cumulative)
         try:
-            groups = snapshot._group_by(group_by, cumulative)
             self._groups, *_ = _ranking.rankable(groups, sort)
         except ValueError as error:
-            if cumulative and "cumulative" in str(error):
-                raise UsageError("--cumulative makes no sense with "
-                                 f"--group-by {group_by}") from None
-            raise UsageError(_not_known(error, sort)) from None
+            raise UsageError(not_known(error, sort)) from None
         self._listed = [True] * len(self._groups.names)
         if cumulative:
             self._leave_out_launcher()
@@ -268,11 +287,8 @@ class Ranking:
                                 map(any, zip(*columns))))
 
     def _leave_out_launcher(self):
-        files = [frames[-1][0] for frames in self._groups.names]
-        if any(map(is_launcher, files)):
-            self._listed = [
-                listed and not (is_launcher(file) or file == _RUNPY)
-                for listed, file in zip(self._listed, files)]
+        kept = is_of_program(self._groups.names)
+        self._listed = list(map(and_, self._listed, kept))
 
     def __len__(self):
         return sum(self._listed)
@@ -312,9 +328,13 @@ def change_text(size_diff, count_diff):
             f"{'block' if abs(count_diff) == 1 else 'blocks'}")
 
 
-def write_notes(screen, options, *snapshots):
-    """Write below a title what one has to know of the figures."""
-    estimate = estimate_text(*snapshots)
+def write_notes(screen, options, *snapshots, estimates=()):
+    """Write below a title what one has to know of the figures.
+
+    *estimates* are texts of estimate_text().
+    """
+    estimate = "; ".join(filter(None, (*estimates,
+                                       estimate_text(*snapshots))))
     if estimate:
         screen.write(estimate, "more")
     text = mine.text_of(getattr(options, "mine", None))
