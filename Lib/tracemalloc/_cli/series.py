@@ -291,7 +291,8 @@ def _title(growth, ranking):
     one = rows.GROUP_TEXTS[options.group_by][:-1]
     text += (f": {rows.plural(steady, one)} "
              f"{'grows' if steady == 1 else 'grow'} steadily, of "
-             f"{len(ranking):,} that changed, by {rows.figure_text(options.sort)}")
+             f"{len(ranking):,} that changed, by "
+             f"{rows.figure_text(options.sort)}")
     return text + (", callers included" if options.cumulative else "")
 
 
