@@ -166,13 +166,239 @@ class StackTests(unittest.TestCase):
         self.assertEqual(found["profiles"][0]["unit"], "none")
 
     def test_figures_that_are_not_known(self):
-        for export in _export.export_collapsed, _export.export_speedscope:
+        for export in (_export.export_collapsed, _export.export_speedscope,
+                       _export.export_gecko):
             with self.assertRaisesRegex(ValueError,
                                         "does not tell 'peak_size'"):
                 export(made_by_hand(), io.StringIO(), "peak_size")
             with self.assertRaisesRegex(
                     ValueError, "no figure 'weight'; there are size, count"):
                 export(made_by_hand(), io.StringIO(), "weight")
+
+
+def check_shape(value, shape, where="file"):
+    """Raise AssertionError unless a value of JSON is of a shape.
+
+    A shape is a type, a tuple of shapes of which one has to fit, a list of
+    the shape of all items, a dict of the shapes of members, or a value.
+    Members whose names end in '?' may be missing; there are no others.
+    """
+    if isinstance(shape, tuple):
+        for each in shape:
+            try:
+                return check_shape(value, each, where)
+            except AssertionError:
+                pass
+        raise AssertionError(f"{where}: {value!r:.80} is none of {shape}")
+    if isinstance(shape, list):
+        check_shape(value, list, where)
+        for at, item in enumerate(value):
+            check_shape(item, shape[0], f"{where}[{at}]")
+    elif isinstance(shape, dict):
+        check_shape(value, dict, where)
+        names = {name.removesuffix("?") for name in shape}
+        if value.keys() - names:
+            raise AssertionError(f"{where} has {value.keys() - names}")
+        for name, each in shape.items():
+            key = name.removesuffix("?")
+            if key in value or key == name:
+                if key not in value:
+                    raise AssertionError(f"{where} has no {key}")
+                check_shape(value[key], each, f"{where}.{key}")
+    elif isinstance(shape, type):
+        if type(value) is not shape:
+            raise AssertionError(f"{where}: {value!r:.80} is no {shape}")
+    elif value != shape:
+        raise AssertionError(f"{where}: {value!r:.80} is not {shape!r}")
+
+
+# As file-format-schema.json of speedscope 1.25.0 has it, without profiles of
+# events.
+SPEEDSCOPE = {
+    "$schema": "https://www.speedscope.app/file-format-schema.json",
+    "activeProfileIndex?": int, "exporter?": str, "name?": str,
+    "shared": {"frames": [{"name": str, "file?": str, "line?": int,
+                           "col?": int}]},
+    "profiles": [{
+        "type": "sampled", "name": str,
+        "unit": ("bytes", "microseconds", "milliseconds", "nanoseconds",
+                 "none", "seconds"),
+        "startValue": int, "endValue": int, "samples": [[int]],
+        "weights": [int]}],
+}
+
+
+def table(**columns):
+    return {"length": int} | {name: [shape]
+                              for name, shape in columns.items()}
+
+
+# The types of the "processed" format of the Firefox Profiler in version 57,
+# as its src/types/profile.ts has them: those of our members.
+OR_NULL = type(None)
+GECKO = {
+    "meta": {
+        "interval": int, "startTime": int, "processType": int,
+        "product": str, "stackwalk": (0, 1), "debug": bool, "version": int,
+        "preprocessedProfileVersion": 57, "markerSchema": [dict],
+        "categories": [{"name": str, "subcategories": [str], "color": (
+            "transparent", "purple", "green", "orange", "yellow",
+            "lightblue", "blue", "brown", "magenta", "red", "lightred",
+            "darkgrey", "grey")}],
+        "symbolicated": bool, "symbolicationNotSupported": bool,
+        "usesOnlyOneStackType": bool, "sourceCodeIsNotOnSearchfox": bool,
+        "importedFrom": str, "extra": [{"label": str, "entries": [
+            {"label": str, "format": str, "value": str}]}]},
+    "libs": [dict], "shared": {"stringArray": [str]},
+    "threads": [{
+        "processType": "default", "processStartupTime": int,
+        "processShutdownTime": (int, OR_NULL), "registerTime": int,
+        "unregisterTime": (int, OR_NULL), "pausedRanges": [dict],
+        "name": str, "isMainThread": bool, "pid": str, "tid": int,
+        "samples": table(stack=(int, OR_NULL), time=int) | {
+            "weight": ([int], OR_NULL), "weightType": ("samples", "bytes")},
+        "nativeAllocations?": table(
+            time=int, weight=int, stack=(int, OR_NULL)) | {
+                "weightType": "bytes"},
+        "markers": table(data=dict, name=int, startTime=int, endTime=int,
+                         phase=int, category=int),
+        "stackTable": table(frame=int, prefix=(int, OR_NULL)),
+        "frameTable": table(
+            address=int, inlineDepth=int, category=(int, OR_NULL),
+            subcategory=(int, OR_NULL), func=int, nativeSymbol=(int, OR_NULL),
+            innerWindowID=(int, OR_NULL), line=(int, OR_NULL),
+            column=(int, OR_NULL)),
+        "funcTable": table(
+            name=int, isJS=bool, relevantForJS=bool, resource=int,
+            fileName=(int, OR_NULL), lineNumber=(int, OR_NULL),
+            columnNumber=(int, OR_NULL)),
+        "resourceTable": table(lib=int, name=int, host=int, type=int),
+        "nativeSymbols": table(libIndex=int, address=int, name=int,
+                               functionSize=int)}],
+}
+
+
+class ViewerTests(unittest.TestCase):
+    """What viewers of others load is of the types that they tell."""
+
+    SNAPSHOTS = (full_snapshot, made_by_hand,
+                 lambda: tracemalloc.Snapshot([], 1))
+
+    def test_shapes_are_checked(self):
+        found = json.loads(exported(_export.export_gecko, full_snapshot()))
+        del found["threads"][0]["pid"]
+        with self.assertRaisesRegex(AssertionError, "has no pid"):
+            check_shape(found, GECKO)
+        found["threads"][0]["pid"] = 4
+        with self.assertRaisesRegex(AssertionError, "pid: 4 is no "):
+            check_shape(found, GECKO)
+
+    def test_speedscope(self):
+        for make in self.SNAPSHOTS:
+            for value in "size", "count":
+                found = json.loads(exported(_export.export_speedscope, make(),
+                                            value))
+                check_shape(found, SPEEDSCOPE)
+                profile, = found["profiles"]
+                self.assertEqual(len(profile["samples"]),
+                                 len(profile["weights"]))
+                self.assertEqual(sum(profile["weights"]), profile["endValue"])
+                used = {frame for sample in profile["samples"]
+                        for frame in sample}
+                self.assertEqual(used,
+                                 {*range(len(found["shared"]["frames"]))})
+
+    def thread(self, snapshot, value="size"):
+        """Return a thread, its strings and meta; all is checked."""
+        found = json.loads(exported(_export.export_gecko, snapshot, value))
+        check_shape(found, GECKO)
+        thread, = found["threads"]
+        self.assertEqual([each["color"] for each in
+                          found["meta"]["categories"]].count("grey"), 1)
+        for name, columns in thread.items():
+            if isinstance(columns, dict):
+                lengths = {len(column) for column in columns.values()
+                           if isinstance(column, list)}
+                self.assertEqual(lengths, {columns["length"]}, name)
+        strings = found["shared"]["stringArray"]
+        stacks, frames = thread["stackTable"], thread["frameTable"]
+        for numbers, length in (
+                (stacks["frame"], frames["length"]),
+                (frames["func"], thread["funcTable"]["length"]),
+                (frames["category"], len(found["meta"]["categories"])),
+                (thread["funcTable"]["name"], len(strings)),
+                (thread["funcTable"]["fileName"], len(strings)),
+                (thread["samples"]["stack"], stacks["length"]),
+                (thread.get("nativeAllocations", {"stack": []})["stack"],
+                 stacks["length"])):
+            self.assertLessEqual({*numbers}, {*range(length)})
+        for stack, prefix in enumerate(stacks["prefix"]):
+            self.assertTrue(prefix is None or prefix < stack)
+        return thread, strings, found["meta"]
+
+    @staticmethod
+    def call_paths(thread, strings, samples):
+        """Return {frames, the oldest first: weight}."""
+        stacks, frames = thread["stackTable"], thread["frameTable"]
+        functions, found = thread["funcTable"], {}
+        for stack, weight in zip(samples["stack"], samples["weight"]):
+            path = []
+            while stack is not None:
+                frame = stacks["frame"][stack]
+                function = frames["func"][frame]
+                path.append((strings[functions["name"][function]],
+                             strings[functions["fileName"][function]],
+                             frames["line"][frame]))
+                stack = stacks["prefix"][stack]
+            found[tuple(path[::-1])] = weight
+        return found
+
+    def test_gecko(self):
+        thread, strings, meta = self.thread(full_snapshot())
+        self.assertEqual(thread["samples"]["length"], 0)
+        self.assertEqual(
+            self.call_paths(thread, strings, thread["nativeAllocations"]), {
+                (("f", "a.py", 7), ("c\udc80.py:4", "c\udc80.py", 4)): 700,
+                (("C.m\xe9", "b.py", 8), ("f", "a.py", 3)): 44})
+        thread, strings, _ = self.thread(full_snapshot(), "count")
+        self.assertNotIn("nativeAllocations", thread)
+        self.assertEqual(thread["samples"]["weightType"], "samples")
+        self.assertEqual(thread["samples"]["weight"], [7, 3])
+
+    def test_gecko_has_what_collapsed_stacks_have(self):
+        for make in self.SNAPSHOTS:
+            for value in _export.FIGURES:
+                try:
+                    lines = exported(_export.export_collapsed, make(), value)
+                except ValueError:
+                    continue
+                thread, strings, _ = self.thread(make(), value)
+                samples = thread.get("nativeAllocations", thread["samples"])
+                self.assertEqual(sum(samples["weight"]), sum(
+                    int(line.rpartition(" ")[2])
+                    for line in lines.splitlines()))
+
+    def test_gecko_tells_whose_files_are(self):
+        package = "/v/lib/python3.13/site-packages/web.py"
+        snapshot = tracemalloc.Snapshot(
+            [(0, 5, ((package, 1), ("/srv/app.py", 2)), 2)], 2)
+        snapshot.metadata = {"command": ["python", "a b.py"], "time": 2.5,
+                             "pid": 7}
+        thread, _, meta = self.thread(snapshot)
+        frames = thread["frameTable"]
+        names = [each["name"] for each in meta["categories"]]
+        self.assertEqual({line: names[category] for line, category in zip(
+            frames["line"], frames["category"])},
+            {1: "Installed", 2: "Program"})
+        self.assertEqual((meta["product"], meta["startTime"], thread["pid"]),
+                         ("python 'a b.py'", 2500, "7"))
+        for metadata in ({"command": "x", "time": "now", "pid": None},
+                         {"command": [3], "time": float("inf"),
+                          "path": [3, "/srv"]}):
+            snapshot.metadata = metadata
+            _, _, meta = self.thread(snapshot)
+            self.assertEqual((meta["product"], meta["startTime"]),
+                             ("Python", 0))
 
 
 class AllFormatsTests(unittest.TestCase):

@@ -4,6 +4,7 @@
     export_csv          a table, one line per context
     export_collapsed    "frame;frame;frame number", for flame graphs
     export_speedscope   what the viewer of that name loads
+    export_gecko        what the Firefox Profiler loads
 
 Each takes a Snapshot and a text stream, and writes line by line.  Contexts are
 what allocated: one call path, with an instruction, a thread and an address
@@ -327,10 +328,189 @@ def export_speedscope(snapshot, stream, value="size", *, progress=None):
     stream.write(f'], "weights": {list(stacks.values())}}}]}}\n')
 
 
+# The version of the profiler's "processed" format that is written; later
+# profilers bring older files up to date.
+_GECKO_VERSION = 57
+# The default category is the one in grey.  (name, colour)
+_CATEGORIES = (("Other", "grey"), ("Program", "blue"), ("Installed", "green"))
+
+
+def _table(length, **columns):
+    """Return a table as the profiler has them, as JSON; of text or values."""
+    from json import dumps
+
+    parts = (f'"{name}": '
+             + (column if isinstance(column, str) else dumps(column))
+             for name, column in columns.items())
+    return "{" + "".join(f"{part}, " for part in parts) + (
+        f'"length": {length}}}')
+
+
+def _same(value, length):
+    """Return a column of equal values, as JSON."""
+    return "[" + ", ".join([value] * length) + "]"
+
+
+class _Gecko:
+    """The tables of a thread of the Firefox Profiler.
+
+    Stacks are those of the snapshot, in the order of their frames, so that
+    equal snapshots give equal text; the root is none.
+    """
+
+    def __init__(self, contexts, folders):
+        self.contexts, self._folders = contexts, folders
+        self._strings = {}
+        ranks = contexts.stacks.ranks(contexts.newest)
+        self.order = sorted(range(1, len(ranks)), key=ranks.__getitem__)
+        self.index = {node: index for index, node in enumerate(self.order)}
+        # The root has the number of a frame that none else may have.
+        self._used = sorted({contexts.newest[node] for node in self.order})
+
+    def string(self, text):
+        return self._strings.setdefault(text, len(self._strings))
+
+    def strings(self):
+        return list(self._strings)
+
+    def stacks(self):
+        contexts, index = self.contexts, self.index
+        parents = contexts.stacks.parents
+        number = {frame: index for index, frame in enumerate(self._used)}
+        return _table(
+            len(self.order),
+            frame=[number[contexts.newest[node]] for node in self.order],
+            prefix=[index.get(parents[node]) for node in self.order])
+
+    def functions_and_frames(self):
+        """Return the tables of functions and of frames."""
+        from tracemalloc._mine import is_installed
+
+        frames = [self.contexts.frames[frame] for frame in self._used]
+        functions, known = {}, {}
+        of_frames = []
+        for filename, line, function in frames:
+            name = function or f"{filename}:{line}"
+            of_frames.append(functions.setdefault((name, filename),
+                                                  len(functions)))
+            if filename not in known:
+                known[filename] = 1 + is_installed(filename, self._folders)
+        number = len(functions)
+        of_functions = _table(
+            number, name=[self.string(name) for name, _ in functions],
+            isJS=_same("false", number), relevantForJS=_same("false", number),
+            resource=_same("-1", number),
+            fileName=[self.string(filename) for _, filename in functions],
+            lineNumber=_same("null", number),
+            columnNumber=_same("null", number))
+        number = len(frames)
+        return of_functions, _table(
+            number, address=_same("-1", number),
+            inlineDepth=_same("0", number),
+            category=[known[filename] for filename, _, _ in frames],
+            subcategory=_same("0", number), func=of_frames,
+            nativeSymbol=_same("null", number),
+            innerWindowID=_same("null", number),
+            line=[line or None for _, line, _ in frames],
+            column=_same("null", number))
+
+    def samples(self, value, progress):
+        """Return the members of a thread that have samples or allocations.
+
+        Bytes are allocations, and blocks are samples; all of them at the
+        moment of the snapshot.
+        """
+        contexts = self.contexts
+        own = contexts.stacks.own(contexts.figure(value))
+        found = [(self.index[node], own[node]) for node in self.order
+                 if own[node]]
+        if progress is not None:
+            progress(len(found) // 2, len(found) or 1)
+        number = len(found)
+        columns = {"time": _same("0", number),
+                   "stack": [stack for stack, _ in found],
+                   "weight": [number for _, number in found]}
+        if value.endswith("size"):
+            empty = _table(0, time=[], stack=[], weight=None,
+                           weightType='"samples"')
+            table = _table(number, **columns, weightType='"bytes"')
+            return f'"samples": {empty}, "nativeAllocations": {table}'
+        table = _table(number, **columns, weightType='"samples"')
+        return f'"samples": {table}'
+
+
+def _gecko_meta(metadata, value):
+    from shlex import join
+
+    command = metadata.get("command")
+    if not (isinstance(command, list)
+            and all(isinstance(word, str) for word in command)):
+        command = []
+    seconds = metadata.get("time")
+    known = type(seconds) in (int, float) and abs(seconds) < 1e12
+    return {
+        "interval": 1, "startTime": round(1000 * seconds) if known else 0,
+        "processType": 0, "product": join(command) or "Python",
+        "stackwalk": 1, "debug": False, "version": 31,
+        "preprocessedProfileVersion": _GECKO_VERSION,
+        "categories": [{"name": name, "color": color,
+                        "subcategories": ["Other"]}
+                       for name, color in _CATEGORIES],
+        "markerSchema": [], "symbolicated": True,
+        "symbolicationNotSupported": True, "usesOnlyOneStackType": True,
+        "sourceCodeIsNotOnSearchfox": True, "importedFrom": "tracemalloc",
+        "extra": [{"label": "tracemalloc", "entries": [
+            {"label": "figure", "format": "string", "value": value}]}],
+    }
+
+
+def export_gecko(snapshot, stream, value="size", *, progress=None):
+    """Write a profile for the Firefox Profiler: one thread, all at a moment.
+
+    Bytes become allocations, the "native" ones of its call tree, and blocks
+    become samples.  *value* is that of export_collapsed(), as are errors.
+    """
+    import json
+
+    from tracemalloc._groups import folders_in
+
+    metadata = snapshot.metadata
+    gecko = _Gecko(_Contexts(snapshot, progress), folders_in(metadata))
+    samples = gecko.samples(value, progress)
+    functions, frames = gecko.functions_and_frames()
+    pid = metadata.get("pid")
+    thread = {
+        "processType": "default", "processStartupTime": 0,
+        "processShutdownTime": None, "registerTime": 0,
+        "unregisterTime": None, "pausedRanges": [],
+        "name": value.replace("_", " "), "isMainThread": True,
+        "pid": str(pid if type(pid) is int else 0), "tid": 0,
+    }
+    head = json.dumps({"meta": _gecko_meta(metadata, value), "libs": []})
+    strings = json.dumps({"stringArray": gecko.strings()})
+    stream.write(f'{head[:-1]}, "shared": {strings}, "threads": [')
+    stream.write(f"{json.dumps(thread)[:-1]}, {samples}, ")
+    stream.write(f'"stackTable": {gecko.stacks()}, ')
+    stream.write(f'"funcTable": {functions}, "frameTable": {frames}, ')
+    for name, columns in _EMPTY_TABLES.items():
+        empty = _table(0, **dict.fromkeys(columns, "[]"))
+        stream.write(f'"{name}": {empty}'
+                     + ("}]}\n" if name == "nativeSymbols" else ", "))
+
+
+# What programs in Python have not: {table: columns}.
+_EMPTY_TABLES = {
+    "markers": ("data", "name", "startTime", "endTime", "phase", "category"),
+    "resourceTable": ("lib", "name", "host", "type"),
+    "nativeSymbols": ("libIndex", "address", "name", "functionSize"),
+}
+
+
 # Name of a format -> function of a snapshot and a text stream.
 FORMATS = {
     "json": export_json,
     "csv": export_csv,
     "collapsed": export_collapsed,
     "speedscope": export_speedscope,
+    "gecko": export_gecko,
 }

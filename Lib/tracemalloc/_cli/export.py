@@ -11,12 +11,12 @@ from tracemalloc._cli.options import FIGURES, Parser
 from tracemalloc._cli.screen import is_terminal, printable
 from tracemalloc._writing import write_file
 
-_WITH_VALUE = "collapsed", "speedscope"
+_WITH_VALUE = "collapsed", "speedscope", "gecko"
 
 # End of a file name -> format.
 _SUFFIXES = {
-    ".speedscope.json": "speedscope", ".json": "json", ".csv": "csv",
-    ".collapsed": "collapsed", ".folded": "collapsed",
+    ".speedscope.json": "speedscope", ".gecko.json": "gecko",
+    ".json": "json", ".csv": "csv", ".collapsed": "collapsed", ".folded": "collapsed",
 }
 
 
