@@ -703,7 +703,7 @@ class ForeignFileTests(Files):
         for format in "pickle", "compact":
             data = self.dumped(full_snapshot(), format)
             with self.subTest(format=format):
-                self.refused(data, "the 1000 bytes of memory", max_size=1000)
+                self.refused(data, "the 1000 B of memory", max_size=1000)
                 self.assertEqual(len(self.load(data, max_size=200_000).traces),
                                  10)
 

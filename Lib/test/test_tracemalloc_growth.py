@@ -201,6 +201,20 @@ that changed, by size
         self.assertIn("deep.tmz keeps 3 frames of a call path, flat.tmz 2: "
                       "the newest 2 are compared", err)
 
+    def test_paths_that_are_too_many_and_too_deep(self):
+        # Some kilobytes, in which each of many paths is cut elsewhere.
+        frames = [("deep.py", line) for line in range(1, 3001)]
+        snapshot_of(*((8, 1, *frames[at:]) for at in range(400)),
+                    limit=5000).dump("deep.tmz")
+        snapshot_of((8, 1, *frames), limit=1500).dump("flat.tmz")
+        for command in "tree", "traceback":
+            status, _, err = self.call(command, "--max-size", "4MiB",
+                                       "deep.tmz", "flat.tmz")
+            self.assertEqual(status, 2)
+            self.assertRegex(err, r"deep.tmz and flat.tmz: the snapshot's "
+                             r"call paths take [^\n]+ of memory, and "
+                             r"4096 KiB are allowed; [^\n]+ --max-size\n\Z")
+
     def test_pickles_and_compact_files(self):
         snapshot_of((1000, 3, 5, 2, 6), limit=5).dump("old.pickle")
         text = self.output("tree", "old.pickle", "b.tmz")

@@ -282,12 +282,14 @@ class SnapshotData:
         """
         # A frame is shared: each time, it takes just an item of a tuple.
         if self.max_size is not None and 8 * frames > self.max_size:
-            from tracemalloc._errors import SnapshotFormatError
+            from tracemalloc._errors import LARGER, SnapshotFormatError
+            from tracemalloc._text import format_size
 
             raise SnapshotFormatError(
-                f"the snapshot's call paths take {8 * frames} bytes of "
-                f"memory, and {self.max_size} are allowed; if you trust the "
-                "file, load it with a larger max_size")
+                "the snapshot's call paths take "
+                f"{format_size(8 * frames, False)} of memory, and "
+                f"{format_size(self.max_size, False)} are allowed; if you "
+                f"trust the file, {LARGER}")
 
     def afford_contexts(self, contexts, limit):
         """Raise SnapshotFormatError if these contexts have too many frames."""

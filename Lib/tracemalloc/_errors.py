@@ -33,6 +33,8 @@ LARGER = "pass a larger max_size to Snapshot.load()"
 
 def too_large(limit):
     """Return the error for a file that needs more than *limit* bytes."""
+    from tracemalloc._text import format_size
+
     return SnapshotFormatError(
-        f"needs more than the {limit} bytes of memory that loading may take; "
-        f"if you trust the file, {LARGER}")
+        f"needs more than the {format_size(limit, False)} of memory that "
+        f"loading may take; if you trust the file, {LARGER}")

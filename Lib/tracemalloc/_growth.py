@@ -39,7 +39,8 @@ class Both:
     limit    -- frames of call paths that count: the lower of the limits
     limits   -- those of the older and of the newer snapshot
 
-    O(contexts and paths of both).
+    O(contexts and paths of both).  Raises SnapshotFormatError if what limits
+    cut off call paths takes more memory than loading was allowed.
     """
 
     def __init__(self, old, new):
@@ -50,6 +51,8 @@ class Both:
         self._lengths = len(first), len(second)
         self._snapshots = first, second
         self.data = self._join(first, second)
+        if self.data.max_size is not None:
+            self.data.afford_cut(self.limit)
 
     @staticmethod
     def _join(first, second):

@@ -16,7 +16,8 @@ _WITH_VALUE = "collapsed", "speedscope", "gecko"
 # End of a file name -> format.
 _SUFFIXES = {
     ".speedscope.json": "speedscope", ".gecko.json": "gecko",
-    ".json": "json", ".csv": "csv", ".collapsed": "collapsed", ".folded": "collapsed",
+    ".json": "json", ".csv": "csv",
+    ".collapsed": "collapsed", ".folded": "collapsed",
 }
 
 

@@ -88,7 +88,11 @@ def load_one_or_two(options):
 
 def both_of(options, old, new):
     """Return the Both of two snapshots; tell what of them is left out."""
-    both = Both(old, new)
+    try:
+        both = Both(old, new)
+    except tracemalloc.SnapshotFormatError as error:
+        raise UsageError(f"{options.file} and {options.new}: "
+                         f"{_as_option(error)}") from None
     tell_limits(options.file, options.new, both)
     return both
 
