@@ -19,6 +19,7 @@ from test.tracemalloc_files import (
 from tracemalloc import SnapshotFormatError, _format
 from tracemalloc._columns import COLUMNS, Blocks, SnapshotData
 from tracemalloc._export import FORMATS
+from tracemalloc._text import format_size
 from unittest import mock
 
 # Hostile pickles.  Whatever they hold is in the place of an attribute too, so
@@ -503,7 +504,8 @@ class DamagedCompactFileTests(Files):
                     for number in range(10_000)]
         self.load(build([*sections, *self.sections]))
         self.refused(build([*sections, *self.sections]),
-                     f"more than the {wanted} bytes", max_size=wanted)
+                     f"more than the {format_size(wanted, False)} of",
+                     max_size=wanted)
         self.refused(build([("later", b"?", b"\0", 0, bytes(wanted)),
                             *self.sections]), max_size=wanted)
 

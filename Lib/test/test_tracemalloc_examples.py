@@ -278,6 +278,26 @@ class ExampleTests(ProgramTests):
                  for name, row in zip(("index", "load"), rows, strict=True)]
         self.assertLessEqual(abs(sum(sizes) - int(peak)), int(peak) // 100)
 
+    def test_shop(self):
+        with tempfile.TemporaryDirectory() as folder:
+            process = subprocess.run(
+                [sys.executable, "-X", "tracemalloc=25",
+                 self.path("Doc", "examples", "shop.py"), "2"],
+                cwd=folder, capture_output=True, text=True,
+                timeout=support.LONG_TIMEOUT)
+            self.assertEqual(
+                (process.returncode, process.stdout, process.stderr),
+                (0, "2 rounds of 40 visitors\n", ""))
+            old, new = (tracemalloc.Snapshot.load(
+                os.path.join(folder, f"shop-{number}.tmz"))
+                for number in (1, 2))
+        grown, *_ = new.compare_to(old, "function", cumulative=True)
+        self.assertGreater(grown.count_diff, 40 * 200)
+        functions = {diff.traceback[0].function: diff.count_diff for diff
+                     in new.compare_to(old, "function", cumulative=True)}
+        self.assertGreater(functions["Shop.cart"], 40 * 200)
+        self.assertLess(functions.get("Shop.help", 0), 10)
+
     def test_watch(self):
         row, = self.example("watch.py")
         self.match(rf"{re.escape(self.path('Doc', 'examples', 'watch.py'))}:"

@@ -36,7 +36,7 @@ import terminal
 
 PAGES = ("README.rst", "Doc/library/tracemalloc.rst",
          "Doc/library/tracemalloc-cli.rst", "Doc/using/examples.rst",
-         "Doc/using/leaving-it-on.rst")
+         "Doc/using/leaving-it-on.rst", "Doc/using/which-route-grew.rst")
 
 # {picture: (what makes the file that is shown, what shows it)}
 PICTURES = {"Doc/library/tree.svg": (
@@ -44,6 +44,8 @@ PICTURES = {"Doc/library/tree.svg": (
     "python3.13 -m tracemalloc tree --min 2 email.tmz")}
 
 SHOWN_FOLDER = "/app"
+# Where the standard library is installed.
+SHOWN_LIBRARY = "/usr/local/lib/python3.13"
 
 _DEMO = "``./bootstrap demo`` prints"
 _PRINTS = re.compile(r"(?:This|it) prints(?: looks like this)?::$")
@@ -70,6 +72,10 @@ class Runner:
             "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
         self._status = 0
         self._known = {}
+        self._library = subprocess.run(
+            [python, "-c", "import os; print(os.path.dirname(os.__file__))"],
+            env=self._environment, text=True, check=True,
+            stdout=subprocess.PIPE).stdout.strip()
         # Modules are compiled when they are first imported.
         for package in "json", "email":
             self.shell(f"python word_index.py {package}")
@@ -92,8 +98,8 @@ class Runner:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT)
         self._status = process.returncode
-        found = (process.stdout.replace(self._folder, SHOWN_FOLDER)
-                 .rstrip("\n").split("\n"))
+        found = process.stdout.replace(self._folder, SHOWN_FOLDER).replace(
+            self._library, SHOWN_LIBRARY).rstrip("\n").split("\n")
         if "tracemalloc run" in command:
             self._known[command] = found
         return found

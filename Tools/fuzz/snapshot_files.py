@@ -51,13 +51,18 @@ def one(files, number):
     return name, data
 
 
+# Stands for the file in commands that take two.
+FILE = "FILE"
 COMMANDS = [
     ["top"], ["top", "--json"], ["top", "-c"], ["top", "-g", "module"],
     ["top", "--at-peak"], ["top", "--sort", "temporary"], ["tree"],
     ["tree", "--json"], ["stats"], ["stats", "--json"], ["traceback"],
     ["traceback", "--json"], ["check", "--max-peak", "1"], ["show"],
     ["show", "-t"], ["show", "-c"], ["show", "--json"], ["export", "--json"],
-    ["export", "--format", "csv"],
+    ["export", "--format", "csv"], ["export", "--format", "gecko"],
+    ["top", "--mine=a"], ["stats", "--mine"], ["series", FILE],
+    ["tree", FILE], ["tree", "--inverted", "--mine=a", FILE],
+    ["traceback", FILE], ["diff", FILE],
 ]
 
 
@@ -67,7 +72,8 @@ def try_command(filename, number):
     Raises AssertionError if what it prints could control a terminal, and
     whatever else comes out of it.
     """
-    command = COMMANDS[number % len(COMMANDS)]
+    command = [filename if word is FILE else word
+               for word in COMMANDS[number % len(COMMANDS)]]
     with redirect_stdout(StringIO()) as out, redirect_stderr(out):
         try:
             _cli._main([*command, "--max-size", str(MAX_SIZE), filename])
