@@ -44,6 +44,8 @@ class ArgumentTests(CommandTests):
                     process.stdout,
                     rf"(?s)\Ausage: python -m tracemalloc {command} .*\n"
                     rf"example: python -m tracemalloc {command} .+\n\Z")
+                self.assertLessEqual(
+                    max(map(len, process.stdout.splitlines())), 79)
 
     def test_examples_parse(self):
         for command in COMMANDS[1:]:

@@ -4,10 +4,8 @@ tree and traceback of two snapshots are compared with what is counted from the
 blocks themselves.
 """
 
-import json
 import os
 import random
-import textwrap
 import tracemalloc
 import unittest
 from test.tracemalloc_commands import (
@@ -532,6 +530,11 @@ what is installed
             with self.subTest(name):
                 self.assertIs(_mine.is_installed(name, folders), expected)
 
+    def test_groups_that_frames_do_not_name(self):
+        for group in "thread", "domain":
+            self.assertIn(f"--mine makes no sense with --group-by {group}",
+                          self.fails("top", "--mine", "-g", group, "mine.tmz"))
+
     def test_values(self):
         self.write("x.py", "")
         for arguments, expected in (
@@ -577,7 +580,8 @@ class ProgramTests(CommandTests):
             snapshot.metadata = {"command": command.split()}
             snapshot.dump(f"{name}.tmz")
         for command in (["diff"], ["tree"], ["traceback"],
-                        ["check", "--max-growth=5%", "--baseline"]):
+                        ["check", "--max-growth=5%", "--baseline"],
+                        ["show"]):
             with self.subTest(command):
                 status, _, err = self.call(*command, "one.tmz", "same.tmz")
                 self.assertEqual((status, err), (0, ""))

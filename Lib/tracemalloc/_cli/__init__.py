@@ -12,6 +12,9 @@ exit status.  What they share:
     files       loading snapshots; unusable files do so, too
     screen      tables, colours and widths
     rows        groups of a snapshot as rows of a table and as JSON
+    branches    what is shown of a tree
+    mine        --mine: whose memory it is
+    programs    what one has to know before snapshots are compared
 
 A command computes rows first and then renders them, as a table or as JSON.
 

@@ -53,9 +53,14 @@ class Parser(argparse.ArgumentParser):
     _has_mine = False
 
     def parse_args(self, args=None, namespace=None):
-        if self._has_mine:
-            args = mine.with_values(args)
-        return super().parse_args(args, namespace)
+        if not self._has_mine:
+            return super().parse_args(args, namespace)
+        options = super().parse_args(mine.with_values(args), namespace)
+        group_by = getattr(options, "group_by", None)
+        if options.mine is not None and group_by in ("thread", "domain"):
+            self.error(f"{mine.OPTION} makes no sense with --group-by "
+                       f"{group_by}")
+        return options
 
     def add_one_or_two(self):
         """Take one snapshot file, or two that are compared."""
@@ -75,10 +80,10 @@ class Parser(argparse.ArgumentParser):
 
     def add_mine(self):
         self.add_argument(
-            mine.OPTION, action="append", metavar="PATTERN",
+            mine.OPTION, action="append", metavar="[PATTERN]",
             help="name blocks by the nearest frame of their call path that "
                  "is yours: a glob of file names, a module or a folder; "
-                 "without a PATTERN, what is below the current folder and "
+                 "without a pattern, what is below the current folder and "
                  "not installed; may be repeated")
         self._has_mine = True
 

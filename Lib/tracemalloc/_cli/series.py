@@ -17,7 +17,7 @@ from tracemalloc._cli.files import Progress, load, reading
 from tracemalloc._cli.options import FIGURES, Parser
 from tracemalloc._cli.programs import program_of, tell_programs
 from tracemalloc._cli.screen import Screen, printable
-from tracemalloc._series import FALLS, STEADY, Series
+from tracemalloc._series import CURVE, FALLS, STEADY, Series
 from tracemalloc._statistics import to_statistic
 from tracemalloc._values import Traceback
 
@@ -168,7 +168,8 @@ class Table:
 
     def __init__(self, growth, ranking, ascii, width=None):
         # Of narrow screens, the curve leaves some columns for names.
-        self._every = 3 if width is not None and width < _WIDE else 1
+        is_narrow = width is not None and width < _WIDE
+        self._every = 3 if is_narrow and len(growth.files) > CURVE // 3 else 1
         self._growth, self._ranking = growth, ranking
         self._sort = growth.options.sort
         self._ramp = _ASCII if ascii else _BLOCKS
@@ -233,7 +234,7 @@ class Table:
         others = self._ranking[options.limit:]
         if others:
             grow = sum(slope > 0 for _, slope, *_ in others)
-            screen.write(f"({len(others):,} more, {grow:,} of which grow; "
+            screen.write(f"({len(others):,} more, {grow:,} of them growing; "
                          "--limit shows more)", "head")
 
     def write_totals(self, screen):

@@ -17,6 +17,7 @@ from tracemalloc import _format
 from tracemalloc._cli import ONLY, UsageError
 from tracemalloc._cli.files import filtered, reading, tell_unmatched
 from tracemalloc._cli.options import WHEN, Parser, checked, split_location
+from tracemalloc._cli.programs import program_of, tell_programs
 from tracemalloc._cli.rows import without_launcher
 from tracemalloc._cli.screen import Screen, printable, source
 from tracemalloc._cli.units import number
@@ -110,6 +111,8 @@ def _with_color_values(arguments):
 class _Old:
     """A file of the 2013 interface."""
 
+    program = None
+
     def __init__(self, draft, filename, options):
         metrics = {name: pytracemalloc.Metric(name, *metric)
                    for name, metric in draft.metrics.items()}
@@ -158,6 +161,7 @@ class _New:
             snapshot = filtered(filename, snapshot,
                                 [*map(_same_filter, options.filters)])
         self._snapshot = snapshot
+        self.program = program_of(snapshot.metadata)
         try:
             taken = datetime.fromtimestamp(snapshot.metadata["time"])
         except (KeyError, TypeError, ValueError, OverflowError, OSError):
@@ -329,8 +333,9 @@ def _show_tops(files, options):
     display.filename_parts = options.filename_parts
     for what in "size", "count", "average", "metrics":
         setattr(display, what, getattr(options, what))
-    found = []
+    found, programs = [], []
     for name, file in files:
+        programs.append((name, file.program))
         top = file.top(options.group_by, options.cumulative)
         previous = display.previous_top_stats
         if previous is not None and previous.cumulative != top.cumulative:
@@ -344,6 +349,7 @@ def _show_tops(files, options):
         else:
             display.display_top_stats(_printable_top(top), options.number,
                                       sys.stdout)
+    tell_programs(programs)
     return found if options.json else None
 
 

@@ -20,8 +20,8 @@ from tracemalloc._stacks import Stacks
 
 def _parser():
     parser = Parser(
-        "traceback", "Show the call paths that hold most memory, in full; "
-        "of two snapshots, those that changed most.",
+        "traceback", "Show the call paths that hold most memory; of two "
+        "snapshots, what changed.",
         "traceback --limit 3 --include '*/json/*' app.tmz")
     parser.add_one_or_two()
     parser.add_limit(5, "call paths to show")

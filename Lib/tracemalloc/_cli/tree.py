@@ -36,8 +36,8 @@ def _percent(text):
 
 def _parser():
     parser = Parser(
-        "tree", "Show who called whom to allocate memory, the biggest first; "
-        "of two snapshots, what grew and shrank.",
+        "tree", "Show who called whom to allocate memory; of two snapshots, "
+        "what grew.",
         "tree --min 5% --depth 12 snapshot.tmz")
     parser.add_one_or_two()
     parser.add_group_by(choices=_GROUPS)
