@@ -447,6 +447,7 @@ class UndecodableTests(CommandTests):
     def test_every_command_reads_them(self):
         for command in COMMANDS[1:]:
             options = {"check": ["--max-held", "9"], "diff": [self.name],
+                       "series": [self.name],
                        "export": ["--format", "json"]}.get(command, [])
             for process in self.check_process(command, *options, self.name):
                 self.assertEqual(process.stderr, b"")
