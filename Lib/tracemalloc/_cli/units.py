@@ -7,10 +7,15 @@ import re
 NUMBER = r"(\d{1,15}(?:\.\d{1,15})?)"
 
 _SIZE = re.compile(NUMBER + r"\s*(?:([kmgt])(?:i?b)?|b)?", re.I | re.A)
-_TIME = re.compile(NUMBER + r"\s*(s|min|m|h)?", re.I | re.A)
+_TIME = re.compile(r"(\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})\s*([a-z]*)",
+                   re.I | re.A)
 # What start() takes.
 _MAX_INTERVAL = 1 << 40
-_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
+_SECONDS = {"": 1, "ms": 0.001, "s": 1, "sec": 1, "m": 60, "min": 60,
+            "h": 3600, "d": 86400}
+# More often than this, a thread would do nothing else; and threads cannot
+# wait for centuries.
+_SHORTEST, _LONGEST = 0.001, 1e9
 
 
 def size(text):
@@ -47,12 +52,18 @@ def interval(text):
 
 
 def seconds(text):
-    """Return seconds: '0.5', '30s', '5min', '1h'."""
+    """Return seconds: '0.5', '250ms', '30s', '5min', '1.5h', '1d'."""
     found = _TIME.fullmatch(text.strip())
-    value = found and float(found[1]) * _SECONDS[(found[2] or "s").lower()]
-    # Threads cannot wait for centuries.
-    if not value or value > 1e9:
-        raise ValueError(f"{text!r} is no time such as 30s or 5min")
+    if not found:
+        raise ValueError(f"{text!r} is no time such as 30s, 5min or 250ms")
+    unit = found[2].lower()
+    if unit not in _SECONDS:
+        raise ValueError(f"{text!r} has an unknown unit: there are ms, s, "
+                         "min, h and d")
+    value = float(found[1]) * _SECONDS[unit]
+    if not _SHORTEST <= value <= _LONGEST:
+        raise ValueError(f"{text!r} is no time such as 30s or 250ms, "
+                         "from 1ms to 11000d")
     return value
 
 
