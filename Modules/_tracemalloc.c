@@ -13,7 +13,8 @@
    parts as it is: see snapshot/reports.h. */
 
 #include "Python.h"
-#include "pycore_initconfig.h"    // PyStatus
+#include "pycore_import.h"        // _PyImport_GetModuleAttrString()
+#include "pycore_initconfig.h"    // PyStatus, _Py_GetEnv()
 #include "pycore_modsupport.h"    // _PyArg_CheckPositional()
 #include "pycore_pystate.h"       // _PyThreadState_GET()
 #include "pycore_runtime.h"       // _PyRuntime
@@ -29,6 +30,10 @@
 #include "../Python/tracemalloc/snapshot/decode.h"
 #include "../Python/tracemalloc/snapshot/reports.h"
 #include "../Python/tracemalloc/snapshot/tracebacks.h"
+
+#ifdef HAVE_SIGNAL_H
+#  include <signal.h>             // sigaction()
+#endif
 
 
 /* --- tracing ------------------------------------------------------------- */
@@ -216,6 +221,34 @@ module_quietly(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
                                            (size_t)nargs - 1, NULL);
     _PyTraceMalloc_SetQuiet(tstate, was_quiet);
     return result;
+}
+
+
+PyDoc_STRVAR(deliver_once_doc,
+"_deliver_once($module, signalnum, /)\n--\n\n"
+"Have the next signal of a kind handled, and further ones do what they do by\n"
+"default, from the moment of its delivery on.\n\n"
+"Until signal.signal() is called for it again.  Does nothing where there is\n"
+"no sigaction().");
+
+static PyObject *
+module_deliver_once(PyObject *self, PyObject *arg)
+{
+    int signalnum = PyLong_AsInt(arg);
+    if (signalnum == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+#if defined(HAVE_SIGACTION) && defined(SA_RESETHAND)
+    struct sigaction action;
+    if (sigaction(signalnum, NULL, &action) < 0) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    action.sa_flags |= (int)SA_RESETHAND;
+    if (sigaction(signalnum, &action, NULL) < 0) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+#endif
+    Py_RETURN_NONE;
 }
 
 
@@ -493,6 +526,59 @@ module_get_verified(PyObject *self, PyObject *unused)
 #endif
 
 
+/* --- children of `run` ---------------------------------------------------- */
+
+/* Lib/tracemalloc/_cli/family.py sets it, and knows what is in it. */
+#define FAMILY_VARIABLE "_PYTHON_TRACEMALLOC_RUN"
+
+/* Whether multiprocessing has started this process. */
+static int
+family_is_worker(const PyConfig *config)
+{
+    for (Py_ssize_t i = 1; i < config->orig_argv.length; i++) {
+        if (wcsstr(config->orig_argv.items[i], L"from multiprocessing.")) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+
+void
+_PyTraceMalloc_JoinFamily(void)
+{
+    const PyConfig *config = _Py_GetConfig();
+    const char *value = _Py_GetEnv(config->use_environment, FAMILY_VARIABLE);
+    if (value == NULL) {
+        return;
+    }
+    PyObject *result = NULL;
+    if (strncmp(value, "own\n", 4) == 0 && !family_is_worker(config)) {
+        // Another program, which is not to notice: nothing is imported that
+        // it does not have, and what it starts does not come here.
+        PyObject *variables = _PyImport_GetModuleAttrString("os", "environ");
+        if (variables != NULL) {
+            result = PyObject_CallMethod(variables, "pop", "sO",
+                                         FAMILY_VARIABLE, Py_None);
+            Py_DECREF(variables);
+        }
+    }
+    else {
+        PyObject *join = _PyImport_GetModuleAttrString(
+            "tracemalloc._cli.family", "join");
+        if (join != NULL) {
+            result = PyObject_CallNoArgs(join);
+            Py_DECREF(join);
+        }
+    }
+    if (result == NULL) {
+        PyErr_FormatUnraisable("A child of python -m tracemalloc run cannot "
+                               "be traced");
+    }
+    Py_XDECREF(result);
+}
+
+
 static PyMethodDef module_methods[] = {
     {"start", _PyCFunction_CAST(module_start), METH_FASTCALL | METH_KEYWORDS,
      start_doc},
@@ -500,6 +586,7 @@ static PyMethodDef module_methods[] = {
     {"_claim", module_claim, METH_O, claim_doc},
     {"_quietly", _PyCFunction_CAST(module_quietly), METH_FASTCALL,
      quietly_doc},
+    {"_deliver_once", module_deliver_once, METH_O, deliver_once_doc},
     {"is_tracing", module_is_tracing, METH_NOARGS, is_tracing_doc},
     {"clear_traces", module_clear_traces, METH_NOARGS, clear_traces_doc},
     {"reset_peak", module_reset_peak, METH_NOARGS, reset_peak_doc},

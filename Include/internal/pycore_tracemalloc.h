@@ -52,6 +52,11 @@ extern int _PyTraceMalloc_StartSampling(int nframe, uint64_t interval);
 extern const char *_PyTraceMalloc_ReadOptions(const char **variable,
                                               const wchar_t **option);
 
+/* If this process was started by one that `python -m tracemalloc run` traces,
+   trace it as well.  Call when all is there that a program needs, and nothing
+   of it has run. */
+extern void _PyTraceMalloc_JoinFamily(void);
+
 /* Stop tracing and forget all traces.  Needs the GIL. */
 extern void _PyTraceMalloc_Stop(void);
 

@@ -208,7 +208,7 @@ class RunTests(CommandTests):
         self.assertEqual(lines[1].split(),
                          ["size", "share", "blocks", "average", "line"])
         self.assertRegex(lines[2], rf"^ *489 KiB +\d\d\.\d% +\d+ +[\d.]+ KiB  "
-                                   rf"{self.folder}/program.py:4 <module>$")
+                                   r"program.py:4 <module>$")
         self.assertEqual(lines[3].strip(),
                          "kept = [bytearray(100_000) for _ in range(7)]")
         self.assertRegex(lines[4], r" more$")
@@ -303,7 +303,8 @@ class RunTests(CommandTests):
             capture_output=True, text=True, check=True)
         self.assertEqual(
             {*process.stdout.split()} - {*direct.stdout.split()},
-            {"atexit", "tracemalloc._cli", "tracemalloc._cli.run",
+            {"atexit", "tracemalloc._cli", "tracemalloc._cli.endings",
+             "tracemalloc._cli.family", "tracemalloc._cli.run",
              "tracemalloc._cli.units", "tracemalloc._writing"})
 
     @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
@@ -317,7 +318,7 @@ class RunTests(CommandTests):
         self.assertEqual(
             [re.sub(r"\d+", "N", name) for name in sorted(os.listdir())
              if name.startswith(("pid", "each"))],
-            ["each-N.tmz", "each-N.tmz", "pid.tmz"])
+            ["each-N.tmz", "each-N.tmz", "pid.N.tmz", "pid.tmz"])
         os.remove("pid.tmz")
         self.run_program("-q", "-o", "pid.tmz", "-c",
                          "import os\nif not os.fork():\n    raise SystemExit"
@@ -426,11 +427,10 @@ class RunTests(CommandTests):
             print(os.getpid(), child)
             """)
         process = self.run_program("-q", "--on-signal", "-o", "c-$counter.tmz",
-                                   "-c", code)
+                                   "--children", "none", "-c", code)
         self.assertEqual(process.stderr,
                          "python -m tracemalloc run: a child of the program "
-                         "writes snapshots only if $pid is part of "
-                         "--output\n")
+                         "writes no snapshots with --children none\n")
         self.assertEqual([str(self.json("stats", name)["metadata"]["pid"])
                           for name in ("c-0001.tmz", "c-0002.tmz")],
                          process.stdout.split()[:1] * 2)
@@ -442,6 +442,7 @@ class RunTests(CommandTests):
                                 if name.startswith("p-")),
                          sorted([f"p-{parent}-0001.tmz",
                                  f"p-{parent}-0002.tmz",
+                                 f"p-{child}-0001.tmz",
                                  f"p-{child}-0002.tmz"]))
 
     def test_every(self):

@@ -1,7 +1,8 @@
 """Writing files: whole or not at all, and to nobody else's place.
 
 All that writes files goes through write_file(): snapshots of either format
-and interface, exports, and so what `run` and watch() write.
+and interface, exports, and so what `run` and watch() write.  Only what
+processes tell each other by lines of a file is added by add_line().
 
     regular file, or none   a file beside, readable by its owner only, which
                             gets its mode and then the name when it is whole
@@ -68,6 +69,23 @@ def write_file(filename, write):
     except BaseException:
         _attempt(os.unlink, name)
         raise
+
+
+def add_line(filename, line, may_create):
+    """Add a line of bytes to a file of lines that several processes share.
+
+    It is there as a whole, and between others.  A new file is readable by its
+    owner only; unless one may be made, FileNotFoundError is raised.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | _FLAGS | getattr(os, "O_NOFOLLOW", 0)
+    if may_create:
+        flags |= os.O_CREAT
+    descriptor = os.open(filename, flags, 0o600)
+    try:
+        check_owner(filename, os.fstat(descriptor))
+        os.write(descriptor, line)
+    finally:
+        os.close(descriptor)
 
 
 def check_place(filename):

@@ -7,6 +7,7 @@ import sys
 from tracemalloc._cli import UsageError, rows
 from tracemalloc._cli.diff import Diff
 from tracemalloc._cli.files import load
+from tracemalloc._cli.names import names_of
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.programs import tell_difference
 from tracemalloc._cli.screen import Screen
@@ -47,6 +48,7 @@ def _parser():
                         help="snapshot file that --max-growth is about")
     parser.add_group_by()
     parser.add_limit(10, "groups to show of what is too much")
+    parser.add_full_paths()
     parser.add_filters()
     return parser
 
@@ -140,7 +142,10 @@ def main(arguments):
         print()
     else:
         estimate = rows.estimate_text(*filter(None, (baseline, snapshot)))
-        _write(Screen(options.color), options, found, broken, estimate, cause)
+        names = names_of(*filter(None, (baseline, snapshot)),
+                         full=options.full_paths)
+        _write(Screen(options.color), options, found, broken, estimate, cause,
+               names)
     return 1 if broken else 0
 
 
@@ -165,7 +170,7 @@ def _outcome(found, broken):
             f"{'is' if len(broken) == 1 else 'are'} broken")
 
 
-def _write(screen, options, found, broken, estimate, cause):
+def _write(screen, options, found, broken, estimate, cause, names):
     against = f" against {options.baseline}" if options.baseline else ""
     screen.title(f"{options.file}{against}: {_outcome(found, broken)}")
     if estimate:
@@ -179,4 +184,4 @@ def _write(screen, options, found, broken, estimate, cause):
     if cause is not None:
         screen.write()
         screen.title(cause.title())
-        cause.write(screen)
+        cause.write(screen, names)

@@ -5,6 +5,7 @@ import sys
 
 from tracemalloc._cli import UsageError, rows
 from tracemalloc._cli.files import load_two
+from tracemalloc._cli.names import names_of
 from tracemalloc._cli.options import Parser
 from tracemalloc._cli.screen import Screen
 
@@ -25,6 +26,7 @@ def _parser():
     parser.add_argument("--sort", choices=FIGURES, default="size",
                         metavar="FIGURE",
                         help=", ".join(FIGURES) + " (default: size)")
+    parser.add_full_paths()
     parser.add_filters()
     parser.add_mine()
     return parser
@@ -87,8 +89,11 @@ class Diff:
         text += f", by {rows.figure_text(self.sort)}"
         return text + (", callers included" if self.cumulative else "")
 
-    def write(self, screen):
-        """Write the table; nothing if nothing changed."""
+    def write(self, screen, names):
+        """Write the table; nothing if nothing changed.
+
+        names -- what gives a file its name: see names.py
+        """
         if not self.stats and not self.others:
             return
         extra = list(rows.FAMILIES[self.family][2:]) if self._extra else []
@@ -96,7 +101,7 @@ class Diff:
                 rows.head_of(self.group_by)]
         table = [self._row(
             [getattr(stat, name) for name in (*_NUMBERS, *self._extra)],
-            rows.label(stat.traceback, self.group_by), "location",
+            rows.label(stat.traceback, self.group_by, names), "location",
             rows.lines_below(stat.traceback, self.group_by))
             for stat in self.stats]
         if not self.cumulative:
@@ -134,5 +139,5 @@ def main(arguments):
     screen = Screen(options.color)
     screen.title(f"{options.old} -> {options.new}: {diff.title()}")
     rows.write_notes(screen, options, old, new)
-    diff.write(screen)
+    diff.write(screen, names_of(old, new, full=options.full_paths))
     return 0

@@ -113,6 +113,11 @@ class Parser(argparse.ArgumentParser):
                 help=f"{action} what has the pattern in its {frames}; "
                      "may be repeated")
 
+    def add_full_paths(self):
+        self.add_argument("--full-paths", action="store_true",
+                          help="show names of files in full, also those of "
+                               "the standard library and of packages")
+
     def add_figure(self, choices=FIGURES):
         self.set_defaults(sort="size")
         # A table is about one of them.

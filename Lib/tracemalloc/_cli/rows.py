@@ -6,6 +6,7 @@ from operator import and_
 
 from tracemalloc import _format_size, _groups, _ranking
 from tracemalloc._cli import UsageError, mine
+from tracemalloc._cli.names import full_names
 from tracemalloc._cli.screen import printable, source, wrapped
 from tracemalloc._mine import OTHERS
 from tracemalloc._stacks import data_of
@@ -25,6 +26,8 @@ GROUP_TEXTS = {
     "domain": "domains",
 }
 _HEADS = {key: text[:-1] for key, text in GROUP_TEXTS.items()}
+# Groups that are named by files.
+_OF_FILES = ("lineno", "filename", "function", "traceback")
 
 
 def head_of(group_by):
@@ -147,11 +150,17 @@ def is_of_program(names):
     return [not (is_launcher(file) or file == _RUNPY) for file in files]
 
 
-def frame_text(frame):
-    """Return where a frame is, and in which function."""
+def frame_text(frame, names=full_names):
+    """Return where a frame is, and in which function.
+
+    names -- what gives a file its name: see names.py
+    """
     if frame.filename == OTHERS:
         return OTHERS
-    text = printable(str(frame))
+    filename, text = frame.filename, str(frame)
+    if text.startswith(filename):
+        text = names(filename) + text[len(filename):]
+    text = printable(text)
     if frame.lineno and frame.function:
         text += f" {printable(frame.function)}()" \
             if not frame.function.startswith("<") \
@@ -159,12 +168,15 @@ def frame_text(frame):
     return text
 
 
-def label(traceback, group_by):
+def label(traceback, group_by, names=full_names):
     """Return the name of a group."""
     newest = traceback[-1]
+    if group_by not in _OF_FILES:
+        # It only looks like that of a file.
+        names = full_names
     if group_by == "filename":
-        return printable(newest.filename)
-    text = frame_text(newest)
+        return printable(names(newest.filename))
+    text = frame_text(newest, names)
     if group_by == "traceback" and len(traceback) > 1:
         text += f" and {plural(len(traceback) - 1, 'caller')}"
     return text

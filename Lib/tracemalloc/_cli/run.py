@@ -3,7 +3,8 @@
 The program runs in this process, in the module __main__, which is emptied for
 it.  What directly started programs find, it finds: arguments, sys.path[0],
 __main__ with the right attributes, an untouched standard input, default
-handlers of signals.  How it ends is how the process ends.
+handlers of signals.  How it ends is how the process ends: see endings.py for
+signals, and family.py for its children.
 
 Recorder.start() is the last that happens before the program.  Snapshots at
 exit are written after the functions that the program registered with atexit,
@@ -26,7 +27,9 @@ from importlib.util import MAGIC_NUMBER
 from io import open_code
 
 import tracemalloc
-from tracemalloc._cli import PROGRAM, UsageError, _one_line, units
+from _tracemalloc import _quietly
+from tracemalloc._cli import (
+    PROGRAM, UsageError, _one_line, endings, family, units)
 from tracemalloc._writing import check_place
 
 HELP = f"""\
@@ -35,9 +38,9 @@ usage: {PROGRAM} run [options] SCRIPT [arguments ...]
        {PROGRAM} run [options] -c CODE [arguments ...]
 
 Run a program as if it had been started directly, and trace its memory.  When
-it ends, write a snapshot file, and a summary to standard error; but not when a
-signal such as SIGTERM ends it that it does not handle: see --on-signal and
---every.  Options of the interpreter go before -m tracemalloc.
+it ends, also by SIGTERM or SIGHUP, write a snapshot file, and a summary to
+standard error.  Children that it forks, and those of multiprocessing, write
+files of their own.  Options of the interpreter go before -m tracemalloc.
 
 options:
   --frames N              frames to keep of each call path (default: 25)
@@ -48,22 +51,27 @@ options:
                           loaded by any CPython
   --at-peak               also write a snapshot of the peak, at exit
   --on-signal             also write a snapshot whenever SIGUSR2 comes
-  --every TIME            also write a snapshot every TIME, such as 30s or 5min
+  --every TIME            also write a snapshot every TIME, such as 250ms or
+                          5min
   --threshold SIZE        also write one when traced memory has moved by SIZE
   --no-file               write no file at exit
+  --children WHICH        which children write files, too: own, those of
+                          os.fork() and multiprocessing (the default); all,
+                          also other programs of this Python; or none
   -n, --limit N           groups to show in the summary (default: 10)
   -g, --group-by KEY      lineno, filename, function, module, traceback, thread
                           or domain (default: lineno)
   -q, --quiet             no summary
   --json                  the summary as one line of JSON
+  --full-paths            show names of files in full in the summary
   --color WHEN            auto, always or never
   -h, --help              show this text
 
 example: {PROGRAM} run --at-peak -o 'app-$counter.tmz' app.py -v
 """
 
-_FLAGS = ("--at-peak", "--on-signal", "--no-file", "--quiet", "--json",
-          "--help")
+_FLAGS = ("--at-peak", "--on-signal", "--no-file", "--full-paths", "--quiet",
+          "--json", "--help")
 # -f is an older spelling, which help does not show: elsewhere it means files.
 _SHORT = {"-f": "--frames", "-o": "--output", "-n": "--limit",
           "-g": "--group-by", "-q": "--quiet", "-h": "--help"}
@@ -84,6 +92,7 @@ _VALUES = {
     "--frames": units.frames, "--sample-interval": units.interval,
     "--output": str, "--every": units.seconds, "--threshold": units.some,
     "--limit": units.number, "--group-by": _one_of(_GROUPS),
+    "--children": _one_of(family.WHICH),
     "--color": _one_of(("auto", "always", "never")),
 }
 
@@ -93,10 +102,11 @@ class Options:
 
     frames = 25
     sample_interval = output = every = threshold = None
-    at_peak = on_signal = no_file = quiet = json = help = False
+    at_peak = on_signal = no_file = full_paths = quiet = json = help = False
     limit = 10
     group_by = "lineno"
     color = "auto"
+    children = family.OWN
 
 
 class Program:
@@ -153,6 +163,15 @@ def value_follows(option):
     return _SHORT.get(option, option) in _VALUES
 
 
+def options_of(arguments):
+    """Return Options of arguments without a program."""
+    options = Options()
+    waiting = list(arguments)
+    while waiting:
+        _set_option(options, waiting.pop(0), waiting)
+    return options
+
+
 def _set_option(options, argument, waiting):
     name, equals, value = argument.partition("=")
     if not argument.startswith("--") and len(argument) > 2:
@@ -184,11 +203,13 @@ def _set_option(options, argument, waiting):
 # Names of files
 
 
-def _folder():
-    """Return the name of the current folder."""
+def _folder(may_fail):
+    """Return the name of the current folder; if it may fail, None."""
     try:
         return os.getcwd()
     except OSError:
+        if may_fail:
+            return None
         raise UsageError("the current folder has been removed: go to another "
                          "one, or give --output a name that begins with "
                          "/") from None
@@ -220,26 +241,60 @@ def _variables(template):
             for name in names if name}
 
 
-class Recorder:
-    """Writes snapshots of the program, and the summary."""
+def _for_children(template):
+    """Return a template whose files have the number of the process."""
+    if "pid" in _variables(template):
+        return template
+    stem, suffix = os.path.splitext(template)
+    return f"{stem}.$pid{suffix}"
 
-    def __init__(self, options):
+
+class Recorder:
+    """Writes snapshots of the program, and the summary.
+
+    register -- where the process stands that shows the summary, in others
+                than that one
+    kind     -- what of multiprocessing this process is: see family.py
+    """
+
+    def __init__(self, options, register=None, kind=""):
         self._options = options
         template = options.output
         if template is None:
             template = "tracemalloc-$pid-$counter.tmz"
-        if not os.path.isabs(template):
-            # The program may change its folder, whose name is no template.
-            template = os.path.join(_folder().replace("$", "$$"), template)
+        is_absolute = os.path.isabs(template)
+        # The program may go elsewhere.
+        self._folder = _folder(is_absolute)
+        if not is_absolute:
+            # The name of a folder is no template.
+            template = os.path.join(self._folder.replace("$", "$$"), template)
         self._template = os.path.normpath(template)
         self._variables = _variables(self._template)
         self._check_template()
+        self._is_child = register is not None
+        self._kind = kind
+        self._register = register or self._new_register()
+        # Those of a child would not be beside what is no file.
+        self._is_followed = options.children != family.NONE and (
+            self._is_child or not _is_special(expand(self._template, 1)))
+        self._actions = endings.DefaultActions(self._end)
+        self._begin_process()
+
+    def _begin_process(self):
+        """Begin to record this process, which is a new one."""
         self._pid = os.getpid()
         self._names = []
-        self._writing = False
         self._watch = None
         # What _take() has returned already.
         self._taken = None
+        self._writing = self._closing = False
+        # The signal that ends the process as soon as a file is complete.
+        self._ended_by = None
+
+    def _new_register(self):
+        folder = os.path.dirname(expand(self._template, 1))
+        name = f".tracemalloc-{os.getpid()}-{os.urandom(8).hex()}.family"
+        return family.Register(os.path.join(folder, name), os.getpid())
 
     def _check_template(self):
         options, template = self._options, self._template
@@ -282,6 +337,9 @@ class Recorder:
             import signal
 
             signal.signal(signal.SIGUSR2, self._on_signal)
+        while family.joined:
+            # The program that is run is somebody else's family.
+            family.joined.pop().cancel()
         atexit.register(self._at_exit)
         arguments = {}
         if options.sample_interval:
@@ -292,35 +350,110 @@ class Recorder:
         if options.every or options.threshold:
             # Now, since what it imports is not the program's.
             from tracemalloc import _watch  # noqa: F401
+        self._follow()
+        self._actions.install()
         # -X tracemalloc may have begun already, with other frames.
         tracemalloc.stop()
         tracemalloc.start(options.frames, **arguments)
-        if options.every or options.threshold:
-            try:
-                self._watch = tracemalloc.watch(
-                    self._template, interval=options.every,
-                    threshold=options.threshold)
-            except OSError as error:
-                atexit.unregister(self._at_exit)
-                raise UsageError(f"{error.filename}: {error.strerror}"
-                                 ) from None
+        try:
+            self._start_watch()
+        except OSError as error:
+            self.cancel()
+            raise UsageError(f"{error.filename}: {error.strerror}") from None
+
+    def _start_watch(self):
+        """Write files at intervals, if that was asked for."""
+        options = self._options
+        if (options.every or options.threshold) and \
+                self._kind != "forkserver":
+            self._watch = tracemalloc.watch(
+                self._template, interval=options.every,
+                threshold=options.threshold)
 
     def cancel(self):
         """Write nothing: there was no program."""
+        self._closing = True
         atexit.unregister(self._at_exit)
+        self._actions.uninstall()
         if self._watch is not None:
             self._watch.stop()
         tracemalloc.stop()
+
+    # Children
+
+    def _follow(self):
+        """Have children recorded, too."""
+        if hasattr(os, "register_at_fork"):
+            # After that of threading, if there is a watch.
+            os.register_at_fork(
+                after_in_child=lambda: _quietly(self._after_fork))
+        if not self._is_followed:
+            return
+        family.announce(self._options.children, self._register.root,
+                        self._register.name, self._arguments())
+        if self._is_child and self._kind != "forkserver":
+            if self._kind:
+                # It gets its name later.
+                from multiprocessing import util
+
+                util.register_after_fork(self, Recorder._tell_begin)
+            else:
+                self._tell_begin()
+
+    def _arguments(self):
+        """Return what of the options concerns children that are started."""
+        options = self._options
+        found = [f"--frames={options.frames}",
+                 f"--children={options.children}",
+                 f"--output={_for_children(self._template)}"]
+        for name in "sample_interval", "every", "threshold":
+            value = getattr(options, name)
+            if value is not None:
+                found.append(f"--{name.replace('_', '-')}={value:f}"
+                             if isinstance(value, float) else
+                             f"--{name.replace('_', '-')}={value}")
+        found += [flag for flag in ("--at-peak", "--on-signal", "--no-file")
+                  if getattr(options, flag[2:].replace("-", "_"))]
+        return found
+
+    def _after_fork(self):
+        """Record a forked child, in which this is called, on its own."""
+        if self._pid == os.getpid():
+            return
+        if self._closing:
+            # It begins when nothing is recorded any more.
+            self._pid = os.getpid()
+            self._is_child, self._is_followed = True, False
+            return
+        self._begin_process()
+        self._is_child, self._kind = True, ""
+        if not self._is_followed:
+            return
+        self._template = _for_children(self._template)
+        # The way in which such processes end.
+        endings.before_exit(self._at_os_exit)
+        if tracemalloc.is_tracing():
+            tracemalloc.reset_peak()
+            self._attempt(self._template, self._start_watch)
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None:
+            util.register_after_fork(self, Recorder._tell_begin)
+
+    def _tell_begin(self):
+        if self._pid == os.getpid() and not self._options.no_file:
+            self._attempt(self._register.name, self._register.begin)
 
     # Writing
 
     def _write(self, snapshot):
         """Write a snapshot; return the name of its file, None if it fails."""
         name = expand(self._template, len(self._written()) + 1)
-        if not self._attempt(name, snapshot.dump, name):
-            return None
-        self._names.append(name)
-        return name
+
+        def dump():
+            snapshot.dump(name)
+            self._names.append(name)
+
+        return name if self._attempt(name, dump) else None
 
     def _written(self):
         """Return the names of all files that have been written."""
@@ -338,19 +471,24 @@ class Recorder:
             return False
         finally:
             self._writing = False
+            if self._ended_by is not None and not self._closing:
+                self._end(self._ended_by)
         return True
 
-    def _is_of_parent(self):
+    def _is_unrecorded(self):
         """Whether this is a child that would write over its parent's files."""
-        return os.getpid() != self._pid and "pid" not in self._variables
+        if self._pid != os.getpid():
+            # Forked by what does not tell Python.
+            self._after_fork()
+        return self._is_child and not self._is_followed
 
     def _on_signal(self, number, frame):
         # The signal may come while this same thread is writing a file.
         if self._writing:
             return
-        if self._is_of_parent():
-            _say(f"{PROGRAM} run: a child of the program writes snapshots "
-                 "only if $pid is part of --output")
+        if self._is_unrecorded():
+            _say(f"{PROGRAM} run: a child of the program writes no snapshots "
+                 f"with --children {self._options.children}")
             return
         if not tracemalloc.is_tracing():
             _say(f"{PROGRAM} run: the program has stopped tracing")
@@ -359,8 +497,38 @@ class Recorder:
         else:
             self._write(tracemalloc.take_snapshot())
 
+    # The end
+
     def _at_exit(self):
-        if self._is_of_parent():
+        if not self._closing:
+            self._closing = True
+            self._finish()
+        self._actions.uninstall()
+        if self._ended_by is not None:
+            self._actions.die(self._ended_by)
+
+    def _at_os_exit(self):
+        if not self._closing and os.getpid() == self._pid:
+            self._closing = True
+            _quietly(self._finish)
+            if self._ended_by is not None:
+                self._actions.die(self._ended_by)
+
+    def _end(self, number):
+        """End by a signal, in the middle of the program."""
+        self._ended_by = number
+        if self._writing or self._closing:
+            # What is being written is completed first.
+            return
+        self._closing = True
+        try:
+            _quietly(self._finish)
+        finally:
+            self._actions.die(number)
+
+    def _finish(self):
+        """Write what is written at the end, and the summary."""
+        if self._is_unrecorded() or self._kind == "forkserver":
             return
         if not tracemalloc.is_tracing():
             _say(f"{PROGRAM} run: the program has stopped tracing: there is "
@@ -383,11 +551,13 @@ class Recorder:
             files["exit"] = self._write(snapshot)
         if peak is not None:
             files["peak"] = self._write(peak)
-        if not options.quiet:
-            try:
-                self._summarize(snapshot, files)
-            except Exception as error:
-                _say(f"{PROGRAM} run: there is no summary: {error!r}")
+        if not self._is_child:
+            self._tell(snapshot, files)
+        elif not options.no_file:
+            self._attempt(self._register.name, self._register.end,
+                          snapshot.metadata["traced_memory"],
+                          snapshot.metadata["traced_memory_peak"],
+                          files["exit"])
 
     def _take(self):
         """Return what is written and shown at exit."""
@@ -413,16 +583,47 @@ class Recorder:
                 # Showing what happened comes first; it is tried again then.
                 pass
 
-    def _summarize(self, snapshot, files):
-        from tracemalloc._cli.summary import summarize
+    def _tell(self, snapshot, files):
+        """Show the summary, unless that is not wanted."""
+        try:
+            children = self._register.children()
+            if not self._options.quiet:
+                self._summarize(snapshot, files, children)
+        except Exception as error:
+            _say(f"{PROGRAM} run: there is no summary: {error!r}")
+        self._register.remove()
 
+    def _summarize(self, snapshot, files, children):
+        from tracemalloc._cli.summary import Summary
+
+        summary = Summary(snapshot, files, children, self._options,
+                          self._folder, self._ended_by)
+        if self._ended_by is not None:
+            # The stream of the program may be in the middle of a line, and
+            # what it has not written yet stays so, as without us.
+            stream = sys.__stderr__
+            if not getattr(stream, "closed", stream is None):
+                with open(stream.fileno(), "w", encoding=stream.encoding,
+                          errors="backslashreplace", closefd=False) as stream:
+                    summary.write(stream)
+            return
         stream = sys.stderr
         if getattr(stream, "closed", stream is None):
             return
         if not getattr(sys.stdout, "closed", sys.stdout is None):
             # The program's last words come first.
             sys.stdout.flush()
-        summarize(snapshot, files, self._options, stream)
+        summary.write(stream)
+
+
+def _is_special(name):
+    """Whether a file is there that is none of a disk, as a pipe is."""
+    return os.path.exists(name) and not os.path.isfile(name)
+
+
+def say_error(error):
+    """Tell why a child is not traced."""
+    _say(_one_line(f"{PROGRAM} run: a child is not traced: {error}"))
 
 
 def _say(text):
@@ -431,6 +632,9 @@ def _say(text):
     except (OSError, ValueError, AttributeError):
         # Standard error is closed; there is nobody to tell.
         pass
+    except RuntimeError:
+        # A signal came in the middle of what the program writes there.
+        os.write(sys.__stderr__.fileno(), os.fsencode(text) + b"\n")
 
 
 # The program

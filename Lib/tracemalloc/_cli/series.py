@@ -14,6 +14,7 @@ from itertools import compress
 from tracemalloc import _format, _ranking
 from tracemalloc._cli import UsageError, note, rows
 from tracemalloc._cli.files import Progress, load, reading
+from tracemalloc._cli.names import Names, full_names
 from tracemalloc._cli.options import FIGURES, Parser
 from tracemalloc._cli.programs import program_of, tell_programs
 from tracemalloc._cli.screen import Screen, printable
@@ -48,6 +49,7 @@ def _parser():
     parser.add_argument("--ascii", action="store_true",
                         help="draw curves of ASCII characters")
     parser.add_figure([name for name in FIGURES if name != "temporary"])
+    parser.add_full_paths()
     parser.add_filters()
     parser.add_mine()
     return parser
@@ -224,11 +226,14 @@ class Table:
                 count if rows.is_count(self._sort) else size, "rose", "shape",
                 "trend", rows.head_of(options.group_by)]
         table = []
-        for _, _, name, line in self._ranking[:options.limit]:
-            traceback = growth.traceback_of(name)
+        shown = [(growth.traceback_of(name), line)
+                 for _, _, name, line in self._ranking[:options.limit]]
+        names = full_names if options.full_paths else Names(
+            traceback[-1].filename for traceback, _ in shown)
+        for traceback, line in shown:
             table.append(self._row(
-                line, rows.label(traceback, options.group_by), "location",
-                rows.lines_below(traceback, options.group_by)))
+                line, rows.label(traceback, options.group_by, names),
+                "location", rows.lines_below(traceback, options.group_by)))
         table.append(self._row(growth.series.total, "total", "head"))
         screen.table(head, table)
         others = self._ranking[options.limit:]

@@ -7,44 +7,146 @@ import shutil
 import sys
 
 from tracemalloc._cli import rows
-from tracemalloc._cli.screen import Screen, printable
+from tracemalloc._cli.names import names_of
+from tracemalloc._cli.screen import Screen, cells, printable
 from tracemalloc._cli.top import Top
 
 
-def summarize(snapshot, files, options, stream):
-    """Write the summary.
+# The peak comes first if it is that many times of what is left, and so many
+# bytes more.
+_TIMES, _MORE = 1.5, 1 << 20
 
-    files -- {'exit' and 'peak': name of the file, None if it could not be
-             written; 'before': list of names}
+
+class Summary:
+    """What is told of a program that has ended.
+
+    files    -- {'exit' and 'peak': name of the file, None if it could not be
+                written; 'before': list of names}
+    children -- list of family.Child
+    folder   -- where the program began, and where the user still is; None if
+                that is not known
+    ended_by -- number of a signal, or None
     """
-    top = Top(snapshot, options.group_by, False, options.limit, "size")
-    # Of the same moment as the table: what is asked later is something else.
-    current, peak = (snapshot.metadata[name] for name in (
-        "traced_memory", "traced_memory_peak"))
-    if options.json:
-        found = {"traced_memory": current, "traced_memory_peak": peak,
-                 "files": files, **top.to_json()}
-        stream.write(json.dumps(found) + "\n")
-        return
-    screen = Screen(options.color, stream)
-    screen.title(f"Traced memory at exit: {rows.bytes_text(current)} in "
-                 f"{rows.plural(top.total[1], 'block')}; at the peak: "
-                 f"{rows.bytes_text(peak)}")
-    estimate = rows.estimate_text(snapshot)
-    if estimate:
-        screen.write(estimate, "more")
-    if options.limit:
-        top.write(screen)
-    before = files.get("before")
-    if before:
-        names = " to ".join(map(_short, before[:1] + before[1:][-1:]))
-        screen.write(f"{rows.plural(len(before), 'snapshot')} before: "
-                     + printable(names))
-    for what, text in ("exit", "exit"), ("peak", "the peak"):
-        if files.get(what) is not None:
-            name = _typed(_short(files[what]), stream)
+
+    def __init__(self, snapshot, files, children, options, folder, ended_by):
+        self._snapshot, self._files = snapshot, files
+        self._options = options
+        self._folder = folder
+        # Of the same moment as the table: what is asked later is something
+        # else.
+        self._current, self._peak = (snapshot.metadata[name] for name in (
+            "traced_memory", "traced_memory_peak"))
+        self._children = sorted(
+            children, key=lambda child: (-(child.peak or 0), child.pid))
+        self._signal = ended_by and _signal_name(ended_by)
+        self._top = self._ranking("size")
+        self._is_peak_first = (
+            self._peak >= self._current * _TIMES
+            and self._peak - self._current > _MORE)
+        self._top_at_peak = (self._ranking("peak_size")
+                             if self._is_peak_first else None)
+
+    def _ranking(self, sort):
+        options = self._options
+        return Top(self._snapshot, options.group_by, False, options.limit,
+                   sort)
+
+    def write(self, stream):
+        if self._options.json:
+            stream.write(json.dumps(self.to_json()) + "\n")
+            return
+        screen = Screen(self._options.color, stream)
+        moment = self._signal or "exit"
+        screen.title(
+            f"Traced memory at {moment}: {rows.bytes_text(self._current)} in "
+            f"{rows.plural(self._top.total[1], 'block')}; at the peak: "
+            f"{rows.bytes_text(self._peak)}")
+        estimate = rows.estimate_text(self._snapshot)
+        if estimate:
+            screen.write(estimate, "more")
+        if self._options.limit:
+            self._write_tables(screen, moment)
+        self._write_children(screen)
+        self._write_files(screen, stream, moment)
+
+    def to_json(self):
+        peak = self._top_at_peak
+        return {"traced_memory": self._current,
+                "traced_memory_peak": self._peak, "files": self._files,
+                "signal": self._signal,
+                "children": [child.to_json() for child in self._children],
+                **self._top.to_json(),
+                "at_peak": peak and peak.to_json()}
+
+    def _write_tables(self, screen, moment):
+        names = names_of(self._snapshot, full=self._options.full_paths,
+                         folder=self._folder)
+        if self._is_peak_first:
+            screen.title("The peak was much higher than what is left; first "
+                         "what was held then:")
+            self._top_at_peak.write(screen, names)
+            screen.title(f"Held at {moment}:")
+        self._top.write(screen, names)
+
+    def _write_children(self, screen):
+        if not self._children:
+            return
+        number = len(self._children)
+        screen.title(rows.plural(number, "child", "children")
+                     + " of the program:")
+        shown = self._children[:self._options.limit or number]
+        width = max(cells(printable(child.name)) for child in shown)
+        table = []
+        for child in shown:
+            name = printable(child.name)
+            name += " " * (width - cells(name) + 2)
+            table.append((
+                [str(child.pid), rows.bytes_text(child.held),
+                 rows.bytes_text(child.peak), (name, self._file_of(child))],
+                [None, "size", None, "location"], []))
+        if len(shown) < number:
+            table.append(([*[""] * 3, f"{number - len(shown):,} more"],
+                          ["head"] * 4, []))
+        screen.table(["pid", "held", "at peak", "name, file"], table)
+
+    def _file_of(self, child):
+        if child.filename:
+            return printable(self._short(child.filename))
+        return {"ended": "no file", "running": "still running",
+                "lost": "no file: killed, or another program now"
+                }[child.state]
+
+    def _write_files(self, screen, stream, moment):
+        before = self._files.get("before")
+        if before:
+            names = " to ".join(map(self._short, before[:1] + before[1:][-1:]))
+            screen.write(f"{rows.plural(len(before), 'snapshot')} before: "
+                         + printable(names))
+        for what, text in ("exit", moment), ("peak", "the peak"):
+            name = self._files.get(what)
+            if name is None:
+                continue
+            options = ""
+            if (what == "exit" and self._is_peak_first
+                    and name.lower().endswith(".tmz")):
+                options = "--at-peak "
+            name = _typed(self._short(name), stream)
             screen.write(f"Snapshot at {text}: {_interpreter()} -m "
-                         f"tracemalloc top {name}")
+                         f"tracemalloc top {options}{name}")
+
+    def _short(self, name):
+        """Return a file name as one would type it where the program began."""
+        try:
+            relative = os.path.relpath(name, self._folder)
+        except (OSError, ValueError):
+            return name
+        return min(relative, name, key=len)
+
+
+def _signal_name(number):
+    import signal
+
+    return signal.Signals(number).name
 
 
 def _typed(name, stream):
@@ -72,12 +174,3 @@ def _interpreter():
     except OSError:
         pass
     return shlex.quote(program)
-
-
-def _short(name):
-    """Return a file name as one would type it here."""
-    try:
-        relative = os.path.relpath(name)
-    except (OSError, ValueError):
-        return name
-    return min(relative, name, key=len)

@@ -6,6 +6,7 @@ import sys
 from tracemalloc._checked import metadata_json
 from tracemalloc._cli import UsageError, rows
 from tracemalloc._cli.files import load
+from tracemalloc._cli.names import names_of
 from tracemalloc._cli.options import Parser
 from tracemalloc._cli.screen import Screen
 
@@ -19,6 +20,7 @@ def _parser():
     parser.add_cumulative()
     parser.add_limit(10, "groups to show")
     parser.add_figure()
+    parser.add_full_paths()
     parser.add_filters()
     parser.add_mine()
     return parser
@@ -91,15 +93,18 @@ class Top:
             names += "size_error", "count_error"
         return found | {name: getattr(stat, name) for name in names}
 
-    def write(self, screen):
-        """Write the table; nothing if there are no blocks."""
+    def write(self, screen, names):
+        """Write the table; nothing if there are no blocks.
+
+        names -- what gives a file its name: see names.py
+        """
         if not self.stats and not self.others:
             return
         size_head, count_head = rows.FAMILIES[self.family][2:]
         head = self._in_order(size_head, "error", "share", count_head,
                               "average", "now")
         head.append(rows.head_of(self.group_by))
-        table = [self._row(stat) for stat in self.stats]
+        table = [self._row(stat, names) for stat in self.stats]
         if self.others and not self.cumulative:
             table.append(self._sum_row(
                 self._others,
@@ -127,10 +132,10 @@ class Top:
             rows.blocks_text(count), rows.average_text(size, count),
             rows.bytes_text(now))
 
-    def _row(self, stat):
+    def _row(self, stat, names):
         size, count = self.figures_of(stat)
         numbers = self._numbers(size, count, stat.size, stat.size_error)
-        texts = [*numbers, rows.label(stat.traceback, self.group_by)]
+        texts = [*numbers, rows.label(stat.traceback, self.group_by, names)]
         return (texts, ["size", *[None] * (len(numbers) - 1), "location"],
                 rows.lines_below(stat.traceback, self.group_by))
 
@@ -175,5 +180,5 @@ def main(arguments):
               options.sort)
     screen = begin(options, snapshot, top)
     if screen is not None:
-        top.write(screen)
+        top.write(screen, names_of(snapshot, full=options.full_paths))
     return 0

@@ -10,6 +10,7 @@ from itertools import count
 
 from tracemalloc._cli import UsageError, rows
 from tracemalloc._cli.files import both_of, load_one_or_two
+from tracemalloc._cli.names import fold_imports, folded_text, names_of
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.screen import Screen, cut, cut_location, source
 from tracemalloc._cli.top import Top, begin
@@ -27,7 +28,11 @@ def _parser():
     parser.add_limit(5, "call paths to show")
     parser.add_argument("--frames", type=checked(number), metavar="N",
                         help="show the N most recent frames only")
+    parser.add_argument("--import-frames", action="store_true",
+                        help="show the calls by which import statements run "
+                             "modules, too")
     parser.add_figure()
+    parser.add_full_paths()
     parser.add_filters()
     parser.add_mine()
     return parser
@@ -133,7 +138,7 @@ class Growth:
             text += f", {shown:,} shown"
         return f"net {net}; {text}, by {rows.figure_text(self.sort)}"
 
-    def write(self, screen, most):
+    def write(self, screen, options, names):
         for rank, path in enumerate(self.paths, 1):
             screen.write()
             change = rows.change_text(path.size_diff, path.count_diff)
@@ -141,14 +146,17 @@ class Growth:
                    f"{rows.plural(path.count, 'block')}")
             screen.title(f"#{rank}: {change}, " + {
                 "new": "new", "gone": "gone"}.get(path.state, now))
-            _write_newest(screen, path.frames, most)
+            _write_newest(screen, path.frames, options, names)
 
 
-def _write_path(screen, frames):
-    """Write frames, the oldest first."""
+def _write_path(screen, frames, names):
+    """Write frames, the oldest first, or numbers of those that import."""
     width = screen.width
     for frame in frames:
-        text = cut_location(rows.frame_text(frame),
+        if isinstance(frame, int):
+            screen.write("  " + screen.paint(folded_text(frame), "head"))
+            continue
+        text = cut_location(rows.frame_text(frame, names),
                             None if width is None else width - 2)
         screen.write("  " + screen.paint(text, "location"))
         text = source(frame)
@@ -157,14 +165,15 @@ def _write_path(screen, frames):
             screen.write(" " * 6 + screen.paint(text, "source"))
 
 
-def _write_newest(screen, frames, most):
-    """Write frames, or the most recent ones only; 0 or None is all."""
-    if most:
-        left_out = len(frames) - most
-        frames = frames[-most:]
+def _write_newest(screen, frames, options, names):
+    """Write frames, or those only that the options ask for."""
+    if options.frames:
+        left_out = len(frames) - options.frames
+        frames = frames[-options.frames:]
         if left_out > 0:
             screen.write(f"  ({rows.plural(left_out, 'older call')})", "head")
-    _write_path(screen, frames)
+    _write_path(screen, frames if options.import_frames
+                else fold_imports(frames), names)
 
 
 def _show_growth(options, old, new):
@@ -177,7 +186,8 @@ def _show_growth(options, old, new):
     screen = Screen(options.color)
     screen.title(f"{options.file} -> {options.new}: {growth.title()}")
     rows.write_notes(screen, options, old, new)
-    growth.write(screen, options.frames)
+    growth.write(screen, options,
+                 names_of(old, new, full=options.full_paths))
 
 
 def main(arguments):
@@ -191,6 +201,7 @@ def main(arguments):
     screen = begin(options, snapshot, top)
     if screen is None:
         return 0
+    names = names_of(snapshot, full=options.full_paths)
     for rank, stat in enumerate(top.stats, 1):
         size, count = top.figures_of(stat)
         screen.write()
@@ -201,6 +212,6 @@ def main(arguments):
             + (rows.plural(top.total[1], "block")
                if rows.is_count(options.sort)
                else rows.bytes_text(top.total[0])))
-        _write_newest(screen, rows.program_frames(stat.traceback),
-                      options.frames)
+        _write_newest(screen, rows.program_frames(stat.traceback), options,
+                      names)
     return 0

@@ -15,6 +15,7 @@ import _tracemalloc
 from tracemalloc._cli import mine, rows
 from tracemalloc._cli.branches import Branches, Chain
 from tracemalloc._cli.files import Progress, both_of, load_one_or_two
+from tracemalloc._cli.names import is_import, names_of
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.screen import Screen, printable
 from tracemalloc._cli.units import number
@@ -57,6 +58,7 @@ def _parser():
                         help="leave out what is less than that share of the "
                              "total, or of all that changed (default: 1)")
     parser.add_figure()
+    parser.add_full_paths()
     parser.add_filters()
     parser.add_mine()
     return parser
@@ -68,10 +70,6 @@ _COLUMNS = {
     "filename": ("file",),
     "function": ("file", "function"),
 }
-
-# What stands between an import statement and the module's code.
-_IMPORT = ("<frozen importlib._bootstrap>",
-           "<frozen importlib._bootstrap_external>")
 
 
 class Location:
@@ -112,6 +110,13 @@ class Node:
     count = property(lambda self: self.sums[1])
     # What a --min is compared with, in bytes or blocks.
     weight = property(lambda self: self.sums[:2])
+
+    @property
+    def folded(self):
+        """How many frames of import machinery are shown nowhere."""
+        own = self._source.own
+        return sum(not any(column[at] for column in own)
+                   for at in self._source.imports)
 
     @property
     def frame(self):
@@ -204,7 +209,7 @@ class _Source:
         self.launchers = self._of_files(files, filter(
             lambda file: rows.is_launcher(names[file]), {*files[1:]}))
         self.imports = self._of_files(files, () if import_frames else filter(
-            lambda file: names[file] in _IMPORT, {*files[1:]}))
+            lambda file: is_import(names[file]), {*files[1:]}))
         self.own = list(map(stacks.own, figures))
         if self.node is Change:
             # What grows here must not hide what shrinks there.
@@ -394,6 +399,7 @@ class _Table:
         self._heads = rows.FAMILIES[rows.family_of(options.sort)][2:]
         self._module_of = partial(
             module_of, folders=mine.folders_of(*snapshots))
+        self._names = names_of(*snapshots, full=options.full_paths)
 
     def _in_order(self, size, share, count, call):
         return [count, share, size, call] if self._by_count else [
@@ -425,12 +431,12 @@ class _Table:
         if node.frame is None:
             return "total"
         if self._group_by == "filename":
-            return printable(node.frame.filename)
+            return printable(self._names(node.frame.filename))
         if self._group_by == "function":
             name = node.frame.function
-            text = printable(node.frame.filename)
+            text = printable(self._names(node.frame.filename))
             return f"{text}:{printable(name)}" if name else text
-        return rows.frame_text(node.frame)
+        return rows.frame_text(node.frame, self._names)
 
 
 class _ChangeTable(_Table):
@@ -521,6 +527,9 @@ def main(arguments):
     table = (_Table if options.new is None else _ChangeTable)(options,
                                                               snapshots)
     screen.table(*table.rows(root, tree.lines()))
+    if root.folded:
+        screen.write(f"({rows.plural(root.folded, 'frame')} of import folded; "
+                     "--import-frames shows them)", "head")
     if tree.left_out:
         screen.write(f"({rows.plural(tree.left_out, 'branch', 'branches')} "
                      f"below {options.min:g}% left out; --min 0 shows all)",
