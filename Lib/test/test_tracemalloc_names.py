@@ -134,6 +134,9 @@ class TableTests(CommandTests):
                         ["tree", "-g", "function", "new.tmz"],
                         ["tree", "--inverted", "new.tmz"],
                         ["diff", "old.tmz", "new.tmz"],
+                        ["tree", "old.tmz", "new.tmz"],
+                        ["traceback", "old.tmz", "new.tmz"],
+                        ["series", "-g", "filename", "old.tmz", "new.tmz"],
                         ["check", "--max-held", "1", "new.tmz"]):
             status = command[0] == "check"
             with self.subTest(command):
