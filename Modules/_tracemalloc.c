@@ -13,6 +13,7 @@
    parts as it is: see snapshot/reports.h. */
 
 #include "Python.h"
+#include "pycore_gc.h"            // _PyGC_ClearAllFreeLists()
 #include "pycore_import.h"        // _PyImport_GetModuleAttrString()
 #include "pycore_initconfig.h"    // PyStatus, _Py_GetEnv()
 #include "pycore_modsupport.h"    // _PyArg_CheckPositional()
@@ -248,6 +249,20 @@ module_deliver_once(PyObject *self, PyObject *arg)
         return PyErr_SetFromErrno(PyExc_OSError);
     }
 #endif
+    Py_RETURN_NONE;
+}
+
+
+PyDoc_STRVAR(clear_free_lists_doc,
+"_clear_free_lists($module, /)\n--\n\n"
+"Free the objects that the interpreter keeps to use them again.\n\n"
+"A full collection of garbage does so, too, and takes the longer, the more\n"
+"objects there are.");
+
+static PyObject *
+module_clear_free_lists(PyObject *self, PyObject *unused)
+{
+    _PyGC_ClearAllFreeLists(_PyInterpreterState_GET());
     Py_RETURN_NONE;
 }
 
@@ -587,6 +602,8 @@ static PyMethodDef module_methods[] = {
     {"_quietly", _PyCFunction_CAST(module_quietly), METH_FASTCALL,
      quietly_doc},
     {"_deliver_once", module_deliver_once, METH_O, deliver_once_doc},
+    {"_clear_free_lists", module_clear_free_lists, METH_NOARGS,
+     clear_free_lists_doc},
     {"is_tracing", module_is_tracing, METH_NOARGS, is_tracing_doc},
     {"clear_traces", module_clear_traces, METH_NOARGS, clear_traces_doc},
     {"reset_peak", module_reset_peak, METH_NOARGS, reset_peak_doc},

@@ -42,7 +42,7 @@ def _forget(reference):
         _active.remove(reference)
 
 
-class _Peaks:
+class Peaks:
     """Finds the raw snapshot of the highest peak among those noted."""
 
     __slots__ = ("_noted", "__weakref__")
@@ -62,7 +62,24 @@ class _Peaks:
                     self._noted.remove(each)
 
     def highest(self):
-        return max(self._noted[:], key=_peak_of)
+        """Return it, or None if there is none."""
+        return max(self._noted[:], key=_peak_of, default=None)
+
+    def begin(self):
+        """Be told from now on when the peak is about to be reset.
+
+        Those who are under way already are told now: call reset_peak() next.
+        """
+        if _active:
+            raw = _take_snapshot(peak=True)
+            for reference in _active[:]:
+                peaks = reference()
+                if peaks is None:
+                    _forget(reference)
+                else:
+                    peaks.note(raw)
+            peaks = None
+        _active.append(ref(self, _forget))
 
 
 def _peak_of(raw):
@@ -162,21 +179,12 @@ class Region:
 
     def _begin(self):
         self._last = None
-        self._peaks, self._snapshots = _Peaks(), {}
+        self._peaks, self._snapshots = Peaks(), {}
         # Checks its argument also if there is nothing to start.
         self._claim = _claim(self._nframe)
         self._limit = tracemalloc.get_traceback_limit()
         self._began = time()
-        if _active:
-            raw = _take_snapshot(peak=True)
-            for reference in _active[:]:
-                peaks = reference()
-                if peaks is None:
-                    _forget(reference)
-                else:
-                    peaks.note(raw)
-            peaks = None
-        _active.append(ref(self._peaks, _forget))
+        self._peaks.begin()
 
     def _end(self):
         self._entered = False
