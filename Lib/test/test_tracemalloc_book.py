@@ -219,6 +219,9 @@ class BlockTests(BookTests):
         tests = [self.text(f"Lib/test/test_{each}.py") for each in
                  ("tracemalloc_examples", "pytracemalloc_tasks",
                   "tracemalloc_book")]
+        # make test-places runs those that other programs are needed for.
+        tests += [self.text(f"Tools/test/places/test_{each}.py")
+                  for each in ("pytest", "notebook")]
         self.assertTrue(any(f'"{base}"' in text
                             or f'"{base.removesuffix(".py")}"' in text
                             for text in tests), f"no test names {base}")

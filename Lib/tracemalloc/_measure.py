@@ -167,8 +167,8 @@ class Row:
 
     size, count -- bytes and blocks more than before
     frame       -- the Frame that allocated
-    via         -- the newest Frame on the way there that is in the file that
-                   was named; None if it is the same line, or not known
+    via         -- the oldest Frame on the way there that is in the file that
+                   was named; None if it is the same one, or not known
     """
 
     __slots__ = ("size", "count", "frame", "via")
@@ -189,10 +189,9 @@ def growth(old, new, home, limit=5):
         if not diff.size_diff and not diff.count_diff:
             continue
         frames = diff.traceback[:]
-        frame, via = frames[-1], None
-        if frame.filename != home:
-            via = next((each for each in reversed(frames)
-                        if each.filename == home), None)
+        frame = frames[-1]
+        via = next((each for each in frames[:-1] if each.filename == home),
+                   None)
         row = sums.setdefault((frame, via), Row(0, 0, frame, via))
         row.size += diff.size_diff
         row.count += diff.count_diff

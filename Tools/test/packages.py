@@ -41,6 +41,7 @@ def find(python, package, folder, environment, distribution=None):
 
     *folder* is where a virtual environment is made, or was made by an earlier
     run; *distribution* is the name in the package index, if it is another one.
+    Several are "one, two" packages, and "one two" distributions.
     """
     distribution = distribution or package
     inside = folder / "bin/python"
@@ -51,7 +52,7 @@ def find(python, package, folder, environment, distribution=None):
     for command in ([python, "-m", "venv", "--clear", folder],
                     [inside, "-m", "pip", "install", "--quiet",
                      "--disable-pip-version-check",
-                     "--only-binary", ":all:", distribution]):
+                     "--only-binary", ":all:", *distribution.split()]):
         status, said = ask(command, environment)
         if status:
             raise Missing(f"{distribution} cannot be installed: "
