@@ -25,6 +25,7 @@ import tracemalloc
 from _tracemalloc import _quietly, _take_snapshot, get_traced_memory
 
 from tracemalloc._columns import SnapshotData
+from tracemalloc._metadata import thread_names
 from tracemalloc._region import Peaks
 
 OFF = "tracing was stopped meanwhile"
@@ -42,8 +43,11 @@ class Measure:
                before, garbage collected both times; None if there are no
                figures, or the function raised
     fault   -- why there are no figures, or None
-    before, before_peak, after, at_peak -- snapshots, if *snapshots* is true;
-               None instead of those that there are not
+    before, before_peak, at_peak, ended, after -- snapshots, if *snapshots* is
+               true, before and after garbage is collected the last one; None
+               instead of those that there are not
+    allocated_size, allocated_count -- bytes and blocks that were allocated,
+               if *snapshots* is true; else None
 
     Exact, as far as tracing is; the peak counts from the last reset_peak(),
     if the function calls it.  Tracing must be on; *collections* is what
@@ -52,14 +56,17 @@ class Measure:
     """
 
     __slots__ = ("peak", "leaked", "fault", "before", "before_peak", "after",
-                 "at_peak", "_snapshots", "_collections", "_witness",
-                 "_first", "_base", "_peaks", "_highest")
+                 "at_peak", "ended", "allocated_size", "allocated_count",
+                 "_snapshots", "_collections", "_witness", "_first", "_base",
+                 "_peaks", "_highest", "_allocated")
 
     def __init__(self, snapshots=False, collections=None):
         self._snapshots, self._collections = snapshots, collections
         self.peak = self.leaked = self.fault = None
         self._peaks = self._highest = None
-        self.before = self.before_peak = self.after = self.at_peak = None
+        self.before = self.before_peak = self.at_peak = None
+        self.ended = self.after = None
+        self.allocated_size = self.allocated_count = None
 
     # Functions and not methods are called quietly: a bound method would be
     # made by the program, and be there when the figures are read.
@@ -67,6 +74,8 @@ class Measure:
     def call(self, function):
         """Return function(), which counts as left behind; or what it raises.
         """
+        # Debuggers and reports of pytest and IPython leave this frame out.
+        __tracebackhide__ = True
         # As any block of the program's; it tells if traces were cleared.
         self._witness = bytearray(1)
         _quietly(_begin, self)
@@ -113,7 +122,8 @@ def _begin(measure):
     elif _tracemalloc._get_object_traceback(measure._witness) is None:
         measure.fault = FILTERED
     if measure._snapshots:
-        measure.before = tracemalloc.take_snapshot()
+        raw = _take()
+        measure.before, measure._allocated = _snapshot(raw), _allocated(raw)
     _begin_peak(measure)
     measure._first = measure._base
 
@@ -122,7 +132,7 @@ def _begin_peak(measure):
     if not tracemalloc.is_tracing():
         return
     if measure._snapshots:
-        measure.before_peak = tracemalloc.take_snapshot()
+        measure.before_peak = _snapshot(_take())
     measure._peaks = Peaks()
     measure._peaks.begin()
     # Blocks that the function would take from there were not its own.
@@ -134,7 +144,7 @@ def _begin_peak(measure):
 def _end_peak(measure):
     peaks, measure._peaks = measure._peaks, None
     if peaks is not None and tracemalloc.is_tracing():
-        peaks.note(_take_snapshot(peak=True))
+        peaks.note(_take(peak=True))
         measure._highest = peaks.highest()
 
 
@@ -148,6 +158,12 @@ def _end(measure, returned):
     if measure.fault is not None:
         return
     measure.peak = measure._highest.traced_memory[1] - measure._base
+    if measure._snapshots:
+        raw = _take()
+        measure.at_peak = _snapshot(measure._highest)
+        measure.ended = _snapshot(raw)
+        measure.allocated_size, measure.allocated_count = map(
+            int.__sub__, _allocated(raw), measure._allocated)
     # What is made here before would be taken from free lists, which have what
     # the call has left there.
     _collect()
@@ -155,11 +171,26 @@ def _end(measure, returned):
         gc.collect()
     if returned:
         measure.leaked = get_traced_memory()[0] - measure._first
-    if measure._snapshots:
-        measure.at_peak = tracemalloc.Snapshot._of(
-            SnapshotData.wrap(measure._highest),
-            tracemalloc.get_traceback_limit(), {})
-        measure.after = tracemalloc.take_snapshot()
+        if measure._snapshots:
+            measure.after = _snapshot(_take())
+
+
+def _take(peak=False):
+    return _take_snapshot(peak=peak, thread_names=thread_names())
+
+
+def _snapshot(raw):
+    data = SnapshotData.wrap(raw)
+    return tracemalloc.Snapshot._of(data, tracemalloc.get_traceback_limit(),
+                                    {})
+
+
+def _allocated(raw):
+    """Return (bytes, blocks) that were ever allocated."""
+    # Contexts that the tracer has let go of count too.
+    blocks, bytes_ = raw.reclaimed
+    return (sum(raw.context_allocated_bytes, bytes_),
+            sum(raw.context_allocated_blocks, blocks))
 
 
 class Row:
