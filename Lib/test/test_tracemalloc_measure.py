@@ -138,6 +138,26 @@ class MeasureTests(unittest.TestCase):
             assert measure.leaked == 0, measure.leaked
         """)
 
+    def test_the_measure_itself_takes_nothing_from_free_lists(self):
+        self.run_script("""
+            measure = None
+            def call():
+                [({}, [], ()) for _ in range(100)]
+                if measure is not None:
+                    measure.begin_peak()
+                [({}, [None], (n,)) for n in range(100)]
+                if measure is not None:
+                    measure.end_peak()
+                [({}, [None], (n,)) for n in range(100)]
+            call()
+            for snapshots in False, True:
+                measure = Measure(snapshots)
+                measure.call(call)
+                assert measure.leaked == 0, (snapshots, measure.leaked)
+            measure = None
+            assert measured(call, snapshots=True).leaked == 0
+        """)
+
     def test_other_threads_count(self):
         self.run_script("""
             import threading

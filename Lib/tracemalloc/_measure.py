@@ -58,7 +58,7 @@ class Measure:
     __slots__ = ("peak", "leaked", "fault", "before", "before_peak", "after",
                  "at_peak", "ended", "allocated_size", "allocated_count",
                  "_snapshots", "_collections", "_witness", "_first", "_base",
-                 "_peaks", "_highest", "_allocated")
+                 "_peaks", "_highest")
 
     def __init__(self, snapshots=False, collections=None):
         self._snapshots, self._collections = snapshots, collections
@@ -111,6 +111,10 @@ def _collect():
     _tracemalloc._clear_free_lists()
 
 
+# Until the last figure is read, nothing is made here that stays but what C
+# makes: it would be taken from free lists, which have what the call left there.
+
+
 def _begin(measure):
     # None is older than tracing, if nothing has grown old since.
     if measure._collections == full_collections():
@@ -122,8 +126,7 @@ def _begin(measure):
     elif _tracemalloc._get_object_traceback(measure._witness) is None:
         measure.fault = FILTERED
     if measure._snapshots:
-        raw = _take()
-        measure.before, measure._allocated = _snapshot(raw), _allocated(raw)
+        measure.before = _take()
     _begin_peak(measure)
     measure._first = measure._base
 
@@ -132,7 +135,7 @@ def _begin_peak(measure):
     if not tracemalloc.is_tracing():
         return
     if measure._snapshots:
-        measure.before_peak = _snapshot(_take())
+        measure.before_peak = _take()
     measure._peaks = Peaks()
     measure._peaks.begin()
     # Blocks that the function would take from there were not its own.
@@ -156,33 +159,36 @@ def _end(measure, returned):
     elif _tracemalloc._get_object_traceback(measure._witness) is None:
         measure.fault = measure.fault or CLEARED
     if measure.fault is not None:
+        measure.before = measure.before_peak = None
         return
     measure.peak = measure._highest.traced_memory[1] - measure._base
     if measure._snapshots:
-        raw = _take()
-        measure.at_peak = _snapshot(measure._highest)
-        measure.ended = _snapshot(raw)
-        measure.allocated_size, measure.allocated_count = map(
-            int.__sub__, _allocated(raw), measure._allocated)
-    # What is made here before would be taken from free lists, which have what
-    # the call has left there.
+        measure.ended = _take()
     _collect()
     if get_traced_memory()[0] > measure._first:
         gc.collect()
     if returned:
         measure.leaked = get_traced_memory()[0] - measure._first
-        if measure._snapshots:
-            measure.after = _snapshot(_take())
+    if measure._snapshots:
+        measure.at_peak = measure._highest
+        measure.after = _take() if returned else None
+        _wrap(measure)
+
+
+def _wrap(measure):
+    """Make snapshots of what C has taken."""
+    measure.allocated_size, measure.allocated_count = map(
+        int.__sub__, _allocated(measure.ended), _allocated(measure.before))
+    limit = tracemalloc.get_traceback_limit()
+    for name in "before", "before_peak", "at_peak", "ended", "after":
+        raw = getattr(measure, name)
+        if raw is not None:
+            setattr(measure, name, tracemalloc.Snapshot._of(
+                SnapshotData.wrap(raw), limit, {}))
 
 
 def _take(peak=False):
     return _take_snapshot(peak=peak, thread_names=thread_names())
-
-
-def _snapshot(raw):
-    data = SnapshotData.wrap(raw)
-    return tracemalloc.Snapshot._of(data, tracemalloc.get_traceback_limit(),
-                                    {})
 
 
 def _allocated(raw):
