@@ -112,7 +112,8 @@ def _collect():
 
 
 # Until the last figure is read, nothing is made here that stays but what C
-# makes: it would be taken from free lists, which have what the call left there.
+# makes: it would be taken from free lists, which have what the call left
+# there.
 
 
 def _begin(measure):
