@@ -25,6 +25,7 @@
 #include "../Python/tracemalloc/control.h"
 #include "../Python/tracemalloc/figures.h"
 #include "../Python/tracemalloc/pytracemalloc.h"
+#include "../Python/tracemalloc/record/record.h"
 #include "../Python/tracemalloc/sampler/sampler.h"
 #include "../Python/tracemalloc/sampler/sampled_blocks.h"
 #include "../Python/tracemalloc/snapshot/columns.h"
@@ -40,11 +41,16 @@
 /* --- tracing ------------------------------------------------------------- */
 
 PyDoc_STRVAR(start_doc,
-"start($module, nframe=1, /, *, sample_interval=None)\n--\n\n"
+"start($module, nframe=1, /, *, sample_interval=None, record=None,\n"
+"      record_size=16777216)\n--\n\n"
 "Trace allocations from now on.\n\n"
 "A traceback shows the nframe newest frames, 1 to 65535.  With an interval,\n"
 "1 to 2**40, only some blocks are noted, one every so many bytes in the\n"
-"mean, and all figures are estimates.  Does nothing if tracing already.");
+"mean, and all figures are estimates.  Does nothing if tracing already.\n\n"
+"With record, what is traced is kept in a file for other processes, also\n"
+"when this one is gone: in that file, in a file of that folder, or, if it\n"
+"is True, in a private folder; record_size bytes are taken for it at once.\n"
+"If tracing is on already, only the record begins, unless there is one.");
 
 /* The argument sample_interval: 0, or -1 with an exception. */
 static int
@@ -75,6 +81,89 @@ interval_from_object(PyObject *object, uint64_t *interval)
 }
 
 
+/* The arguments of start() that have names. */
+struct start_arguments {
+    uint64_t interval;
+    PyObject *path;             /* of the record, as bytes; or NULL */
+    struct record_options record;
+};
+
+/* The arguments record and record_size: 0, or -1 with an exception. */
+static int
+record_from_object(PyObject *object, struct start_arguments *arguments)
+{
+    if (object == Py_None || object == Py_False) {
+        return 0;
+    }
+    if (object == Py_True) {
+        arguments->record.place = "";
+        return 0;
+    }
+    if (!PyUnicode_FSConverter(object, &arguments->path)) {
+        return -1;
+    }
+    arguments->record.place = PyBytes_AS_STRING(arguments->path);
+    if (arguments->record.place[0] == '\0') {
+        PyErr_SetString(PyExc_ValueError, "record needs a file or a folder; "
+                        "True stands for a private folder");
+        return -1;
+    }
+    return 0;
+}
+
+
+static int
+record_size_from_object(PyObject *object, struct start_arguments *arguments)
+{
+    PyObject *number = PyNumber_Index(object);
+    if (number == NULL) {
+        return -1;
+    }
+    int overflow;
+    long long value = PyLong_AsLongLongAndOverflow(number, &overflow);
+    Py_DECREF(number);
+    if (value == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (overflow || value < (long long)MIN_RECORD_SIZE
+        || value > (long long)MAX_RECORD_SIZE)
+    {
+        PyErr_SetString(PyExc_ValueError, "record_size must be in range "
+                        "[262144; 536870912]");
+        return -1;
+    }
+    arguments->record.size = (uint64_t)value;
+    return 0;
+}
+
+
+static int
+start_read_keyword(PyObject *name, PyObject *value,
+                   struct start_arguments *arguments)
+{
+    if (_PyUnicode_EqualToASCIIString(name, "sample_interval")) {
+        return interval_from_object(value, &arguments->interval);
+    }
+    if (_PyUnicode_EqualToASCIIString(name, "record")) {
+        return record_from_object(value, arguments);
+    }
+    if (_PyUnicode_EqualToASCIIString(name, "record_size")) {
+        return record_size_from_object(value, arguments);
+    }
+    if (_PyUnicode_EqualToASCIIString(name, "nframe")) {
+        /* Programs may know this text. */
+        PyErr_SetString(PyExc_TypeError, "_tracemalloc.start() takes no "
+                        "keyword arguments");
+    }
+    else {
+        PyErr_Format(PyExc_TypeError, "start() got an unexpected keyword "
+                     "argument '%U'; there are 'sample_interval', 'record' "
+                     "and 'record_size'", name);
+    }
+    return -1;
+}
+
+
 static PyObject *
 module_start(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
              PyObject *kwnames)
@@ -89,30 +178,20 @@ module_start(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
             return NULL;
         }
     }
-    uint64_t interval = 0;
+    struct start_arguments arguments = {.record.size = DEFAULT_RECORD_SIZE};
     Py_ssize_t nkw = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
-    for (Py_ssize_t i = 0; i < nkw; i++) {
-        PyObject *name = PyTuple_GET_ITEM(kwnames, i);
-        if (_PyUnicode_EqualToASCIIString(name, "nframe")) {
-            /* Programs may know this text. */
-            PyErr_SetString(PyExc_TypeError, "_tracemalloc.start() takes no "
-                            "keyword arguments");
-            return NULL;
-        }
-        if (!_PyUnicode_EqualToASCIIString(name, "sample_interval")) {
-            PyErr_Format(PyExc_TypeError, "start() got an unexpected keyword "
-                         "argument '%U'; the only one is 'sample_interval'",
-                         name);
-            return NULL;
-        }
-        if (interval_from_object(args[nargs + i], &interval) < 0) {
-            return NULL;
-        }
+    int result = 0;
+    for (Py_ssize_t i = 0; i < nkw && result == 0; i++) {
+        result = start_read_keyword(PyTuple_GET_ITEM(kwnames, i),
+                                    args[nargs + i], &arguments);
     }
-    if (_PyTraceMalloc_StartSampling(nframe, interval) < 0) {
-        return NULL;
+    if (result == 0) {
+        const char *fault;
+        result = _PyTraceMalloc_StartRecording(
+            nframe, arguments.interval, &arguments.record, &fault);
     }
-    Py_RETURN_NONE;
+    Py_XDECREF(arguments.path);
+    return result == 0 ? Py_NewRef(Py_None) : NULL;
 }
 
 
@@ -478,6 +557,41 @@ module_get_dropped(PyObject *self, PyObject *unused)
 }
 
 
+PyDoc_STRVAR(get_record_doc,
+"_get_record($module, /)\n--\n\n"
+"The path of this process's record, or None if there is none; in a child\n"
+"that was just forked, it has none yet.");
+
+static PyObject *
+module_get_record(PyObject *self, PyObject *unused)
+{
+    char path[PATH_MAX + 256];
+    if (_PyTraceMalloc_RecordPath(path, sizeof(path)) == NULL) {
+        Py_RETURN_NONE;
+    }
+    return PyUnicode_DecodeFSDefault(path);
+}
+
+
+PyDoc_STRVAR(write_record_doc,
+"_write_record($module, /)\n--\n\n"
+"Bring the record up to date, for tests; it is otherwise every second or\n"
+"so.  Raises OSError if there is none, or it cannot be written.");
+
+static PyObject *
+module_write_record(PyObject *self, PyObject *unused)
+{
+    int result;
+    do {
+        result = _PyTraceMalloc_WriteRecord();
+    } while (result > 0);
+    if (result < 0) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    Py_RETURN_NONE;
+}
+
+
 PyDoc_STRVAR(get_counts_doc,
 "_get_counts($module, /)\n--\n\n"
 "A dict that says how many of each kind the tracer has, for judging whether\n"
@@ -626,6 +740,8 @@ static PyMethodDef module_methods[] = {
     {"_get_object_details", module_get_object_details, METH_O,
      get_object_details_doc},
     {"_get_dropped", module_get_dropped, METH_NOARGS, get_dropped_doc},
+    {"_get_record", module_get_record, METH_NOARGS, get_record_doc},
+    {"_write_record", module_write_record, METH_NOARGS, write_record_doc},
     {"_get_counts", module_get_counts, METH_NOARGS, get_counts_doc},
     {"_check", module_check, METH_NOARGS, check_doc},
 #ifdef Py_TRACEMALLOC_VERIFY

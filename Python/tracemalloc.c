@@ -9,6 +9,7 @@
        capture/     the frames of the calling thread -> its context
        store/       contexts with their counters, blocks, names: plain C
        snapshot/    copies of the store, for Python and for reports
+       record/      a copy in a file, for others, also when the process is gone
 
    Beside them: core.h, with the glossary; state.h, all that lasts; access.h,
    who may touch what; and who begins, ends and asks.
@@ -72,6 +73,14 @@
 #include "tracemalloc/snapshot/sums.c"
 #include "tracemalloc/snapshot/unpickle.c"
 #include "tracemalloc/snapshot/raw_traces.c"
+
+#include "tracemalloc/record/pages.c"
+#include "tracemalloc/record/tables.c"
+#include "tracemalloc/record/about.c"
+#include "tracemalloc/record/place.c"
+#include "tracemalloc/record/checkpoint.c"
+#include "tracemalloc/record/helper.c"
+#include "tracemalloc/record/record.c"
 
 #include "tracemalloc/control.c"
 #include "tracemalloc/options.c"

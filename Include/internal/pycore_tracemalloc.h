@@ -46,6 +46,20 @@ extern int _PyTraceMalloc_Start(int nframe);
    to trace every block. */
 extern int _PyTraceMalloc_StartSampling(int nframe, uint64_t interval);
 
+/* Why _PyTraceMalloc_Start() has failed: a text that need not be freed. */
+extern const char *_PyTraceMalloc_StartFault(void);
+
+/* The interpreter is about to be finalized, or the process to end without
+   that: write the record for the last time.  Needs the GIL. */
+PyAPI_FUNC(void) _PyTraceMalloc_EndRecord(void);
+
+/* The process is a child that Python has forked: it needs a record of its own,
+   if the parent had one. */
+extern void _PyTraceMalloc_AfterFork(void);
+
+/* How many threads of this process are the tracer's own. */
+extern int _PyTraceMalloc_CountThreads(void);
+
 /* Read PYTHONTRACEMALLOC and -X tracemalloc=... (either may be NULL) as far as
    they are our own invention, and let them end behind the number of frames.
    NULL, or what is wrong: a text that need not be freed. */

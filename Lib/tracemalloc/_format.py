@@ -1,11 +1,12 @@
 """Files of snapshots: which format one has, or is to have.
 
     dump()   a pickle that any CPython can load, or the compact format
-    load()   either of them, and files of the 2013 interface
+    load()   either of them, files of the 2013 interface, and records
 
     _pickles    pickles; _unpickle reads them without running anything
     _compact    the compact format
     _draft      files of the 2013 interface
+    _record     what a running process leaves for others to read
 
 Everything here is loaded on first use and can be called from any thread.
 """
@@ -21,6 +22,9 @@ from tracemalloc._writing import write_file
 
 # What loading may use, in bytes, unless the caller says otherwise.
 MAX_SIZE = 1 << 30
+
+# A record is loaded by what few processes need.
+_RECORD_MAGIC = b"\x89TMR\r\n\x1a\n"
 
 # How much of a pipe is read at once.
 _CHUNK = 1 << 18
@@ -102,6 +106,10 @@ def read_stream(stream, size, limit=MAX_SIZE, traces=True):
     head = stream.read(len(MAGIC))
     if head == MAGIC:
         return _compact.read(stream, size, limit)
+    if head == _RECORD_MAGIC:
+        from tracemalloc._record.reader import read_snapshot
+
+        return read_snapshot(stream, limit)
     data = _rest(stream, head, size, limit)
     _recognize(data)
     return _pickles.read(data, limit, traces)

@@ -3,6 +3,7 @@
 
 #include "Python.h"
 #include "access.h"
+#include "record/record.h"
 
 #define S (&_PyTraceMalloc_State)
 
@@ -42,6 +43,9 @@ _PyTraceMalloc_BeginLocked(void)
     enum access access = access_of_locked();
     if (access != ACCESS_DETACHED) {
         tm_drain_detached_lock_held();
+        if (S->record_wanted) {
+            tm_serve_record_lock_held();
+        }
     }
     return access;
 }

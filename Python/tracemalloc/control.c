@@ -27,6 +27,7 @@
 #include "hooks/blocks.h"
 #include "hooks/hooks.h"
 #include "hooks/pymalloc.h"
+#include "record/record.h"
 #include "sampler/allocators.h"
 
 #ifdef HAVE_PTHREAD_H
@@ -97,6 +98,7 @@ atfork_child(void)
     /* The child is to take other samples than its parent. */
     S->sampler.random = tm_mix_bits(S->sampler.random
                                     + (uint64_t)getpid());
+    tm_fork_record();
 }
 
 
@@ -281,11 +283,32 @@ sampling_seed(void)
 }
 
 
+/* What is wrong, when tracing was to start with the interpreter. */
+static const char *start_fault = "can't start tracemalloc";
+
+
 int
 _PyTraceMalloc_Start(int nframe)
 {
-    return _PyTraceMalloc_StartSampling(
-        nframe, _PyTraceMalloc_State.option_interval);
+    struct record_options options = {
+        .place = S->option_record_size != 0 ? tm_record_option() : NULL,
+        .size = S->option_record_size,
+        .of_options = 1,
+    };
+    const char *fault = NULL;
+    int result = _PyTraceMalloc_StartRecording(nframe, S->option_interval,
+                                               &options, &fault);
+    if (fault != NULL) {
+        start_fault = fault;
+    }
+    return result;
+}
+
+
+const char *
+_PyTraceMalloc_StartFault(void)
+{
+    return start_fault;
 }
 
 
@@ -315,6 +338,9 @@ tracing_start(int nframe, uint64_t interval, uint64_t seed)
     if (tm_is_tracing()) {
         return 0;
     }
+    if (!tm_has_record()) {
+        S->record_limit = SIZE_MAX;
+    }
     tm_lock();
     int failed = store_init_lock_held(interval != 0) < 0;
     if (!failed) {
@@ -342,6 +368,7 @@ static void
 tracing_stop(void)
 {
     if (tm_is_tracing()) {
+        tm_end_record(RECORD_STOPPED);
         tm_lock();
         int sampling = tm_is_sampling();
         tracing_set_lock_held(0);
@@ -353,19 +380,58 @@ tracing_stop(void)
 
 
 int
-_PyTraceMalloc_StartSampling(int nframe, uint64_t interval)
+_PyTraceMalloc_StartRecording(int nframe, uint64_t interval,
+                              const struct record_options *options,
+                              const char **fault)
 {
     if (!start_is_possible(nframe)) {
         return -1;
     }
     uint64_t seed = interval != 0 ? sampling_seed() : 0;
+    *fault = NULL;
+    int failed = 0, begun = 0;
+    if (options->place != NULL) {
+        tm_prepare_record(options);
+    }
     control_lock();
-    int result = tracing_start(nframe, interval, seed);
+    if (options->place != NULL && !tm_has_record()) {
+        /* First: who asks for a record that cannot be made traces nothing. */
+        int tracing = tm_is_tracing();
+        failed = tm_begin_record(
+            options, tracing ? _PyRuntime.tracemalloc.nframe : nframe,
+            tracing ? S->sampler.interval : interval, fault) < 0;
+        begun = !failed;
+    }
+    int result = failed ? -1 : tracing_start(nframe, interval, seed);
+    if (result < 0 && begun) {
+        tm_end_record(RECORD_STOPPED);
+    }
     control_unlock();
-    if (result < 0) {
+    if (failed) {
+        PyErr_SetString(PyExc_OSError, *fault);
+    }
+    else if (result < 0) {
         PyErr_NoMemory();
     }
     return result;
+}
+
+
+int
+_PyTraceMalloc_StartSampling(int nframe, uint64_t interval)
+{
+    struct record_options none = {.place = NULL};
+    const char *fault;
+    return _PyTraceMalloc_StartRecording(nframe, interval, &none, &fault);
+}
+
+
+void
+_PyTraceMalloc_EndRecord(void)
+{
+    control_lock();
+    tm_end_record(RECORD_EXITED);
+    control_unlock();
 }
 
 
@@ -437,6 +503,7 @@ _PyTraceMalloc_Clear(void)
     if (!failed) {
         tm_recycle_codes(&S->codes, NULL);
         store_reset_lock_held();
+        tm_clear_record_lock_held();
     }
     else {
         tracing_set_lock_held(0);
@@ -451,7 +518,7 @@ void
 _PyTraceMalloc_Fini(void)
 {
     _PyTraceMalloc_Stop();
-    S->option_interval = 0;
+    S->option_interval = S->option_record_size = 0;
     /* Another runtime in this process is to begin as the first one did. */
     S->alarm = (struct alarm){.set = 0};
     S->claims = 0;

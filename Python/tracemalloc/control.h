@@ -5,6 +5,15 @@
 
 #include "state.h"
 
+struct record_options;
+
+/* _PyTraceMalloc_StartSampling() with a record (record/record.h).  If tracing
+   is on already, the record begins, if there is none.  What is wrong with it
+   is an OSError, and *fault. */
+extern int _PyTraceMalloc_StartRecording(int nframe, uint64_t interval,
+                                         const struct record_options *,
+                                         const char **fault);
+
 /* Start tracing, if it is off, until as many claims have ended as began
    (control.c).  0, or -1 with an exception set.  Tracing
    that another has started is left on, after stopping this one too. */

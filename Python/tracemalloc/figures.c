@@ -59,8 +59,8 @@ _PyTraceMalloc_GetDropped(void)
 
 /* --- memory of the tracer ------------------------------------------------ */
 
-static size_t
-store_size_lock_held(void)
+PART size_t
+tm_store_size_lock_held(void)
 {
     return tm_size_of_codes(&S->codes)
            + tm_size_of_tree(&S->tree)
@@ -79,7 +79,7 @@ _PyTraceMalloc_GetOwnMemory(void)
 {
     size_t size = 0;
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        size = store_size_lock_held();
+        size = tm_store_size_lock_held();
         tm_end_locked();
     }
     return size;
@@ -115,7 +115,7 @@ tm_get_room(size_t *size, size_t *room)
 {
     *size = *room = 0;
     if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
-        *size = store_size_lock_held();
+        *size = tm_store_size_lock_held();
         *room = room_left_lock_held();
         tm_end_locked();
     }

@@ -17,6 +17,9 @@ extern void _PyTraceMalloc_StartPeakAgain(void);
 extern size_t _PyTraceMalloc_GetOwnMemory(void);
 PART void tm_get_room(size_t *size, size_t *room);
 
+/* The first of these, for who holds the store lock while tracing is on. */
+PART size_t tm_store_size_lock_held(void);
+
 /* Bytes from sample to sample, in the mean; 0 when every block is noted. */
 extern uint64_t _PyTraceMalloc_GetSampleInterval(void);
 

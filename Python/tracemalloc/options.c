@@ -3,22 +3,39 @@
    Called by Python/initconfig.c, which reads NFRAME as it always did; so a
    plain number means what it means in any CPython, with the same messages.
 
-   The only key is `sample`.  Its value is a number of bytes, with a unit
-   behind it or nothing: the sampling interval.  The command line takes the
-   place of the environment variable as a whole. */
+       sample=SIZE         the sampling interval
+       record[=PLACE]      keep a record (record/record.h)
+       record_size=SIZE    that large
+
+   A SIZE is a number of bytes, with a unit behind it or nothing.  The command
+   line takes the place of the environment variable as a whole. */
 
 #include "Python.h"
+#include "pycore_fileutils.h"     // _Py_EncodeLocaleRaw()
 #include "pycore_runtime.h"       // _PyRuntime
 #include "pycore_tracemalloc.h"
+#include "record/place.h"
+#include "record/record.h"
 #include "state.h"
 
 #include <stdio.h>                // snprintf()
 
 #define NFRAME_ROOM 32
-#define TEXT_ROOM 256
+#define TEXT_ROOM (PATH_MAX + 256)
 
 /* What is wrong, which must stay, as the caller's status only points to it. */
-static char message[2 * TEXT_ROOM];
+static char message[512];
+
+/* What the keys say. */
+struct options {
+    uint64_t interval;          /* bytes; 0: every block */
+    uint64_t record_size;       /* bytes; 0: no record */
+    int has_record;
+    char place[PATH_MAX];       /* of the record; "": the private folder */
+};
+
+/* The place in the options that count. */
+static char record_place[PATH_MAX];
 
 
 static const char *
@@ -76,10 +93,71 @@ size_parse(const char *text, uint64_t *size)
 }
 
 
+static const char *
+sample_read(const char *origin, const char *value, struct options *options)
+{
+    if (options->interval != 0) {
+        return wrong(origin, "the key '%s' is given twice", "sample");
+    }
+    if (value == NULL || !size_parse(value, &options->interval)) {
+        return wrong(origin, "'%.60s' is no sampling interval; give a "
+                     "number of bytes from 1 to 1TiB, with B, KB, MB, GB "
+                     "or TB behind it or nothing, as in sample=512KB",
+                     value != NULL ? value : "");
+    }
+    return NULL;
+}
+
+
+static const char *
+record_read(const char *origin, const char *value, struct options *options)
+{
+    if (options->has_record) {
+        return wrong(origin, "the key '%s' is given twice", "record");
+    }
+    options->has_record = 1;
+    if (value != NULL && (*value == '\0'
+                          || strlen(value) >= sizeof(options->place)))
+    {
+        return wrong(origin, "record=%s needs a file or a folder; without "
+                     "'=', records are in a private folder", "");
+    }
+    strcpy(options->place, value != NULL ? value : "");
+    return NULL;
+}
+
+
+static const char *
+record_size_read(const char *origin, const char *value,
+                 struct options *options)
+{
+    if (options->record_size != 0) {
+        return wrong(origin, "the key '%s' is given twice", "record_size");
+    }
+    if (value == NULL || !size_parse(value, &options->record_size)
+        || options->record_size < MIN_RECORD_SIZE
+        || options->record_size > MAX_RECORD_SIZE)
+    {
+        return wrong(origin, "'%.60s' is no size of a record; give one from "
+                     "256KiB to 512MiB, as in record_size=16MiB",
+                     value != NULL ? value : "");
+    }
+    return NULL;
+}
+
+
 /* Read what stands behind the first comma; cuts it to pieces. */
 static const char *
-keys_parse(const char *origin, char *text, uint64_t *interval)
+keys_parse(const char *origin, char *text, struct options *options)
 {
+    static const struct {
+        const char *name;
+        const char *(*read)(const char *, const char *, struct options *);
+    } keys[] = {
+        {"sample", sample_read},
+        {"record", record_read},
+        {"record_size", record_size_read},
+    };
     for (char *next; text != NULL; text = next) {
         next = strchr(text, ',');
         if (next != NULL) {
@@ -89,19 +167,23 @@ keys_parse(const char *origin, char *text, uint64_t *interval)
         if (value != NULL) {
             *value++ = '\0';
         }
-        if (strcmp(text, "sample") != 0) {
-            return wrong(origin, "unknown key '%.60s'; the only one is "
-                         "'sample', as in 25,sample=512KiB", text);
+        size_t i = 0;
+        while (i < Py_ARRAY_LENGTH(keys) && strcmp(text, keys[i].name) != 0) {
+            i++;
         }
-        if (*interval != 0) {
-            return wrong(origin, "the key '%s' is given twice", text);
+        if (i == Py_ARRAY_LENGTH(keys)) {
+            return wrong(origin, "unknown key '%.60s'; there are 'sample', "
+                         "'record' and 'record_size', as in "
+                         "25,sample=512KiB,record", text);
         }
-        if (value == NULL || !size_parse(value, interval)) {
-            return wrong(origin, "'%.60s' is no sampling interval; give a "
-                         "number of bytes from 1 to 1TiB, with B, KB, MB, GB "
-                         "or TB behind it or nothing, as in sample=512KB",
-                         value != NULL ? value : "");
+        const char *fault = keys[i].read(origin, value, options);
+        if (fault != NULL) {
+            return fault;
         }
+    }
+    if (options->record_size != 0 && !options->has_record) {
+        return wrong(origin, "record_size%s without record; add it, as in "
+                     "25,record,record_size=64MiB", "");
     }
     return NULL;
 }
@@ -109,7 +191,7 @@ keys_parse(const char *origin, char *text, uint64_t *interval)
 
 /* Cut a text that has keys behind the number of frames, and read them. */
 static const char *
-text_parse(const char *origin, char *text, uint64_t *interval)
+text_parse(const char *origin, char *text, struct options *options)
 {
     if (strlen(text) == TEXT_ROOM - 1) {
         return wrong(origin, "the value is too long%s", "");
@@ -119,7 +201,24 @@ text_parse(const char *origin, char *text, uint64_t *interval)
     if (*text == '\0' || strlen(text) >= NFRAME_ROOM) {
         return wrong(origin, "invalid number of frames%s", "");
     }
-    return keys_parse(origin, keys, interval);
+    return keys_parse(origin, keys, options);
+}
+
+
+/* The same for the option's text behind '=', as bytes. */
+static const char *
+wide_parse(const wchar_t *value, char *text, struct options *options)
+{
+    const char *origin = "-X tracemalloc=NFRAME,KEY=VALUE";
+    char *encoded = NULL;
+    if (_Py_EncodeLocaleEx(value, &encoded, NULL, NULL, 1,
+                           _Py_ERROR_SURROGATEESCAPE) != 0)
+    {
+        return wrong(origin, "the value cannot be encoded%s", "");
+    }
+    snprintf(text, TEXT_ROOM, "%s", encoded);
+    PyMem_RawFree(encoded);
+    return text_parse(origin, text, options);
 }
 
 
@@ -128,13 +227,14 @@ _PyTraceMalloc_ReadOptions(const char **variable, const wchar_t **option)
 {
     static char nframe[NFRAME_ROOM];
     static wchar_t wide[sizeof("tracemalloc=") + NFRAME_ROOM];
+    static char text[TEXT_ROOM];
+    static struct options options;
     const char *fault = NULL;
-    uint64_t interval = 0;
-    char text[TEXT_ROOM];
 
+    memset(&options, 0, sizeof(options));
     if (*variable != NULL && strchr(*variable, ',') != NULL) {
         snprintf(text, sizeof(text), "%s", *variable);
-        fault = text_parse("PYTHONTRACEMALLOC", text, &interval);
+        fault = text_parse("PYTHONTRACEMALLOC", text, &options);
         if (fault == NULL) {
             memcpy(nframe, text, strlen(text) + 1);
             *variable = nframe;
@@ -142,23 +242,31 @@ _PyTraceMalloc_ReadOptions(const char **variable, const wchar_t **option)
     }
     const wchar_t *value = NULL;
     if (fault == NULL && *option != NULL) {
-        interval = 0;
+        memset(&options, 0, sizeof(options));
         value = wcschr(*option, L'=');
     }
     if (value != NULL && wcschr(value, L',') != NULL) {
-        size_t n = 0;
-        for (value++; value[n] != L'\0' && n < sizeof(text) - 1; n++) {
-            text[n] = L' ' <= value[n] && value[n] <= L'~' ? (char)value[n]
-                                                           : '?';
-        }
-        text[n] = '\0';
-        fault = text_parse("-X tracemalloc=NFRAME,sample=SIZE", text,
-                           &interval);
+        fault = wide_parse(value + 1, text, &options);
         if (fault == NULL) {
             swprintf(wide, Py_ARRAY_LENGTH(wide), L"tracemalloc=%s", text);
             *option = wide;
         }
     }
-    _PyTraceMalloc_State.option_interval = fault == NULL ? interval : 0;
+    if (fault != NULL) {
+        memset(&options, 0, sizeof(options));
+    }
+    struct tracer_state *state = &_PyTraceMalloc_State;
+    state->option_interval = options.interval;
+    state->option_record_size = !options.has_record ? 0
+        : options.record_size != 0 ? options.record_size
+        : DEFAULT_RECORD_SIZE;
+    strcpy(record_place, options.place);
     return fault;
+}
+
+
+PART const char *
+tm_record_option(void)
+{
+    return record_place;
 }

@@ -36,6 +36,8 @@ struct tracer_state {
     /* --- read or changed by every allocation */
     int reclaim_wanted;         /* atomic; written under the store lock */
     struct traced_bytes bytes;  /* access */
+    size_t record_limit;        /* when the peak is as high, the record is to
+                                   be written; SIZE_MAX without one; access */
 
     /* --- the rest */
     PyMutex control_lock;
@@ -65,6 +67,9 @@ struct tracer_state {
     struct sampler sampler;
     uint64_t option_interval;   /* what the options ask for at start-up, in
                                    bytes, or 0; GIL */
+    uint64_t option_record_size;        /* the same; 0: no record; GIL */
+    int record_wanted;          /* the record's helper waits for a copy; store
+                                   lock */
     struct frame_entry unknown; /* where threads without frames allocate;
                                    fixed while tracing */
     struct code_table codes;    /* store lock; see access.h */

@@ -57,9 +57,19 @@ class Progress:
 
 
 def load(filename, options):
-    """Return the Snapshot in a file, filtered; UsageError if there is none."""
-    snapshot = reading(filename, lambda: tracemalloc.Snapshot.load(
-        filename, max_size=options.max_size))
+    """Return the Snapshot in a file, filtered; UsageError if there is none.
+
+    The file may be a record; of a process by its number, or with those of the
+    processes that it started.
+    """
+    children = getattr(options, "children", False)
+    if (children or is_process(filename) or os.path.isdir(filename)):
+        from tracemalloc._cli.records import load_records
+
+        snapshot = load_records(filename, children)
+    else:
+        snapshot = reading(filename, lambda: tracemalloc.Snapshot.load(
+            filename, max_size=options.max_size))
     filters = getattr(options, "filters", None)
     if filters:
         snapshot = filtered(filename, snapshot, filters)
@@ -95,6 +105,12 @@ def both_of(options, old, new):
                          f"{_as_option(error)}") from None
     tell_limits(options.file, options.new, both)
     return both
+
+
+def is_process(text):
+    """Whether an argument is the number of a process, and no file."""
+    return (text.isascii() and text.isdigit() and len(text) < 10
+            and not os.path.lexists(text))
 
 
 def filtered(filename, snapshot, filters):

@@ -37,6 +37,9 @@ class Parser(argparse.ArgumentParser):
                                "on terminals")
         self.add_argument("--json", action="store_true",
                           help="write JSON instead of a table")
+        self.add_argument("--children", action="store_true",
+                          help="FILE is a record, a process or a folder: add "
+                               "the processes that it started")
         self.add_argument("--max-size", type=checked(size), metavar="SIZE",
                           help="memory that loading a file may take "
                                "(default: 1GiB)")

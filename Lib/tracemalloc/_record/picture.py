@@ -63,7 +63,7 @@ class Picture:
         self.timeline = _Timeline(tables["timeline"] if tables else b"")
 
     def __repr__(self):
-        return (f"<Picture {os.fsdecode(self.path)!r}: pid {self.pid} "
+        return (f"<Picture {self.path!r}: pid {self.pid} "
                 f"{self.state}, {self.current} bytes>")
 
     def snapshot(self):
@@ -105,9 +105,11 @@ def _snapshot(picture):
         data = _data(picture._tables)
         data.check()
     except (ValueError, IndexError, OverflowError) as error:
-        raise SnapshotFormatError(
-            f"{os.fsdecode(picture.path)!r} is a damaged record: {error}"
-            ) from None
+        # A file that is being loaded is named by who loads it.
+        name = ("" if picture.path is None
+                else f"{os.fsdecode(picture.path)!r} ")
+        raise SnapshotFormatError(f"{name}is a damaged record: {error}"
+                                  ) from None
     limit = min(max(head.limit, 1), MAX_DEPTH)
     metadata = {
         "time": picture.written / 1e9, "pid": picture.pid,
@@ -280,7 +282,7 @@ def _totals(tables, length):
     numbers = _numbers("I", few)[::3]
     totals = [few[6::12], few[7::12], halves[0], halves[1], few[8::12],
               halves[2]]
-    totals = [array("Q", column) for column in totals]
+    totals = [array("Q", list(column)) for column in totals]
     known = len(counters[0])
     for index, kind in enumerate(few[11::12]):
         if kind:

@@ -17,7 +17,8 @@ import stat
 from binascii import crc32
 from types import SimpleNamespace
 
-from tracemalloc._errors import SnapshotFormatError, truncated
+from tracemalloc._errors import (
+    SnapshotFormatError, too_large, truncated)
 from tracemalloc._record import layout
 
 # How often reading begins anew because the writer was faster.
@@ -57,6 +58,23 @@ def read_about(path):
 
     with open(path, "rb") as stream:
         return _named(path, read_stream, stream, Picture, False)
+
+
+def read_snapshot(stream, limit):
+    """Return the Snapshot in a record that is open; see Snapshot.load()."""
+    from tracemalloc._record.picture import Picture
+
+    try:
+        size = os.fstat(stream.fileno()).st_size
+    except OSError:
+        # Such as a stream in memory.
+        raise SnapshotFormatError("is no regular file, as records are"
+                                  ) from None
+    if size > limit:
+        raise too_large(limit)
+    snapshot = read_stream(stream, None, Picture).snapshot()
+    snapshot.traces._data.max_size = limit
+    return snapshot
 
 
 def _named(path, function, stream, *arguments):

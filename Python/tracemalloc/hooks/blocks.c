@@ -13,6 +13,7 @@
 #include "../capture/capture.h"
 #include "../capture/growth.h"
 #include "../own.h"
+#include "../record/record.h"
 #include "admission.h"
 #include "alarm.h"
 #include "blocks.h"
@@ -180,6 +181,7 @@ _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
         _PyTraceMalloc_CountDrop(access);
         return -1;
     }
+    tm_watch_record(access);
     return ignored;
 }
 

@@ -127,7 +127,14 @@ large_note_at(const struct site *site, void *p, size_t size)
     }
     *entry = tm_pack_entry(address, site->context_id, size);
     leaf->used++;
-    tm_count_alloc(&S->bytes, site->context, size);
+    if (tm_bytes_rise(&S->bytes, size)) {
+        tm_context_add_alloc(site->context, size);
+        tm_set_fresh(p);
+        tm_watch_record(ACCESS_GIL);
+        return 1;
+    }
+    tm_context_touch(site->context, &S->bytes);
+    tm_context_add_alloc(site->context, size);
     tm_set_fresh(p);
     return 1;
 }

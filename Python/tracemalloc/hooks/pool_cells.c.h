@@ -79,6 +79,8 @@ pool_attach_cells(poolp pool, enum access access)
                                         pool->szidx, NUMBLOCKS(pool->szidx));
     _PyTraceMalloc_RenewEpochs(&S->tree, &S->bytes);
     tm_access_unlock(access);
+    /* Memory of small blocks grows by pools. */
+    tm_watch_record(access);
     return pool->cells != NULL ? 0 : -1;
 }
 

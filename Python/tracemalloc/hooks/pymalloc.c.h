@@ -23,6 +23,7 @@
 #include "../access.h"
 #include "../capture/capture.h"
 #include "../own.h"
+#include "../record/record.h"
 #include "../sampler/sampler.h"
 #include "admission.h"
 #include "alarm.h"

@@ -5,6 +5,7 @@
 
 #include "Python.h"
 #include "../own.h"
+#include "../record/record.h"
 #include "count_sample.h"
 
 #define S (&_PyTraceMalloc_State)
@@ -33,6 +34,7 @@ _PyTraceMalloc_CountSample(context_id id, size_t size)
     else {
         tm_count_sample_alloc(&S->bytes, context, weight);
     }
+    tm_watch_record(ACCESS_SAMPLING);
     return 0;
 }
 

@@ -1,0 +1,38 @@
+"""Records in the place of snapshot files."""
+
+from tracemalloc._cli import UsageError
+from tracemalloc._cli.files import is_process, reading
+from tracemalloc._record import places
+from tracemalloc._record.reader import read
+
+
+def find(what, children=False):
+    """Return the records that an argument stands for, one at least.
+
+    UsageError if there is none, with what can be done about it.
+    """
+    found = reading(what, lambda: places.find(what, children=children))
+    if not found and is_process(what):
+        raise UsageError(
+            f"process {what} has no record in {places.default_folder()}, and "
+            "none open; it needs to run with -X tracemalloc=25,record, or "
+            "name the file or folder")
+    if not found:
+        raise UsageError(f"{what}: there is no record in this folder")
+    return found
+
+
+def pictures(what, children=False):
+    """Return the Pictures of the records that an argument stands for."""
+    return [reading(path, lambda: read(path))
+            for path in find(what, children)]
+
+
+def load_records(what, children):
+    """Return one Snapshot of all of them."""
+    found = pictures(what, children)
+    if len(found) == 1:
+        return reading(what, found[0].snapshot)
+    from tracemalloc._record.family import merge
+
+    return reading(what, lambda: merge(found))

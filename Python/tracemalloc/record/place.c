@@ -1,0 +1,402 @@
+/* Where a record is: its folder, its name, and making the file.
+
+   Called by record.c; calls the system, and nobody else.  The same rules, for
+   who reads records: Lib/tracemalloc/_record/places.py.
+
+   The private folder is one that only this user may enter, and is not believed
+   before that has been seen: its name can be guessed.  In any folder, a file is
+   made under a name that nobody knows and never through a link, and gets its
+   own name when it is complete.  So it does not matter what others may have
+   put there, and nobody sees half a record. */
+
+#define _GNU_SOURCE 1
+
+#include "place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>             // flock()
+#include <sys/resource.h>         // getrlimit()
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How many records of processes with the same number and name there may be. */
+#define MOST_NAMES 10000
+
+
+/* --- faults -------------------------------------------------------------- */
+
+static int
+fault_set(struct record_file_place *at, const char *what, const char *name,
+          const char *hint)
+{
+    snprintf(at->fault, sizeof(at->fault),
+             "the record cannot be written: %.300s%s%.60s%s%.100s", name,
+             *name != '\0' ? ": " : "", what, *hint != '\0' ? "; " : "",
+             hint);
+    return -1;
+}
+
+
+static int
+fault_with_errno(struct record_file_place *at, const char *name,
+                const char *hint)
+{
+    return fault_set(at, strerror(errno), name, hint);
+}
+
+
+/* --- folders ------------------------------------------------------------- */
+
+/* The folder in which the private one is: 1 if it is the user's own. */
+static int
+private_base(char *base, size_t room)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    struct stat status;
+    if (runtime != NULL && runtime[0] == '/' && strlen(runtime) < room
+        && stat(runtime, &status) == 0 && S_ISDIR(status.st_mode)
+        && status.st_uid == geteuid())
+    {
+        strcpy(base, runtime);
+        return 1;
+    }
+    const char *temporary = getenv("TMPDIR");
+    if (temporary == NULL || temporary[0] != '/'
+        || strlen(temporary) >= room)
+    {
+        temporary = "/tmp";
+    }
+    strcpy(base, temporary);
+    return 0;
+}
+
+
+static int
+private_find(struct record_file_place *at)
+{
+    char base[PATH_MAX];
+    int n;
+    if (private_base(base, sizeof(base) - 64)) {
+        n = snprintf(at->folder, sizeof(at->folder), "%s/tracemalloc", base);
+    }
+    else {
+        n = snprintf(at->folder, sizeof(at->folder), "%s/tracemalloc-%lu",
+                     base, (unsigned long)geteuid());
+    }
+    if (n < 0 || (size_t)n >= sizeof(at->folder)) {
+        return fault_set(at, "the name is too long", base, "");
+    }
+    if (mkdir(at->folder, 0700) < 0 && errno != EEXIST) {
+        return fault_with_errno(at, at->folder,
+                               "name another folder, as in record=FOLDER");
+    }
+    at->is_private = 1;
+    return 0;
+}
+
+
+/* Find the folder of a place, and the file's name, if that is given. */
+static int
+place_split(struct record_file_place *at, const char *place)
+{
+    char folder[PATH_MAX];
+    size_t length = strlen(place);
+    if (length >= sizeof(folder) - 2) {
+        return fault_set(at, "the name is too long", place, "");
+    }
+    strcpy(folder, place);
+    struct stat status;
+    if (place[length - 1] != '/'
+        && !(stat(place, &status) == 0 && S_ISDIR(status.st_mode)))
+    {
+        char *slash = strrchr(folder, '/');
+        const char *name = slash != NULL ? slash + 1 : folder;
+        if (strlen(name) >= sizeof(at->given) - 32) {
+            return fault_set(at, "the name is too long", place, "");
+        }
+        strcpy(at->given, name);
+        if (slash == NULL) {
+            strcpy(folder, ".");
+        }
+        else {
+            slash[slash == folder] = '\0';
+        }
+    }
+    if (realpath(folder, at->folder) == NULL) {
+        return fault_with_errno(at, folder, "make the folder first");
+    }
+    return 0;
+}
+
+
+PART int
+tm_find_place(struct record_file_place *at, const char *place)
+{
+    memset(at, 0, sizeof(*at));
+    at->folder_fd = -1;
+    return place[0] == '\0' ? private_find(at) : place_split(at, place);
+}
+
+
+/* Open the folder; the private one is not believed before it was looked at. */
+static int
+folder_open(struct record_file_place *at)
+{
+    at->folder_fd = open(at->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC
+                                     | (at->is_private ? O_NOFOLLOW : 0));
+    struct stat status;
+    if (at->folder_fd < 0 || fstat(at->folder_fd, &status) < 0) {
+        return fault_with_errno(at, at->folder, errno == ELOOP
+                               || errno == ENOTDIR
+                               ? "it must be a folder, and no link" : "");
+    }
+    if (!at->is_private) {
+        return 0;
+    }
+    if (status.st_uid != geteuid()) {
+        return fault_set(at, "it belongs to another user", at->folder,
+                         "name another folder, as in record=FOLDER");
+    }
+    if ((status.st_mode & 077) != 0 && fchmod(at->folder_fd, 0700) < 0) {
+        return fault_with_errno(at, at->folder, "others may look into it");
+    }
+    return 0;
+}
+
+
+/* --- making -------------------------------------------------------------- */
+
+/* Take the space of a file: 0, or an error number. */
+static int
+space_take(int fd, uint64_t size)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY
+        && limit.rlim_cur < size)
+    {
+        /* Trying would send a signal, of which programs may die. */
+        return EFBIG;
+    }
+    int error = posix_fallocate(fd, 0, (off_t)size);
+    if (error != EINVAL && error != EOPNOTSUPP && error != ENOSYS) {
+        return error;
+    }
+    static const char zeros[RECORD_PAGE];
+    for (uint64_t at = 0; at < size; at += sizeof(zeros)) {
+        ssize_t n = pwrite(fd, zeros, sizeof(zeros), (off_t)at);
+        if (n != (ssize_t)sizeof(zeros)) {
+            return n < 0 ? errno : ENOSPC;
+        }
+    }
+    return 0;
+}
+
+
+static int
+temporary_open(struct record_file_place *at)
+{
+    struct timespec now;
+    for (int attempt = 0; attempt < 100; attempt++) {
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        snprintf(at->temporary, sizeof(at->temporary),
+                 ".tracemalloc-%ld-%lx%x.tmp", (long)getpid(),
+                 (unsigned long)now.tv_sec, (unsigned)now.tv_nsec + attempt);
+        int fd = openat(at->folder_fd, at->temporary, O_RDWR | O_CREAT
+                        | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd >= 0 || errno != EEXIST) {
+            return fd;
+        }
+    }
+    return -1;
+}
+
+
+PART int
+tm_make_record(struct record_file_place *at, const struct record_wish *wish)
+{
+    at->name[0] = at->temporary[0] = at->fault[0] = '\0';
+    if (folder_open(at) < 0) {
+        tm_drop_record(at);
+        return -1;
+    }
+    int fd = temporary_open(at);
+    if (fd < 0) {
+        at->temporary[0] = '\0';
+        fault_with_errno(at, at->folder, "");
+        tm_drop_record(at);
+        return -1;
+    }
+    int error = space_take(fd, wish->size);
+    if (error != 0) {
+        char hint[100];
+        snprintf(hint, sizeof(hint), "%llu bytes are taken at once: see "
+                 "record_size", (unsigned long long)wish->size);
+        errno = error;
+        fault_with_errno(at, at->folder, hint);
+        (void)close(fd);
+        tm_drop_record(at);
+        return -1;
+    }
+    at->locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    return fd;
+}
+
+
+PART void
+tm_drop_record(struct record_file_place *at)
+{
+    if (at->folder_fd >= 0) {
+        if (at->temporary[0] != '\0') {
+            (void)unlinkat(at->folder_fd, at->temporary, 0);
+        }
+        (void)close(at->folder_fd);
+    }
+    at->folder_fd = -1;
+    at->temporary[0] = '\0';
+}
+
+
+/* --- names --------------------------------------------------------------- */
+
+/* What a file in the way is. */
+enum old_file {OLD_NONE, OLD_RECORD, OLD_ALIVE, OLD_OTHER, OLD_LINK};
+
+
+static enum old_file
+old_file_kind(int folder, const char *name)
+{
+    struct stat status;
+    if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        return errno == ENOENT ? OLD_NONE : OLD_OTHER;
+    }
+    if (S_ISLNK(status.st_mode)) {
+        return OLD_LINK;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return OLD_OTHER;
+    }
+    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+                                  | O_CLOEXEC);
+    if (fd < 0) {
+        return OLD_OTHER;
+    }
+    char magic[MAGIC_SIZE];
+    ssize_t n = pread(fd, magic, sizeof(magic), 0);
+    enum old_file kind = OLD_OTHER;
+    if (n == 0 || (n == (ssize_t)sizeof(magic)
+                   && memcmp(magic, RECORD_MAGIC, sizeof(magic)) == 0))
+    {
+        kind = flock(fd, LOCK_SH | LOCK_NB) == 0 ? OLD_RECORD : OLD_ALIVE;
+    }
+    (void)close(fd);
+    return kind;
+}
+
+
+/* Take a name that nothing has: 0, or -1 with errno. */
+static int
+name_take_free(const struct record_file_place *at, const char *name)
+{
+    if (linkat(at->folder_fd, at->temporary, at->folder_fd, name, 0) == 0) {
+        (void)unlinkat(at->folder_fd, at->temporary, 0);
+        return 0;
+    }
+    if (errno == EEXIST) {
+        return -1;
+    }
+    /* There are file systems without links.  There, two processes of one
+       number in two containers may meet. */
+    if (old_file_kind(at->folder_fd, name) != OLD_NONE) {
+        errno = EEXIST;
+        return -1;
+    }
+    return renameat(at->folder_fd, at->temporary, at->folder_fd, name);
+}
+
+
+/* Insert the number of the process before the end of a name: a.tmrec becomes
+   a.PID.tmrec, and then a.PID-2.tmrec. */
+static void
+place_number(char *name, size_t room, const char *stem, long pid, int attempt)
+{
+    if (attempt == 1) {
+        snprintf(name, room, "%.90s.%ld%s", stem, pid, RECORD_SUFFIX);
+    }
+    else {
+        snprintf(name, room, "%.90s.%ld-%d%s", stem, pid, attempt,
+                 RECORD_SUFFIX);
+    }
+}
+
+
+static int
+name_take_numbered(struct record_file_place *at, const char *stem)
+{
+    for (int attempt = 1; attempt < MOST_NAMES; attempt++) {
+        place_number(at->name, sizeof(at->name), stem, (long)getpid(),
+                    attempt);
+        if (name_take_free(at, at->name) == 0) {
+            return 0;
+        }
+        if (errno != EEXIST) {
+            return -1;
+        }
+    }
+    return -1;
+}
+
+
+/* Take the name that was given. */
+static int
+name_take_given(struct record_file_place *at, const struct record_wish *wish)
+{
+    char stem[RECORD_NAME_ROOM];
+    strcpy(stem, at->given);
+    strcpy(at->name, at->given);
+    size_t length = strlen(stem), suffix = strlen(RECORD_SUFFIX);
+    if (length > suffix && strcmp(stem + length - suffix, RECORD_SUFFIX) == 0)
+    {
+        stem[length - suffix] = '\0';
+    }
+    if (!wish->only_one) {
+        return name_take_numbered(at, stem);
+    }
+    switch (old_file_kind(at->folder_fd, at->name)) {
+        case OLD_ALIVE:
+            return name_take_numbered(at, stem);
+        case OLD_LINK:
+            errno = ELOOP;
+            return -1;
+        case OLD_OTHER:
+            errno = EEXIST;
+            return -1;
+        default:
+            return renameat(at->folder_fd, at->temporary, at->folder_fd,
+                            at->name);
+    }
+}
+
+
+PART int
+tm_name_record(struct record_file_place *at, const struct record_wish *wish)
+{
+    int taken = at->given[0] != '\0' ? name_take_given(at, wish)
+                                    : name_take_numbered(at, wish->program);
+    if (taken < 0) {
+        char name[PATH_MAX];
+        snprintf(name, sizeof(name), "%.300s/%s", at->folder, at->name);
+        fault_with_errno(at, name, errno == EEXIST
+                        ? "the file is no record: name another one"
+                        : errno == ELOOP ? "it is a link" : "");
+    }
+    else {
+        at->temporary[0] = '\0';
+    }
+    tm_drop_record(at);
+    return taken;
+}

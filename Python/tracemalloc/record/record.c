@@ -1,0 +1,445 @@
+/* The record: what others may read of this process, also when it is gone.
+
+   Called by control.c when tracing begins and ends, by the hooks when memory
+   grows, by access.c for the helper, and by Python when the process forks or
+   ends; calls helper.c and checkpoint.c.
+
+   The tracer's own memory stays its own: what lies in the file is a copy.  A
+   child that an extension forks, a file that is truncated, or a disk that is
+   slow cannot do harm then.  Doc/design/record.rst has the reasons and what
+   was measured.
+
+   A checkpoint is made
+
+       every second or so            by the helper
+       when traced memory reaches    by who allocates, at once, before the
+       a new maximum that is much    memory is used: a loop in C that never
+       higher than the last one      gives the GIL away is how programs are
+                                     killed
+       at the end                    by who ends tracing or the interpreter */
+
+#include "Python.h"
+#include "pycore_initconfig.h"    // PyConfig
+#include "pycore_interp.h"        // _PyInterpreterState_GetConfig()
+#include "pycore_pylifecycle.h"   // _PyOS_URandomNonblock()
+#include "pycore_tracemalloc.h"
+#include "../access.h"
+#include "recorder.h"
+
+#include <errno.h>
+
+#define S (&_PyTraceMalloc_State)
+#define R (&recorder)
+
+/* The family's number, for those that are started. */
+#define FAMILY_VARIABLE "PYTHONTRACEMALLOC_FAMILY"
+
+
+/* --- what is told of the process ----------------------------------------- */
+
+static int
+family_read(unsigned char family[16])
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *text = getenv(FAMILY_VARIABLE);
+    if (text == NULL || strlen(text) != 32) {
+        return 0;
+    }
+    for (int i = 0; i < 32; i++) {
+        const char *digit = strchr(digits, text[i]);
+        if (digit == NULL) {
+            return 0;
+        }
+        family[i / 2] = (unsigned char)(family[i / 2] << 4
+                                        | (digit - digits));
+    }
+    return 1;
+}
+
+
+/* Asking the system for random bits may give the GIL away, so no lock may be
+   held. */
+static void
+family_find(struct about_process *about, int of_options)
+{
+    about->is_first = !family_read(about->family);
+    if (!about->is_first) {
+        return;
+    }
+    if (_PyOS_URandomNonblock(about->family, sizeof(about->family)) < 0) {
+        PyErr_Clear();
+        uint64_t number = tm_unix_time() ^ (uint64_t)getpid() << 40;
+        memcpy(about->family, &number, sizeof(number));
+    }
+    if (of_options) {
+        char text[33];
+        for (int i = 0; i < 16; i++) {
+            snprintf(text + 2 * i, 3, "%02x", about->family[i]);
+        }
+        setenv(FAMILY_VARIABLE, text, 1);
+    }
+}
+
+
+/* The last part of a path, without ".py"; of a package, that of its folder. */
+static void
+program_of_path(struct about_process *about, const wchar_t *path)
+{
+    char name[sizeof(about->program)];
+    const wchar_t *end = path + wcslen(path);
+    if (end - path > 12 && wcscmp(end - 12, L"/__main__.py") == 0) {
+        end -= 12;
+    }
+    else if (end - path > 3 && wcscmp(end - 3, L".py") == 0) {
+        end -= 3;
+    }
+    const wchar_t *begin = end;
+    while (begin > path && begin[-1] != L'/') {
+        begin--;
+    }
+    size_t n = 0;
+    for (; begin < end && n < sizeof(name) - 1; begin++) {
+        name[n++] = *begin < 128 ? (char)*begin : '_';
+    }
+    name[n] = '\0';
+    tm_set_program(about, name);
+}
+
+
+static void
+command_find(struct about_process *about)
+{
+    const PyConfig *config = _PyInterpreterState_GetConfig(
+        _PyInterpreterState_Main());
+    if (config->run_module != NULL) {
+        program_of_path(about, config->run_module);
+    }
+    else if (config->run_filename != NULL) {
+        program_of_path(about, config->run_filename);
+    }
+    else {
+        tm_set_program(about, config->run_command != NULL ? "command"
+                                                          : "python");
+    }
+    about->command_size = tm_read_small("/proc/self/cmdline", about->command,
+                                        sizeof(about->command));
+    if (about->command_size == sizeof(about->command)) {
+        about->command[sizeof(about->command) - 1] = '\0';
+    }
+}
+
+
+/* --- begin and end ------------------------------------------------------- */
+
+PART int
+tm_has_record(void)
+{
+    return R->on || R->orphan;
+}
+
+
+PART void
+tm_prepare_record(const struct record_options *options)
+{
+    struct about_process *about = &R->about;
+    uint32_t session = about->session;
+    memset(about, 0, sizeof(*about));
+    about->session = session + 1;
+    family_find(about, options->of_options);
+    command_find(about);
+}
+
+
+static int
+record_begin(const struct record_options *options, int nframe,
+             uint64_t interval)
+{
+    R->about.limit = (uint32_t)nframe;
+    R->about.interval = interval;
+    R->wish = (struct record_wish){
+        .program = R->about.program,
+        .size = options->size / RECORD_PAGE * RECORD_PAGE,
+        .only_one = R->about.is_first,
+    };
+    if (tm_find_place(&R->place, options->place) < 0 || tm_make_file() < 0) {
+        return -1;
+    }
+    R->on = 1;
+    S->record_limit = 0;
+    int error = tm_begin_helper();
+    if (error != 0) {
+        snprintf(R->place.fault, sizeof(R->place.fault),
+                 "the record cannot be written: no thread: %s",
+                 strerror(error));
+        tm_end_record(RECORD_STOPPED);
+        return -1;
+    }
+    return 0;
+}
+
+
+PART int
+tm_begin_record(const struct record_options *options, int nframe,
+                uint64_t interval, const char **fault)
+{
+    if (tm_has_record()) {
+        return 0;
+    }
+    int result = record_begin(options, nframe, interval);
+    *fault = R->place.fault;
+    return result;
+}
+
+
+/* Wait until nobody is busy, who has no need of what the caller holds. */
+static void
+recorder_take(void)
+{
+    while (!tm_take_recorder()) {
+        struct timespec pause = {.tv_nsec = 1000000};
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+
+static void
+record_forget(void)
+{
+    tm_close_pages(&R->file);
+    tm_free_tables(&R->tables);
+    tm_lock();
+    S->record_limit = SIZE_MAX;
+    S->record_wanted = 0;
+    tm_unlock();
+    R->on = R->orphan = 0;
+}
+
+
+/* A copy, and the last checkpoint of it. */
+static void
+record_finish(enum record_state state)
+{
+    if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
+        return;
+    }
+    tm_copy_checkpoint_lock_held();
+    tm_end_locked();
+    if (tm_write_checkpoint(state) < 0) {
+        /* Once more from the beginning, as the last one is. */
+        if (R->gone || _PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
+            return;
+        }
+        tm_copy_checkpoint_lock_held();
+        tm_end_locked();
+        (void)tm_write_checkpoint(state);
+    }
+}
+
+
+PART void
+tm_end_record(enum record_state state)
+{
+    if (!R->on) {
+        R->orphan = 0;
+        return;
+    }
+    if (R->owner != getpid() && !R->orphan) {
+        /* Forked by who did not tell anybody. */
+        R->has_helper = 0;
+        record_forget();
+        return;
+    }
+    tm_end_helper();
+    recorder_take();
+    if (R->file.fd < 0 && !R->gone && tm_make_file() < 0) {
+        fprintf(stderr, "tracemalloc: %s\n", R->place.fault);
+    }
+    if (R->file.fd >= 0) {
+        record_finish(state);
+        if (!R->gone && R->file.error == 0) {
+            tm_trim_pages(&R->file);
+        }
+    }
+    record_forget();
+    tm_leave_recorder();
+}
+
+
+int
+_PyTraceMalloc_WriteRecord(void)
+{
+    if (!R->on || R->owner != getpid()) {
+        errno = ENOENT;
+        return -1;
+    }
+    for (;;) {
+        /* The helper may wait for this thread: then it is told so. */
+        int done = 0;
+        if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
+            errno = ENOENT;
+            return -1;
+        }
+        if (tm_take_recorder()) {
+            if (R->file.fd >= 0) {
+                tm_copy_checkpoint_lock_held();
+            }
+            done = 1;
+        }
+        tm_end_locked();
+        if (done) {
+            break;
+        }
+        struct timespec pause = {.tv_nsec = 1000000};
+        (void)nanosleep(&pause, NULL);
+    }
+    int error = 0;
+    if (R->file.fd < 0) {
+        if (tm_make_file() < 0) {
+            error = EIO;
+        }
+        R->tables.waiting = 1;
+    }
+    else if (tm_write_checkpoint(RECORD_RUNNING) < 0) {
+        error = R->gone ? ENOENT : R->file.error;
+    }
+    int again = R->tables.waiting && error == 0;
+    tm_leave_recorder();
+    errno = error;
+    return error != 0 ? -1 : again;
+}
+
+
+const char *
+_PyTraceMalloc_RecordPath(char *path, size_t room)
+{
+    if (!R->on || R->place.name[0] == '\0') {
+        return NULL;
+    }
+    snprintf(path, room, "%s/%s", R->place.folder, R->place.name);
+    return path;
+}
+
+
+/* --- growth -------------------------------------------------------------- */
+
+void
+_PyTraceMalloc_GrowRecord(enum access access)
+{
+    if (access == ACCESS_DETACHED) {
+        return;
+    }
+    int saved = errno;
+    tm_access_lock(access);
+    int taken = 0, hurry = 0;
+    if (S->record_limit == SIZE_MAX || S->bytes.peak < S->record_limit) {
+        /* Another thread was faster. */
+    }
+    else if (!R->on || R->owner != getpid()) {
+        S->record_limit = SIZE_MAX;
+    }
+    else if (S->record_wanted) {
+        tm_serve_record_lock_held();
+    }
+    else if (access != ACCESS_GIL) {
+        /* Writing takes longer than others may wait for the store. */
+        hurry = 1;
+    }
+    else if (R->file.fd < 0) {
+        /* Of a child, whose helper is about to make the file. */
+        hurry = 1;
+    }
+    else if (tm_take_recorder()) {
+        tm_drain_detached_lock_held();
+        tm_copy_checkpoint_lock_held();
+        taken = 1;
+    }
+    else {
+        hurry = 1;
+    }
+    if (hurry) {
+        pthread_mutex_lock(&R->lock);
+        R->hurry = 1;
+        pthread_cond_signal(&R->wake);
+        pthread_mutex_unlock(&R->lock);
+    }
+    tm_access_unlock(access);
+    if (taken) {
+        (void)tm_write_checkpoint(RECORD_RUNNING);
+        tm_leave_recorder();
+    }
+    errno = saved;
+}
+
+
+PART void
+tm_clear_record_lock_held(void)
+{
+    if (S->record_limit != SIZE_MAX) {
+        S->record_limit = 1;
+    }
+}
+
+
+/* --- fork ---------------------------------------------------------------- */
+
+PART void
+tm_fork_record(void)
+{
+    if (!R->on) {
+        return;
+    }
+    pthread_mutex_init(&R->lock, NULL);
+    if (R->file.fd >= 0) {
+        (void)close(R->file.fd);
+        R->file.fd = -1;
+    }
+    if (R->place.folder_fd >= 0) {
+        (void)close(R->place.folder_fd);
+        R->place.folder_fd = -1;
+    }
+    if (R->busy) {
+        /* The helper may have been in the middle of changing these: they are
+           left as they are, and not used. */
+        memset(&R->file, 0, sizeof(R->file));
+        memset(&R->tables, 0, sizeof(R->tables));
+        R->file.fd = -1;
+        R->busy = 0;
+    }
+    else {
+        tm_close_pages(&R->file);
+        tm_free_tables(&R->tables);
+    }
+    R->has_helper = 0;
+    R->on = 0;
+    R->orphan = 1;
+    S->record_wanted = 0;
+    S->record_limit = SIZE_MAX;
+}
+
+
+void
+_PyTraceMalloc_AfterFork(void)
+{
+    if (!R->orphan || !tm_is_tracing()) {
+        return;
+    }
+    R->about.is_first = 0;
+    R->wish.only_one = 0;
+    R->on = 1;
+    R->owner = getpid();
+    tm_lock();
+    S->record_limit = 0;
+    tm_unlock();
+    if (tm_begin_helper() != 0) {
+        fprintf(stderr, "tracemalloc: the record of process %ld cannot be "
+                "written: no thread\n", (long)getpid());
+        record_forget();
+    }
+}
+
+
+int
+_PyTraceMalloc_CountThreads(void)
+{
+    return R->has_helper;
+}

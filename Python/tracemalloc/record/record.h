@@ -1,0 +1,70 @@
+/* The record: what others may read of this process, also when it is gone; see
+   record.c. */
+
+#ifndef TRACEMALLOC_RECORD_H
+#define TRACEMALLOC_RECORD_H
+
+#include "../state.h"
+#include "format.h"
+
+/* What is asked for: a file or a folder, or "" for the private folder. */
+struct record_options {
+    const char *place;          /* NULL: no record */
+    uint64_t size;              /* bytes */
+    int of_options;             /* children are to know the family */
+};
+
+/* All that follow but the last three need the GIL, if there is one, and the
+   control lock. */
+
+/* Make the record's file and the helper that writes it, before tracing starts
+   or while it is on: 0, or -1 with a text in *fault that stays until the next
+   call. */
+PART int tm_begin_record(const struct record_options *, int nframe,
+                         uint64_t interval, const char **fault);
+
+/* Write for the last time, if there is a record and tracing is on. */
+PART void tm_end_record(enum record_state);
+
+PART int tm_has_record(void);
+
+/* Collect what a record tells of the process, before tm_begin_record(); without
+   the control lock, since it may give the GIL away. */
+PART void tm_prepare_record(const struct record_options *);
+
+/* The record's path, or NULL if there is none. */
+extern const char *_PyTraceMalloc_RecordPath(char *path, size_t room);
+
+/* Write it now, for tests: 0; 1 if there is more to be written by the next
+   call; or -1 with errno.  Needs the GIL. */
+extern int _PyTraceMalloc_WriteRecord(void);
+
+/* The place in the options; options.c. */
+PART const char *tm_record_option(void);
+
+/* Traces were cleared: what was at the peak is no more. */
+PART void tm_clear_record_lock_held(void);
+
+/* Copy for the helper, which waits for it.  Called by who begins to use the
+   store while `record_wanted`; needs access and the store lock. */
+PART void tm_serve_record_lock_held(void);
+
+/* Traced memory has reached `record_limit`: write at once.  Called inside of
+   allocations, by who has access or not; without the store lock if that is
+   ACCESS_GIL. */
+extern void _PyTraceMalloc_GrowRecord(enum access access);
+
+/* In the child of a fork, which has no helper, and does not own the file. */
+PART void tm_fork_record(void);
+
+static inline void
+tm_watch_record(enum access access)
+{
+    if (_PyTraceMalloc_State.bytes.peak
+        >= _PyTraceMalloc_State.record_limit)
+    {
+        _PyTraceMalloc_GrowRecord(access);
+    }
+}
+
+#endif  /* !TRACEMALLOC_RECORD_H */
