@@ -186,9 +186,8 @@ module_start(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                                     args[nargs + i], &arguments);
     }
     if (result == 0) {
-        const char *fault;
         result = _PyTraceMalloc_StartRecording(
-            nframe, arguments.interval, &arguments.record, &fault);
+            nframe, arguments.interval, &arguments.record);
     }
     Py_XDECREF(arguments.path);
     return result == 0 ? Py_NewRef(Py_None) : NULL;

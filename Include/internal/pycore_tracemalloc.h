@@ -46,9 +46,6 @@ extern int _PyTraceMalloc_Start(int nframe);
    to trace every block. */
 extern int _PyTraceMalloc_StartSampling(int nframe, uint64_t interval);
 
-/* Why _PyTraceMalloc_Start() has failed: a text that need not be freed. */
-extern const char *_PyTraceMalloc_StartFault(void);
-
 /* The interpreter is about to be finalized, or the process to end without
    that: write the record for the last time.  Needs the GIL. */
 PyAPI_FUNC(void) _PyTraceMalloc_EndRecord(void);

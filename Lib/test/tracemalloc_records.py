@@ -4,10 +4,12 @@ import subprocess
 import sys
 import textwrap
 import unittest
+from binascii import crc32
 from test import support
 from test.support import os_helper
 
-from tracemalloc._record import places, reader
+from tracemalloc import SnapshotFormatError
+from tracemalloc._record import layout, places, reader
 
 # What the programs begin with.
 PRELUDE = """\
@@ -87,3 +89,97 @@ class Records(unittest.TestCase):
         self.assertEqual(
             sum(map(int.__mul__, data.row_size, data.row_count)), sum(sizes))
         self.assertLessEqual(picture.current, picture.peak)
+
+
+def repair(data):
+    """Make the checksums of a damaged record right again, as far as they lie.
+
+    So what is damaged is read, and not refused at once.
+    """
+    data = bytearray(data)
+    pages = len(data) // layout.PAGE
+
+    def check_of(number):
+        at = number * layout.PAGE
+        return crc32(data[at:at + layout.PAGE])
+
+    def repair_places(at, count, limit):
+        """Repair places; return the pages."""
+        found = []
+        for place in range(at, min(at + count * layout.PLACE.size, limit),
+                           layout.PLACE.size):
+            page, _ = layout.PLACE.unpack_from(data, place)
+            if 2 < page < pages:
+                layout.PLACE.pack_into(data, place, page, check_of(page))
+                found.append(page)
+        return found
+
+    for number in 1, 2:
+        at = number * layout.PAGE
+        if len(data) < at + layout.PAGE:
+            continue
+        count, _ = layout.LIST_SIZE.unpack_from(data, at + layout.LIST_AT)
+        begin = at + layout.LIST_AT + layout.LIST_SIZE.size
+        lists, end = [], at + layout.CHECKED
+        for page in repair_places(begin, min(count, 1000), end):
+            lists.append(page)
+        # Lists first, then those that name them.
+        for page in lists:
+            repair_places(page * layout.PAGE, layout.PER_LIST,
+                          (page + 1) * layout.PAGE)
+        repair_places(begin, min(count, 1000), end)
+    for number in 0, 1, 2:
+        end = number * layout.PAGE + layout.CHECKED
+        if len(data) >= end + 4:
+            layout.CRC.pack_into(data, end, crc32(
+                data[end - layout.CHECKED:end]))
+    return bytes(data)
+
+
+def change(data, rng):
+    """Return a record of which some bytes are others."""
+    data = bytearray(data)
+    pages = len(data) // layout.PAGE
+    for _ in range(rng.choice((1, 1, 2, 4, 16))):
+        # The head and the checkpoints are where most is decided.
+        page = rng.choice((0, 1, 2, *(rng.randrange(pages),) * 4))
+        at = page * layout.PAGE
+        within = rng.choice((rng.randrange(layout.PAGE),
+                             rng.randrange(0, 400)))
+        kind = rng.randrange(4)
+        if kind == 0:
+            data[at + within] ^= 1 << rng.randrange(8)
+        elif kind == 1:
+            data[at + within] = rng.choice((0, 1, 127, 128, 255))
+        elif kind == 2:
+            within &= ~3
+            data[at + within:at + within + 4] = rng.choice((
+                0, 1, pages, 2 ** 31, 2 ** 32 - 1,
+                rng.randrange(1 << 16))).to_bytes(4, "little")
+        else:
+            other = rng.randrange(pages) * layout.PAGE
+            size = rng.choice((4, 12, 28, 48, layout.PAGE))
+            data[at:at + size] = data[other:other + size]
+    if rng.random() < 0.05:
+        del data[rng.randrange(len(data)):]
+    return bytes(data)
+
+
+def try_record(path):
+    """Read a record, and ask for all that is in it: whether it could be.
+
+    Raises whatever else comes of it.
+    """
+    try:
+        picture = reader.read(path)
+        snapshot = picture.snapshot()
+    except SnapshotFormatError as error:
+        if "\n" in str(error):
+            raise AssertionError(f"not one line: {error}") from None
+        return False
+    list(picture.timeline)
+    for key in "lineno", "traceback", "function", "thread", "domain":
+        for stat in snapshot.statistics(key)[:20]:
+            str(stat)
+    snapshot.statistics("lineno", cumulative=True)
+    return True

@@ -283,32 +283,15 @@ sampling_seed(void)
 }
 
 
-/* What is wrong, when tracing was to start with the interpreter. */
-static const char *start_fault = "can't start tracemalloc";
-
-
 int
 _PyTraceMalloc_Start(int nframe)
 {
     struct record_options options = {
         .place = S->option_record_size != 0 ? tm_record_option() : NULL,
         .size = S->option_record_size,
-        .of_options = 1,
     };
-    const char *fault = NULL;
-    int result = _PyTraceMalloc_StartRecording(nframe, S->option_interval,
-                                               &options, &fault);
-    if (fault != NULL) {
-        start_fault = fault;
-    }
-    return result;
-}
-
-
-const char *
-_PyTraceMalloc_StartFault(void)
-{
-    return start_fault;
+    return _PyTraceMalloc_StartRecording(nframe, S->option_interval,
+                                         &options);
 }
 
 
@@ -381,25 +364,22 @@ tracing_stop(void)
 
 int
 _PyTraceMalloc_StartRecording(int nframe, uint64_t interval,
-                              const struct record_options *options,
-                              const char **fault)
+                              const struct record_options *options)
 {
     if (!start_is_possible(nframe)) {
         return -1;
     }
     uint64_t seed = interval != 0 ? sampling_seed() : 0;
-    *fault = NULL;
+    const char *fault = NULL;
     int failed = 0, begun = 0;
-    if (options->place != NULL) {
-        tm_prepare_record(options);
-    }
     control_lock();
     if (options->place != NULL && !tm_has_record()) {
+        tm_prepare_record();
         /* First: who asks for a record that cannot be made traces nothing. */
         int tracing = tm_is_tracing();
         failed = tm_begin_record(
             options, tracing ? _PyRuntime.tracemalloc.nframe : nframe,
-            tracing ? S->sampler.interval : interval, fault) < 0;
+            tracing ? S->sampler.interval : interval, &fault) < 0;
         begun = !failed;
     }
     int result = failed ? -1 : tracing_start(nframe, interval, seed);
@@ -408,7 +388,7 @@ _PyTraceMalloc_StartRecording(int nframe, uint64_t interval,
     }
     control_unlock();
     if (failed) {
-        PyErr_SetString(PyExc_OSError, *fault);
+        PyErr_SetString(PyExc_OSError, fault);
     }
     else if (result < 0) {
         PyErr_NoMemory();
@@ -421,8 +401,7 @@ int
 _PyTraceMalloc_StartSampling(int nframe, uint64_t interval)
 {
     struct record_options none = {.place = NULL};
-    const char *fault;
-    return _PyTraceMalloc_StartRecording(nframe, interval, &none, &fault);
+    return _PyTraceMalloc_StartRecording(nframe, interval, &none);
 }
 
 

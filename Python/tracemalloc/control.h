@@ -9,10 +9,9 @@ struct record_options;
 
 /* _PyTraceMalloc_StartSampling() with a record (record/record.h).  If tracing
    is on already, the record begins, if there is none.  What is wrong with it
-   is an OSError, and *fault. */
+   is an OSError. */
 extern int _PyTraceMalloc_StartRecording(int nframe, uint64_t interval,
-                                         const struct record_options *,
-                                         const char **fault);
+                                         const struct record_options *);
 
 /* Start tracing, if it is off, until as many claims have ended as began
    (control.c).  0, or -1 with an exception set.  Tracing

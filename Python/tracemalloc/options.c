@@ -43,6 +43,11 @@ wrong(const char *origin, const char *format, const char *what)
 {
     int used = snprintf(message, sizeof(message), "%s: ", origin);
     snprintf(message + used, sizeof(message) - used, format, what);
+    for (char *at = message; *at != '\0'; at++) {
+        if (*at < ' ' || '~' < *at) {
+            *at = '?';
+        }
+    }
     return message;
 }
 
@@ -261,6 +266,9 @@ _PyTraceMalloc_ReadOptions(const char **variable, const wchar_t **option)
         : options.record_size != 0 ? options.record_size
         : DEFAULT_RECORD_SIZE;
     strcpy(record_place, options.place);
+    if (state->option_record_size != 0) {
+        tm_tell_family();
+    }
     return fault;
 }
 

@@ -3,7 +3,9 @@
     run     traces a program as if it had been started directly
     show    the command line of 2013; also what runs without a command
     top, tree, diff, traceback, series, stats, export, check
-            questions to snapshot files
+            questions to snapshot files, or to records
+    ps      lists records
+    dump    makes snapshot files of them
 
 There is one module per command.  Each has main(arguments), which returns the
 exit status.  What they share:
@@ -39,6 +41,8 @@ COMMANDS = {
     "diff": ("diff", "what changed between two snapshots"),
     "series": ("series", "what grew over many snapshots"),
     "stats": ("stats", "the sums of a snapshot, and the process it is of"),
+    "ps": ("ps", "the processes that keep records, and those that did"),
+    "dump": ("dump", "write a snapshot out of a process's record"),
     "check": ("check", "compare with limits; the exit status says if it fits"),
     "export": ("export", "write a snapshot as JSON, CSV or collapsed stacks"),
     "show": ("show", "the command line of 2013: tops, blocks, comparisons"),
@@ -182,7 +186,7 @@ def _main(arguments):
 # What commands are called elsewhere, and what it is here.
 _ELSEWHERE = {"flamegraph": "export", "transform": "export", "table": "top",
               "summary": "top", "compare": "diff", "info": "stats",
-              "leaks": "diff", "record": "run", "help": "--help"}
+              "leaks": "diff", "record": "run", "list": "ps", "attach": "dump", "help": "--help"}
 
 
 def _meant(word):

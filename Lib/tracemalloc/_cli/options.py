@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
 
     Action = argparse.Action
 
-    def __init__(self, command, description, example):
+    def __init__(self, command, description, example, snapshots=True):
         super().__init__(
             prog=name_of(command), description=description,
             epilog=f"example: {name_of(command)} "
@@ -38,11 +38,13 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--json", action="store_true",
                           help="write JSON instead of a table")
         self.add_argument("--children", action="store_true",
-                          help="FILE is a record, a process or a folder: add "
+                          help="of a record, or the number of a process: with "
                                "the processes that it started")
-        self.add_argument("--max-size", type=checked(size), metavar="SIZE",
-                          help="memory that loading a file may take "
-                               "(default: 1GiB)")
+        if snapshots:
+            self.add_argument("--max-size", type=checked(size),
+                              metavar="SIZE",
+                              help="memory that loading a file may take "
+                                   "(default: 1GiB)")
 
     def error(self, message):
         found = re.fullmatch("unrecognized arguments: ([^-].*)", message)

@@ -302,6 +302,16 @@ old_file_kind(int folder, const char *name)
 static int
 name_take_free(const struct record_file_place *at, const char *name)
 {
+#ifdef RENAME_NOREPLACE
+    if (renameat2(at->folder_fd, at->temporary, at->folder_fd, name,
+                  RENAME_NOREPLACE) == 0)
+    {
+        return 0;
+    }
+    if (errno == EEXIST) {
+        return -1;
+    }
+#endif
     if (linkat(at->folder_fd, at->temporary, at->folder_fd, name, 0) == 0) {
         (void)unlinkat(at->folder_fd, at->temporary, 0);
         return 0;

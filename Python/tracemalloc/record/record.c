@@ -21,18 +21,24 @@
 #include "Python.h"
 #include "pycore_initconfig.h"    // PyConfig
 #include "pycore_interp.h"        // _PyInterpreterState_GetConfig()
-#include "pycore_pylifecycle.h"   // _PyOS_URandomNonblock()
 #include "pycore_tracemalloc.h"
 #include "../access.h"
 #include "recorder.h"
 
 #include <errno.h>
+#ifdef HAVE_SYS_RANDOM_H
+#  include <sys/random.h>         // getrandom()
+#endif
 
 #define S (&_PyTraceMalloc_State)
 #define R (&recorder)
 
 /* The family's number, for those that are started. */
 #define FAMILY_VARIABLE "PYTHONTRACEMALLOC_FAMILY"
+
+
+/* The family that this process has begun when it read its options. */
+static unsigned char family_told[16];
 
 
 /* --- what is told of the process ----------------------------------------- */
@@ -57,26 +63,51 @@ family_read(unsigned char family[16])
 }
 
 
-/* Asking the system for random bits may give the GIL away, so no lock may be
-   held. */
+/* A number that no other family has. */
 static void
-family_find(struct about_process *about, int of_options)
+family_draw(unsigned char family[16])
 {
-    about->is_first = !family_read(about->family);
-    if (!about->is_first) {
+    uint64_t seed[2] = {tm_unix_time(), (uint64_t)getpid()};
+#if defined(HAVE_GETRANDOM) && defined(GRND_NONBLOCK)
+    if (getrandom(family, 16, GRND_NONBLOCK) == 16) {
         return;
     }
-    if (_PyOS_URandomNonblock(about->family, sizeof(about->family)) < 0) {
-        PyErr_Clear();
-        uint64_t number = tm_unix_time() ^ (uint64_t)getpid() << 40;
-        memcpy(about->family, &number, sizeof(number));
+#endif
+    seed[0] = tm_mix_bits(seed[0] ^ tm_mix_bits(seed[1]));
+    seed[1] = tm_mix_bits(seed[0] + tm_steady_time());
+    memcpy(family, seed, 16);
+}
+
+
+PART void
+tm_tell_family(void)
+{
+    unsigned char family[16];
+    char text[33];
+    if (family_read(family)) {
+        return;
     }
-    if (of_options) {
-        char text[33];
-        for (int i = 0; i < 16; i++) {
-            snprintf(text + 2 * i, 3, "%02x", about->family[i]);
-        }
-        setenv(FAMILY_VARIABLE, text, 1);
+    family_draw(family);
+    for (int i = 0; i < 16; i++) {
+        snprintf(text + 2 * i, 3, "%02x", family[i]);
+    }
+    if (setenv(FAMILY_VARIABLE, text, 1) == 0) {
+        memcpy(family_told, family, sizeof(family_told));
+    }
+}
+
+
+static void
+family_find(struct about_process *about)
+{
+    static const unsigned char nobody[16];
+    if (!family_read(about->family)) {
+        family_draw(about->family);
+        about->is_first = 1;
+    }
+    else {
+        about->is_first = memcmp(family_told, nobody, 16) != 0
+                          && memcmp(about->family, family_told, 16) == 0;
     }
 }
 
@@ -139,13 +170,13 @@ tm_has_record(void)
 
 
 PART void
-tm_prepare_record(const struct record_options *options)
+tm_prepare_record(void)
 {
     struct about_process *about = &R->about;
     uint32_t session = about->session;
     memset(about, 0, sizeof(*about));
     about->session = session + 1;
-    family_find(about, options->of_options);
+    family_find(about);
     command_find(about);
 }
 

@@ -11,7 +11,6 @@
 struct record_options {
     const char *place;          /* NULL: no record */
     uint64_t size;              /* bytes */
-    int of_options;             /* children are to know the family */
 };
 
 /* All that follow but the last three need the GIL, if there is one, and the
@@ -28,9 +27,12 @@ PART void tm_end_record(enum record_state);
 
 PART int tm_has_record(void);
 
-/* Collect what a record tells of the process, before tm_begin_record(); without
-   the control lock, since it may give the GIL away. */
-PART void tm_prepare_record(const struct record_options *);
+/* Collect what a record tells of the process, before tm_begin_record(). */
+PART void tm_prepare_record(void);
+
+/* The options ask for a record: let the processes that this one will start
+   know its family.  Before Python copies the environment. */
+PART void tm_tell_family(void);
 
 /* The record's path, or NULL if there is none. */
 extern const char *_PyTraceMalloc_RecordPath(char *path, size_t room);

@@ -1,0 +1,368 @@
+"""Records: what a process leaves for others, however it ends.
+
+test_tracemalloc_record_places has the options and places, and
+test_tracemalloc_record_kills what is left of processes that are killed.
+"""
+import json
+import os
+import sys
+import tracemalloc
+import unittest
+from test.support import import_helper
+from test.tracemalloc_records import Records
+
+from tracemalloc._record import places
+
+import_helper.import_module("_tracemalloc")
+
+
+class ContentTests(Records):
+
+    def test_figures_are_those_of_a_snapshot(self):
+        out = self.run_program("""
+            def make(number):
+                return [str(i) * 10 for i in range(number)]
+            kept = make(500)
+            more = [make(100) for _ in range(10)]
+            del more
+            snapshot = tracemalloc.take_snapshot()
+            snapshot.dump(sys.argv[1])
+            _tracemalloc._write_record()
+            os.kill(os.getpid(), 9)
+            """, os.path.join(self.folder, "x.tmz"), status=-9).stdout
+        self.assertEqual(out, "")
+        found = self.record()
+        snapshot = tracemalloc.Snapshot.load(
+            os.path.join(self.folder, "x.tmz"))
+        recorded = found.snapshot()
+        only = [tracemalloc.Filter(True, "<string>")]
+
+        def figures(snapshot, key):
+            return {
+                (str(stat.traceback), stat.size, stat.count,
+                 stat.allocated_size, stat.freed_count)
+                for stat in snapshot.filter_traces(only).statistics(key)
+                # What has happened since.
+                if stat.traceback[-1].lineno < 9}
+
+        for key in "lineno", "traceback", "function", "filename":
+            with self.subTest(key=key):
+                wanted = figures(snapshot, key)
+                self.assertEqual(figures(recorded, key) & wanted, wanted)
+                if key != "filename":
+                    self.assertTrue(wanted)
+        frames = {tuple(trace.traceback) for trace in recorded.traces}
+        self.assertIn("make", {frame.function for trace in frames
+                               for frame in trace})
+        columns = {(frame.lineno, frame.column, frame.end_column)
+                   for trace in snapshot.filter_traces(only).traces
+                   for frame in trace.traceback[-1:]}
+        self.assertLessEqual(
+            {each for each in columns if each[0] < 9},
+            {(frame.lineno, frame.column, frame.end_column)
+             for trace in recorded.filter_traces(only).traces
+             for frame in trace.traceback[-1:]})
+
+    def test_totals_are_those_that_the_program_sees(self):
+        self.run_program("""
+            kept = [bytes(1000) for _ in range(5000)]
+            _tracemalloc._write_record()
+            os.kill(os.getpid(), 9)
+            """, status=-9)
+        picture = self.record()
+        self.assertEqual(picture.state, "gone")
+        self.assertGreater(picture.current, 5_000_000)
+        self.assertEqual(picture.timeline[-1][0], picture.written)
+        self.assertEqual(picture.timeline[-1][1:],
+                         (picture.current, picture.peak, picture.rss))
+        self.assertEqual(sorted(picture.timeline), picture.timeline[:])
+
+    def test_what_it_tells_of_the_process(self):
+        process = self.run_program("print(os.getpid(), os.getppid())", "a b",
+                                   "\u00e4")
+        pid, parent = map(int, process.stdout.split())
+        picture = self.record()
+        self.assertEqual((picture.pid, picture.parent), (pid, parent))
+        self.assertEqual(picture.program[0], sys.executable)
+        self.assertEqual(picture.program[-2:], ["a b", "\u00e4"])
+        self.assertEqual(picture.state, "exited")
+        self.assertEqual(picture.version, sys.version.split()[0])
+        self.assertLessEqual(picture.started, picture.written)
+        metadata = picture.snapshot().metadata
+        self.assertEqual(metadata["pid"], pid)
+        self.assertEqual(metadata["command"], picture.program)
+        self.assertEqual(metadata["sizes"], "average")
+        json.dumps(metadata)
+
+    def test_threads_have_names(self):
+        self.run_program("""
+            import threading
+            kept = []
+            def work():
+                kept.append([str(i) for i in range(1000)])
+                tracemalloc.take_snapshot()
+            thread = threading.Thread(target=work, name="the worker")
+            thread.start()
+            thread.join()
+            _tracemalloc._write_record()
+            """)
+        stats = self.record().snapshot().statistics("thread")
+        self.assertIn("the worker",
+                      {stat.traceback[0].filename for stat in stats})
+
+    def test_names_of_all_kinds(self):
+        self.run_program("""
+            kept = []
+            for name in "caf\\xe9", "\\u20ac", "\\U0001f600", "\\udc80", "":
+                source = "def f(): return [i * 1.5 for i in range(9)]"
+                scope = {}
+                exec(compile(source, name, "exec"), scope)
+                kept.append(scope["f"]())
+            """)
+        names = {trace.traceback[-1].filename
+                 for trace in self.record().snapshot().traces}
+        self.assertLessEqual({"caf\xe9", "\u20ac", "\U0001f600", "\udc80"},
+                             names)
+
+    def test_samples(self):
+        self.run_program("kept = [str(i) * 10 for i in range(200_000)]",
+                         options="25,sample=16KiB,record={}")
+        picture = self.record()
+        self.assertEqual(picture.sample_interval, 16 << 10)
+        snapshot = picture.snapshot()
+        self.assertEqual(snapshot.metadata["sample_interval"], 16 << 10)
+        # Rounded for each context.
+        total = sum(stat.size for stat in snapshot.statistics("filename"))
+        self.assertAlmostEqual(total, picture.current, delta=10_000)
+
+    def test_other_domains(self):
+        import_helper.import_module("_testcapi")
+        self.run_program("""
+            import _testcapi
+            _testcapi.tracemalloc_track(7, 0x1000, 5 << 20)
+            _testcapi.tracemalloc_track(300, 0x2000, 77)
+            """)
+        domains = {stat.traceback[0].filename: stat.size for stat in
+                   self.record().snapshot().statistics("domain")}
+        self.assertEqual(domains["domain 7"], 5 << 20)
+        self.assertEqual(domains["domain 300"], 77)
+
+    def test_several_interpreters(self):
+        import_helper.import_module("_interpreters")
+        self.run_program("""
+            import _interpreters
+            for config in "isolated", "legacy":
+                interp = _interpreters.create(config)
+                _interpreters.exec(interp, "import builtins;"
+                    "builtins.kept = [str(i) for i in range(10_000)]")
+            _tracemalloc._write_record()
+            os.kill(os.getpid(), 9)
+            """, status=-9)
+        names = " ".join(
+            stat.traceback[0].filename for stat in
+            self.record().snapshot().statistics("thread"))
+        self.assertIn("of interpreter ", names)
+
+
+class LifeTests(Records):
+
+    def test_stop_and_start(self):
+        self.run_program("""
+            first = _tracemalloc._get_record()
+            tracemalloc.stop()
+            from tracemalloc._record import reader
+            assert reader.read(first).state == "stopped", reader.read(first)
+            assert _tracemalloc._get_record() is None
+            tracemalloc.start()
+            assert _tracemalloc._get_record() is None
+            tracemalloc.stop()
+            for _ in range(5):
+                tracemalloc.start(9, record=sys.argv[1])
+                kept = [str(i) for i in range(1000)]
+                tracemalloc.stop()
+            """, self.folder)
+        pictures = self.records()
+        for picture in pictures:
+            self.check(picture)
+        self.assertEqual({picture.state for picture in pictures}, {"stopped"})
+        self.assertEqual(pictures[-1].snapshot().traceback_limit, 9)
+
+    def test_a_record_joins_tracing_that_is_on(self):
+        self.run_program("""
+            tracemalloc.start(3)
+            kept = [str(i) * 3 for i in range(1000)]
+            tracemalloc.start(25, record=sys.argv[1])
+            path = _tracemalloc._get_record()
+            tracemalloc.start(25, record=sys.argv[1])
+            assert _tracemalloc._get_record() == path
+            """, self.folder, options="3")
+        picture = self.record()
+        snapshot = picture.snapshot()
+        self.assertEqual(snapshot.traceback_limit, 3)
+        lines = {stat.traceback[0].lineno: stat for stat in
+                 snapshot.filter_traces(
+                     [tracemalloc.Filter(True, "<string>")])
+                 .statistics("lineno")}
+        self.assertGreaterEqual(lines[4].count, 1000)
+
+    def test_traces_are_cleared(self):
+        self.run_program("""
+            for number in range(20):
+                kept = [str(i) for i in range(1000)]
+                scope = {}
+                exec(compile("x = [i * 2.0 for i in range(99)]",
+                             f"file {number}", "exec"), scope)
+                _tracemalloc._write_record()
+                tracemalloc.clear_traces()
+            kept = [str(i) for i in range(1000)]
+            _tracemalloc._write_record()
+            _tracemalloc._check()
+            os.kill(os.getpid(), 9)
+            """, status=-9)
+        snapshot = self.record().snapshot()
+        names = {stat.traceback[0].filename
+                 for stat in snapshot.statistics("filename")}
+        self.assertFalse([name for name in names if name.startswith("file ")])
+        self.assertIn("<string>", names)
+
+    def test_numbers_are_given_again(self):
+        # Contexts of dead code are reclaimed, and names with them.
+        self.run_program("""
+            kept, number = [], 0
+            made = -1
+            def contexts():
+                return _tracemalloc._get_counts()
+            for turn in range(60):
+                for _ in range(100):
+                    source = "".join(f"x{i} = [{i}.5, *()]\\n"
+                                     for i in range(10))
+                    number += 1
+                    scope = {}
+                    exec(compile(source, f"file {number}", "exec"), scope)
+                    if number % 50 == 0:
+                        kept.append(scope)
+                _tracemalloc._write_record()
+            counts = _tracemalloc._get_counts()
+            print(counts["contexts"] < counts["contexts_made"])
+            _tracemalloc._check()
+            """)
+        picture = self.record()
+        names = {stat.traceback[0].filename
+                 for stat in picture.snapshot().statistics("filename")}
+        self.assertLessEqual(
+            {f"file {number}" for number in range(50, 6001, 50)}, names)
+
+    def test_contexts_without_room_are_counted(self):
+        self.run_program("""
+            kept = []
+            for number in range(400):
+                source = "kept += [" + ",\\n".join(
+                    f"[{i}.5, *()]" for i in range(40)) + "]"
+                exec(compile(source, "a long name " * 20 + str(number),
+                             "exec"))
+                if number % 20 == 0:
+                    _tracemalloc._write_record()
+            _tracemalloc._write_record()
+            """, options="25,record={},record_size=256KiB")
+        picture = self.record()
+        self.assertGreater(picture.lost, 100)
+        self.assertGreater(picture.lost_bytes, 10_000)
+        self.assertLessEqual(os.stat(picture.path).st_size, 256 << 10)
+
+    def test_os__exit_is_an_end(self):
+        process = self.run_program("""
+            kept = [str(i) for i in range(10_000)]
+            os._exit(7)
+            """, status=7)
+        self.assertEqual(self.record().state, "exited")
+
+    def test_a_program_that_replaces_itself(self):
+        self.run_program("""
+            if len(sys.argv) == 1:
+                os.execv(sys.executable, [*sys.orig_argv, "again"])
+            """)
+        first, second = self.records()
+        self.assertEqual((first.state, second.state), ("gone", "exited"))
+        self.assertEqual(first.family, second.family)
+        self.assertEqual(first.pid, second.pid)
+
+    def test_errors_of_programs_do_not_matter(self):
+        process = self.run_program("1 / 0", status=None)
+        self.assertEqual(process.returncode, 1)
+        self.assertEqual(self.record().state, "exited")
+
+
+class GrowthTests(Records):
+    """Memory that grows is in the file before it is used."""
+
+    def end_at_once(self, source):
+        """Kill the program where it is, which must not take a second."""
+        self.run_program("""
+            import signal
+            _tracemalloc._write_record()
+            before = tracemalloc.get_traced_memory()[0]
+            """ + source + """
+            """, status=-9)
+        return self.record()
+
+    def test_one_large_block(self):
+        picture = self.end_at_once("""
+            kept = bytes(50 << 20)
+            os.kill(os.getpid(), 9)
+            """)
+        self.assertGreater(picture.current, 50 << 20)
+
+    def test_blocks_of_all_sizes(self):
+        for size in 10, 100, 400, 600, 5000, 100_000:
+            with self.subTest(size=size):
+                for path in places.list_folder(self.folder):
+                    os.unlink(path)
+                count = (30 << 20) // (size + 33 + 8)
+                picture = self.end_at_once(f"""
+            number = {count}
+            kept = [None] * number
+            # A loop in C that never gives the GIL away.
+            kept[:] = map(bytes, [{size}] * number)
+            os.kill(os.getpid(), 9)
+            """)
+                # A 16th, or 1 MiB, and what is fragmented.
+                self.assertGreater(picture.current, 26 << 20)
+
+    def test_raw_blocks_and_other_domains(self):
+        import_helper.import_module("_testcapi")
+        picture = self.end_at_once("""
+            import _testcapi
+            _testcapi.tracemalloc_track(7, 0x1000, 5 << 20)
+            os.kill(os.getpid(), 9)
+            """)
+        self.assertGreater(picture.current, 5 << 20)
+
+    def test_out_of_memory(self):
+        # As near to what the kernel does as a test may go.
+        resource = import_helper.import_module("resource")
+        process = self.run_program("""
+            import resource
+            kept = []
+            resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))
+            try:
+                while True:
+                    kept.append(bytearray(1 << 18))
+            except MemoryError:
+                os.kill(os.getpid(), 9)
+            """, status=-9)
+        picture = self.record()
+        stat = picture.snapshot().statistics("lineno")[0]
+        self.assertEqual(stat.traceback[0].filename, "<string>")
+        self.assertGreater(stat.size, 100 << 20)
+
+    def test_memory_of_samples(self):
+        self.run_program("""
+            kept = bytes(50 << 20)
+            _tracemalloc._write_record()
+            os.kill(os.getpid(), 9)
+            """, options="25,sample=64KiB,record={}", status=-9)
+        self.assertGreater(self.record().current, 40 << 20)
+
+
+if __name__ == "__main__":
+    unittest.main()
