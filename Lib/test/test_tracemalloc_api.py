@@ -150,7 +150,8 @@ class ModuleTests(unittest.TestCase):
 
     def test_S35_every_function_has_a_signature(self):
         expected = {
-            "start": "(nframe=1, /, *, sample_interval=None)",
+            "start": "(nframe=1, /, *, sample_interval=None, record=None, "
+                     "record_size=16777216)",
             "stop": "()", "is_tracing": "()",
             "clear_traces": "()", "reset_peak": "()", "take_snapshot": "()",
             "get_traceback_limit": "()", "get_traced_memory": "()",

@@ -136,7 +136,8 @@ class FileTests(CommandTests):
                          "diff: no.tmz: No such file or directory")
 
     def test_folder(self):
-        self.assertEqual(self.fails("top", "."), "top: .: Is a directory")
+        self.assertEqual(self.fails("top", "."),
+                         "top: .: is a folder, and has no record in it")
 
     @unittest.skipIf(os.name == "nt" or not hasattr(os, "geteuid")
                      or os.geteuid() == 0, "everybody may read all files")

@@ -18,7 +18,7 @@ def find(what, children=False):
             "none open; it needs to run with -X tracemalloc=25,record, or "
             "name the file or folder")
     if not found:
-        raise UsageError(f"{what}: there is no record in this folder")
+        raise UsageError(f"{what}: is a folder, and has no record in it")
     return found
 
 
