@@ -66,8 +66,8 @@ thread_copy(uint32_t number)
 /* From which value of the peak on the record is to be written at once, since
    what it tells would be too old.  The bytes that samples stand for have bits
    behind the point. */
-static void
-limit_set(void)
+PART void
+tm_set_record_limit_lock_held(void)
 {
     size_t current = tm_bytes_current(&S->bytes);
     size_t step = LEAST_GROWTH
@@ -109,7 +109,7 @@ tm_copy_checkpoint_lock_held(void)
         .tracer_memory = tm_store_size_lock_held(),
         .longest_pause = R->checkpoint.longest_pause,
     };
-    limit_set();
+    tm_set_record_limit_lock_held();
     R->pause = tm_steady_time() - begun;
     R->checkpoint.longest_pause = Py_MAX(R->checkpoint.longest_pause,
                                          R->pause);

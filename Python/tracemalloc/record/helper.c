@@ -37,6 +37,8 @@
    helper does beside them that one. */
 #define PAUSES_PER_TIME 1000
 #define EFFORTS_PER_TIME 100
+/* Until all contexts are there that are new. */
+#define CATCHING_UP 50
 
 /* What is written to a disk, in bytes per second: 10 GB a day. */
 #define DISK_RATE ((uint64_t)115740)
@@ -219,7 +221,10 @@ helper_turn(void)
     }
     if (!R->gone && copy_get()) {
         (void)tm_write_checkpoint(RECORD_RUNNING);
-        delay = R->tables.waiting ? 10 * MILLISECOND : delay_next();
+        delay = delay_next();
+        if (R->tables.waiting) {
+            delay = Py_MAX(10 * MILLISECOND, R->pause * CATCHING_UP);
+        }
     }
     tm_leave_recorder();
     return delay;

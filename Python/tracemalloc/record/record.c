@@ -246,24 +246,21 @@ record_forget(void)
 }
 
 
-/* A copy, and the last checkpoint of it. */
+/* Copy and write for the last time: all contexts that are new, and once more
+   from the beginning if that fails. */
 static void
 record_finish(enum record_state state)
 {
-    if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
-        return;
-    }
-    tm_copy_checkpoint_lock_held();
-    tm_end_locked();
-    if (tm_write_checkpoint(state) < 0) {
-        /* Once more from the beginning, as the last one is. */
-        if (R->gone || _PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
+    int failures = 0;
+    do {
+        if (_PyTraceMalloc_BeginLocked() == ACCESS_NONE) {
             return;
         }
         tm_copy_checkpoint_lock_held();
         tm_end_locked();
-        (void)tm_write_checkpoint(state);
-    }
+        failures += tm_write_checkpoint(state) < 0;
+    } while (!R->gone && failures < 2
+             && (R->tables.waiting || R->tables.renew));
 }
 
 
@@ -458,9 +455,10 @@ _PyTraceMalloc_AfterFork(void)
     R->wish.only_one = 0;
     R->on = 1;
     R->owner = getpid();
-    tm_lock();
-    S->record_limit = 0;
-    tm_unlock();
+    if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
+        tm_set_record_limit_lock_held();
+        tm_end_locked();
+    }
     if (tm_begin_helper() != 0) {
         fprintf(stderr, "tracemalloc: the record of process %ld cannot be "
                 "written: no thread\n", (long)getpid());

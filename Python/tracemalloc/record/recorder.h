@@ -78,6 +78,10 @@ static struct recorder recorder = {
 /* Copy what is to be written.  Needs access and the store lock. */
 PART void tm_copy_checkpoint_lock_held(void);
 
+/* From which peak on the record is too old.  Needs access and the store
+   lock. */
+PART void tm_set_record_limit_lock_held(void);
+
 /* Write what was copied: 0, or -1, and the next one begins anew. */
 PART int tm_write_checkpoint(enum record_state);
 

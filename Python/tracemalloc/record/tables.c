@@ -20,7 +20,7 @@
 #define SPARE_PAGES 40
 /* So many contexts may be new in one copy, which bounds its time and memory;
    others have their turn in the next. */
-#define MOST_FRESH 65536
+#define MOST_FRESH 16384
 /* Lists that have become larger are freed after use. */
 #define MOST_KEPT ((size_t)1 << 20)
 
