@@ -11,8 +11,8 @@ import sys
 import time
 import tracemalloc
 import unittest
-from test import support
-from test.support import import_helper, os_helper
+from test.support import (
+    LONG_TIMEOUT, import_helper, os_helper, sleeping_retry)
 from test.tracemalloc_records import Records, change, repair, try_record
 from tracemalloc import SnapshotFormatError
 from tracemalloc._record import family, places, reader
@@ -197,6 +197,7 @@ class KillTests(Records):
 
     def test_killed_at_any_moment(self):
         rng = random.Random()
+        read = 0
         for number in range(KILLS):
             process = self.busy()
             # From the first allocations to some checkpoints later.
@@ -209,11 +210,14 @@ class KillTests(Records):
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
             for picture in self.records():
+                read += 1
                 with self.subTest(number=number, moment=moment):
                     self.check(picture)
                     self.assertIn(picture.state, ("gone", "stopped"))
                 os.unlink(picture.path)
             self.assertFalse(places.list_folder(self.folder))
+            if number % 100 == 99:
+                print(f"{number + 1} killed, {read} records", flush=True)
             for name in os.listdir(self.folder):
                 # One that was being made.
                 self.assertTrue(name.startswith(".tracemalloc-"), name)
@@ -259,7 +263,7 @@ class KillTests(Records):
             sys.stdin.read()
             """)
         path, = places.list_folder(self.folder)
-        for _ in support.sleeping_retry(support.LONG_TIMEOUT):
+        for _ in sleeping_retry(LONG_TIMEOUT):
             picture = reader.read(path)
             if picture.peak - picture.current > 5_000_000:
                 break
@@ -277,7 +281,7 @@ class KillTests(Records):
             """)
         path, = places.list_folder(self.folder)
         first = reader.read(path)
-        for _ in support.sleeping_retry(support.LONG_TIMEOUT):
+        for _ in sleeping_retry(LONG_TIMEOUT):
             picture = reader.read(path)
             if picture.written > first.written + 1_000_000_000:
                 break

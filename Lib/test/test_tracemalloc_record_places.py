@@ -1,6 +1,5 @@
 """Records: options, and where the files are.
 """
-import errno
 import os
 import shutil
 import stat
@@ -8,7 +7,6 @@ import subprocess
 import sys
 import tracemalloc
 import unittest
-from test import support
 from test.support import import_helper, os_helper
 from test.tracemalloc_records import Records, environment
 from tracemalloc._record import layout, places, reader

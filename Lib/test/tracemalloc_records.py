@@ -51,8 +51,9 @@ class Records(unittest.TestCase):
 
         It is given back when it has printed a line.
         """
-        command = [sys.executable, "-X", f"tracemalloc=25,record={self.folder}",
-                   "-c", PRELUDE + textwrap.dedent(source)]
+        option = f"tracemalloc=25,record={self.folder}"
+        command = [sys.executable, "-X", option, "-c",
+                   PRELUDE + textwrap.dedent(source)]
         process = subprocess.Popen(
             command, env=environment(), stdout=subprocess.PIPE,
             stdin=subprocess.PIPE, text=True, **kwargs)

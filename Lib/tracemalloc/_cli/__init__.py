@@ -186,7 +186,8 @@ def _main(arguments):
 # What commands are called elsewhere, and what it is here.
 _ELSEWHERE = {"flamegraph": "export", "transform": "export", "table": "top",
               "summary": "top", "compare": "diff", "info": "stats",
-              "leaks": "diff", "record": "run", "list": "ps", "attach": "dump", "help": "--help"}
+              "leaks": "diff", "record": "run", "list": "ps",
+              "attach": "dump", "help": "--help"}
 
 
 def _meant(word):

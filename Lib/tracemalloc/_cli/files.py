@@ -63,7 +63,7 @@ def load(filename, options):
     processes that it started.
     """
     children = getattr(options, "children", False)
-    if (children or is_process(filename) or os.path.isdir(filename)):
+    if children or is_process(filename) or os.path.isdir(filename):
         from tracemalloc._cli.records import load_records
 
         snapshot = load_records(filename, children)

@@ -10,7 +10,7 @@ from tracemalloc import SnapshotFormatError
 from tracemalloc._cli import UsageError, note, rows
 from tracemalloc._cli.files import reading
 from tracemalloc._cli.options import Parser, checked
-from tracemalloc._cli.screen import Screen, printable
+from tracemalloc._cli.screen import Screen, cut, printable
 from tracemalloc._cli.units import number
 from tracemalloc._record import places
 from tracemalloc._record.reader import read_about
@@ -136,5 +136,13 @@ def _show(place, found, options):
         styles = [None, _STYLES.get(picture.state), "size", "size", "size",
                   None, None, "location"]
         lines.append((cells, styles, []))
-    screen.table(["pid", "state", "traced", "peak", "resident", "since",
-                  "seen", "command"], lines)
+    head = ["pid", "state", "traced", "peak", "resident", "since", "seen",
+            "command"]
+    if screen.width is not None:
+        left = screen.width - sum(
+            2 + max(len(texts[at]) for texts in (head, *(
+                line[0] for line in lines))) for at in range(len(head) - 1))
+        for texts, _, _ in lines:
+            # Of a command, the beginning tells most.
+            texts[-1] = cut(texts[-1], max(left, 20))
+    screen.table(head, lines)

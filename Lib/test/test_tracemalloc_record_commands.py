@@ -1,0 +1,140 @@
+"""Records on the command line: ps, dump, and all commands that read files.
+"""
+import contextlib
+import io
+import json
+import os
+import tracemalloc
+import unittest
+from test.support import import_helper, os_helper
+from test.tracemalloc_records import Records, environment
+
+import_helper.import_module("_tracemalloc")
+
+from tracemalloc import _cli
+from tracemalloc._record import places
+
+
+class CommandTests(Records):
+
+    def command(self, *arguments, status=0):
+        """Run a command here; return what it printed, and its notes."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                found = _cli._main(list(arguments))
+            except SystemExit as error:
+                found = error.code
+        self.assertEqual(found, status, err.getvalue())
+        return out.getvalue(), err.getvalue()
+
+    def fails(self, *arguments):
+        out, err = self.command(*arguments, status=2)
+        self.assertEqual((out, err.count("\n")), ("", 1))
+        return err.removeprefix("python -m tracemalloc ").rstrip()
+
+    def test_all_commands_read_records(self):
+        self.run_program("kept = [str(i) for i in range(9999)]")
+        path = self.record().path
+        for arguments in (["top"], ["top", "--at-peak", "--json"], ["tree"],
+                          ["traceback"], ["stats"], ["stats", "--json"],
+                          ["check", "--max-peak", "1GiB"], ["show"],
+                          ["export", "--format", "collapsed"]):
+            with self.subTest(arguments=arguments):
+                out, _ = self.command(*arguments, path)
+                self.assertTrue(out)
+        out, _ = self.command("diff", path, path)
+        self.assertTrue(out)
+        self.assertIn("average sizes", self.command("top", path)[0])
+
+    def test_a_process_instead_of_a_file(self):
+        with os_helper.EnvironmentVarGuard() as env:
+            env["XDG_RUNTIME_DIR"] = self.folder
+            self.run_program("""
+                pid = os.fork()
+                if not pid:
+                    kept = [str(i) for i in range(20_000)]
+                    os._exit(0)
+                os.waitpid(pid, 0)
+                """, options="25,record",
+                env=environment(XDG_RUNTIME_DIR=self.folder))
+            folder = os.path.join(self.folder, "tracemalloc")
+            parent, child = self.records(folder)
+            whole = parent.current + child.current
+            for arguments, size in [
+                    ([str(parent.pid)], parent.current),
+                    ([str(child.pid)], child.current),
+                    (["--children", str(child.pid)], child.current),
+                    (["--children", str(parent.pid)], whole),
+                    (["--children", parent.path], whole),
+                    ([folder], whole)]:
+                with self.subTest(arguments=arguments):
+                    out, _ = self.command("stats", "--json", *arguments)
+                    self.assertEqual(json.loads(out)["size"], size)
+            self.assertIn("process 999999999 has no record in " + folder,
+                          self.fails("top", "999999999"))
+            self.assertIn("is a folder, and has no record in it",
+                          self.fails("top", self.folder))
+
+            out, _ = self.command("ps")
+            title, head, *lines = out.splitlines()
+            self.assertEqual(title, f"{folder}: 2 records")
+            self.assertEqual(head.split()[:4],
+                             ["pid", "state", "traced", "peak"])
+            self.assertEqual([line.split()[:2] for line in lines],
+                             [[str(parent.pid), "exited"],
+                              [str(child.pid), "exited"]])
+            found = json.loads(self.command("ps", "--json")[0])
+            self.assertEqual(
+                [(each["pid"], each["current"], each["state"])
+                 for each in found],
+                [(each.pid, each.current, each.state)
+                 for each in (parent, child)])
+            out, err = self.command("ps", "--clean", "--keep", "1")
+            self.assertIn("removed 1 record", err)
+            # The newest is the one that was written last.
+            self.assertEqual(places.list_folder(folder), [parent.path])
+
+    def test_ps_of_places(self):
+        self.run_program("")
+        path = self.record().path
+        for arguments in [path], [self.folder]:
+            found = json.loads(self.command("ps", "--json", *arguments)[0])
+            self.assertEqual([each["file"] for each in found], [path])
+        damaged = os.path.join(self.folder, "x.tmrec")
+        with open(damaged, "w") as stream:
+            stream.write("\x1b[2Jnothing")
+        out, err = self.command("ps", self.folder)
+        self.assertEqual(out.count("\n"), 3)
+        self.assertIn("is no record", err)
+        self.assertTrue(err.rstrip().isprintable())
+        self.assertIn("--keep is for --clean", self.fails("ps", "--keep", "1"))
+        self.assertIn("No such file", self.fails("ps", damaged + "x"))
+        self.assertIn("needs a folder", self.fails("ps", "--clean", path))
+
+    def test_names_do_not_control_the_terminal(self):
+        self.run_program("", "\x1b[2J\n\u202e")
+        out, _ = self.command("ps", self.folder)
+        self.assertTrue(out.replace("\n", "").isprintable())
+        self.assertEqual(out.count("\n"), 3)
+
+    def test_dump(self):
+        self.run_program("kept = [str(i) for i in range(9999)]")
+        picture = self.record()
+        for name in "x.tmz", "x.pickle":
+            name = os.path.join(self.folder, name)
+            out, err = self.command("dump", picture.path, "-o", name)
+            self.assertEqual(out, "")
+            self.assertIn("of 1 process, exited", err)
+            snapshot = tracemalloc.Snapshot.load(name)
+            self.assertEqual(sum(stat.size for stat in
+                                 snapshot.statistics("filename")),
+                             picture.current)
+        self.assertEqual(snapshot.metadata["pid"], picture.pid)
+        self.assertIn("x/y.tmz: No such file",
+                      self.fails("dump", picture.path, "-o", "x/y.tmz"))
+        self.assertIn("-o/--output", self.fails("dump", picture.path))
+
+
+if __name__ == "__main__":
+    unittest.main()
