@@ -367,11 +367,19 @@ class FindTests(Places):
         path = os.path.join(self.folder, "other.tmrec")
         with open(path, "w") as stream:
             stream.write("no record")
+        unfinished = os.path.join(self.folder, ".tracemalloc-1-2.tmp")
+        for name, content in ((unfinished, bytes(9)),
+                              (unfinished + "x.tmp", b"a snapshot")):
+            with open(name, "wb") as stream:
+                stream.write(content)
+            os.utime(name, (1, 1))
         alive, *old = [picture for picture in sorted(
             (reader.read(name) for name in places.list_folder(self.folder)
              if name != path), key=lambda picture: picture.started)]
         removed = places.clean(self.folder, keep=2)
-        self.assertCountEqual(removed, [each.path for each in old[:2]])
+        self.assertCountEqual(removed, [unfinished, *(
+            each.path for each in old[:2])])
+        self.assertTrue(os.path.exists(unfinished + "x.tmp"))
         places.clean(self.folder)
         self.assertCountEqual(places.list_folder(self.folder),
                               [path, alive.path])

@@ -8,6 +8,7 @@ writes records makes the private folder and looks after its owner and rights
 import os
 import re
 import stat
+import time
 from contextlib import suppress
 
 from tracemalloc._errors import SnapshotFormatError
@@ -140,7 +141,7 @@ def _with_children(paths):
 def clean(folder, keep=0):
     """Remove records of processes that are gone; return the paths removed.
 
-    The newest *keep* of them stay.  Those of processes that run, and files
+    Those that were never finished are removed, too.  The newest *keep* of them stay.  Those of processes that run, and files
     that are no records, are left alone.  Raises OSError for a folder that
     cannot be read; what cannot be removed stays.
     """
@@ -154,8 +155,31 @@ def clean(folder, keep=0):
                 gone.append((about.written, path))
     gone.sort(reverse=True)
     removed = []
-    for _, path in gone[keep:]:
+    for path in [*(path for _, path in gone[keep:]), *_abandoned(folder)]:
         with suppress(OSError):
             os.unlink(path)
             removed.append(path)
     return removed
+
+
+# Making a record takes less, in seconds.
+_LONG = 60
+
+
+def _abandoned(folder):
+    """Yield records that were being made when their process was killed."""
+    from tracemalloc._record.layout import MAGIC
+    from tracemalloc._record.reader import is_locked
+
+    for name in os.listdir(folder):
+        if not (name.startswith(".tracemalloc-") and name.endswith(".tmp")):
+            continue
+        path = os.path.join(folder, name)
+        with suppress(OSError), open(path, "rb") as stream:
+            status = os.fstat(stream.fileno())
+            # Snapshots that are being written have such names, too.
+            if (stat.S_ISREG(status.st_mode)
+                    and stream.read(len(MAGIC)) in (MAGIC, bytes(len(MAGIC)))
+                    and time.time() - status.st_mtime > _LONG
+                    and is_locked(stream.fileno()) is False):
+                yield path

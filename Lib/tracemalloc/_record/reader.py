@@ -251,13 +251,13 @@ def _is_running(descriptor, head):
     the time when it began tell, if they are those of this machine.
     """
     if head.flags & layout.LOCKED:
-        locked = _is_locked(descriptor)
+        locked = is_locked(descriptor)
         if locked is not None:
             return locked
     return _is_process(head)
 
 
-def _is_locked(descriptor):
+def is_locked(descriptor):
     """Whether somebody holds the lock on a file; None if that is unknown."""
     try:
         import fcntl
