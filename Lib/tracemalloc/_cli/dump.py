@@ -9,8 +9,7 @@ from tracemalloc._record.family import merge
 
 def _parser():
     parser = Parser(
-        "dump", "Write what the record of a process has as a snapshot file.  "
-        "The process is not disturbed, and may have ended.",
+        "dump", "Write what the record of a process has as a snapshot file.",
         "dump 4711 -o app.tmz")
     parser.add_argument("file", metavar="PID|FILE",
                         help="the number of a process, a record, or a folder "

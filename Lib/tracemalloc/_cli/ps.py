@@ -20,7 +20,7 @@ _STYLES = {"running": "less", "gone": "more"}
 
 def _parser():
     parser = Parser(
-        "ps", "List the records of processes: by default, of this user's in "
+        "ps", "List the records of processes; by default this user's, in "
         "the private folder.", "ps --clean --keep 10", snapshots=False)
     parser.add_argument("place", metavar="PLACE", nargs="?",
                         help="a folder of records, a record, or the number "
