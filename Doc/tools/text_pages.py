@@ -16,7 +16,8 @@ from functools import cache
 DOC = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 PAGES = ("library/tracemalloc", "library/tracemalloc-cli",
-         "library/tracemalloc-format", "library/pytracemalloc",
+         "library/tracemalloc-format", "library/tracemalloc-record",
+         "library/pytracemalloc",
          "c-api/allocators-and-tracing")
 
 # Directives that say nothing in a text, and have nothing but options below.
