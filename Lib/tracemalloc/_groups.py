@@ -108,7 +108,7 @@ def _parts_of_import(filename):
 # Metadata may come from a file or a program: what makes no sense is not there.
 
 
-def _interval_in(metadata):
+def interval_in(metadata):
     interval = metadata.get("sample_interval")
     return interval if type(interval) is int and interval > 0 else None
 
@@ -145,7 +145,7 @@ class Groups:
                             call_paths)
         self._data = data
         self._cumulative = cumulative
-        self.interval = _interval_in(metadata)
+        self.interval = interval_in(metadata)
         self._key_type = key_type
         self._limit = limit
 

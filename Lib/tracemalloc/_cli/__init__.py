@@ -44,7 +44,7 @@ COMMANDS = {
     "ps": ("ps", "the processes that keep records, and those that did"),
     "dump": ("dump", "write a snapshot out of a process's record"),
     "check": ("check", "compare with limits; the exit status says if it fits"),
-    "export": ("export", "write a snapshot as JSON, CSV or collapsed stacks"),
+    "export": ("export", "write a snapshot as JSON, CSV, stacks or a profile"),
     "show": ("show", "the command line of 2013: tops, blocks, comparisons"),
 }
 

@@ -1,4 +1,4 @@
-"""export: a snapshot as text that other programs read."""
+"""export: a snapshot in a form that other programs read."""
 
 import io
 import sys
@@ -11,28 +11,32 @@ from tracemalloc._cli.options import FIGURES, Parser
 from tracemalloc._cli.screen import is_terminal, printable
 from tracemalloc._writing import write_file
 
-_WITH_VALUE = "collapsed", "speedscope", "gecko"
+# Those of text, and the profile for pprof, which is not.
+_FORMATS = (*_export.FORMATS, "pprof")
+_WITH_VALUE = "collapsed", "speedscope", "gecko", "pprof"
 
 # End of a file name -> format.
 _SUFFIXES = {
     ".speedscope.json": "speedscope", ".gecko.json": "gecko",
     ".json": "json", ".csv": "csv",
     ".collapsed": "collapsed", ".folded": "collapsed",
+    ".pprof": "pprof", ".pb.gz": "pprof",
 }
 
 
 def _parser():
     parser = Parser(
-        "export", "Write a snapshot as JSON, as a table, or for flame graphs.",
+        "export", "Write a snapshot as JSON, as a table, for flame graphs, or "
+        "as a profile for pprof.",
         "export --at-peak -o peak.collapsed app.tmz")
     parser.add_argument("file", metavar="FILE", help="snapshot file")
-    parser.add_argument("--format", choices=_export.FORMATS,
+    parser.add_argument("--format", choices=_FORMATS,
                         metavar="FORMAT",
-                        help=f"{', '.join(_export.FORMATS)} (default: what "
+                        help=f"{', '.join(_FORMATS)} (default: what "
                              "the name of the output ends in); --json is "
                              "short for the first")
     # An older spelling: elsewhere -f means files.
-    parser.add_argument("-f", dest="format", choices=_export.FORMATS,
+    parser.add_argument("-f", dest="format", choices=_FORMATS,
                         help=SUPPRESS)
     parser.add_argument("-o", "--output", metavar="FILE",
                         help="file to write (default: standard output)")
@@ -66,13 +70,27 @@ def _write(options, snapshot, stream, progress=None):
     elif options.sort != "size":
         raise UsageError(f"--format {options.format} has all figures: leave "
                          "out --sort, --at-peak and --allocated")
+    if options.format == "pprof":
+        from tracemalloc._pprof import export_pprof as export
+    else:
+        export = _export.FORMATS[options.format]
     try:
-        _export.FORMATS[options.format](snapshot, stream, *arguments,
-                                         progress=progress)
+        export(snapshot, stream, *arguments, progress=progress)
     except BrokenPipeError:
         raise
     except ValueError as error:
         raise UsageError(error) from None
+
+
+def _write_profile(parser, options, snapshot):
+    """Write a profile, which is not text, to standard output."""
+    stream = getattr(sys.stdout, "buffer", None)
+    if stream is None or is_terminal(sys.stdout):
+        parser.error("a profile is no text: name an --output, or send it "
+                     "through a pipe")
+    with Progress(f"exporting {options.file}") as progress:
+        _write(options, snapshot, stream, progress.step)
+    return 0
 
 
 def main(arguments):
@@ -87,9 +105,11 @@ def main(arguments):
         options.format = _format_of(options.output)
         if options.format is None:
             parser.error("name a --format, one of "
-                         f"{', '.join(_export.FORMATS)}, or an --output that "
+                         f"{', '.join(_FORMATS)}, or an --output that "
                          f"ends in {' or '.join(_SUFFIXES)}")
     snapshot = load(options.file, options)
+    if options.output is None and options.format == "pprof":
+        return _write_profile(parser, options, snapshot)
     if options.output is None:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(
@@ -104,6 +124,10 @@ def main(arguments):
         return 0
 
     def write(stream):
+        if options.format == "pprof":
+            with Progress(f"writing {options.output}") as progress:
+                _write(options, snapshot, stream, progress.step)
+            return
         text = io.TextIOWrapper(stream, encoding="utf-8", newline="\n",
                                 errors="backslashreplace")
         with Progress(f"writing {options.output}") as progress:
