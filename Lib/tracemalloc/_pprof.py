@@ -207,6 +207,8 @@ class ProfileWriter:
                  the labels of their part.
     labels    -- those of LABELS that samples have
 
+    width is how many numbers a sample has.
+
     Add snapshots, then call close(), which leaves the stream open.
     """
 
@@ -232,7 +234,7 @@ class ProfileWriter:
         types = (*ALLOCATED, *HELD) if allocated else HELD
         for each in types:
             self._write("sample_type", self._type(each))
-        self._width = len(types)
+        self.width = len(types)
 
     def describe(self, *, shown, program="", when=0, seconds=0, interval=None,
                  comments=()):
@@ -282,7 +284,7 @@ class ProfileWriter:
         if self._columns is None:
             from array import array
 
-            self._columns = [array("q") for _ in range(self._width)]
+            self._columns = [array("q") for _ in range(self.width)]
         for head, values in samples:
             self._sum(head, self._signed(values, signs))
 

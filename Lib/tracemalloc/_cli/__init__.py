@@ -6,6 +6,8 @@
             questions to snapshot files, or to records
     ps      lists records
     dump    makes snapshot files of them
+    serve, push
+            what running programs hold, for servers that collect it
 
 There is one module per command.  Each has main(arguments), which returns the
 exit status.  What they share:
@@ -45,6 +47,8 @@ COMMANDS = {
     "dump": ("dump", "write a snapshot out of a process's record"),
     "check": ("check", "compare with limits; the exit status says if it fits"),
     "export": ("export", "write a snapshot as JSON, CSV, stacks or a profile"),
+    "serve": ("serve", "answer what collects profiles and metrics, by HTTP"),
+    "push": ("push", "send profiles to a Pyroscope server, now and then"),
     "show": ("show", "the command line of 2013: tops, blocks, comparisons"),
 }
 

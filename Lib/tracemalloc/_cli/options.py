@@ -23,7 +23,8 @@ class Parser(argparse.ArgumentParser):
 
     Action = argparse.Action
 
-    def __init__(self, command, description, example, snapshots=True):
+    def __init__(self, command, description, example, snapshots=True,
+                 reports=True):
         super().__init__(
             prog=name_of(command), description=description,
             epilog=f"example: {name_of(command)} "
@@ -31,6 +32,10 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             # An example is a line that one can copy.
             formatter_class=argparse.RawDescriptionHelpFormatter)
+        if reports:
+            self._add_common(snapshots)
+
+    def _add_common(self, snapshots):
         self.add_argument("--color", choices=WHEN, default="auto",
                           metavar="WHEN",
                           help="auto, always or never; auto, the default, is "

@@ -1,0 +1,45 @@
+"""Ending when one is asked to, at the next moment where it does no harm."""
+
+import os
+import select
+import signal
+
+
+class Ending:
+    """Notes SIGTERM and SIGINT instead of dying of them.
+
+    A context manager for the main thread; later signals of that kind do
+    nothing more.  wait() is for the same thread.  *interrupt* is called when
+    the first comes, to end what takes long.
+    """
+
+    def __init__(self, interrupt=None):
+        self._interrupt = interrupt
+
+    def __enter__(self):
+        self.asked = False
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        self._before = signal.set_wakeup_fd(self._write,
+                                            warn_on_full_buffer=False)
+        self._handlers = [(number, signal.signal(number, self._note))
+                          for number in (signal.SIGTERM, signal.SIGINT)]
+        return self
+
+    def __exit__(self, *exc_info):
+        for number, handler in self._handlers:
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._before)
+        os.close(self._read)
+        os.close(self._write)
+
+    def _note(self, number, frame):
+        first, self.asked = not self.asked, True
+        if first and self._interrupt is not None:
+            self._interrupt()
+
+    def wait(self, seconds=None):
+        """Wait as long at most; return whether the end was asked for."""
+        if not self.asked:
+            select.select([self._read], [], [], seconds)
+        return self.asked
