@@ -214,11 +214,11 @@ class ProfileWriter:
 
     def __init__(self, stream, *, allocated=True, merged=False,
                  labels=LABELS):
-        from gzip import GzipFile
+        import zlib
 
-        # Without a time, so that equal profiles are equal files.
-        self._stream = GzipFile(filename="", mode="wb", fileobj=stream,
-                                compresslevel=_LEVEL, mtime=0)
+        self._stream = stream
+        # The form of gzip, without a time: equal profiles are equal files.
+        self._compressor = zlib.compressobj(_LEVEL, wbits=16 + zlib.MAX_WBITS)
         self._waiting = []
         self._size = 0
         self._allocated = allocated
@@ -296,7 +296,7 @@ class ProfileWriter:
                 if any(values):
                     self._sample(head, values)
         self._flush()
-        self._stream.close()
+        self._stream.write(self._compressor.flush())
 
     # What is written
 
@@ -307,7 +307,7 @@ class ProfileWriter:
             self._flush()
 
     def _flush(self):
-        self._stream.write(b"".join(self._waiting))
+        self._stream.write(self._compressor.compress(b"".join(self._waiting)))
         self._waiting.clear()
         self._size = 0
 

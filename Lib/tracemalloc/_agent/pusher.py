@@ -31,6 +31,10 @@ _FIRST, _LONGEST = 1.0, 300.0
 PATIENCE, TO_END = 60.0, 5.0
 
 
+def _profiles(number):
+    return f"{number} profile{'s' * (number != 1)}"
+
+
 class _Waiting(NamedTuple):
     name: str
     start: float
@@ -237,9 +241,8 @@ class Pusher:
         first, last = (
             time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
             for seconds in (self._lost[0][0], self._lost[-1][1]))
-        number = len(self._lost)
-        return (f"; {number} profile{'s' * (number > 1)} from {first} to "
-                f"{last} {'were' if number > 1 else 'was'} dropped")
+        return (f"; dropped {_profiles(len(self._lost))} from {first} to "
+                f"{last}")
 
     # All together
 
@@ -262,7 +265,8 @@ class Pusher:
             self.take()
         self.deliver(TO_END, at_once=True)
         if self._queue:
-            self._tell(f"not delivered: {len(self._queue)} profiles")
+            self._tell(f"not delivered: "
+                       f"{_profiles(len(self._queue))}")
         if self._lost:
             self._tell("ended" + self._losses())
         return not self._queue and not self.dropped

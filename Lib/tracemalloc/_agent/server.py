@@ -58,6 +58,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "tracemalloc"
     sys_version = ""
+    # Of whoever does not say: with a status, too.
+    default_request_version = "HTTP/1.0"
     error_content_type = "text/plain; charset=utf-8"
     error_message_format = "%(message)s\n"
 
@@ -100,6 +102,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)
+
+    def version_string(self):
+        return self.server_version
 
     def address_string(self):
         return "client"
