@@ -87,7 +87,7 @@ def _from_environment(name, convert, default):
 def _labels(options):
     """Return the labels of all profiles; options override variables."""
     found = dict(_from_environment(
-        _LABELS, lambda text: map(_label, text.split(",")), ()))
+        _LABELS, lambda text: list(map(_label, text.split(","))), ()))
     return sorted((found | dict(options.label)).items())
 
 
