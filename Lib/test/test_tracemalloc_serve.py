@@ -19,7 +19,7 @@ from test.tracemalloc_processes import FakeProcess, FakeSource, damaged
 from test.tracemalloc_profiles import Profile
 from unittest import mock
 
-from tracemalloc._agent import page, requests, server, sources
+from tracemalloc._agent import deadline, page, requests, server, sources
 
 A = (5, "read", (2, 2000), (5, 5000))
 B = (7, "load", (1, 100), (9, 900))
@@ -584,8 +584,11 @@ class ServerTests(unittest.TestCase):
 
     def test_a_drop_now_and_then_is_too_slow_as_well(self):
         clock = iter(range(1000))
-        with mock.patch.object(server.time, "monotonic", lambda: next(clock)):
-            reader = server._Requests(mock.Mock(recv_into=lambda _: 1), 10)
+        with mock.patch.object(deadline.time, "monotonic",
+                               lambda: next(clock)):
+            connection = mock.Mock()
+            connection.makefile.return_value.readinto.return_value = 1
+            reader = deadline.UntilDeadline(connection, 10)
             with self.assertRaises(TimeoutError):
                 for _ in range(12):
                     reader.readinto(bytearray(1))

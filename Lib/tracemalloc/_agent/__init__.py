@@ -8,6 +8,7 @@
     server      who listens, and for how long
     ingest      what a Pyroscope server takes
     pusher      what is sent there, and when
+    deadline    reading that ends
     ending      SIGTERM and SIGINT
 
 Nothing of this is loaded by a program that is traced: `serve` and `push` are

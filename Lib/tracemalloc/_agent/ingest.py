@@ -3,10 +3,11 @@
 import http.client
 import re
 import socket
-import threading
 from urllib.parse import urlencode, urlsplit
 
-# Seconds that sending a profile and hearing of it may take in all.
+from tracemalloc._agent.deadline import UntilDeadline
+
+# Seconds for sending a profile, and once more for hearing of it.
 LIMIT = 20
 # More of an answer is not read.
 _MOST_ANSWER = 1 << 14
@@ -108,21 +109,17 @@ class Ingest:
             for_good=status < 500 and status not in _LATER, after=after)
 
     def _ask(self, connection, query, profile, limit):
+        connection.response_class = lambda connected, **options: (
+            http.client.HTTPResponse(UntilDeadline(connected, limit),
+                                     **options))
         connection.connect()
         self._socket = connection.sock
-        # A time for each part is none for all of them.
-        timer = threading.Timer(limit, self.interrupt)
-        timer.daemon = True
-        timer.start()
-        try:
-            connection.request(
-                "POST", f"{self._path}?{query}", profile,
-                {"Content-Type": "binary/octet-stream",
-                 "Connection": "close", **self._headers})
-            response = connection.getresponse()
-            text = response.read(_MOST_ANSWER).decode(errors="replace")
-        finally:
-            timer.cancel()
+        connection.request(
+            "POST", f"{self._path}?{query}", profile,
+            {"Content-Type": "binary/octet-stream", "Connection": "close",
+             **self._headers})
+        response = connection.getresponse()
+        text = response.read(_MOST_ANSWER).decode(errors="replace")
         after = response.headers.get("Retry-After", "")
         return (response.status, " ".join(text.split())[:200],
                 int(after) if after.isascii() and after.isdigit()

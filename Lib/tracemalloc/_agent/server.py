@@ -18,6 +18,7 @@ import time
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 
+from tracemalloc._agent.deadline import UntilDeadline
 from tracemalloc._cli.screen import printable
 
 # Connections at once.
@@ -34,24 +35,6 @@ _BUSY = (b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n"
 _MOST_LINE = 1 << 14
 
 
-class _Requests(io.RawIOBase):
-    """What a client sends, until a deadline."""
-
-    def __init__(self, connection, seconds):
-        self._connection = connection
-        self._deadline = time.monotonic() + seconds
-
-    def readable(self):
-        return True
-
-    def readinto(self, buffer):
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the request took too long")
-        self._connection.settimeout(left)
-        return self._connection.recv_into(buffer)
-
-
 class _Handler(BaseHTTPRequestHandler):
     """Reads one request, and sends what Requests answers."""
 
@@ -65,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self):
         self.connection = self.request
-        self.rfile = io.BufferedReader(_Requests(self.request, TO_ASK))
+        self.rfile = io.BufferedReader(UntilDeadline(self.request, TO_ASK))
         self.wfile = io.BytesIO()
 
     def finish(self):
