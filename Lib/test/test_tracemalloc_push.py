@@ -173,6 +173,15 @@ class TakingTests(Pushing):
         self.assertEqual({labels for _, labels in profile.samples},
                          {(("thread", "MainThread"),)})
 
+    def test_call_paths_that_hold_little_are_one(self):
+        self.source.processes.append(FakeProcess(8, B))
+        found = self.pusher(least=1000)
+        for _ in range(2):
+            profile = self.step(found)
+            self.assertEqual(profile.by_line("inuse_space"),
+                             {("app.py", 5): 2000, ("<small>", 0): 100})
+            self.assertEqual(len(profile.types), 2)
+
     def test_faults_are_told_once(self):
         self.source.processes.append(FakeProcess(8, B))
         self.source.processes[1].fault = damaged()

@@ -112,6 +112,25 @@ class ProfileTests(Asking):
         self.assertIn("there is no label 'x'",
                       self.refused(400, "/debug/pprof/heap?labels=x"))
 
+    def test_call_paths_that_hold_little_are_one(self):
+        for name in "heap", "allocs":
+            found = self.profile(f"/debug/pprof/{name}?least=1KiB")
+            self.assertEqual(found.types, (("inuse_objects", "count"),
+                                           ("inuse_space", "bytes")))
+            self.assertEqual(found.shown, "inuse_space")
+            self.assertEqual(found.by_line("inuse_space"),
+                             {("app.py", 5): 4000, ("<small>", 0): 100})
+            self.assertEqual(found.total("inuse_objects"), 5)
+        found = self.profile("/debug/pprof/heap?least=5000&labels=none")
+        self.assertEqual(list(found.samples.values()), [[5, 4100]])
+        self.options["least"] = 5000
+        self.assertEqual(len(self.profile("/debug/pprof/heap?pid=8").samples),
+                         1)
+        self.assertEqual(len(self.profile(
+            "/debug/pprof/heap?pid=8&least=0").types), 4)
+        self.assertIn("least=: 'x' is no size",
+                      self.refused(400, "/debug/pprof/heap?least=x"))
+
     def test_ended_processes_hold_nothing(self):
         self.source.processes[0].state = "gone"
         found = self.profile("/debug/pprof/heap")

@@ -37,7 +37,7 @@ Loaded on first use.
 from functools import cache, partial, reduce
 from hashlib import blake2b
 from itertools import groupby
-from operator import or_
+from operator import add, or_
 
 from tracemalloc._groups import folders_in, interval_in, module_parts
 from tracemalloc._stacks import Stacks, data_of
@@ -79,6 +79,9 @@ _SHOWN = {
     "allocated_count": ("alloc_objects", False),
     "peak_size": ("inuse_space", True), "peak_count": ("inuse_objects", True),
 }
+
+# What all call paths are called that hold too little to be told.
+REST = "<small>"
 
 # Labels that a sample can have; others are those of all samples of a part.
 LABELS = ("thread", "domain")
@@ -206,6 +209,10 @@ class ProfileWriter:
                  Without, samples are written at once, and are told apart by
                  the labels of their part.
     labels    -- those of LABELS that samples have
+    least     -- bytes that a call path has to hold to be a sample of its own;
+                 the others are one together.  Only without *allocated*: who
+                 compares profiles would take what was allocated for new when
+                 a call path becomes a sample.
 
     width is how many numbers a sample has.
 
@@ -213,8 +220,12 @@ class ProfileWriter:
     """
 
     def __init__(self, stream, *, allocated=True, merged=False,
-                 labels=LABELS):
+                 labels=LABELS, least=0):
         import zlib
+
+        if least and allocated:
+            raise ValueError("what was allocated cannot be told of some "
+                             "call paths only")
 
         self._stream = stream
         # The form of gzip, without a time: equal profiles are equal files.
@@ -223,6 +234,7 @@ class ProfileWriter:
         self._size = 0
         self._allocated = allocated
         self._labels = labels
+        self._least = least
         self._sums = {} if merged else None
         self._columns = None
         self._strings = {}
@@ -401,6 +413,7 @@ class ProfileWriter:
         by_index = list(map(stacks.ranks(newest).__getitem__, stacks.nodes))
         order = sorted(range(len(by_index)), key=by_index.__getitem__)
         number, callers, above = 0, None, b""
+        rest = {}
         for node, indexes in groupby(order, stacks.nodes.__getitem__):
             if progress is not None and not number % 512:
                 progress(number, len(order))
@@ -412,7 +425,13 @@ class ProfileWriter:
             contexts = [stacks.contexts[index] for index in indexes]
             number += len(contexts)
             for own, values in self._by_label(data, contexts, columns):
-                yield path + own + labels, values
+                if values[-1] >= self._least:
+                    yield path + own + labels, values
+                else:
+                    rest[own] = list(map(add, values, rest.get(own, (0, 0))))
+        for own, values in sorted(rest.items()):
+            path = self._location((REST, 0, ""), ())
+            yield _field("Sample", "location_id", path) + own + labels, values
 
     @staticmethod
     def _above(parents, newest, ids, node):

@@ -120,11 +120,11 @@ def html(processes, faults, more, *, what, address, now):
 allocated</li>
 <li>{_link("/metrics", "/metrics")}: figures for Prometheus</li>
 </ul>
-<p>With <code>?seconds=30</code> a profile is the difference of two moments,
-with <code>?pid=N</code> that of one process, with
-<code>?labels=pid,thread</code> or <code>?labels=none</code> told apart by
-that only, with <code>?ended=1</code> also of processes that are no
-more.</p>
+<p><code>?seconds=30</code> makes a profile the difference of two moments,
+<code>?pid=N</code> that of one process; <code>?labels=pid,thread</code> or
+<code>?labels=none</code> is what samples are told apart by. With
+<code>?least=16KiB</code>, call paths that hold less are one, and with
+<code>?ended=1</code> processes count that are no more.</p>
 <pre><code>go tool pprof -top {example}/debug/pprof/heap
 go tool pprof -http=: {example}/debug/pprof/allocs</code></pre>
 </body></html>

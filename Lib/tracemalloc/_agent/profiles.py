@@ -78,32 +78,35 @@ def _own(labels):
     return [name for name in labels if name in OWN_LABELS]
 
 
-def write_state(processes, stream, *, shown, labels=LABELS):
+def write_state(processes, stream, *, shown, labels=LABELS, least=0):
     """Write what processes hold, and what they allocated, as one profile.
 
+    least -- bytes that a call path has to hold to be told; what was allocated
+             is left out then
     Raises ProfileError if none of them can be read.  Takes the memory of one
     snapshot at a time, and without the label 'pid' that of the samples.
     """
     if len(processes) == 1:
-        _write_one(processes[0], stream, shown, labels)
+        _write_one(processes[0], stream, shown, labels, least)
         return
     writer = ProfileWriter(stream, merged="pid" not in labels,
-                           labels=_own(labels))
+                           labels=_own(labels), allocated=not least,
+                           least=least)
     parts = _Parts(labels, writer)
     for process, snapshot in parts.load(processes):
         parts.add(process, snapshot)
     parts.finish(shown)
 
 
-def _write_one(process, stream, shown, labels):
+def _write_one(process, stream, shown, labels, least):
     parts = _Parts(labels)
     for process, snapshot in parts.load([process]):
-        allocated = has_totals(snapshot)
-        if not allocated and shown.startswith("alloc"):
+        allocated = has_totals(snapshot) and not least
+        if not least and not allocated and shown.startswith("alloc"):
             raise ProfileError(f"{process.name} does not tell what was "
                                "allocated: ask for the profile heap")
         parts.writer = ProfileWriter(stream, allocated=allocated,
-                                      labels=_own(labels))
+                                     labels=_own(labels), least=least)
         parts.add(process, snapshot)
     parts.finish(shown)
 

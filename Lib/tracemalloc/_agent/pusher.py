@@ -54,13 +54,14 @@ class Pusher:
     """
 
     def __init__(self, source, send, *, name=None, labels=(), own_labels=(),
-                 every=15.0, keep=16 << 20, tell, clock=time.time,
+                 least=0, every=15.0, keep=16 << 20, tell, clock=time.time,
                  timer=time.monotonic):
         self._source = source
         self._send = send
         self._name = name
         self._labels = labels
         self._own_labels = own_labels
+        self._least = least
         self._every = every
         self._keep = keep
         self._tell = tell
@@ -123,7 +124,9 @@ class Pusher:
         stream = io.BytesIO()
         writer = ProfileWriter(
             stream, merged=True,
-            allocated=all(has_totals(snapshot) for _, snapshot in loaded),
+            allocated=not self._least and all(
+                has_totals(snapshot) for _, snapshot in loaded),
+            least=self._least,
             labels=[label for label in self._own_labels if label != "pid"])
         written = []
         for process, snapshot in loaded:

@@ -23,7 +23,8 @@ _PROFILE = "/debug/pprof/"
 _ELSEWHERE = ("profile", "goroutine", "mutex", "block", "threadcreate",
               "trace", "symbol", "cmdline")
 # Go's `gc` runs a collection first, which nobody can do from outside.
-_PARAMETERS = ("pid", "record", "seconds", "labels", "ended", "debug", "gc")
+_PARAMETERS = ("pid", "record", "seconds", "labels", "least", "ended", "debug",
+               "gc")
 
 # Differences that are waited for at the same time.
 _WAITING = 8
@@ -72,11 +73,12 @@ class Requests:
     """
 
     def __init__(self, source, *, token=None, is_local=True,
-                 labels=profiles.LABELS, wait, address=""):
+                 labels=profiles.LABELS, least=0, wait, address=""):
         self._source = source
         self._token = token
         self._is_local = is_local
         self._labels = labels
+        self._least = least
         self._wait = wait
         self.address = address
         self._making = BoundedSemaphore(_AT_ONCE)
@@ -151,13 +153,18 @@ class Requests:
         shown = profiles.SHOWN[name]
         labels = _labels(asked.get("labels"), self._labels)
         seconds = _seconds(asked.get("seconds"))
+        least = _size(asked.get("least"), self._least)
+        if least and not seconds:
+            # What was allocated is not told then: see ProfileWriter.
+            shown = profiles.SHOWN["heap"]
         stream = _Bounded()
         if seconds:
             self._difference(stream, asked, shown, labels, seconds)
         else:
             with _Turn(self._making):
                 profiles.write_state(self._chosen(asked), stream,
-                                     shown=shown, labels=labels)
+                                     shown=shown, labels=labels,
+                                     least=least)
         return Answer(
             200, "application/octet-stream", stream.getvalue(),
             Content_Disposition=f'attachment; filename="{name}.pb.gz"')
@@ -286,6 +293,17 @@ def _seconds(text):
             and 0 <= int(text) <= MOST_SECONDS):
         raise Refused(400, f"seconds= is a number from 1 to {MOST_SECONDS}")
     return int(text)
+
+
+def _size(text, default):
+    from tracemalloc._cli.units import size
+
+    if text is None:
+        return default
+    try:
+        return size(text)
+    except ValueError as error:
+        raise Refused(400, f"least=: {error}") from None
 
 
 def _labels(text, default):

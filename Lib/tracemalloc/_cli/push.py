@@ -5,8 +5,8 @@ import os
 
 from tracemalloc._cli import UsageError, note
 from tracemalloc._cli.options import Parser, checked
-from tracemalloc._cli.serve import (add_labels, add_source, read_token,
-                                    source_of)
+from tracemalloc._cli.serve import (
+    add_labels, add_least, add_source, read_token, source_of)
 from tracemalloc._cli.units import seconds, some
 
 # Where other profilers of that server have them from.
@@ -46,6 +46,7 @@ def _parser():
                              "together; the oldest are dropped if there are "
                              "more (default: 16MiB)")
     add_labels(parser, "none")
+    add_least(parser)
     return parser
 
 
@@ -125,7 +126,7 @@ def main(arguments):
     source = source_of(options)
     pusher = Pusher(source, ingest.send, name=name, labels=_labels(options),
                     own_labels=options.labels, every=options.every,
-                    keep=options.keep, tell=note)
+                    least=options.least, keep=options.keep, tell=note)
     with Ending(ingest.interrupt) as ending:
         print(f"Sending {source.what} to {options.to} every "
               f"{options.every:g} s (Ctrl-C ends it)", flush=True)

@@ -6,6 +6,7 @@ import threading
 
 from tracemalloc._cli import UsageError
 from tracemalloc._cli.options import Parser, checked
+from tracemalloc._cli.units import size
 
 DEFAULT = "127.0.0.1:4041"
 _UNIX = "unix:"
@@ -30,6 +31,7 @@ def _parser():
                              "'Authorization: Bearer TOKEN'; needed to listen "
                              "where other machines can connect")
     add_labels(parser, "thread,domain,pid")
+    add_least(parser)
     return parser
 
 
@@ -45,6 +47,14 @@ def add_labels(parser, default):
                         default=default,
                         help="what samples are told apart by: none, or some "
                              f"of thread,domain,pid (default: {default})")
+
+
+def add_least(parser):
+    parser.add_argument("--least", metavar="SIZE", type=checked(size),
+                        default="0",
+                        help="call paths that hold less are one together, and "
+                             "what was allocated is left out: profiles of "
+                             "some kilobytes (default: 0, everything)")
 
 
 def labels(text):
@@ -140,6 +150,7 @@ def main(arguments):
     source = source_of(options)
     ended = threading.Event()
     requests = Requests(source, token=token or None, labels=options.labels,
+                        least=options.least,
                         is_local=not isinstance(where, str), wait=ended.wait)
     with Ending() as ending:
         try:
