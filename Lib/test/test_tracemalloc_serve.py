@@ -123,6 +123,9 @@ class ProfileTests(Asking):
             self.assertEqual(found.total("inuse_objects"), 5)
         found = self.profile("/debug/pprof/heap?least=5000&labels=none")
         self.assertEqual(list(found.samples.values()), [[5, 4100]])
+        # What is not told needs no names.
+        self.assertEqual(list(found.addresses.values()),
+                         [("<small>", "<small>", 0)])
         self.options["least"] = 5000
         self.assertEqual(len(self.profile("/debug/pprof/heap?pid=8").samples),
                          1)

@@ -408,52 +408,26 @@ class ProfileWriter:
         stacks = Stacks(data, limit, ("file", "line", "function"),
                         reduce(partial(map, or_), columns))
         newest, frames = stacks.frames()
-        ids = self._ids(stacks, newest, frames, folders_in(snapshot.metadata))
+        folders = folders_in(snapshot.metadata)
+        paths = _Paths(stacks.parents, newest, len(frames), lambda frame: (
+            self._location(frames[frame], folders)))
         self._own.clear()
         by_index = list(map(stacks.ranks(newest).__getitem__, stacks.nodes))
         order = sorted(range(len(by_index)), key=by_index.__getitem__)
-        number, callers, above = 0, None, b""
-        rest = {}
+        number, rest = 0, {}
         for node, indexes in groupby(order, stacks.nodes.__getitem__):
             if progress is not None and not number % 512:
                 progress(number, len(order))
-            # Call paths with the same callers follow each other.
-            if stacks.parents[node] != callers:
-                callers = stacks.parents[node]
-                above = self._above(stacks.parents, newest, ids, callers)
-            path = _field("Sample", "location_id", ids[newest[node]] + above)
             contexts = [stacks.contexts[index] for index in indexes]
             number += len(contexts)
             for own, values in self._by_label(data, contexts, columns):
                 if values[-1] >= self._least:
-                    yield path + own + labels, values
+                    yield paths.encoded(node) + own + labels, values
                 else:
                     rest[own] = list(map(add, values, rest.get(own, (0, 0))))
         for own, values in sorted(rest.items()):
             path = self._location((REST, 0, ""), ())
             yield _field("Sample", "location_id", path) + own + labels, values
-
-    @staticmethod
-    def _above(parents, newest, ids, node):
-        found = []
-        while node:
-            found.append(ids[newest[node]])
-            node = parents[node]
-        return b"".join(found)
-
-    def _ids(self, stacks, newest, frames, folders):
-        """Return the ids of locations by frame, None where there is no use."""
-        parents = stacks.parents
-        used = bytearray(len(parents))
-        for node in stacks.nodes:
-            used[node] = True
-        for node in range(len(parents) - 1, 0, -1):
-            if used[node]:
-                used[parents[node]] = True
-        wanted = {newest[node] for node in range(1, len(parents))
-                  if used[node]}
-        return [self._location(frame, folders) if index in wanted else None
-                for index, frame in enumerate(frames)]
 
     def _by_label(self, data, contexts, columns):
         """Yield (labels, numbers) of contexts of one call path."""
@@ -492,6 +466,43 @@ class ProfileWriter:
         except OverflowError:
             raise ValueError("the sums have more than the 63 bits that there "
                              "are in a profile") from None
+
+
+class _Paths:
+    """Call paths of a snapshot as samples have them.
+
+    locate -- function of the number of a frame: the id of its location, as
+              bytes; called once for each frame that is needed
+    """
+
+    def __init__(self, parents, newest, frames, locate):
+        self._parents = parents
+        self._newest = newest
+        self._locate = locate
+        self._ids = [None] * frames
+        self._callers, self._above = None, b""
+
+    def encoded(self, node):
+        """Return a call path; fast if the last one had the same callers."""
+        callers = self._parents[node]
+        if callers != self._callers:
+            self._callers, self._above = callers, self._joined(callers)
+        return _field("Sample", "location_id", self._id(node) + self._above)
+
+    def _id(self, node):
+        frame = self._newest[node]
+        found = self._ids[frame]
+        if found is None:
+            found = self._ids[frame] = self._locate(frame)
+        return found
+
+    def _joined(self, node):
+        newest, parents, ids = self._newest, self._parents, self._ids
+        found = []
+        while node:
+            found.append(ids[newest[node]] or self._id(node))
+            node = parents[node]
+        return b"".join(found)
 
 
 def export_pprof(snapshot, stream, value="size", *, progress=None):
