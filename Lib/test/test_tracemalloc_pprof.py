@@ -220,6 +220,14 @@ class WriterTests(unittest.TestCase):
         # What they have in common is there once.
         self.assertEqual(len(found.addresses), 5)
 
+    def test_a_family_has_the_numbers_of_its_processes(self):
+        stream = io.BytesIO()
+        _pprof.export_pprof(full_snapshot(), stream,
+                            parts={7: full_snapshot(), 8: full_snapshot()})
+        found = Profile(stream.getvalue())
+        self.assertEqual(found.by(lambda frame, labels: labels["pid"],
+                                  "inuse_space"), {"7": 744, "8": 744})
+
     def test_labels_that_are_wanted(self):
         found = written((full_snapshot(), {}), labels=("domain",))
         self.assertEqual({labels for _, labels in found.samples},

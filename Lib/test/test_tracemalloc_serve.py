@@ -488,6 +488,39 @@ class SourceTests(CommandTests):
         full_snapshot((1, "f", (1, 1), (1, 1), (1, 1))).dump("a.tmz")
         self.assertEqual(source.look()[0][0].current, 1)
 
+    def test_records_of_a_family(self):
+        self.write("family.py", """\
+            import os
+            kept = [bytes(1000) for _ in range(50)]
+            if os.fork() == 0:
+                more = [bytes(2000) for _ in range(50)]
+                raise SystemExit
+            os.wait()
+            """)
+        subprocess.run([sys.executable, "-X",
+                        f"tracemalloc=5,record={self.folder}", "family.py"],
+                       check=True)
+        files = [name for name in os.listdir() if name.endswith(".tmrec")]
+        self.assertEqual(len(files), 2)
+        found, _, _ = sources.Source(".").look()
+        parent, = [each for each in found if each.pid and each.parent
+                   not in {other.pid for other in found}
+                   and each.name in files]
+        self.assertEqual((parent.state, parent.program),
+                         ("exited", "family.py"))
+        name = os.path.join(".", parent.name)
+        for children, number in (False, 1), (True, 2):
+            processes, _, _ = sources.Source(name, children).look()
+            self.assertEqual(len(processes), number)
+        _, snapshot = parent.load()
+        self.assertGreater(sum(each.size for each in
+                               snapshot.statistics("filename")), 50_000)
+        self.output("export", "--children", "-o", "x.pprof", name)
+        with open("x.pprof", "rb") as stream:
+            found = Profile(stream.read())
+        self.assertEqual({dict(labels)["pid"] for _, labels in found.samples},
+                         {str(each.pid) for each in processes})
+
     def test_there_need_be_no_records_yet(self):
         with mock.patch.dict(os.environ, XDG_RUNTIME_DIR=self.folder):
             source = sources.Source(None)

@@ -505,9 +505,12 @@ class _Paths:
         return b"".join(found)
 
 
-def export_pprof(snapshot, stream, value="size", *, progress=None):
+def export_pprof(snapshot, stream, value="size", *, progress=None,
+                 parts=None):
     """Write a profile for pprof, gzip'ed, to a binary stream.
 
+    *parts* are the snapshots that *snapshot* was merged from, by the number
+    of their process, which is a label of the samples then.
     *value* is what viewers show first: 'size', 'count', 'allocated_size' or
     'allocated_count'; 'peak_size' and 'peak_count' make what is held that of
     the peak.  A snapshot that does not tell what was allocated makes a profile
@@ -527,5 +530,7 @@ def export_pprof(snapshot, stream, value="size", *, progress=None):
     writer.describe(shown=shown, program=program_of(metadata.get("command")),
                     when=seconds_of(snapshot),
                     interval=interval_in(metadata), comments=comments)
-    writer.add(snapshot, at_peak=at_peak, progress=progress)
+    for pid, part in (parts or {None: snapshot}).items():
+        writer.add(part, at_peak=at_peak, progress=progress,
+                   labels=() if pid is None else [("pid", str(pid))])
     writer.close()

@@ -113,14 +113,16 @@ class Source:
 
     what -- a file, a folder, or the number of a process as text; None for
             the folder where this user's records are
+    children -- with the processes that these started
     Raises SourceError if there is no such file or folder now; that a process
     has no record may change.
     """
 
-    def __init__(self, what):
+    def __init__(self, what, children=False):
         from tracemalloc._record import places
 
         self.is_default = what is None
+        self._children = children
         self.what = places.default_folder() if what is None else what
         # (path, size, time) -> what a snapshot says about its process
         self._snapshots = {}
@@ -136,7 +138,7 @@ class Source:
         from tracemalloc._record import places
 
         try:
-            found = places.find(self.what)
+            found = places.find(self.what, children=self._children)
             if os.path.isdir(self.what):
                 # Snapshots lie in folders as well.
                 found += sorted(

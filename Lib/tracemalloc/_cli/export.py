@@ -3,10 +3,11 @@
 import io
 import sys
 from argparse import SUPPRESS
+from functools import partial
 
 from tracemalloc import _export
 from tracemalloc._cli import UsageError, rows
-from tracemalloc._cli.files import Progress, load
+from tracemalloc._cli.files import Progress, chosen, load
 from tracemalloc._cli.options import FIGURES, Parser
 from tracemalloc._cli.screen import is_terminal, printable
 from tracemalloc._writing import write_file
@@ -71,7 +72,9 @@ def _write(options, snapshot, stream, progress=None):
         raise UsageError(f"--format {options.format} has all figures: leave "
                          "out --sort, --at-peak and --allocated")
     if options.format == "pprof":
-        from tracemalloc._pprof import export_pprof as export
+        from tracemalloc._pprof import export_pprof
+
+        export = partial(export_pprof, parts=_parts(options, snapshot))
     else:
         export = _export.FORMATS[options.format]
     try:
@@ -80,6 +83,16 @@ def _write(options, snapshot, stream, progress=None):
         raise
     except ValueError as error:
         raise UsageError(error) from None
+
+
+def _parts(options, snapshot):
+    """Return {pid: snapshot} of what a snapshot is merged from, or None."""
+    if not isinstance(snapshot.metadata.get("processes"), list):
+        return None
+    from tracemalloc._cli.records import pictures
+
+    return {each.pid: chosen(options.file, each.snapshot(), options)
+            for each in pictures(options.file, options.children)}
 
 
 def _write_profile(parser, options, snapshot):

@@ -70,6 +70,11 @@ def load(filename, options):
     else:
         snapshot = reading(filename, lambda: tracemalloc.Snapshot.load(
             filename, max_size=options.max_size))
+    return chosen(filename, snapshot, options)
+
+
+def chosen(filename, snapshot, options):
+    """Return what options let through of a snapshot."""
     filters = getattr(options, "filters", None)
     if filters:
         snapshot = filtered(filename, snapshot, filters)

@@ -40,6 +40,8 @@ def add_source(parser):
                         help="number of a process, record or snapshot, or "
                              "folder of records (default: that of your "
                              "programs' records)")
+    parser.add_argument("--children", action="store_true",
+                        help="with the processes that it started")
 
 
 def add_labels(parser, default):
@@ -106,7 +108,7 @@ def source_of(options):
     from tracemalloc._agent.sources import Source, SourceError
 
     try:
-        return Source(options.source)
+        return Source(options.source, options.children)
     except SourceError as error:
         raise UsageError(error) from None
 
