@@ -19,7 +19,7 @@ _USER, _PASSWORD = "PYROSCOPE_BASIC_AUTH_USER", "PYROSCOPE_BASIC_AUTH_PASSWORD"
 def _parser():
     parser = Parser(
         "push", "Send what programs hold and allocate to a Pyroscope server, "
-        "now and then.  A server\nthat cannot be reached gets it later.",
+        "now and\nthen.  A server that cannot be reached gets it later.",
         "push --to http://127.0.0.1:4040 --label zone=a", reports=False)
     add_source(parser)
     parser.add_argument("--to", metavar="URL", required=True,

@@ -17,9 +17,9 @@ _LEAST_TOKEN, _MOST_TOKEN = 16, 4096
 def _parser():
     parser = Parser(
         "serve", "Answer what collects profiles and metrics, by HTTP: "
-        "/debug/pprof/heap and\n/debug/pprof/allocs as Go's programs have "
-        "them, /metrics for Prometheus, and a page\nfor people.  The programs "
-        "are not disturbed: only their records are read.",
+        "/debug/pprof/heap\nand /debug/pprof/allocs as Go's programs have "
+        "them, /metrics for Prometheus,\nand a page for people.  The programs "
+        "are not disturbed: only their records\nare read.",
         "serve --listen 127.0.0.1:4041", reports=False)
     add_source(parser)
     parser.add_argument("--listen", metavar="ADDRESS", type=checked(address),
