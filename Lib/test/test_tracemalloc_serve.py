@@ -2,6 +2,7 @@
 import contextlib
 import html.parser
 import http.client
+import json
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ from test.tracemalloc_processes import FakeProcess, FakeSource, damaged
 from test.tracemalloc_profiles import Profile
 from unittest import mock
 
+from tracemalloc._cli import serve
 from tracemalloc._agent import deadline, page, requests, server, sources
 
 A = (5, "read", (2, 2000), (5, 5000))
@@ -704,6 +706,54 @@ class SocketTests(unittest.TestCase):
         with self.assertRaises(FileExistsError):
             server.Server(self.path, None)
         self.assertTrue(os.path.exists(self.path))
+
+
+@unittest.skipUnless("TRACEMALLOC_SOURCE" in os.environ,
+                     "TRACEMALLOC_SOURCE does not name the repository")
+class ConfigurationTests(Asking):
+    """The files that the manual shows say what there is."""
+
+    # What scrapes here -> (what switches a scrape off, those of Go).
+    SCRAPERS = {
+        "parca.yaml": r"{}:\s+enabled: false\s", "memory.alloy":
+        r"profile\.{} \{{\s+enabled = false\s"}
+
+    def read(self, name):
+        path = os.path.join(os.environ["TRACEMALLOC_SOURCE"], "Doc",
+                            "examples", "fleet", name)
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+
+    def test_scrapers_ask_for_what_is_answered(self):
+        for name, off in self.SCRAPERS.items():
+            text = self.read(name)
+            self.assertIn(f'"{serve.DEFAULT}"', text)
+            path, = re.findall(r'path\s*[:=] "?(/[^"\s]*)', text)
+            self.profile(path)
+            for kind in "process_cpu", "goroutine", "mutex", "block":
+                self.assertRegex(text, off.format(kind))
+
+    def test_prometheus_asks_for_what_is_answered(self):
+        self.assertIn(f'"{serve.DEFAULT}"', self.read("prometheus.yml"))
+
+    def test_the_manifest_starts_what_there_is(self):
+        text = self.read("kubernetes.yaml")
+        command, = re.findall(r"(?s)command: (\[.*?\])", text)
+        words = json.loads(command)
+        self.assertEqual(words[1:4], ["-m", "tracemalloc", "serve"])
+        options = serve._parser().parse_args(words[4:])
+        self.assertEqual(options.listen, ("0.0.0.0", 4041))
+        self.assertEqual(options.token_file, "/token/token")
+        self.assertEqual(options.labels, ["pid"])
+        self.assertIn(f'"25,record={options.source}"', text)
+        token, = re.findall(r"(?m)^  token: (.*)", text)
+        with os_helper.temp_dir() as folder:
+            name = os.path.join(folder, "token")
+            with open(name, "w") as stream:
+                stream.write(token)
+            self.assertEqual(serve.read_token(name), token.encode())
+        for path in re.findall('path: "(.*)"', text):
+            self.assertEqual(self.ask(path).status, 200)
 
 
 class CommandLineTests(CommandTests):

@@ -27,8 +27,8 @@ _SUFFIXES = {
 
 def _parser():
     parser = Parser(
-        "export", "Write a snapshot as JSON, as a table, for flame graphs, or as "
-        "a\nprofile for pprof.",
+        "export", "Write a snapshot as JSON, as a table, for flame graphs, or "
+        "as a\nprofile for pprof.",
         "export --at-peak -o peak.collapsed app.tmz")
     parser.add_argument("file", metavar="FILE", help="snapshot file")
     parser.add_argument("--format", choices=_FORMATS,
