@@ -1,0 +1,103 @@
+"""live: what a program holds, while it runs."""
+
+import sys
+import time
+
+from tracemalloc._cli import UsageError, rows
+from tracemalloc._cli.options import Parser, checked
+from tracemalloc._cli.screen import Screen, is_terminal
+from tracemalloc._cli.units import number, seconds
+from tracemalloc._live.model import GROUPS, SORTS, Model
+from tracemalloc._live.source import Records
+from tracemalloc._live.view import (
+    columns_of, duration_text, figure_text, program_text, size_text)
+
+
+def _parser():
+    parser = Parser(
+        "live", "Watch what a program holds, where it came from, and what "
+        "grows.", "live --every 0.5s 4711")
+    parser.add_argument("record", metavar="PID|FILE|FOLDER",
+                        help="process with a record, record file, or folder "
+                             "of them")
+    parser.add_group_by(choices=GROUPS)
+    parser.add_argument("-s", "--sort", choices=SORTS, default="live",
+                        metavar="FIGURE",
+                        help=f"{', '.join(SORTS)} (default: live)")
+    parser.add_argument("--every", type=checked(seconds), default=1.0,
+                        metavar="TIME",
+                        help="time from one look to the next (default: 1s)")
+    parser.add_argument("--children", action="store_true",
+                        help="with the processes that it started")
+    parser.add_argument("--plain", action="store_true",
+                        help="write a table each time, as it is without a "
+                             "terminal")
+    parser.add_argument("--count", type=checked(number), default=0,
+                        metavar="N",
+                        help="with --plain: end after N tables (default: when "
+                             "the program ends)")
+    parser.add_limit(10, "with --plain: rows of a table")
+    return parser
+
+
+def _curses_or_none():
+    try:
+        import curses
+    except ImportError:
+        return None
+    return curses
+
+
+def main(arguments):
+    options = _parser().parse_args(arguments)
+    if options.json:
+        raise UsageError("live has no JSON; `dump` writes a snapshot of a "
+                         "record, and `top --json` reads it")
+    source = Records(options.record, options.children)
+    model = Model(options.group_by, options.sort, options.every)
+    model.take(source.read())
+    if (options.plain or _curses_or_none() is None
+            or not (is_terminal(sys.stdout) and is_terminal(sys.stdin))):
+        return _write_tables(options, source, model)
+    from tracemalloc._live.display import Terminal
+    from tracemalloc._live.loop import run
+
+    with Terminal() as display:
+        run(source, model, display)
+    return 0
+
+
+def _write_tables(options, source, model):
+    screen = Screen(options.color)
+    written = 0
+    while True:
+        _write_table(screen, model, options.limit)
+        written += 1
+        if options.count and written >= options.count:
+            return 0
+        if not options.count and all(
+                picture.state != "running" for picture in model.pictures):
+            return 0
+        sys.stdout.flush()
+        time.sleep(model.every)
+        model.take(source.read())
+
+
+def _write_table(screen, model, limit):
+    now = model.now
+    states = ", ".join(sorted({each.state for each in now.processes}))
+    screen.title(f"{program_text(now.processes)}: {states}, "
+                 f"traced {size_text(now.current)}, "
+                 f"peak {size_text(now.peak)}, RSS {size_text(now.rss)}")
+    elapsed, grown = model.growth()
+    if elapsed:
+        screen.write(f"{size_text(grown, True)} in {duration_text(elapsed)}")
+    names = columns_of(screen.width or 80, model.sort, False)
+    table = [([*(figure_text(name, row.figures.get(name)) for name in names),
+               row.label], [*[None] * len(names), "location"], [])
+             for row in model.rows()[:limit]]
+    heads = {"live": "in use", "temporary_blocks": "freed blocks",
+             "rate": "alloc/s", "peak": "at peak"}
+    screen.table([*(heads.get(name, name) for name in names),
+                  rows.head_of(model.group_by)], table)
+    screen.write()
