@@ -1,201 +1,563 @@
-"""What snapshots of this process tell beyond those of CPython."""
-import _tracemalloc
-import json
-import linecache
-import math
+"""The live view: model, drawing and keys, without a terminal."""
+
+import contextlib
+import io
 import os
-import sys
-import textwrap
-import threading
-import time
 import tracemalloc
 import unittest
-from test.support import os_helper, threading_helper
-from test.support.script_helper import assert_python_ok
-from test.test_tracemalloc_statistics import ALL_KEYS, figures
-from tracemalloc import _metadata
 from unittest import mock
 
+from tracemalloc._cli import _main
+from tracemalloc._live import curve, loop
+from tracemalloc._live.display import Cells
+from tracemalloc._live.model import KEYS, SORTS, Model, _ACTIONS
+from tracemalloc._live.view import View, duration_text, program_text
 
-class LiveTests(unittest.TestCase):
-    """What the tracer itself tells."""
+SECOND = 1_000_000_000
+BEGIN = 1_700_000_000 * SECOND
+
+
+class Picture:
+    """What reader.read() returns, of this process."""
+
+    def __init__(self, second, snapshot, current, peak, history=(), pid=4711,
+                 **more):
+        self.path = f"{pid}.tmrec"
+        self.pid, self.parent, self.family = pid, 1, "f"
+        self.program = ["/usr/bin/python3", "-u", "/srv/shop/server.py", "80"]
+        self.state = "running"
+        self.started, self.written = BEGIN, BEGIN + second * SECOND
+        self.current, self.peak, self.blocks = current, peak, 10
+        self.rss = 50 << 20
+        self.dropped = self.lost = 0
+        self.sample_interval = None
+        self.timeline = list(history)
+        self._snapshot = snapshot
+        vars(self).update(more)
+
+    def snapshot(self):
+        return self._snapshot
+
+
+def allocate_much(number):
+    return [bytes(1000 + each) for each in range(number)]
+
+
+def allocate_little(number):
+    return [bytes(100 + each) for each in range(number)]
+
+
+def temporary():
+    for _ in range(50):
+        bytes(3000)
+
+
+LINE_OF_MUCH = allocate_much.__code__.co_firstlineno + 1
+LINE_OF_LITTLE = allocate_little.__code__.co_firstlineno + 1
+THIS = __file__
+
+
+class Program:
+    """Moments of a program that allocates in known lines."""
+
+    def __init__(self):
+        self.kept = []
+        self.history = []
+        self.second = 0
+
+    def picture(self, **more):
+        snapshot = tracemalloc.take_snapshot()
+        current, peak = tracemalloc.get_traced_memory()
+        self.history.append((BEGIN + self.second * SECOND, current, peak,
+                             50 << 20))
+        found = Picture(self.second, snapshot, current, peak, self.history,
+                        **more)
+        self.second += 1
+        return found
+
+
+def setUpModule():
+    if tracemalloc.is_tracing():
+        raise unittest.SkipTest("tracing must be off at first")
+
+
+class LiveCase(unittest.TestCase):
 
     def setUp(self):
-        if tracemalloc.is_tracing():
-            self.skipTest("tracing is on already: the tests would end it")
+        tracemalloc.start(25)
         self.addCleanup(tracemalloc.stop)
-        tracemalloc.start(2)
+        self.program = Program()
 
-    def make(self, size):
-        first, second = bytes(size), [bytes(1), bytes(size + 1)][1]
-        return first, second
+    def model(self, **options):
+        """Return a model of a program that grew by known amounts."""
+        program, model = self.program, Model(**options)
+        program.kept += [allocate_much(10), allocate_little(10)]
+        model.take([program.picture()])
+        program.kept += [allocate_much(20)]
+        temporary()
+        model.take([program.picture()])
+        return model
 
-    def test_a_snapshot_does_not_trace_itself(self):
-        code = textwrap.dedent("""\
-            import tracemalloc
-            tracemalloc.start(3)
-            before = tracemalloc.get_traced_memory()[0]
-            snapshot = tracemalloc.take_snapshot()
-            print([trace for trace in snapshot.traces
-                   if trace.traceback[-1].filename != "<string>"])
-            """)
-        self.assertEqual(assert_python_ok("-c", code).out, b"[]\n")
+    @staticmethod
+    def row(model, line):
+        for row in model.rows():
+            name = row.name[-1] if model.is_tree else row.name
+            if name[:2] == (THIS, line):
+                return row
+        raise AssertionError(f"there is no row of line {line}")
 
-    def test_statistics_add_up_to_traced_memory(self):
-        kept = [self.make(size) for size in range(100)]
-        snapshot = tracemalloc.take_snapshot()
-        for key in ALL_KEYS:
-            statistics = snapshot.statistics(key)
-            self.assertEqual(sum(each.size for each in statistics),
-                             snapshot.metadata["traced_memory"])
-            self.assertEqual(sum(each.count for each in statistics),
-                             len(snapshot.traces))
-        peak = tracemalloc.take_peak_snapshot()
-        for key in ALL_KEYS:
-            self.assertEqual(sum(each.size for each in peak.statistics(key)),
-                             peak.metadata["traced_memory_peak"])
-        self.assertEqual(len(kept), 100)
+    def draw(self, model, lines=24, columns=80):
+        display = Cells(lines, columns)
+        View(model, display).draw()
+        return display
 
-    def test_S13_an_object_tells_function_and_expression(self):
-        first, second = self.make(1000)
-        code = self.make.__code__
-        begin = code.co_firstlineno + 1
-        for made, text in (first, "bytes(size)"), (second, "bytes(size + 1)"):
-            traceback = tracemalloc.get_object_traceback(made)
-            caller, frame = traceback
-            line = linecache.getline(__file__, begin)
-            self.assertEqual((frame.lineno, frame.end_lineno), (begin, begin))
-            self.assertEqual(line[frame.column:frame.end_column], text)
-            self.assertEqual(frame.function, "LiveTests.make")
-            self.assertEqual(caller.function,
-                             self.id().partition("live.")[2])
-            self.assertIsNone(caller.column)
-            self.assertEqual(frame, tracemalloc.Frame((__file__, begin)))
-            self.assertEqual(traceback.format(1, details=True)[-1].count("^"),
-                             len(text))
-            trace, = [trace for trace in tracemalloc.take_snapshot().traces
-                      if trace.size == len(made) + 33]
-            self.assertEqual(
-                [(each.function, each.end_lineno, each.column, each.end_column)
-                 for each in trace.traceback],
-                [(each.function, each.end_lineno, each.column, each.end_column)
-                 for each in traceback])
 
-    def test_S13_objects_of_no_code_have_no_details(self):
-        self.assertIsNone(_tracemalloc._get_object_details(None))
-        tracemalloc.stop()
-        self.assertIsNone(_tracemalloc._get_object_details(self))
+class FigureTests(LiveCase):
 
-    @threading_helper.requires_working_threading()
-    def test_threads_have_their_names(self):
-        kept = []
-        threads = [threading.Thread(
-            target=lambda size=size: kept.append(self.make(size)),
-            name=f"maker {size}") for size in (1000, 2000)]
-        done = threading.Event()
-        made = threading.Event()
-        waiting = threading.Thread(
-            target=lambda: (kept.append(self.make(3000)), made.set(),
-                            done.wait()),
-            name="waiter")
-        with threading_helper.start_threads([*threads, waiting]):
-            for thread in threads:
-                thread.join()
-            made.wait()
-            statistics = tracemalloc.take_snapshot().statistics("thread")
-            done.set()
-        # Where a thread follows on others, its name says so too.
-        names = {each.traceback[0].filename.partition(" ")[0]: each.size
-                 for each in statistics}
-        self.assertGreaterEqual(names["waiter"], 6000)
-        self.assertIn("MainThread", names)
+    def sizes(self, numbers, size):
+        # What a block of bytes takes besides its bytes.
+        return sum(size + each + bytes().__sizeof__() for each in numbers)
 
-    def test_metadata(self):
-        kept = bytes(12345)
-        snapshot = tracemalloc.take_snapshot()
-        metadata = snapshot.metadata
-        self.assertEqual(json.loads(json.dumps(metadata)), metadata)
-        self.assertEqual((metadata["pid"], metadata["limit"],
-                          metadata["command"]),
-                         (os.getpid(), 2, sys.orig_argv))
-        self.assertEqual((metadata["python"], metadata["dropped"]),
-                         (sys.version, 0))
-        self.assertIsNone(metadata["sample_interval"])
-        self.assertEqual(metadata["traced_memory"],
-                         sum(trace.size for trace in snapshot.traces))
-        self.assertGreaterEqual(metadata["traced_memory_peak"],
-                                metadata["traced_memory"])
-        self.assertGreater(metadata["tracer_memory"], 0)
-        self.assertGreater(metadata["arena_size"], 0)
-        self.assertLess(abs(metadata["time"] - time.time()), 3600)
-        if os.path.exists("/proc/self/statm"):
-            self.assertGreater(metadata["vms"], metadata["rss"])
-            self.assertGreater(metadata["rss"], 2 ** 20)
-        self.assertEqual(len(kept), 12345)
-        self.assertEqual(tracemalloc.Snapshot([], 1).metadata, {})
+    def test_figures_of_a_line(self):
+        row = self.row(self.model(), LINE_OF_MUCH)
+        many = self.sizes(range(20), 1000)
+        few = self.sizes(range(10), 1000)
+        lists = row.figures["live"] - many - few
+        self.assertGreater(lists, 0)
+        self.assertLess(lists, 1000)
+        self.assertGreaterEqual(row.figures["blocks"], 30)
+        self.assertLess(row.figures["growth"] - many, 1000)
+        self.assertGreaterEqual(row.figures["growth"], many)
+        # A second has passed.
+        self.assertGreaterEqual(row.figures["rate"], row.figures["growth"])
+        self.assertGreaterEqual(row.figures["peak"], many)
+        self.assertEqual(row.trend, 1)
 
-    def test_metadata_in_a_folder_that_is_gone(self):
-        with (os_helper.temp_cwd() as folder,
-              mock.patch.object(sys, "path", ["", "/x", 5])):
-            self.assertEqual(_metadata.import_folders(),
-                             [os.path.realpath(folder), "/x"])
-            with mock.patch.object(os, "getcwd",
-                                   side_effect=FileNotFoundError):
-                self.assertEqual(_metadata.import_folders(), ["/x"])
+    def test_what_is_freed_at_once_is_found_by_what_was_freed(self):
+        model = self.model(sort="temporary_blocks")
+        line = temporary.__code__.co_firstlineno + 2
+        row = self.row(model, line)
+        self.assertEqual(row.figures["live"], 0)
+        self.assertGreaterEqual(row.figures["temporary_blocks"], 50)
+        names = [each.name[:2] for each in model.rows()]
+        self.assertLess(names.index((THIS, line)),
+                        names.index((THIS, LINE_OF_LITTLE)))
 
-    def test_memory_of_a_system_that_does_not_tell(self):
-        for wrong in ("no such file", os.devnull):
-            with mock.patch.object(_metadata, "open",
-                                   lambda *_: open(wrong, "rb"), create=True):
-                self.assertIsNone(_metadata.process_memory())
+    def test_growth_counts_from_the_mark(self):
+        model = self.model()
+        model.press("r")
+        self.assertEqual(self.row(model, LINE_OF_MUCH).figures["growth"], 0)
+        self.program.kept.pop()
+        model.take([self.program.picture()])
+        growth = self.row(model, LINE_OF_MUCH).figures["growth"]
+        self.assertLess(growth, -20_000)
+        self.assertEqual(self.row(model, LINE_OF_MUCH).trend, -1)
 
-    def test_estimates_have_the_errors_that_the_tracer_tells(self):
-        tracemalloc.stop()
-        tracemalloc.start(1, sample_interval=5000)
-        _tracemalloc._seed_sampling(1)
-        kept = [bytes(100 + number % 3) for number in range(50_000)]
-        line = (
-            self.test_estimates_have_the_errors_that_the_tracer_tells
-            .__code__.co_firstlineno + 4)
-        snapshot = tracemalloc.take_snapshot()
-        expected = [0, 0]
-        for _, frames, _, *numbers in _tracemalloc._get_estimates():
-            if frames[0] == (__file__, line):
-                expected[0] += numbers[7] ** 2
-                expected[1] += numbers[6] ** 2
-        self.assertEqual(snapshot.metadata["sample_interval"], 5000)
-        stat = snapshot.statistics("lineno")[0]
-        self.assertEqual(stat.traceback[0],
-                         tracemalloc.Frame((__file__, line)))
-        for found, variance in ((stat.size_error, expected[0]),
-                                (stat.count_error, expected[1])):
-            self.assertAlmostEqual(found / math.sqrt(variance), 1, places=2)
-        # With any seed, were it not fixed:
-        # off by more with a probability of 7e-14.
-        self.assertLess(abs(stat.count - 50_000), 8 * stat.count_error)
-        self.assertRegex(str(stat),
-                         r": size=~\d+ KiB, count=~\d+, average=\d+ B$")
-        self.assertEqual(len(kept), 50_000)
+    def test_what_has_vanished_is_shown_with_what_it_shrank(self):
+        program, model = self.program, Model(sort="growth")
+        program.kept = [allocate_much(10)]
+        model.take([program.picture()])
+        program.kept.clear()
+        model.take([program.picture()])
+        row = self.row(model, LINE_OF_MUCH)
+        self.assertEqual(row.figures["live"], 0)
+        self.assertLess(row.figures["growth"], -10_000)
+        self.assertIs(model.rows()[-1], row)
 
-    def test_S20_the_peak_needs_tracing_too(self):
-        tracemalloc.stop()
-        with self.assertRaisesRegex(RuntimeError, "to take a snapshot$"):
-            tracemalloc.take_peak_snapshot()
+    def test_groups(self):
+        model = self.model()
+        for group in "function", "filename", "module", "thread":
+            model.press("g")
+            self.assertEqual(model.group_by, group)
+            labels = [row.label for row in model.rows()]
+            wanted = {"function": f"{THIS}:allocate_much", "filename": THIS,
+                      "module": "test", "thread": "MainThread"}[group]
+            self.assertIn(wanted, labels)
+        self.assertAlmostEqual(
+            sum(row.figures["share"] or 0 for row in model.rows()), 1)
 
-    def test_the_peak_is_that_since_it_was_reset(self):
-        kept = bytes(10_000)
-        temporary = [bytes(100_000)]
-        del temporary[:]
-        by_line = figures(
-            tracemalloc.take_peak_snapshot().statistics("lineno"), "size")
-        self.assertTrue(
-            [size for size, in by_line.values() if size >= 100_000 + 33])
-        tracemalloc.reset_peak()
-        peak = tracemalloc.take_peak_snapshot()
-        self.assertLess(peak.statistics("domain")[0].size, 100_000)
-        self.assertIn((10_000 + 33,),
-                      figures(peak.statistics("lineno"), "size").values())
-        self.assertEqual(len(kept), 10_000)
+    def test_callers_count_too(self):
+        model = self.model(group_by="function")
+        own = {row.label: row.figures["live"] for row in model.rows()}
+        model.press("u")
+        rows = {row.label: row.figures["live"] for row in model.rows()}
+        caller = f"{THIS}:LiveCase.model"
+        self.assertGreater(rows[caller], own.get(caller, 0) + 30_000)
+
+    def test_every_figure_sorts(self):
+        model = self.model()
+        for _ in SORTS:
+            model.press("s")
+            figures = [row.figures[model.sort] or 0 for row in model.rows()]
+            self.assertEqual(figures, sorted(figures, reverse=True))
+        self.assertEqual(model.sort, "live")
+        model.press("S")
+        self.assertEqual(model.sort, SORTS[-1])
+
+    def test_threads_one_after_the_other(self):
+        model = self.model()
+        everything = model.now.total()
+        model.press("t")
+        self.assertEqual(model.thread, "MainThread")
+        self.assertEqual(model.now.total(model.thread), everything)
+        model.press("t")
+        self.assertIsNone(model.thread)
+
+
+class TreeTests(LiveCase):
+
+    def open_all(self, model, most=400):
+        """Open all nodes; return their rows."""
+        for at in range(most):
+            rows = model.rows()
+            if at >= len(rows):
+                break
+            model.move(at)
+            model.press("RIGHT")
+        return model.rows()
+
+    def test_what_is_below_adds_up(self):
+        model = self.model()
+        model.press("v")
+        rows = {row.name: row for row in self.open_all(model)}
+        sums = {}
+        for name, row in rows.items():
+            if len(name) > 1:
+                sums[name[:-1]] = (sums.get(name[:-1], 0)
+                                   + row.figures["live"])
+        for name, total in sums.items():
+            if rows[name].opens:
+                self.assertLessEqual(total, rows[name].figures["live"])
+        ends = {name[-1][:2] for name in rows}
+        self.assertIn((THIS, LINE_OF_MUCH), ends)
+
+    def test_nodes_open_and_close(self):
+        model = self.model()
+        model.press("v")
+        closed = len(model.rows())
+        self.assertIs(model.selected().opens, False)
+        model.press("ENTER")
+        self.assertGreater(len(model.rows()), closed)
+        self.assertIs(model.selected().opens, True)
+        model.press("j")
+        self.assertEqual(model.selected().depth, 1)
+        # To the parent, and then the parent closes.
+        model.press("LEFT")
+        self.assertEqual(model.selected().depth, 0)
+        model.press("LEFT")
+        self.assertEqual(len(model.rows()), closed)
+
+    def test_what_is_open_stays_open(self):
+        model = self.model()
+        model.press("v")
+        model.press("ENTER")
+        names = [row.name for row in model.rows()]
+        model.take([self.program.picture()])
+        self.assertLessEqual({*names}, {row.name for row in model.rows()})
+
+    def test_inverted_begins_with_what_allocates(self):
+        model = self.model()
+        model.press("i")
+        self.assertTrue(model.is_tree)
+        self.row(model, LINE_OF_MUCH)
+        # Its callers are below.
+        names = [row.name[0][:2] for row in model.rows()]
+        model.move(names.index((THIS, LINE_OF_MUCH)))
+        model.press("RIGHT")
+        functions = {row.name[-1][2] for row in model.rows() if row.depth}
+        self.assertEqual(functions, {"LiveCase.model"})
+
+    def test_growth_of_branches(self):
+        model = self.model()
+        model.press("i")
+        model.press("s")
+        self.assertEqual(model.sort, "growth")
+        first = model.rows()[0]
+        self.assertEqual(first.name[-1][:2], (THIS, LINE_OF_MUCH))
+        self.assertGreater(first.figures["growth"], 20_000)
+
+    def test_a_text_keeps_branches_that_lead_to_it(self):
+        model = self.model()
+        model.press("v")
+        for key in ("/", *"allocate_much", "ENTER"):
+            model.press(key)
+        self.assertTrue(model.rows())
+        self.assertLess(len(model.rows()), 5)
+        self.assertIn("allocate_much",
+                      "".join(row.label for row in self.open_all(model)))
+
+
+class KeyTests(LiveCase):
+
+    def test_every_key_of_the_help_does_something(self):
+        model = self.model()
+        for keys, _ in KEYS:
+            for key in keys.split():
+                if key == "q":
+                    self.assertFalse(model.press(key))
+                    continue
+                self.assertIn("ENTER" if key == "Enter" else key, _ACTIONS)
+
+    def test_no_key_ends_it_but_q(self):
+        model = self.model()
+        for key in [*_ACTIONS, "ESC", "RESIZE", "BACKSPACE", "\x00", "ü", "Q"]:
+            self.assertTrue(model.press(key), key)
+            self.draw(model)
+            model.press("ESC")
+
+    def test_filter_as_one_types(self):
+        model = self.model()
+        everything = len(model.rows())
+        model.press("/")
+        for key in "test_tracemalloc_LIVE":
+            model.press(key)
+            self.draw(model)
+        found = model.rows()
+        self.assertTrue(0 < len(found) < everything)
+        self.assertEqual({row.name[0] for row in found}, {THIS})
+        model.press("BACKSPACE")
+        self.assertEqual(model.filter, "test_tracemalloc_LIV")
+        # While typing, q is a letter.
+        model.press("q")
+        self.assertEqual(model.rows(), [])
+        model.press("ESC")
+        self.assertEqual(len(model.rows()), everything)
+        model.press("/")
+        model.press("q")
+        model.press("ENTER")
+        model.press("c")
+        self.assertEqual(len(model.rows()), everything)
+
+    def test_the_cursor_follows_its_row(self):
+        model = self.model(sort="growth")
+        index = next(at for at, row in enumerate(model.rows())
+                     if row.name[:2] == (THIS, LINE_OF_LITTLE))
+        model.move(index)
+        self.program.kept.append(allocate_little(900))
+        model.take([self.program.picture()])
+        self.assertEqual(model.selected().name[:2], (THIS, LINE_OF_LITTLE))
+        self.assertNotEqual(model.cursor, index)
+
+    def test_the_cursor_stays_inside(self):
+        model = self.model()
+        model.press("UP")
+        self.assertEqual(model.cursor, 0)
+        model.press("END")
+        self.assertEqual(model.cursor, len(model.rows()) - 1)
+        model.press("PGDN")
+        self.assertEqual(model.cursor, len(model.rows()) - 1)
+        model.press("HOME")
+        self.assertEqual(model.cursor, 0)
+
+    def test_pause_holds_what_is_seen(self):
+        model = self.model()
+        model.press("p")
+        seen = model.rows()
+        self.program.kept.append(allocate_much(50))
+        model.take([self.program.picture()])
+        self.assertEqual(model.rows(), seen)
+        self.assertIn("PAUSED", self.draw(model).text()[0])
+        model.press("p")
+        model.take([self.program.picture()])
+        self.assertNotEqual(model.rows(), seen)
+
+    def test_pace(self):
+        model = self.model()
+        model.press("+")
+        self.assertEqual(model.every, 0.5)
+        for _ in range(20):
+            model.press("-")
+        self.assertEqual(model.every, 60.0)
+
+    def test_processes_one_after_the_other(self):
+        model, program = Model(), self.program
+        first, second = program.picture(), program.picture(pid=4712)
+        with mock.patch("tracemalloc._live.moment._merged",
+                        lambda pictures: pictures[0].snapshot()):
+            model.take([first, second])
+            self.assertEqual(model.now.current,
+                             first.current + second.current)
+            self.assertIn("and 1 more", self.draw(model).text()[0])
+            model.press("f")
+            self.assertEqual(model.now.current, first.current)
+            model.press("f")
+            self.assertEqual(model.now.processes, [second])
+            self.assertIn("pid 4712", self.draw(model).text()[0])
+            model.press("f")
+            self.assertEqual(len(model.now.processes), 2)
+
+
+class DrawingTests(LiveCase):
+
+    def test_nothing_is_wider_or_missing_at_any_size(self):
+        model = self.model()
+        for keys in "", "v", "sh":
+            for key in keys:
+                model.press(key)
+            for lines in (1, 5, 12, 13, 24, 60):
+                for columns in (1, 20, 60, 79, 80, 100, 140, 300):
+                    display = self.draw(model, lines, columns)
+                    text = display.text()
+                    self.assertEqual(len(text), lines)
+                    if lines >= 12 and columns >= 60 and "h" not in keys:
+                        self.assertIn("traced", text[1])
+                        self.assertIn("q end", text[-1])
+                    elif lines < 12 or columns < 60:
+                        self.assertTrue(text[0].startswith(
+                            "needs 60x12"[:columns]))
+
+    def test_columns_come_with_the_width(self):
+        model = self.model()
+        heads = {columns: next(line for line in
+                               self.draw(model, 24, columns).text()
+                               if "in use" in line and "growth" in line)
+                 for columns in (60, 80, 100, 120, 140)}
+        self.assertNotIn("alloc/s", heads[60])
+        self.assertIn("alloc/s", heads[80])
+        self.assertIn("blocks", heads[100])
+        self.assertIn("at peak", heads[120])
+        self.assertIn("freed blocks", heads[140])
+
+    def test_what_one_sorts_by_is_always_there(self):
+        model = self.model(sort="temporary_blocks")
+        self.assertTrue(any("freed blocks*" in line
+                            for line in self.draw(model, 24, 60).text()))
+
+    def test_line_of_source_at_the_cursor(self):
+        model = self.model()
+        index = next(at for at, row in enumerate(model.rows())
+                     if row.name[:2] == (THIS, LINE_OF_MUCH))
+        model.move(index)
+        text = self.draw(model).text()
+        self.assertIn("allocate_much: return [bytes(1000 + each)", text[-2])
+
+    def test_names_do_not_control_the_terminal(self):
+        model = self.model()
+        hostile = "\x1b[2J\r\n\u202e\x07"
+        code = compile("def f():\n    return bytes(999_999)\n",
+                       f"evil{hostile}.py", "exec")
+        scope = {}
+        exec(code, scope)
+        self.program.kept.append(scope["f"]())
+        model.take([self.program.picture(
+            program=["python", f"x{hostile}.py"])])
+        for keys in "", "v":
+            for key in keys:
+                model.press(key)
+            for line in self.draw(model).text():
+                self.assertTrue(line.isprintable(), repr(line))
+
+    def test_what_is_dead_says_so(self):
+        model = self.model()
+        model.take([self.program.picture(state="gone")])
+        display = self.draw(model)
+        self.assertIn("gone", display.text()[0])
+        self.assertIn("alert", display.styles.values())
+
+    def test_traces_that_were_dropped_are_told(self):
+        model = self.model()
+        model.take([self.program.picture(dropped=7, lost=9,
+                                         sample_interval=512)])
+        text = self.draw(model, 24, 100).text()[1]
+        for part in "7 dropped", "9 lost", "about ":
+            self.assertIn(part, text)
+
+    def test_memory_that_is_not_known(self):
+        model = Model()
+        model.take([self.program.picture(rss=None)])
+        self.assertIn("RSS ?", self.draw(model).text()[1])
+
+    def test_durations(self):
+        for seconds, text in ((0, "0 s"), (59, "59 s"), (60, "1:00"),
+                              (3599, "59:59"), (3600, "1:00:00"),
+                              (-5, "0 s")):
+            self.assertEqual(duration_text(seconds * SECOND), text)
+
+    def test_programs_without_a_name(self):
+        picture = self.program.picture(program=[])
+        self.assertIn("4711", program_text([picture]))
+
+
+class CurveTests(unittest.TestCase):
+
+    def test_each_part_has_the_highest_value(self):
+        times = [0, 10, 20, 30, 40]
+        values = [1, 5, 2, 9, 3]
+        self.assertEqual(curve.resampled(times, values, 0, 40, 2), [5, 9])
+
+    def test_a_part_without_a_value_has_the_one_before(self):
+        self.assertEqual(curve.resampled([0, 100], [4, 8], 0, 100, 4),
+                         [4, 4, 4, 8])
+
+    def test_before_the_first_nothing_is_known(self):
+        self.assertEqual(curve.resampled([50, 100], [4, 8], 0, 100, 4),
+                         [None, 4, 4, 8])
+
+    def test_one_moment_only(self):
+        self.assertEqual(curve.resampled([7], [3], 7, 7, 3), [3, 3, 3])
+
+    def test_lines_fill_from_below(self):
+        lines = curve.drawn([0, 8, 16, None], 16, 2, curve.BLOCKS)
+        self.assertEqual(lines, ["  █ ", " ██ "])
+
+    def test_little_is_more_than_nothing(self):
+        self.assertEqual(curve.drawn([1, 0], 10 ** 9, 1, curve.BLOCKS),
+                         ["▁ "])
+
+
+class LoopTests(LiveCase):
+
+    def test_reads_draws_and_ends(self):
+        program, keys = self.program, ["j", "p", "p", "q"]
+
+        class Source:
+            read = staticmethod(lambda: [program.picture()])
+
+        display = Cells(24, 80, keys)
+        clock = iter(range(1000)).__next__
+        loop.run(Source, Model(), display, clock)
+        self.assertEqual(len(display.pictures), len(keys))
+        self.assertGreater(program.second, 1)
+
+    def test_what_takes_long_is_read_less_often(self):
+        program, times, now = self.program, [], [0.0]
+
+        class Source:
+            @staticmethod
+            def read():
+                times.append(now[0])
+                now[0] += 10
+                return [program.picture()]
+
+        class Waiting(Cells):
+            def key(self, seconds):
+                now[0] += seconds
+                return "q" if len(times) > 3 else None
+
+        loop.run(Source, Model(), Waiting(), lambda: now[0])
+        self.assertEqual(times, [0.0, 20.0, 40.0, 60.0])
+
+
+class CommandTests(unittest.TestCase):
+
+    def fail(self, *arguments):
+        stderr = io.StringIO()
+        with contextlib.redirect_stderr(stderr), \
+                self.assertRaises(SystemExit) as ended:
+            _main(["live", *arguments])
+        self.assertEqual(ended.exception.code, 2)
+        self.assertEqual(stderr.getvalue().count("\n"), 1)
+        return stderr.getvalue()
+
+    def test_what_is_no_record(self):
+        self.assertIn("no record", self.fail(str(os.getpid())))
+        self.assertIn("No such file", self.fail("/nowhere/at/all"))
+        self.assertIn("record", self.fail(__file__))
+
+    def test_wrong_options(self):
+        self.assertIn("0", self.fail("--every", "0", "1"))
+        self.assertIn("sort", self.fail("--sort", "beauty", "1"))
+        self.assertIn("JSON", self.fail("--json", "1"))
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ COMMANDS = {
     "ps": ("ps", "the processes that keep records, and those that did"),
     "dump": ("dump", "write a snapshot out of a process's record"),
     "check": ("check", "compare with limits; the exit status says if it fits"),
+    "live": ("live", "watch what a running program holds, and what grows"),
     "export": ("export", "write a snapshot as JSON, CSV, stacks or a profile"),
     "serve": ("serve", "answer what collects profiles and metrics, by HTTP"),
     "push": ("push", "send profiles to a Pyroscope server, now and then"),

@@ -153,7 +153,8 @@ class Model:
                              _trend(figures["live"], earlier["live"])
                              if before else 0, _frame(name)))
         found.sort(key=lambda row: row.label)
-        found.sort(key=lambda row: row.figures[self.sort] or 0, reverse=True)
+        found.sort(key=lambda row: (row.figures[self.sort] or 0,
+                                    row.figures["live"]), reverse=True)
         return found
 
     def _tree_rows(self):
@@ -205,9 +206,8 @@ class Model:
     def _weight(self, branch):
         now, _, mark = branch[1]
         size = now.size if now else 0
-        if self.sort == "growth":
-            return size - (mark.size if mark else 0)
-        return size
+        grown = size - (mark.size if mark else 0)
+        return (grown, size) if self.sort == "growth" else (size, grown)
 
     def _matches(self, branch):
         """Return whether the text is in a node, or in one below it."""
@@ -223,6 +223,13 @@ class Model:
                 return True
             waiting += node.below()
         return False
+
+    def function_of(self, row):
+        """Return the name of the function that a row's line is in, or ''."""
+        if self.is_tree:
+            return row.name[-1][2]
+        return self._now.function_of(row.name, self.group_by, self.cumulative,
+                                     self.thread)
 
     # The cursor
 

@@ -38,6 +38,7 @@ class Moment:
         self.sampled = any(picture.sample_interval for picture in pictures)
         self._snapshot = snapshot
         self._parts = {}
+        self._grouped = {}
         self._tables = {}
         self._trees = {}
 
@@ -69,18 +70,32 @@ class Moment:
             self._parts[thread] = snapshot
         return self._parts[thread]
 
+    def _groups(self, group_by, cumulative, thread):
+        key = group_by, cumulative, thread
+        if key not in self._grouped:
+            groups = self._part(thread)._group_by(group_by, cumulative)
+            self._grouped[key] = groups.whole()
+        return self._grouped[key]
+
     def table(self, group_by, cumulative=False, thread=None):
         """Return {raw frame: {figure: value}} of the groups."""
         key = group_by, cumulative, thread
         if key not in self._tables:
-            groups = self._part(thread)._group_by(group_by, cumulative)
-            groups = groups.whole()
+            groups = self._groups(*key)
             columns = [groups.figure(name) for name in _STATISTICS.values()]
             self._tables[key] = {
                 frames[-1]: dict(zip(_STATISTICS, figures))
                 for frames, *figures in zip(groups.names, *columns)
                 if not (cumulative and rows.is_launcher(frames[-1][0]))}
         return self._tables[key]
+
+    def function_of(self, frame, group_by, cumulative=False, thread=None):
+        """Return the function that a group's line is in, '' if unknown."""
+        groups = self._groups(group_by, cumulative, thread)
+        number = groups.number_of().get((frame,))
+        if number is None:
+            return ""
+        return groups.frame_details(number, 0)[0] or ""
 
     def total(self, thread=None):
         """Return the bytes in use of one thread, or of all."""

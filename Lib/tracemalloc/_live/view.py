@@ -245,9 +245,10 @@ class View:
         model, put = self._model, self._display.put
         row = model.selected()
         if row is not None and row.frame is not None:
-            text = source(_SourceFrame(*row.frame))
-            put(lines - 2, 0, cut("  " + text if text else
-                                  f"  {row.label}", columns), "dim")
+            function = printable(model.function_of(row))
+            text = source(_SourceFrame(*row.frame)) or row.label
+            text = f"{function}: {text}" if function else text
+            put(lines - 2, 0, cut(f"  {text}", columns), "dim")
         put(lines - 1, 0, cut(self._hints(), columns - 1), "title")
 
     def _hints(self):
