@@ -114,6 +114,6 @@ class Moment:
 def _merged(pictures):
     if len(pictures) == 1:
         return pictures[0].snapshot()
-    from tracemalloc._record.family import merged
+    from tracemalloc._record.family import merge
 
-    return merged(pictures)
+    return merge(pictures)
