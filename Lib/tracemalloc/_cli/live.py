@@ -27,8 +27,6 @@ def _parser():
     parser.add_argument("--every", type=checked(seconds), default=1.0,
                         metavar="TIME",
                         help="time from one look to the next (default: 1s)")
-    parser.add_argument("--children", action="store_true",
-                        help="with the processes that it started")
     parser.add_argument("--plain", action="store_true",
                         help="write a table each time, as it is without a "
                              "terminal")
