@@ -3,8 +3,14 @@
 import contextlib
 import io
 import os
+import shlex
+import shutil
+import subprocess
+import sys
 import tracemalloc
 import unittest
+from test import support
+from test.support import os_helper
 from unittest import mock
 
 from tracemalloc._cli import _main
@@ -536,6 +542,116 @@ class LoopTests(LiveCase):
 
         loop.run(Source, Model(), Waiting(), lambda: now[0])
         self.assertEqual(times, [0.0, 20.0, 40.0, 60.0])
+
+
+PROGRAM = """
+import sys
+kept = []
+def grow(number):
+    kept.extend([bytes(1000) for _ in range(number)])
+print("ready", flush=True)
+for line in sys.stdin:
+    grow(int(line))
+    print("done", flush=True)
+"""
+
+
+class Recorded:
+    """A program with a record, which allocates when it is told to."""
+
+    def __init__(self, folder):
+        self.script = os.path.join(folder, "grower.py")
+        with open(self.script, "w") as file:
+            file.write(PROGRAM)
+        self._process = subprocess.Popen(
+            [sys.executable, "-X", f"tracemalloc=25,record={folder}",
+             self.script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True)
+        self._process.stdout.readline()
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def grow(self, number):
+        self._process.stdin.write(f"{number}\n")
+        self._process.stdin.flush()
+        self._process.stdout.readline()
+
+    def end(self):
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+
+
+@support.requires_subprocess()
+class RecordTests(unittest.TestCase):
+
+    def setUp(self):
+        self.folder = self.enterContext(os_helper.temp_dir())
+        self.program = Recorded(self.folder)
+        self.addCleanup(self.program.end)
+
+    def live(self, *arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "tracemalloc", "live", *arguments],
+            capture_output=True, text=True, timeout=support.LONG_TIMEOUT)
+
+    def test_tables_without_a_terminal(self):
+        self.program.grow(5000)
+        self.program.end()
+        done = self.live("-n", "1", self.folder)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("grower.py, pid", done.stdout)
+        self.assertIn("exited", done.stdout)
+        self.assertIn("grower.py:5", done.stdout)
+        self.assertEqual(done.stdout.count("in use"), 1)
+
+    def test_as_many_tables_as_are_asked_for(self):
+        done = self.live("--plain", "--count", "2", "--every", "0.01",
+                         self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout.count("running"), 2)
+
+    @unittest.skipUnless(shutil.which("tmux"), "needs tmux")
+    def test_on_a_real_terminal(self):
+        # A server of its own, which no tmux of the user knows.
+        tmux = ["tmux", "-L", f"live-{os.getpid()}", "-f", os.devnull]
+
+        def call(*arguments):
+            return subprocess.run([*tmux, *arguments], check=True, text=True,
+                                  capture_output=True).stdout
+
+        def wait_for(text):
+            for _ in support.sleeping_retry(support.LONG_TIMEOUT):
+                screen = call("capture-pane", "-p")
+                if text in screen:
+                    return screen
+
+        self.program.grow(5000)
+        command = shlex.join(
+            [sys.executable, "-m", "tracemalloc", "live", "--every", "0.1",
+             self.folder])
+        call("new-session", "-d", "-x", "80", "-y", "24",
+             f"{command}; echo ended with $?; cat")
+        self.addCleanup(subprocess.run, [*tmux, "kill-server"])
+        screen = wait_for("grower.py:5")
+        self.assertIn(f"grower.py, pid {self.program.pid}", screen)
+        self.assertTrue(all(len(line) <= 80 for line in screen.splitlines()))
+        call("send-keys", "r", "s")
+        wait_for("growth*")
+        self.program.grow(20_000)
+        wait_for("+19.")
+        call("send-keys", "v")
+        wait_for("calls, by line")
+        call("send-keys", "Enter")
+        wait_for("- /")
+        call("resize-window", "-x", "50", "-y", "10")
+        wait_for("needs 60x12")
+        call("resize-window", "-x", "120", "-y", "30")
+        wait_for("calls, by line")
+        call("send-keys", "q")
+        wait_for("ended with 0")
 
 
 class CommandTests(unittest.TestCase):
