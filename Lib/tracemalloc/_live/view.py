@@ -5,6 +5,7 @@ from collections import namedtuple
 from pathlib import PurePath
 
 from tracemalloc import _format_size
+from tracemalloc._cli.programs import program_of
 from tracemalloc._cli.screen import (
     cells, cut, cut_location, printable, source)
 from tracemalloc._live import curve
@@ -75,9 +76,8 @@ def columns_of(width, sort, is_tree):
 def program_text(pictures):
     """Return what programs are called, and how many processes there are."""
     command = pictures[0].program
-    names = [PurePath(part).name for part in command
-             if part and not part.startswith("-")]
-    name = printable(" ".join(names[1:] or names) or "?")
+    name = printable(program_of({"command": command})
+                     or PurePath(" ".join(command[:1])).name or "?")
     if len(pictures) > 1:
         return f"{name} and {len(pictures) - 1} more"
     return f"{name}, pid {pictures[0].pid}"
