@@ -2,7 +2,7 @@
 
     run     traces a program as if it had been started directly
     show    the command line of 2013; also what runs without a command
-    top, tree, diff, traceback, series, stats, export, check
+    top, tree, diff, traceback, series, stats, export, report, check
             questions to snapshot files, or to records
     ps      lists records
     dump    makes snapshot files of them
@@ -48,6 +48,7 @@ COMMANDS = {
     "check": ("check", "compare with limits; the exit status says if it fits"),
     "live": ("live", "watch what a running program holds, and what grows"),
     "export": ("export", "write a snapshot as JSON, CSV, stacks or a profile"),
+    "report": ("report", "one page for a browser: flame graph, table, source"),
     "serve": ("serve", "answer what collects profiles and metrics, by HTTP"),
     "push": ("push", "send profiles to a Pyroscope server, now and then"),
     "show": ("show", "the command line of 2013: tops, blocks, comparisons"),
@@ -189,10 +190,10 @@ def _main(arguments):
 
 
 # What commands are called elsewhere, and what it is here.
-_ELSEWHERE = {"flamegraph": "export", "transform": "export", "table": "top",
+_ELSEWHERE = {"flamegraph": "report", "transform": "export", "table": "top",
               "summary": "top", "compare": "diff", "info": "stats",
               "leaks": "diff", "record": "run", "list": "ps",
-              "attach": "dump", "help": "--help"}
+              "attach": "dump", "help": "--help", "html": "report"}
 
 
 def _meant(word):

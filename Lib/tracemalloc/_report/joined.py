@@ -1,0 +1,204 @@
+"""Contexts of one or more snapshots in one tree of call paths.
+
+Paths are put one behind the other, then contexts, and folded into a trie by
+the C module: a call path has the same node in whatever snapshot it is.  All
+work is per path or per context.
+
+    sets    one per moment; a set has one snapshot, or several, of different
+            processes
+"""
+
+from array import array
+from functools import reduce
+from itertools import chain, repeat
+from operator import or_
+
+import _tracemalloc
+
+from tracemalloc._columns import as_buffer, summed
+from tracemalloc._groups import TOTALS, _interval_in
+from tracemalloc._report.places import launching
+from tracemalloc._stacks import data_of
+
+# Figures of a page, and the columns that they come from besides live().
+FIGURES = ("size", "count", "peak_size", "peak_count", "allocated_size",
+           "allocated_count", "freed_size", "freed_count")
+
+
+class Part:
+    """One snapshot in what is joined; start and end are its contexts.
+
+    *process* is what the process is called, if several are told apart.
+    """
+
+    def __init__(self, snapshot, set_number, process=""):
+        self.set_number, self.process = set_number, process
+        self.metadata = snapshot.metadata
+        self.data, self.limit = data_of(snapshot)
+        self.interval = _interval_in(snapshot.metadata)
+        self.figures = dict(zip(FIGURES, self.data.live()))
+        for figure in FIGURES[2:]:
+            column = getattr(self.data, TOTALS[figure])
+            if column is not None:
+                self.figures[figure] = column
+        if self.interval is not None:
+            variances = self.data.variances(self.interval)
+            if variances is not None:
+                self.figures |= zip(("size_variance", "count_variance"),
+                                    variances)
+        self.start = self.end = 0
+
+    def __len__(self):
+        return len(self.data)
+
+
+class Joined:
+    """See the head of this file.
+
+    parts       -- Part of each snapshot
+    names       -- texts; the numbers below are indexes
+    parents     -- node -> node of the caller; node 0 is the root
+    frames      -- [(file, line, function)] of numbers of names
+    frame_of    -- node -> index of frames; the root's means nothing
+    nodes       -- context -> node
+    figures     -- for each set {figure: list, by context of the set}
+    columns     -- {name: column by context}: thread, domain, process,
+                   end_line, column, end_column
+    processes   -- titles of processes, told apart by those of parts
+    spans       -- for each set (first context, end)
+    """
+
+    def __init__(self, parts):
+        # A set's contexts come together.
+        self.parts = sorted(parts, key=lambda part: part.set_number)
+        self.limit = min(part.limit for part in parts)
+        self._join_names()
+        self._place()
+        self._fold()
+        self.columns = {name: self._contexts(name) for name in (
+            "domain", "end_line", "column", "end_column")}
+        self.columns["thread"] = self._contexts("thread", self._numbers)
+        self.processes = list(dict.fromkeys(
+            part.process for part in self.parts))
+        self.columns["process"] = array("I", chain.from_iterable(
+            repeat(self.processes.index(part.process), len(part))
+            for part in self.parts))
+        self.figures = [self._figures_of(number)
+                        for number in range(len(self.spans))]
+
+    def _join_names(self):
+        """Make one list of names, and by part what its numbers become."""
+        known = {"": 0}
+        self._numbers = [
+            array("I", [known.setdefault(name, len(known))
+                        for name in part.data.names])
+            for part in self.parts]
+        self.names = list(known)
+
+    def _place(self):
+        self.spans = []
+        at = 0
+        for part in self.parts:
+            part.start, part.end = at, at + len(part)
+            if part.set_number == len(self.spans):
+                self.spans.append((at, part.end))
+            self.spans[-1] = self.spans[-1][0], part.end
+            at = part.end
+
+    def _column(self, table, name, numbers=None):
+        """Return a column of all parts; without the roots of *table* path."""
+        code = "i" if name in ("line", "end_line", "column",
+                               "end_column") else "I"
+        joined = array(code)
+        for index, part in enumerate(self.parts):
+            column = as_buffer(code, getattr(part.data, f"{table}_{name}"))
+            column = memoryview(column).cast("B").cast(code)
+            if table == "path":
+                column = column[1:]
+            if numbers is not None:
+                column = array(code, map(numbers[index].__getitem__, column))
+            joined.frombytes(memoryview(column).cast("B"))
+        return joined
+
+    def _contexts(self, name, numbers=None):
+        return self._column("context", name, numbers)
+
+    def _fold(self):
+        """Make the trie."""
+        # The number of a path p > 0 of a part is p + its place here.
+        places, first = [], 0
+        for part in self.parts:
+            places.append(first)
+            first += len(part.data.path_parent) - 1
+        first += 1
+        numbers = [_Shifted(place) for place in places]
+        rows = {name: array(code, (0,)) + self._column("path", name, which)
+                + self._column("context", name, which)
+                for name, code, which in (
+                    ("file", "I", self._numbers),
+                    ("function", "I", self._numbers), ("line", "i", None))}
+        parents = (array("I", (0,))
+                   + self._column("path", "parent", numbers)
+                   + self._column("context", "path", numbers))
+        launchers = launching(self.names, parents, rows["file"])
+        if launchers:
+            parents = array("I", [
+                0 if parent in launchers or row in launchers else parent
+                for row, parent in enumerate(parents)])
+        columns = [rows[name] for name in ("file", "line", "function")]
+        found = _tracemalloc._fold_paths(parents, first, self.limit, *columns)
+        self.parents, sources, self.nodes = (
+            array("I", column) for column in found)
+        by_node = [array(column.typecode, map(column.__getitem__, sources))
+                   for column in columns]
+        numbers, firsts = _tracemalloc._number_rows(*by_node)
+        self.frame_of = array("I", numbers)
+        self.frames = [tuple(column[node] for column in by_node)
+                       for node in array("I", firsts)]
+
+    def _figures_of(self, number):
+        parts = [part for part in self.parts if part.set_number == number]
+        known = [name for name in (*FIGURES, "size_variance",
+                                   "count_variance")
+                 if all(name in part.figures for part in parts)]
+        if len(parts) == 1:
+            return {name: parts[0].figures[name] for name in known}
+        return {name: list(chain.from_iterable(
+            part.figures[name] for part in parts)) for name in known}
+
+    # Sums
+
+    def known(self):
+        """Return the names of figures that some set has."""
+        names = reduce(or_, (figures.keys() for figures in self.figures))
+        return [name for name in (*FIGURES, "size_variance",
+                                  "count_variance") if name in names]
+
+    def values(self, number, figure):
+        """Return a figure by context of a set, as the C module takes it."""
+        column = self.figures[number][figure]
+        return column if hasattr(column, "itemsize") else list(column)
+
+    def with_callees(self, number, figure):
+        """Return the sums of a set by node, what is below included."""
+        start, end = self.spans[number]
+        nodes = self.nodes[start:end]
+        return summed(lambda values: _tracemalloc._sum_paths(
+            self.parents, nodes, values), self.values(number, figure))
+
+    def sums(self, numbers, count, number, figure):
+        """Return a set's sums by a number that each context has."""
+        start, end = self.spans[number]
+        numbers = numbers[start:end]
+        return summed(lambda values: _tracemalloc._sum_rows(
+            numbers, count, values), self.values(number, figure))
+
+
+class _Shifted:
+    """Maps numbers of paths to where they are now; the root stays."""
+
+    def __init__(self, place):
+        self._place = place
+
+    def __getitem__(self, number):
+        return number + self._place if number else 0

@@ -1,0 +1,255 @@
+// The data of a page: columns of numbers, by node, row, spot, frame or file.
+
+const KINDS = {program: 0, package: 1, standard: 2, import: 3, nowhere: 4};
+export const OTHER = -1;
+
+// Figure -> its columns of bytes and of blocks, and what it is called.
+export const FIGURES = {
+    live: {bytes: "size", blocks: "count", text: "Live"},
+    peak: {bytes: "peak_size", blocks: "peak_count", text: "At peak"},
+    allocated: {bytes: "allocated_size", blocks: "allocated_count",
+                text: "Allocated"},
+    temporary: {bytes: "freed_size", blocks: "freed_count",
+                text: "Temporary"},
+};
+
+export const GROUPS = {
+    line: "Lines", function: "Functions", file: "Files", module: "Modules",
+};
+
+async function inflated(text) {
+    const packed = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
+    const stream = new Blob([packed]).stream()
+        .pipeThrough(new DecompressionStream("deflate"));
+    return new Response(stream).text();
+}
+
+/** Return the Profile in the page.  (A viewer would fetch it instead.) */
+export async function embedded() {
+    const element = document.getElementById("data");
+    const text = element.textContent;
+    element.remove();
+    return new Profile(JSON.parse(
+        element.dataset.encoding === "deflate" ? await inflated(text) : text));
+}
+
+/** Names of frames when they are put together: by line, function, ... */
+class Keys {
+    constructor(group, count, of, describe) {
+        this.group = group;
+        this.count = count;
+        this.of = of;               // frame -> key
+        this.first = new Int32Array(count).fill(-1);
+        for (let frame = of.length - 1; frame >= 0; frame--) {
+            this.first[of[frame]] = frame;
+        }
+        this.describe = describe;
+        this.labels = new Array(count);
+    }
+
+    /** Return the text of a key, as short as a picture needs it. */
+    label(key) {
+        if (key === OTHER) {
+            return "(other)";
+        }
+        return this.labels[key] ??= this.describe(this.first[key]);
+    }
+}
+
+export class Profile {
+    constructor(data) {
+        const tree = data.tree;
+        this.title = data.title;
+        this.snapshots = data.snapshots;
+        this.figures = new Set(data.figures);
+        this.share = tree.share;
+        this.leftOut = tree.leftOut;
+        this.limit = tree.limit;
+        this.names = tree.names;
+        this.files = tree.files;
+        this.frames = tree.frames;
+        this.frames.file = Int32Array.from(tree.frames.file);
+        this.groups = tree.groups;
+        this.parent = Int32Array.from(tree.nodes.parent);
+        this.frame = Int32Array.from(tree.nodes.frame);
+        this.rows = this.#table(tree.rows, ["node", "group"]);
+        this.spots = this.#table(
+            tree.spots, ["frame", "group", "endLine", "column", "endColumn"]);
+        this.sources = data.sources;
+        this.sets = tree.rows.sets.length;
+        this.#keys = new Map();
+        this.sampled = this.snapshots.some((each) => each.interval);
+    }
+
+    #keys;
+
+    #table(table, names) {
+        for (const name of names) {
+            table[name] = Int32Array.from(table[name]);
+        }
+        table.sets = table.sets.map((figures) => Object.fromEntries(
+            Object.entries(figures).map(([figure, column]) =>
+                [figure, Float64Array.from(column)])));
+        return table;
+    }
+
+    /** Return whether a set knows a figure such as "peak_size". */
+    knows(set, figure) {
+        return set < 0 || figure in this.rows.sets[set];
+    }
+
+    // Frames
+
+    fileName(frame) {
+        return this.names[this.files.name[this.frames.file[frame]]];
+    }
+
+    functionName(frame) {
+        return this.names[this.frames.function[frame]];
+    }
+
+    module(frame) {
+        return this.names[this.files.module[this.frames.file[frame]]];
+    }
+
+    kind(frame) {
+        return this.files.kind[this.frames.file[frame]];
+    }
+
+    isImport(frame) {
+        return this.kind(frame) === KINDS.import;
+    }
+
+    isStandard(frame) {
+        return this.kind(frame) === KINDS.standard
+            || this.kind(frame) === KINDS.import;
+    }
+
+    /** Return "file.py:42", without folders. */
+    shortPlace(frame) {
+        const name = this.fileName(frame);
+        const line = this.frames.line[frame];
+        const short = name.startsWith("<") ? name
+            : name.slice(name.search(/[^/\\]*$/));
+        return line ? `${short || name}:${line}` : short || name;
+    }
+
+    /** Return "folder/file.py:42 function()", as commands write it. */
+    place(frame, group = "line") {
+        const name = this.fileName(frame);
+        const called = this.functionName(frame);
+        if (group === "module") {
+            return this.module(frame);
+        }
+        if (group === "file") {
+            return name;
+        }
+        if (group === "function") {
+            return called ? `${name}:${called}` : name;
+        }
+        const line = this.frames.line[frame];
+        if (!called || !line) {
+            return `${name}:${line}`;
+        }
+        return `${name}:${line} ${called}${called.startsWith("<")
+            ? "" : "()"}`;
+    }
+
+    /** Return the Keys by which frames are put together. */
+    keys(group) {
+        if (!this.#keys.has(group)) {
+            this.#keys.set(group, this.#makeKeys(group));
+        }
+        return this.#keys.get(group);
+    }
+
+    #makeKeys(group) {
+        const count = this.frames.file.length;
+        const told = {
+            line: (frame) => frame,
+            function: (frame) => this.functionName(frame)
+                ? `${this.frames.file[frame]} ${this.frames.function[frame]}`
+                : `${this.frames.file[frame]}`,
+            file: (frame) => this.frames.file[frame],
+            module: (frame) => this.module(frame),
+        }[group];
+        const label = {
+            line: (frame) => this.functionName(frame)
+                ? `${this.functionName(frame)}  ${this.shortPlace(frame)}`
+                : this.shortPlace(frame),
+            function: (frame) => this.functionName(frame)
+                ? `${this.functionName(frame)}  ${
+                    this.shortPlace(frame).replace(/:\d+$/, "")}`
+                : this.shortPlace(frame).replace(/:\d+$/, ""),
+            file: (frame) => this.fileName(frame),
+            module: (frame) => this.module(frame),
+        }[group];
+        const known = new Map();
+        const of = new Int32Array(count);
+        for (let frame = 0; frame < count; frame++) {
+            const what = told(frame);
+            if (!known.has(what)) {
+                known.set(what, known.size);
+            }
+            of[frame] = known.get(what);
+        }
+        return new Keys(group, known.size, of, label);
+    }
+
+    // Sums
+
+    /** Return which groups a filter lets through: one byte for each. */
+    chosenGroups(filter) {
+        const {thread, domain, process, module} = this.groups;
+        return Uint8Array.from(thread, (_, group) => Number(
+            (filter.thread === "" || this.names[thread[group]]
+                === filter.thread)
+            && (filter.domain === "" || String(domain[group])
+                === filter.domain)
+            && (filter.process === "" || this.names[process[group]]
+                === filter.process)
+            && (filter.module === "" || this.names[module[group]]
+                === filter.module)));
+    }
+
+    /** Return the sums of a figure by node or frame; null if not known.
+        Those of the rows or spots whose group is chosen. */
+    sums(table, places, count, set, figure, chosen) {
+        const found = new Float64Array(count);
+        if (set < 0) {
+            return found;
+        }
+        const column = table.sets[set][figure];
+        if (!column) {
+            return null;
+        }
+        const group = table.group;
+        for (let row = 0; row < column.length; row++) {
+            if (chosen[group[row]]) {
+                found[places[row]] += column[row];
+            }
+        }
+        return found;
+    }
+
+    /** Return what nodes hold themselves. */
+    own(set, figure, chosen) {
+        return this.sums(this.rows, this.rows.node, this.parent.length, set,
+                         figure, chosen);
+    }
+
+    /** Return the sum of a figure of all rows that are chosen. */
+    total(set, figure, chosen) {
+        const own = this.own(set, figure, chosen);
+        return own && own.reduce((sum, each) => sum + each, 0);
+    }
+
+    /** Return the values of a filter, and what each is called. */
+    filterValues(name) {
+        const values = this.groups[name];
+        const texts = name === "domain" ? values.map(String)
+            : values.map((number) => this.names[number]);
+        return [...new Set(texts)].sort((one, other) =>
+            one.localeCompare(other, "en", {numeric: true}));
+    }
+}

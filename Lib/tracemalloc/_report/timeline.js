@@ -1,0 +1,199 @@
+// The timeline of several snapshots: what was traced, the peak, and what the
+// system says of the process; two handles choose what is compared.
+
+import {fill, make} from "./dom.js";
+import {sizeText, timeText} from "./format.js";
+
+const LINES = [
+    ["rss", "resident (of the process)"], ["peak", "peak of traced memory"],
+    ["traced", "traced memory"],
+];
+const [HIGH, LEFT, RIGHT, ABOVE, BELOW] = [260, 72, 16, 12, 28];
+
+function svg(tag, attributes, ...children) {
+    const element = document.createElementNS(
+        "http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) {
+        element.setAttribute(name, value);
+    }
+    element.append(...children);
+    return element;
+}
+
+/** Return where lines of a scale go: some round numbers of bytes. */
+export function ticks(most, count = 4) {
+    let step = 1;
+    for (const factor of [1, 2, 5, 10, 20, 50, 100, 200, 500]) {
+        for (let unit = 1; unit <= 1024 ** 4; unit *= 1024) {
+            if (most / (factor * unit) <= count
+                    && (step === 1 || factor * unit < step)) {
+                step = factor * unit;
+            }
+        }
+    }
+    const found = [];
+    for (let at = 0; at <= most; at += step) {
+        found.push(at);
+    }
+    return found;
+}
+
+export class Timeline {
+    /** told: {change(choices)} */
+    constructor(profile, told) {
+        this.profile = profile;
+        this.told = told;
+        this.chart = make("div", {className: "chart"});
+        this.handles = make("div", {className: "handles"});
+        this.legend = make("ul", {className: "legend"});
+        this.element = make("div", {className: "timeline"}, this.chart,
+                            this.handles, this.legend);
+        this.points = this.#points();
+        new ResizeObserver(() => this.choice && this.#draw())
+            .observe(this.chart);
+        this.#makeHandles();
+    }
+
+    /** Return what is known at each moment; processes of one are added. */
+    #points() {
+        const found = Array.from({length: this.profile.sets}, () => ({}));
+        for (const snapshot of this.profile.snapshots) {
+            const point = found[snapshot.set];
+            point.name ??= snapshot.name;
+            point.time ??= snapshot.time;
+            for (const name of ["rss", "peak", "traced"]) {
+                if (snapshot[name] !== null) {
+                    point[name] = (point[name] ?? 0) + snapshot[name];
+                }
+            }
+        }
+        const timed = found.every((point, at) => typeof point.time === "number"
+            && (!at || point.time >= found[at - 1].time))
+            && found.at(-1).time > found[0].time;
+        found.forEach((point, at) => {
+            point.at = timed ? point.time - found[0].time : at;
+        });
+        this.timed = timed;
+        return found;
+    }
+
+    #makeHandles() {
+        const handle = (name, text) => {
+            const input = make("input", {
+                type: "range", min: 0, max: this.points.length - 1, step: 1,
+                "aria-label": text,
+                oninput: () => this.told.change({[name]: input.value})});
+            return input;
+        };
+        this.older = handle("older", "compare from");
+        this.newer = handle("newer", "compare to");
+        this.olderText = make("output");
+        this.newerText = make("output");
+        fill(this.handles,
+             make("label", {}, make("span", {}, "from"), this.older,
+                  this.olderText),
+             make("label", {}, make("span", {}, "to"), this.newer,
+                  this.newerText));
+    }
+
+    show(choice) {
+        this.choice = choice;
+        const text = (set) => {
+            const point = this.points[set];
+            return point.time ? `${timeText(point.time)}  ${point.name}`
+                : point.name;
+        };
+        this.older.value = Math.max(choice.older, 0);
+        this.newer.value = choice.newer;
+        this.older.setAttribute("aria-valuetext", choice.older < 0
+            ? "nothing" : text(choice.older));
+        this.newer.setAttribute("aria-valuetext", text(choice.newer));
+        this.olderText.textContent = choice.older < 0
+            ? "nothing: no comparison" : text(choice.older);
+        this.newerText.textContent = text(choice.newer);
+        this.#draw();
+    }
+
+    #draw() {
+        const wide = this.chart.clientWidth;
+        if (!wide) {
+            return;
+        }
+        const {points} = this;
+        const known = LINES.filter(([name]) =>
+            points.some((point) => point[name] !== undefined));
+        const most = Math.max(1, ...points.flatMap((point) =>
+            known.map(([name]) => point[name] ?? 0)));
+        const end = points.at(-1).at || 1;
+        const x = (at) => LEFT + at / end * (wide - LEFT - RIGHT);
+        const y = (size) => HIGH - BELOW
+            - size / most * (HIGH - ABOVE - BELOW);
+        const picture = svg("svg", {
+            viewBox: `0 0 ${wide} ${HIGH}`, width: wide, height: HIGH,
+            role: "img", "aria-label": "Memory over time; the handles below "
+                + "choose what is compared"});
+        for (const size of ticks(most)) {
+            picture.append(
+                svg("line", {class: "grid", x1: LEFT, x2: wide - RIGHT,
+                             y1: y(size), y2: y(size)}),
+                svg("text", {class: "tick", x: LEFT - 8, y: y(size) + 4,
+                             "text-anchor": "end"}, sizeText(size)));
+        }
+        const {older, newer} = this.choice;
+        if (older >= 0) {
+            const [left, right] = [x(points[older].at), x(points[newer].at)]
+                .sort((one, other) => one - other);
+            picture.append(svg("rect", {
+                class: "span", x: left, y: ABOVE,
+                width: Math.max(right - left, 1),
+                height: HIGH - ABOVE - BELOW}));
+        }
+        for (const [name] of known) {
+            this.#line(picture, name, x, y);
+        }
+        for (const [set, kind] of [[older, "from"], [newer, "to"]]) {
+            if (set >= 0) {
+                const at = x(points[set].at);
+                picture.append(svg("line", {
+                    class: `handle ${kind}`, x1: at, x2: at, y1: ABOVE,
+                    y2: HIGH - BELOW}));
+            }
+        }
+        this.#times(picture, x);
+        fill(this.chart, picture);
+        fill(this.legend, ...known.map(([name, text]) =>
+            make("li", {className: name}, text)));
+    }
+
+    #line(picture, name, x, y) {
+        const known = this.points.filter((point) =>
+            point[name] !== undefined);
+        picture.append(svg("polyline", {
+            class: `line ${name}`, points: known.map((point) =>
+                `${x(point.at)},${y(point[name])}`).join(" ")}));
+        if (known.length < 200) {
+            for (const point of known) {
+                const set = this.points.indexOf(point);
+                const dot = svg("circle", {
+                    class: `dot ${name}`, cx: x(point.at), cy: y(point[name]),
+                    r: 3.5}, svg("title", {},
+                    `${point.name}: ${sizeText(point[name])}`));
+                dot.addEventListener("click", () => this.told.change(
+                    set < this.choice.older ? {older: set} : {newer: set}));
+                picture.append(dot);
+            }
+        }
+    }
+
+    #times(picture, x) {
+        const {points} = this;
+        const ends = points.length > 1 ? [0, points.length - 1] : [0];
+        for (const at of ends) {
+            const point = points[at];
+            picture.append(svg("text", {
+                class: "tick", x: x(point.at), y: HIGH - 8,
+                "text-anchor": at ? "end" : "start"},
+                this.timed ? timeText(point.time) : point.name));
+        }
+    }
+}
