@@ -3,6 +3,30 @@
 
 const HUES = [255, 55, 155, 305, 95, 205, 345, 125, 280, 30, 180, 230];
 
+// Canvases parse a colour each time that it is set: the plainest is fastest.
+const plain = new Map();
+
+function oklch(light, strong, hue) {
+    const name = `${light} ${strong} ${hue}`;
+    if (!plain.has(name)) {
+        const turn = hue * Math.PI / 180;
+        const [a, b] = [strong * Math.cos(turn), strong * Math.sin(turn)];
+        const [l, m, s] = [
+            light + 0.3963377774 * a + 0.2158037573 * b,
+            light - 0.1055613458 * a - 0.0638541728 * b,
+            light - 0.0894841775 * a - 1.2914855480 * b].map((x) => x ** 3);
+        const parts = [
+            4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
+            -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
+            -0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s];
+        plain.set(name, `#${parts.map((part) => Math.round(255 * Math.min(1,
+            Math.max(0, part <= 0.0031308 ? 12.92 * part
+                : 1.055 * part ** (1 / 2.4) - 0.055)))
+            .toString(16).padStart(2, "0")).join("")}`);
+    }
+    return plain.get(name);
+}
+
 function hashed(text) {
     let hash = 2166136261;
     for (let index = 0; index < text.length; index++) {
@@ -22,11 +46,11 @@ export class Colors {
         this.found = dark ? "#8a6a14" : "#ffd866";
         this.line = dark ? "#17181b" : "#ffffff";
         this.selected = dark ? "#ffffff" : "#14161a";
-        this.#modules = new Map();
+        this.#files = [];
         this.#places();
     }
 
-    #modules;
+    #files;
 
     #places() {
         // The modules of the program and of packages get hues one after the
@@ -50,21 +74,19 @@ export class Colors {
         if (frame < 0) {
             return this.other;
         }
-        const kind = this.profile.kind(frame);
-        const name = this.profile.module(frame);
-        if (kind === 4) {
-            return this.other;
-        }
-        const known = `${kind} ${name}`;
-        let color = this.#modules.get(known);
+        const file = this.profile.frames.file[frame];
+        let color = this.#files[file];
         if (color === undefined) {
-            const plain = kind >= 2;
+            const kind = this.profile.kind(frame);
+            const name = this.profile.module(frame);
+            if (kind === 4) {
+                return this.other;
+            }
+            const pale = kind >= 2;
             const hue = this.hues.get(name) ?? HUES[hashed(name) % 12];
-            const light = this.dark ? (plain ? 0.38 : 0.46)
-                : (plain ? 0.91 : 0.85);
-            const strong = plain ? 0.018 : 0.075;
-            color = `oklch(${light} ${strong} ${hue})`;
-            this.#modules.set(known, color);
+            color = oklch(this.dark ? (pale ? 0.38 : 0.46)
+                : (pale ? 0.91 : 0.85), pale ? 0.018 : 0.075, hue);
+            this.#files[file] = color;
         }
         return color;
     }
@@ -75,6 +97,6 @@ export class Colors {
         const step = Math.round(Math.abs(share) * 6) / 6;
         const hue = share < 0 ? 245 : 50;
         const light = this.dark ? 0.36 + 0.16 * step : 0.93 - 0.15 * step;
-        return `oklch(${light} ${0.005 + 0.125 * step} ${hue})`;
+        return oklch(light, 0.005 + 0.125 * step, hue);
     }
 }

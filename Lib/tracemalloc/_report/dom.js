@@ -86,7 +86,7 @@ export class Writer {
 
     /** Return as much of a text as fits, "" if that says nothing. */
     fitting(text, room) {
-        if (room < 18) {
+        if (room < 24) {
             return "";
         }
         const width = this.width(text);

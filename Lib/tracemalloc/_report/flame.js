@@ -5,7 +5,7 @@
 import {Writer, make, oncePerFrame, sharpContext} from "./dom.js";
 
 const FONT = "12px system-ui, sans-serif";
-const SMALL = 0.6;              // pixels: less is drawn with its neighbours
+const SMALL = 1;                // pixels: less is drawn with its neighbours
 const DURATION = 180;           // milliseconds of a zoom
 const DRAG = 5;                 // pixels until a click is none
 
@@ -147,11 +147,14 @@ export class Flame {
         const high = this.rowHeight - 1;
         let crowd = -1;
         let crowdEnd = -1;
+        // On whole pixels: drawing is several times as fast then.
+        top = Math.round(top);
         const endCrowd = () => {
             if (crowd >= 0) {
+                const left = Math.round(crowd);
                 context.fillStyle = look.colors.other;
-                context.fillRect(crowd, top, Math.max(crowdEnd - crowd, 0.5),
-                                 high);
+                context.fillRect(left, top, Math.max(
+                    Math.round(crowdEnd) - left, 1), high);
                 crowd = -1;
             }
         };
@@ -174,8 +177,9 @@ export class Flame {
                 continue;
             }
             endCrowd();
-            this.#paintNode(context, node, Math.max(left, 0),
-                            Math.min(left + width, wide), top, high);
+            this.#paintNode(context, node, Math.max(Math.round(left), 0),
+                            Math.min(Math.round(left + width), wide), top,
+                            high);
         }
         endCrowd();
     }

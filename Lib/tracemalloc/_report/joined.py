@@ -166,6 +166,10 @@ class Joined:
         return {name: list(chain.from_iterable(
             part.figures[name] for part in parts)) for name in known}
 
+    def leaves(self):
+        """Return by context the index of the frame that allocates."""
+        return array("I", map(self.frame_of.__getitem__, self.nodes))
+
     # Sums
 
     def known(self):

@@ -13,7 +13,8 @@ from importlib.resources import files
 from json import dumps
 
 from tracemalloc._report.joined import Joined, Part
-from tracemalloc._report.shape import Limits, Shape, shares, shown_name
+from tracemalloc._report.shape import (
+    LIKE, Groups, Limits, Shape, shares, shown_name)
 from tracemalloc._report.sources import Sources, wanted_files
 
 # The modules, each after those that it imports.
@@ -126,7 +127,7 @@ def _data(shape, parts, names, limits, title):
         "version": 1, "title": shown_name(title),
         "snapshots": [_describe(name, part)
                       for name, part in zip(names, parts)],
-        "figures": shape.joined.known(), "tree": tree,
+        "figures": shape.joined.known(), "like": LIKE, "tree": tree,
         "sources": {"files": sources.found, "leftOut": sources.left_out,
                     "wanted": bool(limits.source)},
     }
@@ -188,9 +189,9 @@ def render(snapshots, names, title, limits=None, processes=None):
                   processes[number] if processes else "")
              for number, snapshot in enumerate(snapshots)]
     joined = Joined(parts)
-    found = shares(joined)
+    found, groups = shares(joined), Groups(joined, limits)
     for _ in range(20):
-        shape = Shape(joined, found, limits)
+        shape = Shape(joined, found, groups, limits)
         text = _html(_data(shape, parts, names, limits, title), title)
         size = len(text.encode("utf-8"))
         if size <= limits.page_size:

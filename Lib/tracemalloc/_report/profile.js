@@ -56,6 +56,35 @@ class Keys {
     }
 }
 
+/** Make the columns of a table.  Figures come as what they differ by from the
+    set before, and that from figures that are `like` them. */
+function makeTable(table, names, like) {
+    for (const name of names) {
+        table[name] = Int32Array.from(table[name]);
+    }
+    let before = {};
+    table.sets = table.sets.map((figures) => {
+        const columns = {};
+        for (const [figure, column] of Object.entries(figures)) {
+            const old = before[figure];
+            columns[figure] = Float64Array.from(column, (value, row) =>
+                old ? value + old[row] : value);
+        }
+        before = columns;
+        const found = {...columns};
+        for (const [figure, others] of Object.entries(like)) {
+            if (figure in columns) {
+                const parts = others.filter((other) => other in columns);
+                found[figure] = columns[figure].map((value, row) =>
+                    parts.reduce((sum, part) => sum + columns[part][row],
+                                 value));
+            }
+        }
+        return found;
+    });
+    return table;
+}
+
 export class Profile {
     constructor(data) {
         const tree = data.tree;
@@ -70,11 +99,15 @@ export class Profile {
         this.frames = tree.frames;
         this.frames.file = Int32Array.from(tree.frames.file);
         this.groups = tree.groups;
-        this.parent = Int32Array.from(tree.nodes.parent);
+        this.parent = Int32Array.from(tree.nodes.parent, (up, node) =>
+            node - up);
         this.frame = Int32Array.from(tree.nodes.frame);
-        this.rows = this.#table(tree.rows, ["node", "group"]);
-        this.spots = this.#table(
-            tree.spots, ["frame", "group", "endLine", "column", "endColumn"]);
+        let node = 0;
+        tree.rows.node = tree.rows.node.map((step) => node += step);
+        this.rows = makeTable(tree.rows, ["node", "group"], data.like);
+        this.spots = makeTable(
+            tree.spots, ["frame", "group", "endLine", "column", "endColumn"],
+            data.like);
         this.sources = data.sources;
         this.sets = tree.rows.sets.length;
         this.#keys = new Map();
@@ -82,16 +115,6 @@ export class Profile {
     }
 
     #keys;
-
-    #table(table, names) {
-        for (const name of names) {
-            table[name] = Int32Array.from(table[name]);
-        }
-        table.sets = table.sets.map((figures) => Object.fromEntries(
-            Object.entries(figures).map(([figure, column]) =>
-                [figure, Float64Array.from(column)])));
-        return table;
-    }
 
     /** Return whether a set knows a figure such as "peak_size". */
     knows(set, figure) {

@@ -8,7 +8,8 @@ contexts allocated, also those of other nodes.
 """
 
 from array import array
-from operator import gt
+from itertools import compress
+from operator import add, or_, sub
 
 import _tracemalloc
 
@@ -16,6 +17,14 @@ from tracemalloc._cli.screen import printable
 from tracemalloc._report.places import Places
 
 OTHER = -1
+
+# Figures, and others that are subtracted from them on the page: what remains
+# is nothing, mostly.
+LIKE = {
+    "peak_size": ("size",), "peak_count": ("count",),
+    "allocated_size": ("size", "freed_size"),
+    "allocated_count": ("count", "freed_count"),
+}
 
 # Names longer than this are cut: some are 64 kB.
 _LONG_NAME, _LONG_END = 300, 80
@@ -85,125 +94,134 @@ class Kept:
     """
 
     def __init__(self, joined, shares, limits):
-        most = limits.nodes
+        parents = joined.parents
         self.share = limits.share
         highest = sorted(filter(bool, shares), reverse=True)
+        most = limits.nodes
         while True:
-            if most < len(highest):
-                self.share = max(self.share, highest[most])
-                keep = list(map(gt, shares, [self.share] * len(shares)))
-            else:
-                keep = [share >= self.share and share > 0
-                        for share in shares]
-            self._select(joined, keep, shares)
-            if len(self.parents) <= limits.nodes or most < 50:
-                return
-            most = int(most * max(
-                0.5, 0.95 * limits.nodes / len(self.parents)))
+            keep = self._chosen(shares, highest, most)
+            out = [share and not kept for share, kept in zip(shares, keep)]
+            # Those below which something is left out have one more.
+            others = sum(map(keep.__getitem__, {*compress(parents, out)}))
+            nodes = sum(keep) + others
+            if nodes <= limits.nodes or most < 50:
+                break
+            most = int(most * max(0.5, 0.98 * limits.nodes / nodes))
+        self.left_out = sum(map(bool, out))
+        self.cut = {*compress(joined.frame_of, out)}
+        self._number(joined, keep, out)
 
-    def _select(self, joined, keep, shares):
-        parents, frames = array("I", (0,)), array("i", (OTHER,))
-        number_of = array("I", bytes(4 * len(keep)))
+    def _chosen(self, shares, highest, most):
+        if most < len(highest):
+            # All of one share are kept, or none of them.
+            self.share = max(self.share, highest[most])
+            return list(map(self.share.__lt__, shares))
+        return [share >= self.share and share > 0 for share in shares]
+
+    def _number(self, joined, keep, out):
+        self.parents = parents = array("I", (0,))
+        self.frames = frames = array("i", (OTHER,))
+        self.number_of = number_of = array("I", bytes(4 * len(keep)))
         others = {}
-        left_out = 0
-        cut = set()
-        of_frames = joined.frame_of
-        for node, (parent, kept) in enumerate(zip(joined.parents, keep)):
+        of_parents, of_frames = joined.parents, joined.frame_of
+        # Those that are not counted anywhere need no number.
+        for node in compress(range(len(keep)), map(or_, keep, out)):
             if not node:
                 continue
-            if kept:
-                number_of[node] = len(parents)
-                parents.append(number_of[parent])
-                frames.append(of_frames[node])
-                continue
-            if not shares[node]:
-                # Nothing was ever counted there.
-                continue
-            left_out += 1
-            cut.add(of_frames[node])
-            if not keep[parent]:
-                number_of[node] = number_of[parent]
-                continue
+            parent = of_parents[node]
             above = number_of[parent]
-            other = others.get(above)
-            if other is None:
-                other = others[above] = len(parents)
+            if keep[node]:
+                number_of[node] = len(parents)
+                parents.append(above)
+                frames.append(of_frames[node])
+            elif not keep[parent]:
+                number_of[node] = above
+            elif above in others:
+                number_of[node] = others[above]
+            else:
+                number_of[node] = others[above] = len(parents)
                 parents.append(above)
                 frames.append(OTHER)
-            number_of[node] = other
-        self.parents, self.frames, self.number_of = parents, frames, number_of
-        self.left_out, self.cut = left_out, cut
+
+
+class Groups:
+    """Thread, domain, process and module of what allocates, as one number.
+
+    group_of    context -> number
+    groups      [(thread, domain, process, module)]; a thread is a name's
+                number or -1, a module an index of modules
+    """
+
+    def __init__(self, joined, limits):
+        self._joined = joined
+        columns = joined.columns
+        self.places = Places([part.metadata for part in joined.parts])
+        chosen = self._threads(limits.threads)
+        threads = array("i", map(chosen.__getitem__, columns["thread"]))
+        modules = self._modules(limits.modules)
+        numbers, firsts = _tracemalloc._number_rows(
+            threads, columns["domain"], columns["process"], modules)
+        self.group_of = array("I", numbers)
+        self.groups = [(threads[context], columns["domain"][context],
+                        columns["process"][context], modules[context])
+                       for context in array("I", firsts)]
+
+    def _sizes(self, numbers, count):
+        """Return the live bytes of all sets, by a number of contexts."""
+        sums = [0] * count
+        for each in range(len(self._joined.spans)):
+            sums = list(map(add, sums, self._joined.sums(
+                numbers, count, each, "size")))
+        return sums
+
+    def _threads(self, most):
+        """Return {thread: what it counts as}; -1 for those of the rest."""
+        threads = self._joined.columns["thread"]
+        sums = self._sizes(threads, len(self._joined.names))
+        order = sorted({*threads}, key=lambda thread: (-sums[thread], thread))
+        return {thread: thread if place < most else -1
+                for place, thread in enumerate(order)}
+
+    def _modules(self, most):
+        """Return by context the number of its module."""
+        joined = self._joined
+        leaves = joined.leaves()
+        of_file = {file: self.places.module(joined.names[file])
+                   for file, _, _ in joined.frames}
+        known = {module: number for number, module
+                 in enumerate(dict.fromkeys(of_file.values()))}
+        of_frame = [known[of_file[file]] for file, _, _ in joined.frames]
+        numbers = array("I", map(of_frame.__getitem__, leaves))
+        sums = self._sizes(numbers, len(known))
+        order = sorted(known, key=lambda module: (-sums[known[module]],
+                                                  module))
+        place = [0] * len(known)
+        for index, module in enumerate(order):
+            place[known[module]] = min(index, most)
+        self.modules = [*order[:most], "(other modules)"]
+        return array("I", map(place.__getitem__, numbers))
 
 
 class Shape:
     """The columns of a page, without what tells of snapshots and sources."""
 
-    def __init__(self, joined, shares, limits):
-        self.joined = joined
-        self._places = Places([part.metadata for part in joined.parts])
+    def __init__(self, joined, shares, groups, limits):
+        self.joined, self.groups = joined, groups
         self.kept = Kept(joined, shares, limits)
-        self._threads = self._chosen_threads(limits.threads)
-        self._number_groups(limits)
         self._number_rows()
         self._number_spots(limits.spots)
         self._number_frames()
-
-    # Groups: thread, domain, process, and module of what allocates
-
-    def _chosen_threads(self, most):
-        """Return {thread: what it counts as}; -1 for those of the rest."""
-        joined, sums = self.joined, {}
-        threads = joined.columns["thread"]
-        for number, (start, end) in enumerate(joined.spans):
-            for thread, size in zip(threads[start:end],
-                                    joined.values(number, "size")):
-                sums[thread] = sums.get(thread, 0) + size
-        order = sorted(sums, key=lambda thread: (-sums[thread], thread))
-        return {thread: thread if place < most else -1
-                for place, thread in enumerate(order)}
-
-    def _number_groups(self, limits):
-        columns = self.joined.columns
-        threads = array("i", map(self._threads.__getitem__,
-                                 columns["thread"]))
-        modules = self._modules(limits.modules)
-        numbers, firsts = _tracemalloc._number_rows(
-            threads, columns["domain"], columns["process"], modules)
-        self._group_of = array("I", numbers)
-        self.groups = [(threads[context], columns["domain"][context],
-                        columns["process"][context], modules[context])
-                       for context in array("I", firsts)]
-
-    def _modules(self, most):
-        """Return by context the number of its module."""
-        joined = self.joined
-        of_file = {}
-        for file, _, _ in joined.frames:
-            of_file[file] = self._places.module(joined.names[file])
-        leaves = [joined.frames[joined.frame_of[node]][0] if node else 0
-                  for node in joined.nodes]
-        sums = {}
-        for number, (start, end) in enumerate(joined.spans):
-            for file, size in zip(leaves[start:end],
-                                  joined.values(number, "size")):
-                module = of_file.get(file, "")
-                sums[module] = sums.get(module, 0) + size
-        order = sorted(sums, key=lambda module: (-sums[module], module))
-        number = {module: min(place, most)
-                  for place, module in enumerate(order)}
-        self.modules = [*order[:most], "(other modules)"]
-        return array("I", [number[of_file.get(file, "")] for file in leaves])
 
     # Rows and spots
 
     def _number_rows(self):
         joined = self.joined
         nodes = array("I", map(self.kept.number_of.__getitem__, joined.nodes))
-        self._row_of, self.rows = _pairs(nodes, self._group_of)
+        self._row_of, self.rows = _pairs(nodes, self.groups.group_of)
 
     def _number_spots(self, most):
         joined = self.joined
-        leaves = array("I", map(joined.frame_of.__getitem__, joined.nodes))
+        leaves = joined.leaves()
         columns = [joined.columns[name]
                    for name in ("end_line", "column", "end_column")]
         numbers, firsts = _tracemalloc._number_rows(leaves, *columns)
@@ -211,7 +229,7 @@ class Shape:
         spots = [(leaves[context], *(column[context] for column in columns))
                  for context in array("I", firsts)]
         places, spots = self._fewer_spots(places, spots, most)
-        self._spot_of, pairs = _pairs(places, self._group_of)
+        self._spot_of, pairs = _pairs(places, self.groups.group_of)
         self.spots = [(*spots[place], group) for place, group in pairs]
 
     def _fewer_spots(self, places, spots, most):
@@ -260,11 +278,28 @@ class Shape:
     # What goes to the page
 
     def _values(self, numbers, count):
-        """Return [{figure: numbers}] of each set."""
-        return [{figure: list(map(round, self.joined.sums(
-                    numbers, count, each, figure)))
-                 for figure in self.joined.figures[each]}
-                for each in range(len(self.joined.spans))]
+        """Return [{figure: numbers}] of each set, as differences.
+
+        Figures are alike, and so are sets: what they differ by is small, and
+        compressed well.  The page adds up in the same order.
+        """
+        found, before = [], {}
+        for each in range(len(self.joined.spans)):
+            sums = {figure: list(map(round, self.joined.sums(
+                        numbers, count, each, figure)))
+                    for figure in self.joined.figures[each]}
+            for figure, others in LIKE.items():
+                if figure in sums:
+                    for other in others:
+                        if other in sums:
+                            sums[figure] = list(map(sub, sums[figure],
+                                                    sums[other]))
+            found.append({
+                figure: list(map(sub, column, before[figure]))
+                if figure in before else column
+                for figure, column in sums.items()})
+            before = sums
+        return found
 
     def to_json(self):
         """Return what the page calls tree, as a dict of lists."""
@@ -272,7 +307,7 @@ class Shape:
         texts = _Texts(joined.names)
         frames = [joined.frames[frame] for frame in self.frames]
         place_of = files = self.file_places()
-        places = self._places
+        places, groups = self.groups.places, self.groups.groups
         spots = list(zip(*self.spots)) or [()] * 5
         rows = list(zip(*self.rows)) or [()] * 2
         return {
@@ -293,16 +328,17 @@ class Shape:
             "groups": {
                 "thread": [texts.add("(other threads)") if thread < 0
                            else texts.number(thread)
-                           for thread, _, _, _ in self.groups],
-                "domain": [domain for _, domain, _, _ in self.groups],
+                           for thread, _, _, _ in groups],
+                "domain": [domain for _, domain, _, _ in groups],
                 "process": [texts.add(joined.processes[process])
-                            for _, _, process, _ in self.groups],
-                "module": [texts.add(self.modules[module])
-                           for _, _, _, module in self.groups],
+                            for _, _, process, _ in groups],
+                "module": [texts.add(self.groups.modules[module])
+                           for _, _, _, module in groups],
             },
-            "nodes": {"parent": kept.parents.tolist(),
+            "nodes": {"parent": list(map(sub, range(len(kept.parents)),
+                                         kept.parents)),
                       "frame": [number[frame] for frame in kept.frames]},
-            "rows": {"node": list(rows[0]), "group": list(rows[1]),
+            "rows": {"node": _steps(rows[0]), "group": list(rows[1]),
                      "sets": self._values(self._row_of, len(self.rows))},
             "spots": {"frame": [number[frame] for frame in spots[0]],
                       "endLine": list(spots[1]), "column": list(spots[2]),
@@ -310,6 +346,11 @@ class Shape:
                       "sets": self._values(self._spot_of, len(self.spots))},
             "names": texts.found,
         }
+
+
+def _steps(numbers):
+    """Return how much more each number is than the one before."""
+    return list(map(sub, numbers, (0, *numbers)))
 
 
 class _Texts:
@@ -332,7 +373,12 @@ class _Texts:
 
 
 def _pairs(first, second):
-    """Return a number by place, and the pairs that differ."""
+    """Return a number by place, and the pairs that differ, sorted."""
     numbers, firsts = _tracemalloc._number_rows(first, second)
-    return array("I", numbers), [(first[place], second[place])
-                                 for place in array("I", firsts)]
+    pairs = [(first[place], second[place]) for place in array("I", firsts)]
+    order = sorted(range(len(pairs)), key=pairs.__getitem__)
+    rank = array("I", bytes(4 * len(pairs)))
+    for place, pair in enumerate(order):
+        rank[pair] = place
+    return (array("I", map(rank.__getitem__, array("I", numbers))),
+            list(map(pairs.__getitem__, order)))
