@@ -54,7 +54,9 @@ options:
   --every TIME            also write a snapshot every TIME, such as 250ms or
                           5min
   --threshold SIZE        also write one when traced memory has moved by SIZE
-  --no-file               write no file at exit
+  --report                also write a page for a browser at exit,
+                          tracemalloc.PID.html: see 'report'
+  --no-file               write no snapshot at exit
   --children WHICH        which children write files, too: own, those of
                           os.fork() and multiprocessing (the default); all,
                           also other programs of this Python; or none
@@ -70,7 +72,8 @@ options:
 example: {PROGRAM} run --at-peak -o 'app-$counter.tmz' app.py -v
 """
 
-_FLAGS = ("--at-peak", "--on-signal", "--no-file", "--full-paths", "--quiet",
+_FLAGS = ("--at-peak", "--on-signal", "--report", "--no-file",
+          "--full-paths", "--quiet",
           "--json", "--help")
 # -f is an older spelling, which help does not show: elsewhere it means files.
 _SHORT = {"-f": "--frames", "-o": "--output", "-n": "--limit",
@@ -102,7 +105,8 @@ class Options:
 
     frames = 25
     sample_interval = output = every = threshold = None
-    at_peak = on_signal = no_file = full_paths = quiet = json = help = False
+    at_peak = on_signal = report = no_file = False
+    full_paths = quiet = json = help = False
     limit = 10
     group_by = "lineno"
     color = "auto"
@@ -271,6 +275,8 @@ class Recorder:
         self._template = os.path.normpath(template)
         self._variables = _variables(self._template)
         self._check_template()
+        if options.report:
+            self._check_place(self._page())
         self._is_child = register is not None
         self._kind = kind
         self._register = register or self._new_register()
@@ -308,7 +314,7 @@ class Recorder:
         several = (options.every or options.threshold or options.on_signal
                    or (options.at_peak and not options.no_file))
         if several or not options.no_file:
-            self._check_place()
+            self._check_place(expand(self._template, 1))
         if several and "counter" not in self._variables:
             raise UsageError("there will be several files: put $counter into "
                              "--output")
@@ -317,10 +323,15 @@ class Recorder:
             raise UsageError("snapshots of the peak can only be written to "
                              "files whose names end in .tmz")
 
-    def _check_place(self):
+    def _page(self):
+        """Return the name of the page that --report writes."""
+        return os.path.join(self._folder or _folder(False), f"tracemalloc.{os.getpid()}.html")
+
+    @staticmethod
+    def _check_place(name):
         """UsageError if no file can be written: at exit it is too late."""
         try:
-            check_place(expand(self._template, 1))
+            check_place(name)
         except OSError as error:
             reason = error.strerror
             if reason.endswith("folder is not writable"):
@@ -552,12 +563,27 @@ class Recorder:
         if peak is not None:
             files["peak"] = self._write(peak)
         if not self._is_child:
+            if options.report:
+                files["report"] = self._write_page(snapshot, before, files)
             self._tell(snapshot, files)
         elif not options.no_file:
             self._attempt(self._register.name, self._register.end,
                           snapshot.metadata["traced_memory"],
                           snapshot.metadata["traced_memory_peak"],
                           files["exit"])
+
+    def _write_page(self, snapshot, before, files):
+        """Write the page of all snapshots; return its name if it succeeds."""
+        name = self._page()
+
+        def write():
+            from tracemalloc._cli import report
+
+            snapshots = [*map(tracemalloc.Snapshot.load, before), snapshot]
+            report.write_page(name, report.render(
+                snapshots, [*before, files.get("exit") or "at exit"]))
+
+        return name if self._attempt(name, write) else None
 
     def _take(self):
         """Return what is written and shown at exit."""

@@ -20,8 +20,8 @@ _TIMES, _MORE = 1.5, 1 << 20
 class Summary:
     """What is told of a program that has ended.
 
-    files    -- {'exit' and 'peak': name of the file, None if it could not be
-                written; 'before': list of names}
+    files    -- {'exit', 'peak' and 'report': name of the file, None if it
+                could not be written; 'before': list of names}
     children -- list of family.Child
     folder   -- where the program began, and where the user still is; None if
                 that is not known
@@ -133,6 +133,10 @@ class Summary:
             name = _typed(self._short(name), stream)
             screen.write(f"Snapshot at {text}: {_interpreter()} -m "
                          f"tracemalloc top {options}{name}")
+        name = self._files.get("report")
+        if name is not None:
+            screen.write("Report, for a browser: "
+                         + printable(self._short(name)))
 
     def _short(self, name):
         """Return a file name as one would type it where the program began."""

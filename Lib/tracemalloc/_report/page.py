@@ -11,6 +11,7 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from json import dumps
+from math import isfinite
 
 from tracemalloc._report.joined import Joined, Part
 from tracemalloc._report.shape import (
@@ -45,17 +46,22 @@ def bundle(read, modules=MODULES):
     constants and classes where they are defined; it becomes a function that
     is called once.
     """
-    parts = ['"use strict";\n']
+    parts, known = ['"use strict";\n'], set()
     for name in modules:
         text = read(f"{name}.js")
         exported = _EXPORT.findall(text)
         text = _EXPORT.sub("", text)
+        for _, other in _IMPORT.findall(text):
+            if other not in known:
+                raise ValueError(f"{name}.js imports {other}.js, which does "
+                                 "not come before it")
         text = _IMPORT.sub(lambda found: (
             f"const {{{found[1].replace(' as ', ': ')}}} = "
             f"of_{found[2]};\n"), text)
         if re.search(r"^(import|export)\b", text, re.M):
             raise ValueError(f"{name}.js has an import or export of a kind "
                              "that the report cannot put together")
+        known.add(name)
         parts.append(f"const of_{name} = (() => {{\n{text}"
                      f"return {{{', '.join(exported)}}};\n}})();\n")
     return "".join(parts)
@@ -70,7 +76,8 @@ def _asset(name):
 
 def _number(metadata, name):
     value = metadata.get(name)
-    return value if type(value) in (int, float) else None
+    known = type(value) is int or (type(value) is float and isfinite(value))
+    return value if known else None
 
 
 def _text(value):

@@ -104,7 +104,7 @@ class Kept:
             # Those below which something is left out have one more.
             others = sum(map(keep.__getitem__, {*compress(parents, out)}))
             nodes = sum(keep) + others
-            if nodes <= limits.nodes or most < 50:
+            if nodes <= limits.nodes or most < 2:
                 break
             most = int(most * max(0.5, 0.98 * limits.nodes / nodes))
         self.left_out = sum(map(bool, out))

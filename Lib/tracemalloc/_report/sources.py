@@ -98,9 +98,10 @@ def read(filename):
             text = stream.read().decode(encoding)
     except (OSError, ValueError, SyntaxError, LookupError):
         return None
-    return SourceFile([line[:_LONG_LINE] for line in
-                       text.removeprefix("\ufeff").replace("\r\n", "\n")
-                       .split("\n")])
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return SourceFile([line[:_LONG_LINE] for line in lines])
 
 
 def _near(lines, total):

@@ -49,7 +49,7 @@ export class Timeline {
         this.element = make("div", {className: "timeline"}, this.chart,
                             this.handles, this.legend);
         this.points = this.#points();
-        new ResizeObserver(() => this.choice && this.#draw())
+        new ResizeObserver(() => this.choice && this.draw())
             .observe(this.chart);
         this.#makeHandles();
     }
@@ -111,10 +111,10 @@ export class Timeline {
         this.olderText.textContent = choice.older < 0
             ? "nothing: no comparison" : text(choice.older);
         this.newerText.textContent = text(choice.newer);
-        this.#draw();
+        this.draw();
     }
 
-    #draw() {
+    draw() {
         const wide = this.chart.clientWidth;
         if (!wide) {
             return;

@@ -40,9 +40,11 @@ export function squarified(values, x, y, width, height) {
         let at = 0;
         for (let each = first; each < end; each++) {
             const long = sum > 0 ? values[each] / sum * side : 0;
-            const box = width >= height ? [x, y + at, thick, long]
-                : [x + at, y, long, thick];
-            found.set(box, 4 * each);
+            const lying = width >= height;
+            found[4 * each] = lying ? x : x + at;
+            found[4 * each + 1] = lying ? y + at : y;
+            found[4 * each + 2] = lying ? thick : long;
+            found[4 * each + 3] = lying ? long : thick;
             at += long;
         }
         if (width >= height) {
@@ -163,7 +165,7 @@ export class Treemap {
         return this.known.get(name);
     }
 
-    #lay(wide, high) {
+    lay(wide, high) {
         const place = (box, x, y, width, height) => {
             [box.x, box.y, box.wide, box.high] = [x, y, width, height];
             if (box !== this.top) {
@@ -176,11 +178,14 @@ export class Treemap {
                 box.shown = 0;
                 return;
             }
-            const places = squarified(box.inside.map((each) => each.width),
-                                      x, y, width, height);
-            box.shown = box.inside.length;
-            box.inside.forEach((each, at) =>
-                place(each, ...places.subarray(4 * at, 4 * at + 4)));
+            const {inside} = box;
+            const at = squarified(inside.map((each) => each.width),
+                                  x, y, width, height);
+            box.shown = inside.length;
+            for (let each = 0; each < inside.length; each++) {
+                place(inside[each], at[4 * each], at[4 * each + 1],
+                      at[4 * each + 2], at[4 * each + 3]);
+            }
         };
         place(this.top, 0, 0, wide, high);
         this.#laid = true;
@@ -193,7 +198,7 @@ export class Treemap {
             return;
         }
         if (!this.#laid) {
-            this.#lay(wide, high);
+            this.lay(wide, high);
         }
         const context = sharpContext(this.canvas, wide, high);
         context.clearRect(0, 0, wide, high);
