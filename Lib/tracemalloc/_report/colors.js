@@ -43,7 +43,7 @@ export class Colors {
         this.ink = dark ? "#e8e8ea" : "#1d2026";
         this.faint = dark ? "rgb(232 232 234 / .62)" : "rgb(29 32 38 / .62)";
         this.other = dark ? "#33363c" : "#e6e7ea";
-        this.found = dark ? "#8a6a14" : "#ffd866";
+        this.found = dark ? "#7a5c10" : "#ffd866";
         this.line = dark ? "#17181b" : "#ffffff";
         this.selected = dark ? "#ffffff" : "#14161a";
         this.#files = [];
@@ -96,7 +96,7 @@ export class Colors {
         const share = larger ? Math.max(-1, Math.min(1, net / larger)) : 0;
         const step = Math.round(Math.abs(share) * 6) / 6;
         const hue = share < 0 ? 245 : 50;
-        const light = this.dark ? 0.36 + 0.16 * step : 0.93 - 0.15 * step;
+        const light = this.dark ? 0.35 + 0.13 * step : 0.93 - 0.15 * step;
         return oklch(light, 0.005 + 0.125 * step, hue);
     }
 }

@@ -312,7 +312,8 @@ class Page {
         document.documentElement.dataset.theme = dark ? "dark" : "light";
         this.colors = new Colors(dark, this.profile);
         this.choice = this.#chosen();
-        const view = state.view in this.views ? state.view : "flame";
+        const view = Object.hasOwn(this.views, state.view) ? state.view
+            : "flame";
         this.#syncTools(view);
         for (const [name, element] of Object.entries(this.views)) {
             element.hidden = name !== view || (!this.choice.values

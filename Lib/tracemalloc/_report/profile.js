@@ -47,6 +47,21 @@ class Keys {
         this.labels = new Array(count);
     }
 
+    /** Return whether frames of several functions have a key. */
+    isMixed(profile, key) {
+        if (!this.#mixed) {
+            this.#mixed = new Uint8Array(this.count);
+            const {function: called} = profile.frames;
+            this.of.forEach((each, frame) => {
+                this.#mixed[each] |= called[frame]
+                    !== called[this.first[each]];
+            });
+        }
+        return Boolean(this.#mixed[key]);
+    }
+
+    #mixed;
+
     /** Return the text of a key, as short as a picture needs it. */
     label(key) {
         if (key === OTHER) {
@@ -158,9 +173,9 @@ export class Profile {
     }
 
     /** Return "folder/file.py:42 function()", as commands write it. */
-    place(frame, group = "line") {
+    place(frame, group = "line", mixed = false) {
         const name = this.fileName(frame);
-        const called = this.functionName(frame);
+        const called = mixed ? "" : this.functionName(frame);
         if (group === "module") {
             return this.module(frame);
         }
@@ -189,7 +204,8 @@ export class Profile {
     #makeKeys(group) {
         const count = this.frames.file.length;
         const told = {
-            line: (frame) => frame,
+            line: (frame) =>
+                `${this.frames.file[frame]} ${this.frames.line[frame]}`,
             function: (frame) => this.functionName(frame)
                 ? `${this.frames.file[frame]} ${this.frames.function[frame]}`
                 : `${this.frames.file[frame]}`,

@@ -118,6 +118,9 @@ export class Table {
             }
             this.rows.push({
                 frame: other ? OTHER : keys.first[key],
+                place: other ? "(other)" : profile.place(
+                    keys.first[key], group, group === "line"
+                        && keys.isMixed(profile, key)),
                 size: size[key], blocks: blocks[key],
                 change: size[key] - sizeBefore[key],
                 blocksChange: blocks[key] - blocksBefore[key],
@@ -168,9 +171,8 @@ export class Table {
     }
 
     #order() {
-        const {sort, profile} = this;
-        const place = (row) => row.frame === OTHER ? "\uffff"
-            : profile.place(row.frame, this.choice.group);
+        const {sort} = this;
+        const place = (row) => row.frame === OTHER ? "\uffff" : row.place;
         const by = {share: "size", cumulative: "size"}[sort] ?? sort;
         const absolute = sort === "change" || sort === "blocksChange";
         const value = (row) => absolute ? Math.abs(row[by]) : row[by];
@@ -253,7 +255,7 @@ export class Table {
             make("button", {
                 type: "button", className: "link",
                 onclick: () => this.told.select(row.frame)},
-                profile.place(row.frame, choice.group)), ...marks,
+                row.place), ...marks,
             source ? make("code", {}, source) : null);
     }
 
@@ -292,7 +294,6 @@ export class Table {
     }
 
     #save() {
-        const {profile, choice} = this;
         const names = this.columns.filter((name) => name !== "share"
             && name !== "cumulative" && name !== "average");
         const cell = (text) => {
@@ -301,12 +302,10 @@ export class Table {
             return /[",\r\n]/.test(plain)
                 ? `"${plain.replaceAll('"', '""')}"` : plain;
         };
-        const lines = [[...names, choice.group].join(",")];
+        const lines = [[...names, this.choice.group].join(",")];
         for (const row of this.rows) {
             lines.push([...names.map((name) => row[name]),
-                        cell(row.frame === OTHER ? "(other)"
-                            : profile.place(row.frame, choice.group))]
-                .join(","));
+                        cell(row.place)].join(","));
         }
         download("tracemalloc.csv", `${lines.join("\n")}\n`, "text/csv");
     }

@@ -1,0 +1,172 @@
+"""Make the pages that are tried in a browser, and facts to compare with.
+
+    pages.py tried|measured FOLDER
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tracemalloc
+
+from made import Maker
+from tracemalloc import _format_size
+from tracemalloc._cli import report
+from tracemalloc._columns import SnapshotData
+from tracemalloc._report import Limits, render
+
+SIZES = (5_000, 50_000, 500_000)
+
+PROGRAM = '''\
+import json
+import threading
+
+
+def read(text):
+    return json.loads(text)
+
+
+class Cache:
+    def __init__(self):
+        self.kept = []
+
+    def fill(self, count):
+        for number in range(count):
+            self.kept.append(read('{"name": "%s"}' % ("x" * number)))
+
+
+def work():
+    cache = Cache()
+    cache.fill(FILL)
+    caches.append(cache)
+
+
+caches = []
+gone = [bytes(1000) for _ in range(GONE)]
+work()
+thread = threading.Thread(target=work, name="worker")
+thread.start()
+thread.join()
+big = bytearray(200_000); small = bytearray(3_000)
+temporary = [bytes(5_000) for _ in range(40)]
+del temporary
+'''
+
+HOSTILE = ("</script><script>window.hacked=1</script>",
+           "<img src=x onerror=window.hacked=1>", "<!--<script>",
+           "a\u2028b\u2029c.py", "\u202egnp.exe", "\ud800 lone.py",
+           "\0null.py", "'\"&amp;<b>bold</b>", "\u2066\u2067x.py",
+           "__proto__", "constructor", "\u05d0\u05d1\u05d2.py",
+           "/x/" + "y" * 65_000 + ".py", "javascript:window.hacked=1")
+
+
+def snapshots(folder):
+    """Write what a program held three times; return the file names."""
+    names = []
+    program = os.path.join(folder, "program.py")
+    for number, (fill, gone) in enumerate(((60, 30), (100, 30), (140, 0))):
+        with open(program, "w", encoding="utf-8") as stream:
+            stream.write(PROGRAM.replace("FILL", str(fill))
+                         .replace("GONE", str(gone)))
+        name = os.path.join(folder, f"{number + 1}.tmz")
+        subprocess.run([sys.executable, "-m", "tracemalloc", "run", "-q",
+                        "-o", name, program], check=True)
+        names.append(name)
+    return names
+
+
+def write(folder, name, text):
+    with open(os.path.join(folder, name), "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+def page(folder, name, files, **limits):
+    loaded = [tracemalloc.Snapshot.load(file) for file in files]
+    write(folder, name, render(loaded, [*map(os.path.basename, files)],
+                               report.title_of(files), Limits(**limits)))
+    return loaded
+
+
+def hostile():
+    raw = [(0, 1000 - 7 * place, ((name, 1), (name, 2)), 2)
+           for place, name in enumerate(HOSTILE)]
+    metadata = {"command": list(HOSTILE[:3]), "python": HOSTILE[0],
+                "pid": 7, "time": 1e300}
+    return tracemalloc.Snapshot._of(SnapshotData.from_raw(raw), 5, metadata)
+
+
+def facts_of(snapshot):
+    """Return what statistics say, as text of a terminal."""
+    def rows(key_type):
+        return [{"filename": stat.traceback[-1].filename,
+                 "lineno": stat.traceback[-1].lineno,
+                 "function": stat.traceback[-1].function,
+                 "size": stat.size, "count": stat.count,
+                 "text": _format_size(stat.size, False)}
+                for stat in snapshot.statistics(key_type)]
+    data = snapshot.traces._data
+    return {
+        "total": sum(data.live()[0]), "blocks": sum(data.live()[1]),
+        "peak": sum(data.context_peak_bytes),
+        **{key: rows(key) for key in ("lineno", "thread", "module",
+                                      "function", "filename")}}
+
+
+def sizes():
+    """Return numbers and how Python writes them."""
+    chance = random.Random(5)
+    numbers = [0, 1, 99, 100, 1023, 1024, 10239, 10240, 10496, 10752, 1536,
+               102400, 104857, -5000, -10496, 1 << 40, 1 << 53]
+    numbers += [int(2 ** chance.uniform(0, 52)) for _ in range(3000)]
+    numbers += [chance.randrange(1, 200) * 512 for _ in range(1000)]
+    return [[number, _format_size(number, False), _format_size(number, True)
+             if number else "0 B"] for number in numbers]
+
+
+def make_tried(folder):
+    files = snapshots(folder)
+    loaded = page(folder, "series.html", files)
+    page(folder, "one.html", files[2:])
+    page(folder, "difference.html", [files[0], files[2]])
+    page(folder, "without-source.html", files[2:], source=0)
+    write(folder, "hostile.html", render(
+        [hostile()], [HOSTILE[0]], HOSTILE[0], Limits()))
+    sampled = tracemalloc.Snapshot.load(files[2])
+    sampled.metadata["sample_interval"] = 4096
+    write(folder, "sampled.html", render(
+        [sampled], ["sampled.tmz"], "sampled.tmz", Limits()))
+    write(folder, "processes.html", render(
+        loaded[:2], ["1.tmz", "2.tmz"], "both", Limits(),
+        ["process 1", "process 2"]))
+    maker = Maker()
+    maker.make(60_000)
+    many = maker.snapshot()
+    write(folder, "many.html", render([many], ["many"], "many", Limits()))
+    write(folder, "empty.html", render(
+        [tracemalloc.Snapshot([], 1)], ["empty"], "empty", Limits()))
+    facts = {"snapshots": [*map(facts_of, loaded)], "sizes": sizes(),
+             "many": {"total": sum(many.traces._data.live()[0])},
+             "files": [*map(os.path.basename, files)]}
+    write(folder, "facts.json", json.dumps(facts))
+
+
+def make_measured(folder):
+    for contexts in SIZES:
+        name = os.path.join(folder, f"{contexts}.tmz")
+        if not os.path.exists(name):
+            maker = Maker()
+            maker.make(contexts)
+            maker.snapshot().dump(name)
+        subprocess.run([sys.executable, "-m", "tracemalloc", "report", name,
+                        "-o", os.path.join(folder, f"{contexts}.html")],
+                       check=True, stdout=subprocess.DEVNULL)
+
+
+def main():
+    kind, folder = sys.argv[1:]
+    {"tried": make_tried, "measured": make_measured}[kind](folder)
+
+
+if __name__ == "__main__":
+    main()
