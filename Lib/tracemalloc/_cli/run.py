@@ -73,8 +73,7 @@ example: {PROGRAM} run --at-peak -o 'app-$counter.tmz' app.py -v
 """
 
 _FLAGS = ("--at-peak", "--on-signal", "--report", "--no-file",
-          "--full-paths", "--quiet",
-          "--json", "--help")
+          "--full-paths", "--quiet", "--json", "--help")
 # -f is an older spelling, which help does not show: elsewhere it means files.
 _SHORT = {"-f": "--frames", "-o": "--output", "-n": "--limit",
           "-g": "--group-by", "-q": "--quiet", "-h": "--help"}

@@ -46,8 +46,7 @@ export class Flame {
         this.#moving++;
         this.from = 0;
         this.to = view.width[0] || 1;
-        this.space.style.height =
-            `${view.levels.length * this.rowHeight + 1}px`;
+        this.#fitHeight();
         this.draw();
     }
 
@@ -84,8 +83,23 @@ export class Flame {
         requestAnimationFrame(step);
     }
 
+    /** Be as high as what there is between two places. */
+    #fitHeight(from = this.from, to = this.to) {
+        const {view} = this;
+        let levels = view.levels.length;
+        const isThere = (level) => {
+            const node = level[this.#firstBehind(level, from)];
+            return node !== undefined && view.x[node] < to;
+        };
+        while (levels > 1 && !isThere(view.levels[levels - 1])) {
+            levels--;
+        }
+        this.space.style.height = `${levels * this.rowHeight + 1}px`;
+    }
+
     zoomTo(node, atOnce = false) {
         const {x, width} = this.view;
+        this.#fitHeight(x[node], x[node] + width[node]);
         this.move(x[node], x[node] + width[node], atOnce);
     }
 

@@ -113,7 +113,8 @@ class Page {
             make("div", {},
                 make("h1", {}, this.profile.title),
                 make("p", {className: "facts"},
-                    ...facts.map((fact) => make("span", {}, fact)))),
+                    ...facts.map((fact) => make("span", {title: fact},
+                                                fact)))),
             make("div", {className: "corner"},
                 make("button", {
                     type: "button", className: "plain",

@@ -17,9 +17,20 @@ export const GROUPS = {
     line: "Lines", function: "Functions", file: "Files", module: "Modules",
 };
 
+function bytesOf(text) {
+    if (Uint8Array.fromBase64) {
+        return Uint8Array.fromBase64(text);
+    }
+    const letters = atob(text);
+    const packed = new Uint8Array(letters.length);
+    for (let at = 0; at < packed.length; at++) {
+        packed[at] = letters.charCodeAt(at);
+    }
+    return packed;
+}
+
 async function inflated(text) {
-    const packed = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
-    const stream = new Blob([packed]).stream()
+    const stream = new Blob([bytesOf(text)]).stream()
         .pipeThrough(new DecompressionStream("deflate"));
     return new Response(stream).text();
 }
@@ -71,6 +82,17 @@ class Keys {
     }
 }
 
+/** Add a column to another, if there is one. */
+function plus(column, other) {
+    if (other) {
+        // A loop: there are millions of numbers.
+        for (let row = 0; row < column.length; row++) {
+            column[row] += other[row];
+        }
+    }
+    return column;
+}
+
 /** Make the columns of a table.  Figures come as what they differ by from the
     set before, and that from figures that are `like` them. */
 function makeTable(table, names, like) {
@@ -81,18 +103,15 @@ function makeTable(table, names, like) {
     table.sets = table.sets.map((figures) => {
         const columns = {};
         for (const [figure, column] of Object.entries(figures)) {
-            const old = before[figure];
-            columns[figure] = Float64Array.from(column, (value, row) =>
-                old ? value + old[row] : value);
+            columns[figure] = plus(Float64Array.from(column), before[figure]);
         }
         before = columns;
         const found = {...columns};
         for (const [figure, others] of Object.entries(like)) {
             if (figure in columns) {
-                const parts = others.filter((other) => other in columns);
-                found[figure] = columns[figure].map((value, row) =>
-                    parts.reduce((sum, part) => sum + columns[part][row],
-                                 value));
+                found[figure] = others.reduce(
+                    (sum, other) => plus(sum, columns[other]),
+                    columns[figure].slice());
             }
         }
         return found;
@@ -114,8 +133,10 @@ export class Profile {
         this.frames = tree.frames;
         this.frames.file = Int32Array.from(tree.frames.file);
         this.groups = tree.groups;
-        this.parent = Int32Array.from(tree.nodes.parent, (up, node) =>
-            node - up);
+        this.parent = Int32Array.from(tree.nodes.parent);
+        for (let node = 0; node < this.parent.length; node++) {
+            this.parent[node] = node - this.parent[node];
+        }
         this.frame = Int32Array.from(tree.nodes.frame);
         let node = 0;
         tree.rows.node = tree.rows.node.map((step) => node += step);

@@ -77,7 +77,7 @@ export class Table {
                 make("button", {type: "button", onclick: () => this.#save()},
                      "CSV")),
             make("div", {className: "table-scroll"},
-                make("table", {}, this.caption, this.head, this.body,
+                make("table", {role: "table"}, this.caption, this.head, this.body,
                      this.foot)),
             this.more);
         new IntersectionObserver((entries) => {
@@ -198,7 +198,7 @@ export class Table {
             const ascending = current
                 && this.reversed !== (name === "location");
             return make("th", {
-                scope: "col", className: name === "location" ? "location" : "",
+                role: "columnheader", scope: "col", className: name === "location" ? "location" : "",
                 "aria-sort": current ? (ascending ? "ascending"
                     : "descending") : undefined},
                 make("button", {
@@ -210,7 +210,7 @@ export class Table {
                         current ? (ascending ? "\u25b4" : "\u25be") : "")));
         };
         const group = this.choice.group;
-        fill(this.head, make("tr", {},
+        fill(this.head, make("tr", {role: "row"},
             ...this.columns.map((name) => head(name, ...COLUMNS[name])),
             head("location", group, "in the order of names")));
     }
@@ -232,6 +232,7 @@ export class Table {
         const value = {change: row.change, blocksChange: row.blocksChange,
                        callees: compared ? row.callees : 0}[name];
         return make("td", {
+            role: "cell", "data-head": COLUMNS[name][0],
             className: value > 0 ? "more" : value < 0 ? "less" : "",
             title: name === "callees" && row.cut
                 ? "it is also in call paths that are summed as (other)"
@@ -241,7 +242,8 @@ export class Table {
     #location(row) {
         const {profile, choice} = this;
         if (row.frame === OTHER) {
-            return make("td", {className: "location"}, "(other)");
+            return make("td", {role: "cell", className: "location"},
+                        "(other)");
         }
         const marks = [];
         if (row.fresh || row.gone) {
@@ -251,7 +253,7 @@ export class Table {
         }
         const source = choice.group === "line"
             ? plainLine(profile, row.frame) : "";
-        return make("td", {className: "location"},
+        return make("td", {role: "cell", className: "location"},
             make("button", {
                 type: "button", className: "link",
                 onclick: () => this.told.select(row.frame)},
@@ -265,7 +267,7 @@ export class Table {
         const fragment = document.createDocumentFragment();
         for (const row of next) {
             fragment.append(make("tr", {
-                className: selected === `f${row.frame}` ? "current" : ""},
+                role: "row", className: selected === `f${row.frame}` ? "current" : ""},
                 ...this.columns.map((name) => this.#cell(row, name)),
                 this.#location(row)));
         }
@@ -284,7 +286,7 @@ export class Table {
                      blocksChange: sum("blocksChange"), frame: OTHER};
         all.cumulative = all.size;
         all.average = all.blocks ? all.size / all.blocks : 0;
-        fill(this.foot, make("tr", {},
+        fill(this.foot, make("tr", {role: "row"},
             ...this.columns.map((name) => name === "callees" ? make("td", {})
                 : this.#cell(all, name)),
             make("td", {className: "location"},
