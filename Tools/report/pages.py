@@ -1,6 +1,9 @@
 """Make the pages that are tried in a browser, and facts to compare with.
 
-    pages.py tried|measured FOLDER
+    pages.py tried|measured|shown FOLDER
+
+Those to be shown are for pictures in the documentation: of the example that
+the manual has, as if it lay in /app.
 """
 
 import json
@@ -14,7 +17,7 @@ from made import Maker
 from tracemalloc import _format_size
 from tracemalloc._cli import report
 from tracemalloc._columns import SnapshotData
-from tracemalloc._report import Limits, render
+from tracemalloc._report import Limits, render, sources
 
 SIZES = (5_000, 50_000, 500_000)
 
@@ -163,9 +166,53 @@ def make_measured(folder):
                        check=True, stdout=subprocess.DEVNULL)
 
 
+EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                        os.pardir, os.pardir, "Doc", "examples")
+# Where things are -> where they seem to be.
+SEEM = {os.path.abspath(EXAMPLES): "/app",
+        os.path.dirname(os.__file__): "/usr/lib/python3.13"}
+
+
+def seeming(name):
+    for folder, other in SEEM.items():
+        if name.startswith(folder):
+            return other + name[len(folder):]
+    return name
+
+
+def make_shown(folder):
+    for package in "json", "email":
+        name = os.path.join(folder, f"{package}.tmz")
+        subprocess.run([sys.executable, "-m", "tracemalloc", "run", "-q",
+                        "-o", name, os.path.join(
+                            os.path.abspath(EXAMPLES), "word_index.py"),
+                        package], check=True, stdout=subprocess.DEVNULL)
+    loaded = []
+    for package in "json", "email":
+        snapshot = tracemalloc.Snapshot.load(
+            os.path.join(folder, f"{package}.tmz"))
+        data = snapshot.traces._data
+        data = SnapshotData([*map(seeming, data.names)], **data.columns())
+        metadata = {**snapshot.metadata, "path": [*SEEM.values()],
+                    "command": ["python3.13", "-m", "tracemalloc", "run",
+                                "-o", f"{package}.tmz", "word_index.py",
+                                package]}
+        loaded.append(tracemalloc.Snapshot._of(
+            data, snapshot.traceback_limit, metadata))
+    read = sources.read
+    sources.read = lambda name: read(name.replace("/app", EXAMPLES, 1))
+    sources._changed = lambda name: 0
+    write(folder, "email.html", render(
+        loaded[1:], ["email.tmz"], "email.tmz", Limits()))
+    write(folder, "difference.html", render(
+        loaded, ["json.tmz", "email.tmz"], "json.tmz -> email.tmz",
+        Limits()))
+
+
 def main():
     kind, folder = sys.argv[1:]
-    {"tried": make_tried, "measured": make_measured}[kind](folder)
+    {"tried": make_tried, "measured": make_measured,
+     "shown": make_shown}[kind](folder)
 
 
 if __name__ == "__main__":
