@@ -501,13 +501,31 @@ class CommandLineTests(CommandTests):
         page = self.page("a.tmz", "--exclude", "app.py:5")
         self.assertEqual(page.total("size"), 110)
 
-    def test_order_is_asked_about(self):
-        for name, time in ("1.tmz", 50.0), ("2.tmz", 40.0):
-            full_snapshot((5, "f", (1, 1), (1, 1), (1, 1)),
-                          metadata={"time": time}).dump(name)
+    def test_what_is_compared_may_be_younger_and_of_another_program(self):
+        for name, time in ("1.tmz", 50.0), ("2.tmz", 40.0), ("3.tmz", 45.0):
+            full_snapshot((5, "f", (1, 1), (1, 1), (1, 1)), metadata={
+                "time": time, "command": ["python", f"{name}.py"]}).dump(name)
         status, _, err = self.call("report", "1.tmz", "2.tmz", "-o", "x.html")
         self.assertEqual(status, 0)
-        self.assertIn("note: the files are not in the order", err)
+        self.assertIn("note: 1.tmz was taken after 2.tmz", err)
+        self.assertIn("they may have little in common", err)
+        status, _, err = self.call("report", "1.tmz", "2.tmz", "3.tmz", "-o",
+                                   "x.html")
+        with open("x.html") as stream:
+            page = Page(stream.read())
+        self.assertEqual([each["name"] for each in page.data["snapshots"]],
+                         ["2.tmz", "3.tmz", "1.tmz"])
+
+    def test_files_are_of_four_kinds_and_of_nowhere(self):
+        library = os.path.dirname(os.__file__)
+        kinds = {"/srv/app/a.py": 0, "<string>": 0,
+                 "/x/lib/python3.13/site-packages/p/q.py": 1,
+                 "/usr/lib/python3.12/json/decoder.py": 2,
+                 f"{library}/json/decoder.py": 2, "<frozen os>": 2,
+                 "<frozen importlib._bootstrap>": 3, "<unknown>": 4}
+        page = page_of(tracemalloc.Snapshot(
+            [(0, 1, ((name, 1),), 1) for name in kinds], 1))
+        self.assertEqual(page.kinds, kinds)
 
     def test_processes_are_named_by_number_or_file(self):
         for name, pid in ("1.tmz", 11), ("2.tmz", 12):

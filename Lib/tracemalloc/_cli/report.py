@@ -6,8 +6,9 @@ import sys
 from tracemalloc._cli import UsageError, note
 from tracemalloc._cli.files import Progress, load
 from tracemalloc._cli.options import Parser, checked
+from tracemalloc._cli.programs import program_of, tell_programs
 from tracemalloc._cli.screen import printable
-from tracemalloc._cli.units import some
+from tracemalloc._cli.units import percent, some
 from tracemalloc._writing import write_file
 
 # A page of less has no room for what draws it.
@@ -21,7 +22,8 @@ def _parser():
         "one choose.",
         "report -o growth.html monday.tmz friday.tmz")
     parser.add_argument("files", metavar="FILE", nargs="+",
-                        help="snapshot files, the oldest first")
+                        help="snapshot files; of two, the second is "
+                             "compared with the first")
     parser.add_argument("-o", "--output", metavar="FILE",
                         help="page to write (default: tracemalloc.PID.html)")
     parser.add_argument("--browser", action="store_true",
@@ -35,23 +37,13 @@ def _parser():
                         default=5_000_000,
                         help="what the page may take: small call paths are "
                              "summed until it fits (default: 5 MB)")
-    parser.add_argument("--min", type=checked(_percent), metavar="PERCENT",
+    parser.add_argument("--min", type=checked(percent), metavar="PERCENT",
                         default=0.0,
                         help="sum call paths of less than that share of the "
                              "total (default: those for which there is no "
                              "room)")
     parser.add_filters()
     return parser
-
-
-def _percent(text):
-    try:
-        share = float(text.removesuffix("%"))
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 100:
-        raise ValueError(f"{text!r} is no percentage from 0 to 100")
-    return share
 
 
 def default_name(snapshot):
@@ -81,12 +73,21 @@ def _titles(filenames, snapshots):
 
 
 def _in_order(filenames, snapshots):
-    """Warn of files whose order is not that of their times."""
+    """Return both by the times of the snapshots, if these are known.
+
+    Of two, the first is the one to compare with, whatever its time.
+    """
     times = [snapshot.metadata.get("time") for snapshot in snapshots]
-    if (all(isinstance(time, (int, float)) for time in times)
-            and times != sorted(times)):
-        note("the files are not in the order in which they were taken; the "
-             "page shows them in the order given")
+    if not all(isinstance(time, (int, float)) for time in times):
+        return filenames, snapshots
+    if len(times) < 3:
+        if times != sorted(times):
+            note(f"{filenames[0]} was taken after {filenames[1]}: what shrank "
+                 "is shown as growth")
+        return filenames, snapshots
+    order = sorted(range(len(times)), key=times.__getitem__)
+    return ([filenames[place] for place in order],
+            [snapshots[place] for place in order])
 
 
 def title_of(filenames):
@@ -139,10 +140,13 @@ def main(arguments):
     if options.output == "":
         parser.error("--output needs a file name")
     snapshots = [load(name, options) for name in options.files]
+    filenames = options.files
     if not options.processes:
-        _in_order(options.files, snapshots)
+        filenames, snapshots = _in_order(filenames, snapshots)
+        tell_programs([(name, program_of(snapshot.metadata))
+                       for name, snapshot in zip(filenames, snapshots)])
     name = options.output or default_name(snapshots[-1])
-    text = render(snapshots, options.files, options)
+    text = render(snapshots, filenames, options)
     write_page(name, text)
     if sys.stdout is not None:
         print(f"{printable(name)}: {len(text.encode()):,} bytes; open it in "

@@ -18,21 +18,11 @@ from tracemalloc._cli.files import Progress, both_of, load_one_or_two
 from tracemalloc._cli.names import is_import, names_of
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.screen import Screen, printable
-from tracemalloc._cli.units import number
+from tracemalloc._cli.units import number, percent
 from tracemalloc._groups import module_of
 from tracemalloc._stacks import Stacks, data_of
 
 _GROUPS = ("lineno", "function", "filename")
-
-
-def _percent(text):
-    try:
-        share = float(text.removesuffix("%"))
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 100:
-        raise ValueError(f"{text!r} is no percentage from 0 to 100")
-    return share
 
 
 def _parser():
@@ -53,7 +43,7 @@ def _parser():
                              "that one line stands for")
     parser.add_argument("--depth", type=checked(number), default=0,
                         metavar="N", help="show N levels (default: all)")
-    parser.add_argument("--min", type=checked(_percent), default=1.0,
+    parser.add_argument("--min", type=checked(percent), default=1.0,
                         metavar="PERCENT",
                         help="leave out what is less than that share of the "
                              "total, or of all that changed (default: 1)")

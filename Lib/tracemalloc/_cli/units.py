@@ -79,3 +79,14 @@ def frames(text):
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
         raise ValueError(f"{text!r} is no number from 1 to 65535")
     return int(text)
+
+
+def percent(text):
+    """Return a percentage: '5', '0.5%'."""
+    try:
+        share = float(text.removesuffix("%"))
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 100:
+        raise ValueError(f"{text!r} is no percentage from 0 to 100")
+    return share

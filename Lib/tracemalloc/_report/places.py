@@ -1,10 +1,8 @@
 """What the files of a snapshot are, as far as a reader wants to know."""
 
-import os
-import re
-
 from tracemalloc._cli.rows import is_launcher
-from tracemalloc._groups import UNKNOWN, _folders_in, module_of
+from tracemalloc._groups import UNKNOWN, folders_in, module_of
+from tracemalloc._mine import is_installed
 
 # Kinds of files, by number; the page has the same.
 PROGRAM, PACKAGE, STANDARD, IMPORT, NOWHERE = range(5)
@@ -13,42 +11,26 @@ PROGRAM, PACKAGE, STANDARD, IMPORT, NOWHERE = range(5)
 _IMPORT = ("<frozen importlib._bootstrap>",
            "<frozen importlib._bootstrap_external>")
 _PACKAGES = ("/site-packages/", "/dist-packages/")
-_STANDARD = re.compile(r"/(?:lib|lib64|Lib)/python3\.\d+t?/")
 _RUNPY = "<frozen runpy>"
-
-
-def _slashes(name):
-    return name.replace("\\", "/")
 
 
 class Places:
     """Tells kinds and modules; *metadata* are those of all snapshots."""
 
     def __init__(self, metadata):
-        folders = dict.fromkeys(folder for each in metadata
-                                for folder in _folders_in(each))
-        self._folders = list(folders)
-        # The folder of a library that was not installed; and our own, since
-        # most snapshots are read by the interpreter that took them.
-        self._standard = tuple(
-            _slashes(folder).rstrip("/") + "/" for folder in
-            [*(name for name in folders
-               if _slashes(name).rstrip("/").endswith("/Lib")),
-             os.path.dirname(os.__file__)])
+        self._folders = list(dict.fromkeys(
+            folder for each in metadata for folder in folders_in(each)))
 
     def kind(self, filename):
         if filename in _IMPORT:
             return IMPORT
         if filename == UNKNOWN:
             return NOWHERE
-        if filename.startswith("<frozen "):
-            return STANDARD
-        name = _slashes(filename)
-        if any(folder in name for folder in _PACKAGES):
-            return PACKAGE
-        if _STANDARD.search(name) or name.startswith(self._standard):
-            return STANDARD
-        return PROGRAM
+        if not is_installed(filename, self._folders):
+            return PROGRAM
+        name = filename.replace("\\", "/")
+        return (PACKAGE if any(folder in name for folder in _PACKAGES)
+                else STANDARD)
 
     def module(self, filename):
         return module_of(filename, self._folders)
