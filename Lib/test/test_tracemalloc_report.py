@@ -527,6 +527,29 @@ class CommandLineTests(CommandTests):
             [(0, 1, ((name, 1),), 1) for name in kinds], 1))
         self.assertEqual(page.kinds, kinds)
 
+    def test_paths_that_are_too_many_and_too_deep_are_refused(self):
+        # Some kilobytes, in which each of many paths is cut elsewhere.
+        frames = [("deep.py", line) for line in range(1, 3001)]
+        snapshot_of(*((8, 1, *frames[at:]) for at in range(400)),
+                    limit=5000).dump("deep.tmz")
+        snapshot_of((8, 1, *frames), limit=1500).dump("flat.tmz")
+        status, _, err = self.call("report", "--max-size", "4MiB", "deep.tmz",
+                                   "flat.tmz", "-o", "x.html")
+        self.assertEqual(status, 2)
+        self.assertRegex(err, r"deep.tmz, flat.tmz: the snapshot's call "
+                              r"paths take [^\n]+ --max-size\n\Z")
+        page = self.page("deep.tmz")
+        self.assertEqual(page.total("size"), 3200)
+
+    def test_limits_that_differ_compare_the_newest_frames(self):
+        snapshot_of((10, 1, 3, 2, 6), limit=3).dump("deep.tmz")
+        snapshot_of((10, 1, 3, 2), limit=2).dump("flat.tmz")
+        page = self.page("deep.tmz", "flat.tmz")
+        self.assertEqual([page.by_path("size", number)
+                          for number in (0, 1)], 2 * [{
+            (("app.py", 2, ""),): 10,
+            (("app.py", 2, ""), ("app.py", 3, "")): 10}])
+
     def test_processes_are_named_by_number_or_file(self):
         for name, pid in ("1.tmz", 11), ("2.tmz", 12):
             full_snapshot((5, "f", (1, 1), (1, 1), (1, 1)),

@@ -17,7 +17,7 @@ from tracemalloc._columns import (
 from tracemalloc._stacks import data_of
 
 
-def _frames_kept(snapshot):
+def frames_kept(snapshot):
     """Return (data, how many frames of a call path can be compared)."""
     data, limit = data_of(snapshot)
     told = snapshot.traceback_limit
@@ -44,7 +44,7 @@ class Both:
     """
 
     def __init__(self, old, new):
-        (first, old_limit), (second, new_limit) = map(_frames_kept,
+        (first, old_limit), (second, new_limit) = map(frames_kept,
                                                       (old, new))
         self.limits = old_limit, new_limit
         self.limit = min(self.limits)

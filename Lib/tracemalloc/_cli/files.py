@@ -107,7 +107,7 @@ def both_of(options, old, new):
         both = Both(old, new)
     except tracemalloc.SnapshotFormatError as error:
         raise UsageError(f"{options.file} and {options.new}: "
-                         f"{_as_option(error)}") from None
+                         f"{as_option(error)}") from None
     tell_limits(options.file, options.new, both)
     return both
 
@@ -175,7 +175,7 @@ def reading(filename, read):
     except OSError as error:
         raise UsageError(f"{filename}: {error.strerror or error}") from None
     except tracemalloc.SnapshotFormatError as error:
-        raise UsageError(_as_option(error)) from None
+        raise UsageError(as_option(error)) from None
     except ValueError as error:
         # Such as a null character in the name.
         raise UsageError(f"{filename}: {error}") from None
@@ -184,7 +184,7 @@ def reading(filename, read):
                          "it; --max-size sets a limit") from None
 
 
-def _as_option(error):
+def as_option(error):
     """Return what is wrong with a file, in the words of the command line."""
     from tracemalloc._errors import LARGER
 

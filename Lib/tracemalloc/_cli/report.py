@@ -4,11 +4,12 @@ import os
 import sys
 
 from tracemalloc._cli import UsageError, note
-from tracemalloc._cli.files import Progress, load
+from tracemalloc._cli.files import Progress, as_option, load
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.programs import program_of, tell_programs
 from tracemalloc._cli.screen import printable
 from tracemalloc._cli.units import percent, some
+from tracemalloc._errors import SnapshotFormatError
 from tracemalloc._writing import write_file
 
 # A page of less has no room for what draws it.
@@ -114,6 +115,9 @@ def render(snapshots, filenames, options=None):
         with Progress("making the page"):
             return render(snapshots, filenames, title_of(filenames), limits,
                           processes)
+    except SnapshotFormatError as error:
+        raise UsageError(f"{', '.join(filenames)}: {as_option(error)}"
+                         ) from None
     except TooLarge as error:
         raise UsageError(f"{error}: give a larger --page-size, or "
                          "--no-source") from None

@@ -6,6 +6,9 @@ work is per path or per context.
 
     sets    one per moment; a set has one snapshot, or several, of different
             processes
+
+Making it raises SnapshotFormatError if what limits cut off call paths takes
+more memory than loading was allowed.
 """
 
 from array import array
@@ -17,6 +20,7 @@ import _tracemalloc
 
 from tracemalloc._columns import as_buffer, summed
 from tracemalloc._groups import TOTALS, _interval_in
+from tracemalloc._growth import frames_kept
 from tracemalloc._report.places import launching
 from tracemalloc._stacks import data_of
 
@@ -35,6 +39,8 @@ class Part:
         self.set_number, self.process = set_number, process
         self.metadata = snapshot.metadata
         self.data, self.limit = data_of(snapshot)
+        # Frames that can be compared with those of another snapshot.
+        self.common_limit = frames_kept(snapshot)[1]
         self.interval = _interval_in(snapshot.metadata)
         self.figures = dict(zip(FIGURES, self.data.live()))
         for figure in FIGURES[2:]:
@@ -71,7 +77,11 @@ class Joined:
     def __init__(self, parts):
         # A set's contexts come together.
         self.parts = sorted(parts, key=lambda part: part.set_number)
-        self.limit = min(part.limit for part in parts)
+        self.limit = parts[0].limit if len(parts) == 1 else min(
+            part.common_limit for part in parts)
+        for part in parts:
+            if part.data.max_size is not None:
+                part.data.afford_cut(self.limit)
         self._join_names()
         self._place()
         self._fold()

@@ -188,7 +188,8 @@ def render(snapshots, names, title, limits=None, processes=None):
     Time: O(contexts), seconds for hundreds of thousands.
 
     Raises TooLarge if the page would exceed limits.page_size however little
-    of the call paths it showed.
+    of the call paths it showed, and SnapshotFormatError if call paths take
+    more memory than loading was allowed.
     """
     limits = (limits or Limits()).for_sets(
         1 if processes else len(snapshots))
