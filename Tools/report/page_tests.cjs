@@ -72,23 +72,29 @@ class Reader {
         const found = await this.page.evaluate(([label, depth]) => {
             const {flame} = globalThis.tracemallocReport;
             const {view} = flame;
+            const box = flame.element.getBoundingClientRect();
+            const scale = box.width / (flame.to - flame.from);
+            // The widest of those that are seen.
+            let found = null;
             for (let node = 0; node < view.count; node++) {
-                if (view.label(node).includes(label)
-                        && (depth === undefined || view.depth[node]
-                            === depth)) {
-                    const box = flame.element.getBoundingClientRect();
-                    const scale = box.width / (flame.to - flame.from);
-                    const left = (view.x[node] - flame.from) * scale;
-                    const right = left + view.width[node] * scale;
-                    return {
-                        x: box.x + (Math.max(left, 0)
-                                    + Math.min(right, box.width)) / 2,
+                if (!view.label(node).includes(label)
+                        || (depth !== undefined && view.depth[node]
+                            !== depth)) {
+                    continue;
+                }
+                const left = Math.max(
+                    (view.x[node] - flame.from) * scale, 0);
+                const right = Math.min(
+                    (view.x[node] + view.width[node] - flame.from) * scale,
+                    box.width);
+                if (right - left > (found?.wide ?? 2)) {
+                    found = {
+                        wide: right - left, x: box.x + (left + right) / 2,
                         y: box.y + (view.depth[node] + 0.5)
-                            * flame.rowHeight - flame.element.scrollTop,
-                    };
+                            * flame.rowHeight - flame.element.scrollTop};
                 }
             }
-            return null;
+            return found;
         }, [label, depth]);
         assert.ok(found, `there is no node ${label}`);
         return found;

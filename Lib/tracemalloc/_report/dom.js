@@ -93,8 +93,15 @@ export class Writer {
         if (width <= room) {
             return text;
         }
-        const letters = Math.floor(text.length * room / width) - 1;
-        return letters < 2 ? "" : `${text.slice(0, letters)}\u2026`;
+        // Letters differ in width: some fewer than that may fit.
+        let letters = Math.floor(text.length * room / width);
+        let cut;
+        do {
+            letters--;
+            cut = `${text.slice(0, letters)}\u2026`;
+        } while (letters >= 2
+                 && this.context.measureText(cut).width > room);
+        return letters < 2 ? "" : cut;
     }
 }
 

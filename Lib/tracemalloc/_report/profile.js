@@ -188,8 +188,10 @@ export class Profile {
     shortPlace(frame) {
         const name = this.fileName(frame);
         const line = this.frames.line[frame];
+        // A backslash may be one of a character that is not printable.
+        const folders = /^[a-z]:\\/i.test(name) ? /[^\\]*$/ : /[^/]*$/;
         const short = name.startsWith("<") ? name
-            : name.slice(name.search(/[^/\\]*$/));
+            : name.slice(name.search(folders));
         return line ? `${short || name}:${line}` : short || name;
     }
 
