@@ -280,7 +280,7 @@ class ExportTests(CommandTests):
 class CommandNameTests(CommandTests):
     def test_what_was_meant(self):
         for word, meant in (("tracebacks", "traceback"), ("tre", "tree"),
-                            ("flamegraph", "export"), ("summary", "top"),
+                            ("flamegraph", "report"), ("summary", "top"),
                             ("compare", "diff")):
             with self.subTest(word):
                 self.assertIn(
