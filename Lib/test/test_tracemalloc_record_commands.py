@@ -108,6 +108,7 @@ class CommandTests(Records):
         self.assertEqual(out.count("\n"), 3)
         self.assertIn("is no record", err)
         self.assertTrue(err.rstrip().isprintable())
+        self.assertIn("is no record", self.fails("ps", damaged))
         self.assertIn("--keep is for --clean", self.fails("ps", "--keep", "1"))
         self.assertIn("No such file", self.fails("ps", damaged + "x"))
         self.assertIn("needs a folder", self.fails("ps", "--clean", path))

@@ -84,6 +84,8 @@ def _found(place, options):
         except OSError as error:
             note(f"{path}: {error.strerror or error}")
         except SnapshotFormatError as error:
+            if path == options.place:
+                raise UsageError(error) from None
             note(error)
     return sorted(found, key=lambda picture: (picture.started, picture.path))
 

@@ -1,6 +1,6 @@
 """Records in the place of snapshot files."""
 
-from tracemalloc._cli import UsageError
+from tracemalloc._cli import UsageError, note
 from tracemalloc._cli.files import is_process, reading
 from tracemalloc._record import places
 from tracemalloc._record.reader import read
@@ -24,8 +24,18 @@ def find(what, children=False):
 
 def pictures(what, children=False):
     """Return the Pictures of the records that an argument stands for."""
-    return [reading(path, lambda: read(path))
-            for path in find(what, children)]
+    found = []
+    for path in find(what, children):
+        try:
+            found.append(reading(path, lambda: read(path)))
+        except UsageError as error:
+            if path == what:
+                raise
+            # One of many, of a writer who had no room for it.
+            note(error)
+    if not found:
+        raise UsageError(f"{what}: none of its records can be read")
+    return found
 
 
 def load_records(what, children):

@@ -141,9 +141,10 @@ def _with_children(paths):
 def clean(folder, keep=0):
     """Remove records of processes that are gone; return the paths removed.
 
-    Those that were never finished are removed, too.  The newest *keep* of them stay.  Those of processes that run, and files
-    that are no records, are left alone.  Raises OSError for a folder that
-    cannot be read; what cannot be removed stays.
+    Those that were never finished are removed, too.  The newest *keep* of
+    them stay.  Those of processes that run, and files that are no records, are
+    left alone.  Raises OSError for a folder that cannot be read; what cannot
+    be removed stays.
     """
     from tracemalloc._record.reader import read_about
 
@@ -171,6 +172,7 @@ def _abandoned(folder):
     from tracemalloc._record.layout import MAGIC
     from tracemalloc._record.reader import is_locked
 
+    unwritten = bytes(len(MAGIC))
     for name in os.listdir(folder):
         if not (name.startswith(".tracemalloc-") and name.endswith(".tmp")):
             continue
@@ -179,7 +181,7 @@ def _abandoned(folder):
             status = os.fstat(stream.fileno())
             # Snapshots that are being written have such names, too.
             if (stat.S_ISREG(status.st_mode)
-                    and stream.read(len(MAGIC)) in (MAGIC, bytes(len(MAGIC)))
+                    and stream.read(len(MAGIC)) in (MAGIC, unwritten)
                     and time.time() - status.st_mtime > _LONG
                     and is_locked(stream.fileno()) is False):
                 yield path

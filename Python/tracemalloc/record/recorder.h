@@ -42,7 +42,7 @@ struct recorder {
     pthread_mutex_t lock;       /* a leaf; for the next four */
     pthread_cond_t wake;
     int busy;
-    int served;                 /* the copy that the helper waits for is made */
+    int served;                 /* the helper has the copy it waits for */
     int hurry;                  /* the helper is not to wait for its time */
     int quit;
 
@@ -57,7 +57,7 @@ struct recorder {
     struct record_thread_name names[THREAD_SLOTS];
     struct record_moment timeline[MOST_MOMENTS];
     size_t nmoments;
-    uint64_t moment_step;       /* nanoseconds from one to the next, at least */
+    uint64_t moment_step;       /* nanoseconds between two, at least */
     int in_memory;              /* the file is not on a disk */
     uint64_t pause;             /* of the last copy, nanoseconds */
     uint64_t effort;            /* of the last write, nanoseconds */

@@ -337,8 +337,8 @@ fresh_code_copy(struct record_tables *tables, const struct code_table *codes,
 
 /* Copy a node and those above it, callers first. */
 static int
-fresh_nodes_copy(struct record_tables *tables, const struct record_source *from,
-           node_id id)
+fresh_nodes_copy(struct record_tables *tables,
+                 const struct record_source *from, node_id id)
 {
     size_t first = tables->fresh_nodes.n;
     uint32_t *numbers = numbers_of(&tables->node_numbers);
@@ -373,9 +373,10 @@ fresh_nodes_copy(struct record_tables *tables, const struct record_source *from,
 
 
 static int
-fresh_context_copy(struct record_tables *tables, const struct record_source *from,
-             context_id id, const struct context *context,
-             const struct record_counters *counts)
+fresh_context_copy(struct record_tables *tables,
+                   const struct record_source *from, context_id id,
+                   const struct context *context,
+                   const struct record_counters *counts)
 {
     if (fresh_nodes_copy(tables, from, context->node) < 0
         || fresh_code_copy(tables, from->codes, context->code, 1) < 0)
@@ -406,7 +407,8 @@ fresh_context_copy(struct record_tables *tables, const struct record_source *fro
 
 
 static int
-numbers_reserve_all(struct record_tables *tables, const struct record_source *from)
+numbers_reserve_all(struct record_tables *tables,
+                    const struct record_source *from)
 {
     const struct call_tree *tree = from->tree;
     return numbers_reserve(&tables->context_numbers, tree->contexts.used) < 0
@@ -588,8 +590,8 @@ fresh_names_write(struct record_tables *tables, struct page_file *file,
 
 
 static int
-fresh_codes_write(struct record_tables *tables, struct page_file *file, size_t from,
-            size_t end)
+fresh_codes_write(struct record_tables *tables, struct page_file *file,
+                  size_t from, size_t end)
 {
     const struct fresh_code *all = list_items(&tables->fresh_codes);
     const uint32_t *names = numbers_of(&tables->name_numbers);
@@ -611,8 +613,8 @@ fresh_codes_write(struct record_tables *tables, struct page_file *file, size_t f
 
 
 static int
-fresh_nodes_write(struct record_tables *tables, struct page_file *file, size_t from,
-            size_t end)
+fresh_nodes_write(struct record_tables *tables, struct page_file *file,
+                  size_t from, size_t end)
 {
     const struct fresh_node *all = list_items(&tables->fresh_nodes);
     uint32_t *numbers = numbers_of(&tables->node_numbers);
