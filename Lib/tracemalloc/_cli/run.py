@@ -324,7 +324,8 @@ class Recorder:
 
     def _page(self):
         """Return the name of the page that --report writes."""
-        return os.path.join(self._folder or _folder(False), f"tracemalloc.{os.getpid()}.html")
+        folder = self._folder or _folder(False)
+        return os.path.join(folder, f"tracemalloc.{os.getpid()}.html")
 
     @staticmethod
     def _check_place(name):
