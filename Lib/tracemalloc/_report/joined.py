@@ -19,7 +19,7 @@ from operator import or_
 import _tracemalloc
 
 from tracemalloc._columns import as_buffer, summed
-from tracemalloc._groups import TOTALS, _interval_in
+from tracemalloc._groups import TOTALS, interval_in
 from tracemalloc._growth import frames_kept
 from tracemalloc._report.places import launching
 from tracemalloc._stacks import data_of
@@ -41,7 +41,7 @@ class Part:
         self.data, self.limit = data_of(snapshot)
         # Frames that can be compared with those of another snapshot.
         self.common_limit = frames_kept(snapshot)[1]
-        self.interval = _interval_in(snapshot.metadata)
+        self.interval = interval_in(snapshot.metadata)
         self.figures = dict(zip(FIGURES, self.data.live()))
         for figure in FIGURES[2:]:
             column = getattr(self.data, TOTALS[figure])
