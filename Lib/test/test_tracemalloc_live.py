@@ -4,12 +4,12 @@ import contextlib
 import io
 import os
 import re
-import shlex
-import shutil
 import subprocess
 import sys
 import tracemalloc
 import unittest
+from shlex import join
+from shutil import which
 from test import support
 from test.support import os_helper
 from unittest import mock
@@ -614,7 +614,7 @@ class RecordTests(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout.count("running"), 2)
 
-    @unittest.skipUnless(shutil.which("tmux"), "needs tmux")
+    @unittest.skipUnless(which("tmux"), "needs tmux")
     def test_on_a_real_terminal(self):
         # A server of its own, which no tmux of the user knows.
         tmux = ["tmux", "-L", f"live-{os.getpid()}", "-f", os.devnull]
@@ -630,7 +630,7 @@ class RecordTests(unittest.TestCase):
                     return screen
 
         self.program.grow(5000)
-        command = shlex.join(
+        command = join(
             [sys.executable, "-m", "tracemalloc", "live", "--every", "0.1",
              self.folder])
         call("new-session", "-d", "-x", "80", "-y", "24",
