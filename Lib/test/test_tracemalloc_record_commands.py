@@ -113,6 +113,16 @@ class CommandTests(Records):
         self.assertIn("No such file", self.fails("ps", damaged + "x"))
         self.assertIn("needs a folder", self.fails("ps", "--clean", path))
 
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "needs pipes with names")
+    def test_pipes_that_are_named_as_records(self):
+        # Whoever opened one would wait for a writer.
+        self.run_program("kept = [bytes(100)]")
+        os.mkfifo(os.path.join(self.folder, "pipe.1.tmrec"))
+        out, _ = self.command("ps", self.folder)
+        self.assertIn("1 record", out)
+        self.assertIn("regular file", self.fails(
+            "live", os.path.join(self.folder, "pipe.1.tmrec")))
+
     def test_names_do_not_control_the_terminal(self):
         self.run_program("", "\x1b[2J\n\u202e")
         out, _ = self.command("ps", self.folder)

@@ -27,9 +27,22 @@ _ATTEMPTS = 50
 _DAMAGED = "is a damaged record: {}; the process that wrote it is not at fault"
 
 
+def _open(path):
+    """Open a file; what is named like a record may be a pipe.
+
+    That would wait for somebody who writes.
+    """
+    return open(path, "rb", opener=_open_at_once)
+
+
+def _open_at_once(path, flags):
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def is_record(path):
     """Whether a file begins as a record does.  Raises OSError."""
-    with open(path, "rb") as stream:
+    with _open(path) as stream:
+        # None from a pipe that has nothing yet.
         return stream.read(len(layout.MAGIC)) == layout.MAGIC
 
 
@@ -44,7 +57,7 @@ def read(path):
     """
     from tracemalloc._record.picture import Picture
 
-    with open(path, "rb") as stream:
+    with _open(path) as stream:
         return _named(path, read_stream, stream, Picture)
 
 
@@ -56,7 +69,7 @@ def read_about(path):
     """
     from tracemalloc._record.picture import Picture
 
-    with open(path, "rb") as stream:
+    with _open(path) as stream:
         return _named(path, read_stream, stream, Picture, False)
 
 
