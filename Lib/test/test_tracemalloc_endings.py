@@ -30,12 +30,19 @@ SERVE = """\
     """
 
 
+def default_actions():
+    """Take signals as they are: tests may run under nohup, or behind an &."""
+    for number in signal.SIGTERM, signal.SIGHUP, signal.SIGINT:
+        signal.signal(number, signal.SIG_DFL)
+
+
 @unittest.skipUnless(os.name == "posix", "needs signals of POSIX")
 class EndingTests(CommandTests):
 
     def begin(self, program, *options, **how):
         """Start a program, and return the process when it says something."""
         self.write("program.py", program)
+        how.setdefault("preexec_fn", default_actions)
         process = subprocess.Popen(
             [sys.executable, "-m", "tracemalloc", "run", "-n", "3",
              "-o", "end.tmz", *options, "program.py"],
