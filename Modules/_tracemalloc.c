@@ -52,14 +52,12 @@ PyDoc_STRVAR(start_doc,
 "is True, in a private folder; record_size bytes are taken for it at once.\n"
 "If tracing is on already, only the record begins, unless there is one.");
 
-/* The argument sample_interval: 0, or -1 with an exception. */
+/* An argument that is a number of bytes: 0, or -1 with an exception, which is
+   a ValueError with this text if the number is out of range. */
 static int
-interval_from_object(PyObject *object, uint64_t *interval)
+size_from_object(PyObject *object, uint64_t least, uint64_t most,
+                 const char *out_of_range, uint64_t *size)
 {
-    *interval = 0;
-    if (object == Py_None) {
-        return 0;
-    }
     PyObject *number = PyNumber_Index(object);
     if (number == NULL) {
         return -1;
@@ -70,14 +68,25 @@ interval_from_object(PyObject *object, uint64_t *interval)
     if (value == -1 && PyErr_Occurred()) {
         return -1;
     }
-    if (overflow || value < 1 || (uint64_t)value > MAX_SAMPLE_INTERVAL) {
-        PyErr_SetString(PyExc_ValueError, "the sampling interval must be in "
-                        "range [1; 1099511627776], or None to trace every "
-                        "block");
+    if (overflow || value < 0 || (uint64_t)value < least
+        || (uint64_t)value > most)
+    {
+        PyErr_SetString(PyExc_ValueError, out_of_range);
         return -1;
     }
-    *interval = (uint64_t)value;
+    *size = (uint64_t)value;
     return 0;
+}
+
+
+/* The argument sample_interval: 0, or -1 with an exception. */
+static int
+interval_from_object(PyObject *object, uint64_t *interval)
+{
+    *interval = 0;
+    return object == Py_None ? 0 : size_from_object(
+        object, 1, MAX_SAMPLE_INTERVAL, "the sampling interval must be in "
+        "range [1; 1099511627776], or None to trace every block", interval);
 }
 
 
@@ -115,25 +124,9 @@ record_from_object(PyObject *object, struct start_arguments *arguments)
 static int
 record_size_from_object(PyObject *object, struct start_arguments *arguments)
 {
-    PyObject *number = PyNumber_Index(object);
-    if (number == NULL) {
-        return -1;
-    }
-    int overflow;
-    long long value = PyLong_AsLongLongAndOverflow(number, &overflow);
-    Py_DECREF(number);
-    if (value == -1 && PyErr_Occurred()) {
-        return -1;
-    }
-    if (overflow || value < (long long)MIN_RECORD_SIZE
-        || value > (long long)MAX_RECORD_SIZE)
-    {
-        PyErr_SetString(PyExc_ValueError, "record_size must be in range "
-                        "[262144; 536870912]");
-        return -1;
-    }
-    arguments->record.size = (uint64_t)value;
-    return 0;
+    return size_from_object(
+        object, MIN_RECORD_SIZE, MAX_RECORD_SIZE, "record_size must be in "
+        "range [262144; 536870912]", &arguments->record.size);
 }
 
 

@@ -38,6 +38,19 @@ def data_of(snapshot):
     return SnapshotData.from_raw(traces._traces), MAX_DEPTH
 
 
+def in_order(numbers, values):
+    """Return numbers of values so that they sort as these do, and the values.
+
+    *numbers* are what _number_rows() returns, *values* those that differ.
+    """
+    order = sorted(range(len(values)), key=values.__getitem__)
+    rank = array("I", bytes(4 * len(values)))
+    for position, number in enumerate(order):
+        rank[number] = position
+    return (array("I", map(rank.__getitem__, array("I", numbers))),
+            list(map(values.__getitem__, order)))
+
+
 def _joined(first, second):
     """Return the numbers of two columns as one column."""
     both = array("I")
@@ -123,13 +136,7 @@ class Stacks:
         """
         numbers, firsts = _tracemalloc._number_rows(
             *map(self.column, columns))
-        frames = list(map(self.frame, array("I", firsts)))
-        order = sorted(range(len(frames)), key=frames.__getitem__)
-        rank = array("I", bytes(4 * len(frames)))
-        for position, number in enumerate(order):
-            rank[number] = position
-        return (array("I", map(rank.__getitem__, array("I", numbers))),
-                list(map(frames.__getitem__, order)))
+        return in_order(numbers, list(map(self.frame, array("I", firsts))))
 
     def frame(self, node):
         """Return (file, line, function) of a node's newest frame."""

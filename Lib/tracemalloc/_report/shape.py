@@ -15,6 +15,7 @@ import _tracemalloc
 
 from tracemalloc._cli.screen import printable
 from tracemalloc._report.places import Places
+from tracemalloc._stacks import in_order
 
 OTHER = -1
 
@@ -375,10 +376,5 @@ class _Texts:
 def _pairs(first, second):
     """Return a number by place, and the pairs that differ, sorted."""
     numbers, firsts = _tracemalloc._number_rows(first, second)
-    pairs = [(first[place], second[place]) for place in array("I", firsts)]
-    order = sorted(range(len(pairs)), key=pairs.__getitem__)
-    rank = array("I", bytes(4 * len(pairs)))
-    for place, pair in enumerate(order):
-        rank[pair] = place
-    return (array("I", map(rank.__getitem__, array("I", numbers))),
-            list(map(pairs.__getitem__, order)))
+    return in_order(numbers, [(first[place], second[place])
+                              for place in array("I", firsts)])
