@@ -1,7 +1,8 @@
 """python -m tracemalloc run: programs that a signal ends leave their files.
 
 Programs say on their standard output how far they are, and signals are sent
-when they are there.
+when they are there.  What waits for one of another process does so in short
+sleeps: one that comes just before signal.pause() would not end that.
 """
 
 import json
@@ -17,13 +18,13 @@ from test.tracemalloc_commands import CommandTests
 
 # Holds something that is gone when a function has returned.
 SERVE = """\
-    import os, signal, sys
+    import os, signal, sys, time
     def serve():
         kept = bytearray(3_000_000)
         try:
             print("ready", flush=True)
             while True:
-                signal.pause()
+                time.sleep(0.1)
         finally:
             print("finally", flush=True)
     serve()
@@ -110,17 +111,20 @@ class EndingTests(CommandTests):
 
     def test_handler_that_gives_back_the_default_and_sends_the_signal_on(self):
         # As servers do that put handlers of their own in between.
+        # The handler may run in the middle of print(), which then refuses
+        # to be called once more.
         process = self.begin("""\
-            import signal
+            import os, signal, time
             kept = []
             def handle(number, frame):
                 kept.append(bytearray(3_000_000))
                 signal.signal(number, before)
-                print("handled", flush=True)
+                os.write(1, b"handled\\n")
                 signal.raise_signal(number)
             before = signal.signal(signal.SIGTERM, handle)
             print("ready", flush=True)
-            signal.pause()
+            while True:
+                time.sleep(0.1)
             """)
         status, out, err = self.end(process)
         self.assertEqual((status, out), (-signal.SIGTERM, "handled\n"))

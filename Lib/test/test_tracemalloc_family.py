@@ -261,7 +261,7 @@ class OtherChildrenTests(FamilyTests):
         # In the manner of those whose workers set all handlers to the default
         # first, and then some of their own.
         self.write("program.py", """\
-            import os, signal, sys
+            import os, signal, sys, time
             def worker(ready):
                 for number in signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1:
                     signal.signal(number, signal.SIG_DFL)
@@ -269,7 +269,7 @@ class OtherChildrenTests(FamilyTests):
                 kept = bytearray(2_000_000)
                 os.write(ready, b".")
                 while True:
-                    signal.pause()
+                    time.sleep(0.1)
             def stop(number, frame):
                 for worker in workers:
                     os.kill(worker, signal.SIGTERM)
