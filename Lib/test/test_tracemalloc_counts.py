@@ -9,8 +9,12 @@ def make_list():
     return [None]
 
 
-def renamed(name):
-    return types.FunctionType(make_list.__code__.replace(co_filename=name), {})
+def double(number):
+    number + number                     # a float that nobody keeps
+
+
+def renamed(name, function=make_list):
+    return types.FunctionType(function.__code__.replace(co_filename=name), {})
 
 
 def make_objects(kept):
@@ -63,6 +67,19 @@ class CountsTest(unittest.TestCase):
             self.assertIn(after[name] - before[name], range(10, 14), name)
         self.assertGreaterEqual(after["paths_made"], after["paths"])
         self.assertGreaterEqual(after["contexts_made"], after["contexts"])
+
+    def test_objects_from_before_make_no_contexts(self):
+        # In the free list of floats, and back there.
+        waiting = [number / 2 for number in range(1, 50)]
+        functions = [renamed(f"double {number}", double)
+                     for number in range(100)]
+        del waiting
+        tracemalloc.start(5)
+        before = _tracemalloc._get_counts()
+        for function in functions:
+            function(0.5)
+        after = _tracemalloc._get_counts()
+        self.assertLess(after["contexts_made"] - before["contexts_made"], 10)
 
     def test_everything_begins_anew(self):
         tracemalloc.start(5)

@@ -82,6 +82,44 @@ class TotalsTests(unittest.TestCase):
             """)
 
 
+class OwnArenasTests(unittest.TestCase):
+    """An interpreter that shares the GIL, but not pymalloc's arenas."""
+
+    def test_objects_from_free_lists_of_each(self):
+        script_helper.assert_python_ok("-c", textwrap.dedent("""\
+            import _interpreters, _tracemalloc, collections, gc, tracemalloc
+            code = '''
+            one = 1.5
+            for _ in range(1000):
+                kept = one * one
+                kept = None
+                kept = one + one
+                kept = None
+            '''
+            code = f"exec(compile({code!r}, NAME, 'exec'))"
+            here, there = (code.replace("NAME", repr(name))
+                           for name in ("here.py", "there.py"))
+            tracemalloc.start()
+            gc.collect()        # empties the free lists of what is not traced
+            interpreter = _interpreters.create(_interpreters.new_config(
+                "isolated", gil="shared"))
+            fault = _interpreters.exec(interpreter, there)
+            assert fault is None, fault.formatted
+            exec(here)
+            _tracemalloc._check()
+            found = collections.Counter()
+            for _, frames, _, allocated, *_ in _tracemalloc._get_contexts():
+                if frames[0][0] in ("here.py", "there.py"):
+                    found[frames[0]] += allocated
+            for name in "here.py", "there.py":
+                for line in 4, 6:
+                    assert found[name, line] == 1000, (name, line, found)
+            _interpreters.destroy(interpreter)
+            _tracemalloc._check()
+            assert _tracemalloc._get_dropped() == 0
+            """))
+
+
 # Creates an interpreter with a GIL of its own in a thread without any thread
 # state, while the calling thread keeps the GIL.  Whether it waits for that is
 # seen by what it makes first: a thread state of this interpreter, to wait

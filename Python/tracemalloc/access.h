@@ -90,13 +90,19 @@ tm_is_free(void)
 }
 
 
+/* Far below it and far above it no program has memory. */
+#define OBJECTS_NOWHERE ((uintptr_t)1 << (8 * sizeof(uintptr_t) - 1))
+
 /* Needs the store lock. */
 static inline void
 tm_set_slow_flag(int bit, int on)
 {
     int bits = _Py_atomic_load_int_relaxed(&_PyTraceMalloc_SlowFlags);
-    _Py_atomic_store_int_relaxed(&_PyTraceMalloc_SlowFlags,
-                                 on ? bits | bit : bits & ~bit);
+    bits = on ? bits | bit : bits & ~bit;
+    _Py_atomic_store_int_relaxed(&_PyTraceMalloc_SlowFlags, bits);
+    _Py_atomic_store_uintptr_relaxed(
+        &_PyTraceMalloc_ObjectsLast,
+        bits == 0 ? _PyTraceMalloc_State.objects_last : OBJECTS_NOWHERE);
 }
 
 

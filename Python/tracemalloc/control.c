@@ -38,6 +38,7 @@
 
 struct tracer_state _PyTraceMalloc_State;
 int _PyTraceMalloc_SlowFlags = SLOW_ACCESS;
+uintptr_t _PyTraceMalloc_ObjectsLast = OBJECTS_NOWHERE;
 
 /* The process has, or had once, more than one GIL, or has none; atomic. */
 #ifdef Py_GIL_DISABLED
@@ -176,7 +177,7 @@ store_reset_lock_held(void)
     S->unknown = (struct frame_entry){
         .site.node = NODE_ROOT,
         .site.context = tm_context_at(&S->tree, CONTEXT_UNKNOWN),
-        .site.context_id = CONTEXT_UNKNOWN,
+        .site.cell = CELL(CONTEXT_UNKNOWN, 0),
     };
     S->bytes = (struct traced_bytes){.epoch = 1};
     tm_clear_detached(&S->detached);

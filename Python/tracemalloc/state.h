@@ -59,6 +59,8 @@ struct tracer_state {
     struct alarm alarm;
     struct filter_set filters;  /* written under the store lock; results:
                                    access */
+    uintptr_t objects_last;     /* address of the main interpreter's window of
+                                   arenas; store lock */
     size_t sessions;            /* how often tracing began; control_lock */
     size_t claims;              /* which want tracing to be on; control_lock */
     size_t claimed_session;     /* that the first of them began, or another
@@ -83,5 +85,10 @@ extern struct tracer_state _PyTraceMalloc_State;
    may be reported before anything of the runtime was initialized.  Atomic;
    written under the store lock. */
 extern int _PyTraceMalloc_SlowFlags;
+
+/* Where those objects end that may come from a free list by the fast path: at
+   `objects_last` if the slow-path flags are 0, else where none are.  So one
+   question is enough.  Atomic; written with the flags. */
+extern uintptr_t _PyTraceMalloc_ObjectsLast;
 
 #endif  /* !TRACEMALLOC_STATE_H */

@@ -191,12 +191,12 @@ test_reuse_by_class(void)
 static void
 test_full_chunk(void)
 {
-    /* 12 cells and the header fill one unit. */
+    /* 11 cells and the header fill one unit. */
     size_t units = (size_t)1 << ROWS_SHIFT;
     _PyTraceMalloc_InitCells(&store);
     for (size_t i = 0; i < 2 * units - 1; i++) {
         struct cell_row *row = _PyTraceMalloc_AddRow(&store, 64 * (i + 1), 40,
-                                                     12);
+                                                     11);
         CHECK(row == tm_row_at(&store, (uint32_t)i + 1));
     }
     CHECK_EQUAL(store.nchunks, 2);
@@ -209,9 +209,9 @@ test_full_chunk(void)
     CHECK_EQUAL(_PyTraceMalloc_NextRow(&store, number), 0);
     /* One cell more takes two units. */
     uint32_t wide = (uint32_t)(2 * units);
-    CHECK(_PyTraceMalloc_AddRow(&store, 64, 41, 13)
+    CHECK(_PyTraceMalloc_AddRow(&store, 64, 41, 12)
           == tm_row_at(&store, wide));
-    CHECK(_PyTraceMalloc_AddRow(&store, 64, 41, 13)
+    CHECK(_PyTraceMalloc_AddRow(&store, 64, 41, 12)
           == tm_row_at(&store, wide + 2));
     _PyTraceMalloc_FiniCells(&store);
 }

@@ -89,6 +89,24 @@ both_take_back(int context, size_t size)
 }
 
 
+/* A block of a free list: traced memory stays as it is. */
+static void
+both_move(int from, int to, size_t size)
+{
+    tm_context_make_room(&tree, contexts[to], size);
+    if (from == to) {
+        tm_count_again(contexts[to], size);
+    }
+    else {
+        tm_count_move(&bytes, contexts[from], contexts[to], size);
+    }
+    m.live_blocks[from]--;
+    m.live_bytes[from] -= size;
+    m.live_blocks[to]++;
+    m.live_bytes[to] += size;
+}
+
+
 static void
 both_reset_peak(void)
 {
@@ -234,6 +252,12 @@ random_run(int rounds, uint32_t bias_period)
         }
         else if (m.nblocks > 0) {
             size_t at = random_below((uint32_t)m.nblocks);
+            if (random_below(4) == 0) {
+                int to = random_below(2) ? context : m.blocks[at].context;
+                both_move(m.blocks[at].context, to, m.blocks[at].size);
+                m.blocks[at].context = to;
+                continue;
+            }
             both_free(m.blocks[at].context, m.blocks[at].size);
             if (random_below(8) == 0) {
                 both_take_back(m.blocks[at].context, m.blocks[at].size);

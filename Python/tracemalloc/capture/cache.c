@@ -145,8 +145,8 @@ tm_mark_caches(struct reclaim_roots *roots)
             if (entry->key.parent != NODE_NONE) {
                 roots->nodes[entry->key.parent] = 1;
             }
-            if (entry->site.context != NULL) {
-                roots->contexts[entry->site.context_id] = 1;
+            if (entry->site.cell != 0) {
+                roots->contexts[tm_site_context(&entry->site)] = 1;
             }
         }
     }

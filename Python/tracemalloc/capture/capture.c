@@ -346,7 +346,7 @@ enter_frames(struct _PyTraceMalloc_ThreadCache *cache,
 static inline const struct site *
 entry_site(struct frame_entry *entry, enum access access)
 {
-    if (entry->site.context == NULL) {
+    if (entry->site.cell == 0) {
         if (tm_entry_find_context(entry, access) == NULL) {
             return NULL;
         }
@@ -447,7 +447,7 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
             cache->top = entry;
             const struct cached_site *cached = tm_site_cached(
                 frame->instr_ptr, &entry->key, entry->salt);
-            if (cached != NULL && cached->site.context != NULL) {
+            if (cached != NULL && cached->site.cell != 0) {
                 return &cached->site;
             }
         }

@@ -42,7 +42,7 @@ static inline const struct site *
 tm_capture_verified(PyThreadState *tstate, const struct site *site)
 {
 #ifdef Py_TRACEMALLOC_VERIFY
-    if (site != NULL && tstate != NULL) {
+    if (site != NULL && site->cell != 0 && tstate != NULL) {
         _PyTraceMalloc_VerifyCapture(tstate, site);
     }
 #endif
@@ -51,7 +51,8 @@ tm_capture_verified(PyThreadState *tstate, const struct site *site)
 
 
 /* What nearly all captures are: the newest frame is the one of the last
-   capture or its caller, at a site that was met before.  Otherwise NULL.
+   capture or its caller, at a site that was met before, but perhaps by callers
+   only: then its context has neither counters nor room.  Otherwise NULL.
    Needs access and a thread state; calls nothing. */
 static Py_ALWAYS_INLINE inline const struct site *
 tm_capture_met(PyThreadState *tstate)
@@ -68,10 +69,13 @@ tm_capture_met(PyThreadState *tstate)
         {
             const struct cached_site *cached = tm_site_cache_at(
                 frame->instr_ptr, entry->salt);
-            if (tm_site_is(cached, frame->instr_ptr, &entry->key)
-                && cached->site.context != NULL)
-            {
-                return tm_capture_verified(tstate, &cached->site);
+            if (tm_site_is(cached, frame->instr_ptr, &entry->key)) {
+                const struct site *site = &cached->site;
+                if (site == NULL) {
+                    /* Pointers may wrap in CPython, says its Makefile. */
+                    __builtin_unreachable();
+                }
+                return tm_capture_verified(tstate, site);
             }
         }
     }
@@ -128,11 +132,11 @@ tm_capture_called(struct _PyTraceMalloc_ThreadCache *cache,
         entry->instruction = NULL;
     }
     if (entry->instruction != frame->instr_ptr
-        || entry->site.context == NULL)
+        || entry->site.cell == 0)
     {
         /* Instructions before a frame has begun are no sites. */
         cached = tm_site_cached(frame->instr_ptr, &key, entry->salt);
-        if (cached == NULL || cached->site.context == NULL) {
+        if (cached == NULL || cached->site.cell == 0) {
             return NULL;
         }
         entry->instruction = cached->instruction;
@@ -169,7 +173,8 @@ static inline const struct site *
 tm_capture(PyThreadState *tstate, enum access access)
 {
     const struct site *site = tm_capture_met(tstate);
-    return site != NULL ? site : tm_capture_new(tstate, access);
+    return site != NULL && site->cell != 0
+           ? site : tm_capture_new(tstate, access);
 }
 
 #endif  /* !TRACEMALLOC_CAPTURE_H */

@@ -108,6 +108,6 @@ tm_entry_find_context(struct frame_entry *entry, enum access access)
         }
     }
     entry->site.context = tm_context_at(&S->tree, id);
-    entry->site.context_id = id;
+    entry->site.cell = CELL(id, 0);
     return entry->site.context;
 }

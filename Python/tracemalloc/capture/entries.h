@@ -48,7 +48,7 @@ tm_entry_update(struct frame_entry *entry, _PyInterpreterFrame *frame,
     entry->instruction = instruction;
     const struct cached_site *cached = access == ACCESS_DETACHED ? NULL
         : tm_site_cached(instruction, &key, entry->salt);
-    entry->site = cached != NULL ? cached->site : (struct site){NULL, 0, 0};
+    entry->site = cached != NULL ? cached->site : NO_SITE;
 }
 
 

@@ -3,6 +3,9 @@
 #include "Python.h"
 #include "site_cache.h"
 
+struct context _PyTraceMalloc_NoContext = {
+    .few = {.allocated_bytes = UINT16_MAX, .allocated_blocks = MAX_FEW},
+};
 struct cached_site _PyTraceMalloc_SiteCache[SITE_CACHE_SIZE];
 
 

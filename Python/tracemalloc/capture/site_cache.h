@@ -8,13 +8,27 @@
 #include "pycore_frame.h"         // _PyInterpreterFrame
 
 #include "../store/call_tree.h"
+#include "../store/cells.h"
 
 /* What is known of an instruction under a caller. */
 struct site {
-    struct context *context;    /* of an allocation there; NULL: not known */
-    context_id context_id;
+    struct context *context;    /* of an allocation there */
+    uint32_t cell;              /* of a block there without slack: which
+                                   context that is; 0: not known */
     node_id node;               /* for callees; NODE_NONE: not known */
 };
+
+/* The context of sites that have none: it has no room for any block, so that
+   who asks for that need not ask for more.  Never written to. */
+extern struct context _PyTraceMalloc_NoContext;
+
+#define NO_SITE ((struct site){&_PyTraceMalloc_NoContext, 0, NODE_NONE})
+
+static inline context_id
+tm_site_context(const struct site *site)
+{
+    return CELL_CONTEXT(site->cell);
+}
 
 /* What runs where, but for the instruction. */
 struct site_key {

@@ -35,7 +35,7 @@ _PyTraceMalloc_IsAdmitted(const struct site *site, enum access access)
     if (S->filters.n == 0 || site == NULL) {
         return 1;
     }
-    context_id id = site->context_id;
+    context_id id = tm_site_context(site);
     int admitted = -1;
     if (access != ACCESS_DETACHED) {
         admitted = tm_recall_filter_result(&S->filters, &S->tree, id);

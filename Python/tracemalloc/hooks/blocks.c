@@ -45,7 +45,7 @@ context_in_domain(const struct site *site, uint32_t domain,
                   enum access access)
 {
     if (domain == DEFAULT_DOMAIN) {
-        return site->context_id;
+        return tm_site_context(site);
     }
     tm_access_lock(access);
     context_id id = tm_add_context_of_domain(
@@ -299,7 +299,7 @@ block_move(struct block_table *table, uintptr_t address, enum access access)
         tm_count_move(&S->bytes, tm_context_at(&S->tree, block.context),
                       site->context, block.size);
         tm_set_block_context(table, DEFAULT_DOMAIN, address,
-                             site->context_id);
+                             tm_site_context(site));
     }
     table_unlock(table, access);
     return 1;

@@ -125,7 +125,7 @@ large_note_at(const struct site *site, void *p, size_t size)
         /* What was freed behind our back, or a crowded granule. */
         return 0;
     }
-    *entry = tm_pack_entry(address, site->context_id, size);
+    *entry = tm_pack_entry(address, tm_site_context(site), size);
     leaf->used++;
     if (tm_bytes_rise(&S->bytes, size)) {
         tm_context_add_alloc(site->context, size);

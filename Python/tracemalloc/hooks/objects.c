@@ -6,8 +6,8 @@
 
        CPython allocates       _Py_NewReferenceAllocated()   nobody is told
        CPython's free lists    _Py_NewReferenceTaken()       on_taken
-       an extension            _Py_NewReference()            on_taken, unless
-                                                             it is fresh
+       an extension            _Py_NewReference()            object_taken(),
+                                                             unless it is fresh
 
    The first two know what they do (pycore_newreference.h).  An extension has
    free lists of its own, or has just called PyObject_Malloc(); PyObject_Init()
@@ -86,26 +86,12 @@ _Py_NewReferenceTakenCall(PyObject *op)
 #endif
 
 
-void
-_PyTraceMalloc_NewReference(PyObject *op)
-{
-    void (*taken)(PyObject *) = _PyRuntime.tracemalloc.on_taken;
-    /* Who has no GIL has no free list. */
-    if (_PyThreadState_GET() == NULL || object_take_fresh(op)) {
-        _PyRefTracer_Created(op);
-    }
-    else if (taken != NULL) {
-        taken(op);
-    }
-}
-
-
 static void (*
 object_hook(void))(PyObject *)
 {
     return !tm_is_tracing() ? NULL
            : tm_is_sampling() ? _PyTraceMalloc_TakeSampledObject
-           : S->objects_have_cells ? _PyTraceMalloc_TakeObject
+           : S->objects_have_cells ? _PyTraceMalloc_TakeAnyObject
            : _PyTraceMalloc_MoveObject;
 }
 
@@ -123,10 +109,25 @@ object_taken(PyObject *op)
 
 
 void
+_PyTraceMalloc_NewReference(PyObject *op)
+{
+    /* Who has no GIL has no free list. */
+    if (_PyThreadState_GET() == NULL || object_take_fresh(op)) {
+        _PyRefTracer_Created(op);
+    }
+    else {
+        object_taken(op);
+    }
+}
+
+
+void
 _PyTraceMalloc_ChooseObjectHook(void)
 {
     /* One pointer to test, whoever wants to know. */
+    void (*hook)(PyObject *) = object_hook();
     _PyRuntime.tracemalloc.on_taken =
         _PyRuntime.ref_tracer.tracer_func != NULL ? object_taken
-        : object_hook();
+        : hook == _PyTraceMalloc_TakeAnyObject ? _PyTraceMalloc_TakeObject
+        : hook;
 }

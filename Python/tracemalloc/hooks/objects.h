@@ -14,9 +14,10 @@ tm_set_fresh(const void *block)
 }
 
 /* What is called for an object from a free list, with a GIL, by who traces
-   how: pymalloc with cells (pymalloc.c.h), other allocators (blocks.c),
-   samples (allocators.c.h). */
+   how: pymalloc with cells (pymalloc.c.h), the first for CPython's free lists
+   alone; other allocators (blocks.c), samples (allocators.c.h). */
 extern void _PyTraceMalloc_TakeObject(PyObject *);
+extern void _PyTraceMalloc_TakeAnyObject(PyObject *);
 extern void _PyTraceMalloc_MoveObject(PyObject *);
 extern void _PyTraceMalloc_TakeSampledObject(PyObject *);
 

@@ -4,12 +4,15 @@
    pool->cells is the pool's row of cells, or NULL. */
 
 /* 2**16 / size, rounded up, in units of ALIGNMENT: dividing by means of it is
-   exact here, because offsets have 10 bits (Granlund and Montgomery, Division
-   by Invariant Integers using Multiplication, 1994). */
-#define R1(i) (65536 + (i)) / ((i) + 1)
-#define R4(i) R1(i), R1(i + 1), R1(i + 2), R1(i + 3)
-#define R16(i) R4(i), R4(i + 4), R4(i + 8), R4(i + 12)
-static const uint32_t reciprocals[64] = {R16(0), R16(16), R16(32), R16(48)};
+   exact here, because offsets have 10 bits in these units, and are multiples
+   of them (Granlund and Montgomery, Division by Invariant Integers using
+   Multiplication, 1994).  Rows have it, since who looks for a cell has loaded
+   the row. */
+static inline uint32_t
+class_reciprocal(uint size_class)
+{
+    return (65536 + size_class) / (size_class + 1);
+}
 
 
 /* The pool that holds a block, or NULL if pymalloc does not have it. */
@@ -45,20 +48,21 @@ pool_is_stray(OMState *state, void *block)
 }
 
 
+/* Of any address in the block that is a multiple of ALIGNMENT. */
 static inline uint32_t *
-cell_in_class(poolp pool, uint size_class, const void *p)
+cell_in_row(struct cell_row *row, poolp pool, const void *p)
 {
-    uint32_t unit = (uint32_t)((uintptr_t)p - (uintptr_t)pool - POOL_OVERHEAD)
-                    >> ALIGNMENT_SHIFT;
-    uint32_t at = unit * reciprocals[size_class] >> 16;
-    return &pool->cells->cells[at];
+    uint32_t offset = (uint32_t)((uintptr_t)p - (uintptr_t)pool
+                                 - POOL_OVERHEAD);
+    uint32_t at = offset * row->reciprocal >> (16 + ALIGNMENT_SHIFT);
+    return &row->cells[at];
 }
 
 
 static inline uint32_t *
 cell_of(poolp pool, const void *p)
 {
-    return cell_in_class(pool, pool->szidx, p);
+    return cell_in_row(pool->cells, pool, p);
 }
 
 
@@ -75,13 +79,18 @@ static int
 pool_attach_cells(poolp pool, enum access access)
 {
     tm_access_lock(access);
-    pool->cells = _PyTraceMalloc_AddRow(&S->cells, (uintptr_t)pool,
-                                        pool->szidx, NUMBLOCKS(pool->szidx));
+    struct cell_row *row = _PyTraceMalloc_AddRow(
+        &S->cells, (uintptr_t)pool, pool->szidx, NUMBLOCKS(pool->szidx));
+    if (row != NULL) {
+        row->reciprocal = class_reciprocal(pool->szidx);
+        row->block_size = (uint16_t)INDEX2SIZE(pool->szidx);
+        pool->cells = row;
+    }
     _PyTraceMalloc_RenewEpochs(&S->tree, &S->bytes);
     tm_access_unlock(access);
     /* Memory of small blocks grows by pools. */
     tm_watch_record(access);
-    return pool->cells != NULL ? 0 : -1;
+    return row != NULL ? 0 : -1;
 }
 
 

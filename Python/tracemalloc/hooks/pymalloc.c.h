@@ -38,7 +38,7 @@
 #define S (&_PyTraceMalloc_State)
 
 static_assert(NB_SMALL_SIZE_CLASSES <= CELL_CLASSES, "a chain per size class");
-static_assert(POOL_SIZE / ALIGNMENT <= 1024, "see cell_of()");
+static_assert(POOL_SIZE / ALIGNMENT <= 1024, "see class_reciprocal()");
 
 
 #include "pool_cells.c.h"
@@ -52,7 +52,7 @@ static Py_ALWAYS_INLINE inline void
 small_note_at(const struct site *site, int more, poolp pool, void *p,
               size_t size, size_t slack, enum access access)
 {
-    *cell_of(pool, p) = CELL(site->context_id, slack);
+    *cell_of(pool, p) = site->cell | (uint32_t)slack;
     if (more) {
         tm_count_alloc_more(&S->bytes, site->context, size);
     }
@@ -105,14 +105,14 @@ small_note(const struct site *site, void *p, size_t size, enum access access)
 static Py_ALWAYS_INLINE inline uint32_t
 small_forget(poolp pool, void *p)
 {
-    uint size_class = pool->szidx;
-    uint32_t *at = cell_in_class(pool, size_class, p);
+    struct cell_row *row = pool->cells;
+    uint32_t *at = cell_in_row(row, pool, p);
     uint32_t cell = *at;
     if (LIKELY(cell != 0)) {
         *at = 0;
         tm_count_free(&S->bytes,
                       tm_context_at(&S->tree, CELL_CONTEXT(cell)),
-                      INDEX2SIZE(size_class) - CELL_SLACK(cell));
+                      row->block_size - CELL_SLACK(cell));
     }
     return cell;
 }
@@ -447,6 +447,13 @@ _PyTraceMalloc_UsePymalloc(struct hook *hook, PyMemAllocatorEx *traced)
     {
         return 0;
     }
+#ifdef WITH_ARENA_WINDOW
+    tm_lock();
+    uintptr_t begin = _PyInterpreterState_Main()->obmalloc->window.base;
+    S->objects_last = begin == 0 ? OBJECTS_NOWHERE
+        : begin + ((uintptr_t)ARENA_WINDOW_SLOTS << ARENA_BITS) - 1;
+    tm_unlock();
+#endif
     /* Those below do not look at their context. */
     traced->ctx = hook;
     traced->malloc = traced_malloc;
@@ -460,40 +467,43 @@ _PyTraceMalloc_UsePymalloc(struct hook *hook, PyMemAllocatorEx *traced)
 /* --- objects ------------------------------------------------------------- */
 
 /* An object from a free list belongs to who takes it now: freed and allocated
-   again, as far as counters go.  The site must have room. */
+   again, as far as counters go.  The site must have room, and the block be one
+   that was noted; does nothing if not. */
 static Py_ALWAYS_INLINE inline void
-cell_move(uint32_t *cell, size_t class_size, const struct site *site)
+cell_move(struct cell_row *row, uint32_t *at, const struct site *site)
 {
-    if (CELL_CONTEXT(*cell) == site->context_id) {
-        tm_count_again(&S->bytes, site->context,
-                       class_size - CELL_SLACK(*cell));
-        return;
+    uint32_t cell = *at, slack = cell - site->cell;
+    if (slack <= MAX_SLACK) {
+        tm_count_again(site->context, row->block_size - slack);
     }
-    tm_count_move(&S->bytes, tm_context_at(&S->tree, CELL_CONTEXT(*cell)),
-                  site->context, class_size - CELL_SLACK(*cell));
-    *cell = CELL(site->context_id, CELL_SLACK(*cell));
+    else if (LIKELY(cell != 0)) {
+        slack = CELL_SLACK(cell);
+        *at = site->cell | slack;
+        tm_count_move(&S->bytes, tm_context_at(&S->tree, CELL_CONTEXT(cell)),
+                      site->context, row->block_size - slack);
+    }
 }
 
 
-/* The same for any site.  What the library takes stays whose it was.  Others
-   without a site were short of memory or numbers: then the trace is dropped,
-   since who had the block before has let go of it. */
+/* The same for a block that was noted, and any site.  What the library takes
+   stays whose it was.  Others without a site were short of memory or numbers:
+   then the trace is dropped, since who had the block before has let go of
+   it. */
 static Py_NO_INLINE void
-cell_move_to(uint32_t *cell, size_t class_size, const struct site *site,
+cell_move_to(struct cell_row *row, uint32_t *at, const struct site *site,
              enum access access)
 {
-    size_t size = class_size - CELL_SLACK(*cell);
-    if (site != NULL) {
+    size_t size = row->block_size - CELL_SLACK(*at);
+    if (LIKELY(site != NULL)) {
         tm_context_make_room(&S->tree, site->context, size);
-        cell_move(cell, class_size, site);
+        cell_move(row, at, site);
         return;
     }
     if (tm_is_quiet(_PyThreadState_GET())) {
         return;
     }
-    tm_count_free(&S->bytes, tm_context_at(&S->tree, CELL_CONTEXT(*cell)),
-                  size);
-    *cell = 0;
+    tm_count_free(&S->bytes, tm_context_at(&S->tree, CELL_CONTEXT(*at)), size);
+    *at = 0;
     _PyTraceMalloc_CountDrop(access);
 }
 
@@ -506,9 +516,18 @@ _PyTraceMalloc_MoveCell(uintptr_t address, enum access access)
     if (cell == NULL || *cell == 0) {
         return 0;
     }
-    cell_move_to(cell, INDEX2SIZE(pool->szidx),
-                 tm_capture(_PyThreadState_GET(), access), access);
+    cell_move_to(pool->cells, cell, tm_capture(_PyThreadState_GET(), access),
+                 access);
     return 1;
+}
+
+
+/* Where an extension has put an object need not be a multiple of what blocks
+   are multiples of. */
+static inline void *
+address_aligned(void *p)
+{
+    return (void *)((uintptr_t)p & ~(uintptr_t)(ALIGNMENT - 1));
 }
 
 
@@ -522,52 +541,97 @@ _PyTraceMalloc_BlockOfObject(PyObject *op)
     if (pool == NULL || pool->cells == NULL) {
         return (uintptr_t)op - _PyType_PreHeaderSize(Py_TYPE(op));
     }
-    const struct cell_row *row = pool->cells;
-    return (uintptr_t)cell_block(row, (uint32_t)(cell_of(pool, op)
-                                                 - row->cells));
+    struct cell_row *row = pool->cells;
+    uint32_t *cell = cell_in_row(row, pool, address_aligned(op));
+    return (uintptr_t)cell_block(row, (uint32_t)(cell - row->cells));
 }
 
 
-/* Frames are new. */
+/* Frames are new, or the context has few counts. */
 static Py_NO_INLINE void
-cell_move_slow(uint32_t *cell, size_t class_size)
+object_take_slow(void *p, const struct site *site)
 {
-    cell_move_to(cell, class_size,
-                 tm_capture_new(_PyThreadState_GET(), ACCESS_GIL), ACCESS_GIL);
+    poolp pool = POOL_ADDR(p);
+    struct cell_row *row = pool->cells;
+    uint32_t *cell = cell_in_row(row, pool, p);
+    if (UNLIKELY(*cell == 0)) {
+        /* Not noted, so that no context is to be made for it. */
+        return;
+    }
+    if (site == NULL || site->cell == 0) {
+        site = tm_capture_new(_PyThreadState_GET(), ACCESS_GIL);
+    }
+    if (LIKELY(site != NULL) && LIKELY(site->context->has_counters)) {
+        cell_move(row, cell, site);
+    }
+    else {
+        cell_move_to(row, cell, site, ACCESS_GIL);
+    }
 }
 
 
-/* Only if objects that pymalloc holds have cells. */
-void
-_PyTraceMalloc_TakeObject(PyObject *op)
+/* An object in a pool, without a lock, or somebody who is to be asked.  Any
+   address in its block will do: see BlockOfObject(). */
+static Py_ALWAYS_INLINE inline void
+object_take_fast(void *p)
 {
-    if (UNLIKELY(!tm_is_fast())
-        || UNLIKELY(!pool_is_near(get_state(), op)))
-    {
-        _PyTraceMalloc_MoveObject(op);
-        return;
-    }
-    poolp pool = POOL_ADDR(op);
-    if (pool->cells == NULL) {
-        return;
-    }
-    /* Any address in a block will do: see BlockOfObject(). */
-    uint32_t *cell = cell_of(pool, op);
-    if (*cell == 0) {
+    poolp pool = POOL_ADDR(p);
+    struct cell_row *row = pool->cells;
+    if (UNLIKELY(row == NULL)) {
         return;
     }
     const struct site *site = tm_capture_met(_PyThreadState_GET());
-    size_t class_size = INDEX2SIZE(pool->szidx);
-    if (UNLIKELY(site == NULL)) {
-        cell_move_slow(cell, class_size);
+    if (UNLIKELY(site == NULL) || UNLIKELY(!site->context->has_counters)) {
+        object_take_slow(p, site);
+        return;
     }
-    else if (LIKELY(site->context->has_counters)) {
-        cell_move(cell, class_size, site);
+    cell_move(row, cell_in_row(row, pool, p), site);
+}
+
+
+/* Only if objects that pymalloc holds have cells, like the next. */
+void
+_PyTraceMalloc_TakeAnyObject(PyObject *op)
+{
+    if (LIKELY(tm_is_fast()) && LIKELY(pool_is_near(get_state(), op))) {
+        object_take_fast(address_aligned(op));
     }
     else {
-        cell_move_to(cell, class_size, site, ACCESS_GIL);
+        _PyTraceMalloc_MoveObject(op);
     }
 }
+
+
+#ifdef WITH_ARENA_WINDOW
+
+/* CPython's free lists have what PyObject_Malloc() gave: that lies in a pool,
+   or somewhere else if there was no arena to be had, but never in the window,
+   where nothing is mapped unasked.  So it need not be asked which of its slots
+   have arenas. */
+void
+_PyTraceMalloc_TakeObject(PyObject *op)
+{
+    uintptr_t last = _Py_atomic_load_uintptr_relaxed(
+        &_PyTraceMalloc_ObjectsLast);
+    if (LIKELY(last - (uintptr_t)op
+               < (uintptr_t)ARENA_WINDOW_SLOTS << ARENA_BITS))
+    {
+        object_take_fast(op);
+    }
+    else {
+        _PyTraceMalloc_MoveObject(op);
+    }
+}
+
+#else
+
+void
+_PyTraceMalloc_TakeObject(PyObject *op)
+{
+    _PyTraceMalloc_TakeAnyObject(op);
+}
+
+#endif
 
 
 #include "pool_walks.c.h"
@@ -606,6 +670,12 @@ int
 _PyTraceMalloc_MoveCell(uintptr_t address, enum access access)
 {
     return 0;
+}
+
+void
+_PyTraceMalloc_TakeAnyObject(PyObject *op)
+{
+    _PyTraceMalloc_MoveObject(op);
 }
 
 void

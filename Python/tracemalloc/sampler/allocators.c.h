@@ -365,7 +365,7 @@ small_ended(void *ctx, void *p, size_t size)
             return;
         }
     }
-    context_id id = site != NULL ? site->context_id
+    context_id id = site != NULL ? tm_site_context(site)
                     : tm_is_quiet(_PyThreadState_GET()) ? CONTEXT_OWN
                     : CONTEXT_NONE;
     struct cell_row *row = id != CONTEXT_NONE ? sampled_row_lock_held(pool)
@@ -599,11 +599,11 @@ _PyTraceMalloc_MoveSampledCell(uintptr_t address)
     }
     else if (site != NULL
              && _PyTraceMalloc_MoveSample(CELL_CONTEXT(*cell),
-                                          site->context_id,
+                                          tm_site_context(site),
                                           INDEX2SIZE(pool->szidx)
                                           - CELL_SLACK(*cell)) == 0)
     {
-        *cell = CELL(site->context_id, CELL_SLACK(*cell));
+        *cell = CELL(tm_site_context(site), CELL_SLACK(*cell));
     }
     else if (!tm_is_quiet(_PyThreadState_GET())) {
         /* Who had it before has let go of it. */

@@ -201,11 +201,11 @@ object_move_lock_held(PyObject *op)
                                       &removed);
     }
     else if (site != NULL
-             && _PyTraceMalloc_MoveSample(block.context, site->context_id,
+             && _PyTraceMalloc_MoveSample(block.context, tm_site_context(site),
                                           block.size) == 0)
     {
         tm_set_block_context(table, DEFAULT_DOMAIN, address,
-                             site->context_id);
+                             tm_site_context(site));
     }
     else if (!tm_is_quiet(_PyThreadState_GET())) {
         /* Who had it before has let go of it. */

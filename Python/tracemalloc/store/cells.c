@@ -13,7 +13,7 @@
 
 #define CHUNK_UNITS ((uint32_t)1 << ROWS_SHIFT)
 
-static_assert(sizeof(struct cell_row) == 16, "header of a row");
+static_assert(offsetof(struct cell_row, cells) == 20, "header of a row");
 static_assert((uint64_t)MAX_ROW_CHUNKS << ROWS_SHIFT <= UINT32_MAX,
               "numbers of rows have 32 bits");
 
@@ -21,7 +21,7 @@ static_assert((uint64_t)MAX_ROW_CHUNKS << ROWS_SHIFT <= UINT32_MAX,
 static uint32_t
 row_units(unsigned ncells)
 {
-    size_t size = sizeof(struct cell_row) + ncells * sizeof(uint32_t);
+    size_t size = offsetof(struct cell_row, cells) + ncells * sizeof(uint32_t);
     return (uint32_t)((size + ROW_UNIT - 1) / ROW_UNIT);
 }
 

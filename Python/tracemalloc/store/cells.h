@@ -9,10 +9,13 @@
    first + i * block_size. */
 struct cell_row {
     uintptr_t pool;             /* or the next unused row, and ROW_UNUSED */
-    uint32_t used;              /* when sampling: the cells in use, and
+    uint32_t reciprocal;        /* see pool_cells.c.h; this and block_size are
+                                   the business of who gives it to a pool */
+    uint16_t used;              /* when sampling: the cells in use, and
                                    ROW_WATCHED */
     uint16_t ncells;
     uint16_t size_class;
+    uint16_t block_size;
     uint32_t cells[];
 };
 
@@ -28,7 +31,7 @@ struct cell_row {
 #define ROW_UNUSED ((uintptr_t)1)
 
 /* Whoever frees a block of the pool is to look for it in the tables. */
-#define ROW_WATCHED ((uint32_t)1 << 31)
+#define ROW_WATCHED (1u << 15)
 
 #define CELL_CLASSES 64
 #define ROW_UNIT 64             /* rows begin at multiples of it, in bytes */
