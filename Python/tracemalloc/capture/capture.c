@@ -206,7 +206,7 @@ capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
     for (intptr_t i = 0; i < found.n; i++) {
         tm_frame_mark(found.frames[i], depth - 1 - i);
     }
-    frame->tracemalloc_mark |= 1;   /* the other bits are its depth's */
+    tm_frame_mark_again(frame);
     return entry;
 }
 
@@ -431,7 +431,7 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
         if (tm_frame_is_marked(frame)) {
             entry = cache_find(cache, frame);
         }
-        else if (frame->tracemalloc_mark == 0) {
+        else if (frame->tracemalloc_mark == NOT_MARKED) {
             entry = NULL;       /* tm_capture_called() has been tried */
         }
         else {
@@ -463,7 +463,7 @@ _PyTraceMalloc_FrameMoved(_PyInterpreterFrame *moved)
     for (_PyInterpreterFrame *frame = tstate->current_frame; frame != NULL;
          frame = frame->previous)
     {
-        frame->tracemalloc_mark = 0;
+        frame->tracemalloc_mark = NOT_MARKED;
         if (frame == moved) {
             return;
         }

@@ -31,7 +31,7 @@ tm_frame_runs_again(_PyInterpreterFrame *frame,
         && tm_frame_code(frame) == entry->key.code
         && !_PyFrame_IsIncomplete(frame))
     {
-        frame->tracemalloc_mark |= 1;
+        tm_frame_mark_again(frame);
         return 1;
     }
     return 0;
@@ -158,7 +158,9 @@ tm_capture_new(PyThreadState *tstate, enum access access)
     struct _PyTraceMalloc_ThreadCache *cache =
         ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
     _PyInterpreterFrame *frame = tstate->current_frame;
-    if (cache != NULL && frame != NULL && frame->tracemalloc_mark == 0) {
+    if (cache != NULL && frame != NULL
+        && frame->tracemalloc_mark == NOT_MARKED)
+    {
         site = tm_capture_called(cache, frame);
     }
     if (site == NULL) {

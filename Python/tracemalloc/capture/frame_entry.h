@@ -18,23 +18,31 @@ struct frame_entry {
 };
 
 
+/* The byte `tracemalloc_mark`.  Its lowest bit is clear in frames that are
+   marked, so that one test asks for that and for the owner.  In generators'
+   frames the bits above it are seven of their depth in the cache. */
+enum { NOT_MARKED = 1 };                /* frames are born so */
+
 /* Whether a frame's mark says that its callers are as the cache has them.  A
    generator's is taken away when it is suspended; the other bits of its byte
-   say where it was in the cache. */
+   say where it was in the cache.  What frames of the C stack have in there is
+   not known. */
 static Py_ALWAYS_INLINE inline int
 tm_frame_is_marked(const _PyInterpreterFrame *frame)
 {
-    /* owner == FRAME_OWNED_BY_THREAD && tracemalloc_mark == 1, in one
-       comparison: those of threads have no other mark, and frames of the C
-       stack are born without one. */
-    static const char marked[2] = {FRAME_OWNED_BY_THREAD, 1};
+    static_assert(FRAME_OWNED_BY_THREAD == 0 && FRAME_OWNED_BY_GENERATOR == 1,
+                  "all others have a bit above the lowest");
     static_assert(offsetof(_PyInterpreterFrame, tracemalloc_mark)
                   == offsetof(_PyInterpreterFrame, owner) + 1,
                   "side by side");
-    return memcmp((const char *)frame + offsetof(_PyInterpreterFrame, owner),
-                  marked, sizeof(marked)) == 0
-           || (frame->owner == FRAME_OWNED_BY_GENERATOR
-               && (frame->tracemalloc_mark & 1) != 0);
+    static const unsigned char clear[2] = {
+        (unsigned char)~FRAME_OWNED_BY_GENERATOR, NOT_MARKED,
+    };
+    uint16_t both, mask;
+    memcpy(&both, (const char *)frame + offsetof(_PyInterpreterFrame, owner),
+           sizeof(both));
+    memcpy(&mask, clear, sizeof(mask));
+    return (both & mask) == 0;
 }
 
 
@@ -43,7 +51,15 @@ static inline void
 tm_frame_mark(_PyInterpreterFrame *frame, intptr_t depth)
 {
     frame->tracemalloc_mark = frame->owner == FRAME_OWNED_BY_GENERATOR
-                    ? (char)((size_t)depth << 1 | 1) : 1;
+                              ? (char)((size_t)depth << 1) : 0;
+}
+
+
+/* The same for one that may have been suspended, and is where it was. */
+static inline void
+tm_frame_mark_again(_PyInterpreterFrame *frame)
+{
+    frame->tracemalloc_mark &= ~NOT_MARKED;
 }
 
 
