@@ -129,6 +129,44 @@ small_is_fast(void)
 #include "large_blocks.c.h"
 
 
+/* --- untraced ------------------------------------------------------------ */
+
+/* Only to keep the call out of _PyObject_Malloc().  Never NULL: see
+   alloc_last(). */
+static Py_NO_INLINE __attribute__((returns_nonnull)) void *
+untraced_last(poolp pool, void *p)
+{
+    pymalloc_pool_extend(pool, pool->szidx);
+    return p;
+}
+
+
+/* pymalloc's own, for those who do not trace.  It calls nothing on its way
+   either: optimised builds make it a part of PyObject_Malloc(), which traced
+   blocks pass as well, and which would save registers for all of them. */
+void *
+_PyObject_Malloc(void *ctx, size_t size)
+{
+    int pymalloc = 1;
+#ifdef WITH_VALGRIND
+    pymalloc = running_on_valgrind == 0;
+#endif
+    if (LIKELY(size - 1 < SMALL_REQUEST_THRESHOLD) && pymalloc) {
+        OMState *state = get_state();
+        unsigned size_class = (unsigned)(size - 1) >> ALIGNMENT_SHIFT;
+        poolp pool = usedpools[size_class + size_class];
+        if (LIKELY(pool != pool->nextpool)) {
+            pymem_block *p = pool->freeblock;
+            pool->ref.count++;
+            pool->freeblock = *(pymem_block **)p;
+            return LIKELY(pool->freeblock != NULL) ? p
+                                                   : untraced_last(pool, p);
+        }
+    }
+    return pymalloc_malloc(ctx, size);
+}
+
+
 /* --- the allocator functions --------------------------------------------- */
 
 /* Re-entrant, with several GILs, with filters, or something to take over: with

@@ -51,21 +51,21 @@ tm_rarely(void)
 
 /* Between counters that lie side by side: as vectors, which have to be put
    together first, they take twice as many instructions. */
-static inline void
+static TM_INLINE void
 tm_in_turn(void)
 {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 /* What is traced now. */
-static inline size_t
+static TM_INLINE size_t
 tm_bytes_current(const struct traced_bytes *bytes)
 {
     return bytes->peak - bytes->headroom;
 }
 
 /* So much is traced now: more than ever. */
-static inline void
+static TM_INLINE void
 tm_bytes_maximum(struct traced_bytes *bytes, size_t current)
 {
     bytes->headroom = 0;
@@ -122,14 +122,14 @@ tm_context_make_room(struct call_tree *tree, struct context *context,
     }
 }
 
-static inline void
+static TM_INLINE void
 tm_counters_save_peak(struct counters *all)
 {
     all->peak_blocks = all->allocated_blocks - all->freed_blocks;
     all->peak_bytes = all->allocated_bytes - all->freed_bytes;
 }
 
-static inline void
+static TM_INLINE void
 tm_context_save_peak(struct context *context, struct traced_bytes *bytes)
 {
     if (context->has_counters) {
@@ -146,7 +146,7 @@ tm_context_save_peak(struct context *context, struct traced_bytes *bytes)
 }
 
 /* Before a context changes, other than by a new maximum. */
-static inline void
+static TM_INLINE void
 tm_context_touch(struct context *context, struct traced_bytes *bytes)
 {
     if (context->epoch != bytes->epoch) {
@@ -156,7 +156,7 @@ tm_context_touch(struct context *context, struct traced_bytes *bytes)
 }
 
 /* One block more, or one less, was ever allocated or freed in a context. */
-static inline void
+static TM_INLINE void
 tm_context_add_alloc(struct context *context, size_t size)
 {
     if (context->has_counters) {
@@ -169,7 +169,7 @@ tm_context_add_alloc(struct context *context, size_t size)
     }
 }
 
-static inline void
+static TM_INLINE void
 tm_context_add_free(struct context *context, size_t size)
 {
     if (context->has_counters) {
@@ -196,7 +196,7 @@ tm_context_take_free(struct context *context, size_t size)
 }
 
 /* Whether more is a new maximum; else it is a change within the epoch. */
-static inline int
+static TM_INLINE int
 tm_bytes_rise(struct traced_bytes *bytes, size_t size)
 {
     bytes->headroom -= size;
@@ -209,7 +209,7 @@ tm_bytes_rise(struct traced_bytes *bytes, size_t size)
 }
 
 /* More is live from now on. */
-static inline void
+static TM_INLINE void
 tm_count_rise(struct traced_bytes *bytes, struct context *context, size_t size)
 {
     if (!tm_bytes_rise(bytes, size)) {
@@ -218,7 +218,7 @@ tm_count_rise(struct traced_bytes *bytes, struct context *context, size_t size)
 }
 
 /* A new block.  The context must have room. */
-static inline void
+static TM_INLINE void
 tm_count_alloc(struct traced_bytes *bytes, struct context *context,
                size_t size)
 {
@@ -227,7 +227,7 @@ tm_count_alloc(struct traced_bytes *bytes, struct context *context,
 }
 
 /* The same for a context that is known to have counters. */
-static inline void
+static TM_INLINE void
 tm_count_alloc_more(struct traced_bytes *bytes, struct context *context,
                     size_t size)
 {
@@ -242,7 +242,7 @@ tm_count_alloc_more(struct traced_bytes *bytes, struct context *context,
     all->allocated_bytes += size;
 }
 
-__attribute__((always_inline)) static inline void
+static TM_INLINE void
 tm_count_free(struct traced_bytes *bytes, struct context *context, size_t size)
 {
     bytes->headroom += size;
@@ -259,7 +259,7 @@ tm_count_free(struct traced_bytes *bytes, struct context *context, size_t size)
 
 /* A block is another context's from now on: freed and allocated again, except
    that both are live for no moment.  That context must have room. */
-static inline void
+static TM_INLINE void
 tm_count_move(struct traced_bytes *bytes, struct context *from,
               struct context *to, size_t size)
 {
@@ -271,7 +271,7 @@ tm_count_move(struct traced_bytes *bytes, struct context *from,
 
 /* The same, where both are one context: what is live there stays as it is, so
    that there is nothing to save. */
-static inline void
+static TM_INLINE void
 tm_count_again(struct context *context, size_t size)
 {
     tm_context_add_free(context, size);
