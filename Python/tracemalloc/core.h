@@ -60,9 +60,9 @@
 #  define PART extern
 #endif
 
-/* Part of whoever calls it, however seldom that is: a profile does not tell the
-   compiler that one call, also on a path that nearly nobody takes, makes a hot
-   function save registers each time. */
+/* Part of whoever calls it, however seldom that is: a profile does not tell
+   the compiler that one call, also on a path that nearly nobody takes, makes a
+   hot function save registers each time. */
 #if defined(__GNUC__)
 #  define TM_INLINE inline __attribute__((always_inline))
 #else
