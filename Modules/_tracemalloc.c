@@ -20,6 +20,7 @@
 #include "pycore_pystate.h"       // _PyThreadState_GET()
 #include "pycore_runtime.h"       // _PyRuntime
 #include "pycore_tracemalloc.h"
+#include "../Python/tracemalloc/accounts.h"
 #include "../Python/tracemalloc/capture/verify.h"
 #include "../Python/tracemalloc/check_store.h"
 #include "../Python/tracemalloc/control.h"
@@ -777,6 +778,7 @@ static PyModuleDef_Slot module_slots[] = {
     {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddSums},
     {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddUnpickling},
     {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddRawTraces},
+    {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddAccounts},
     {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddPytracemalloc},
     {.slot = Py_mod_gil, .value = Py_MOD_GIL_NOT_USED},
     {.slot = Py_mod_multiple_interpreters,

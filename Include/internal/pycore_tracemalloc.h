@@ -26,6 +26,8 @@ struct _tracemalloc_runtime_state {
             int ready;      /* between Init() and Fini(); GIL */
             int tracing;    /* written under the store lock; atomic, may lag */
             int nframe;     /* limit given to start(); GIL */
+            int accounts;   /* there was an account; written under the store
+                               lock; atomic, may lag */
         };
         char room[232];
     };
@@ -110,6 +112,17 @@ _PyTraceMalloc_EndProgram(PyThreadState *tstate, int was_quiet)
 {
     (void)_PyTraceMalloc_SetQuiet(tstate, was_quiet);
 }
+
+/* Another context of contextvars is current in the calling thread, or the
+   current one got another account: its ctx_account. */
+extern void _PyTraceMalloc_SwitchAccount(PyThreadState *tstate);
+
+#define _PyTraceMalloc_ContextSwitched(tstate) \
+    do { \
+        if (_PyRuntime.tracemalloc.accounts) { \
+            _PyTraceMalloc_SwitchAccount(tstate); \
+        } \
+    } while (0)
 
 /* An interpreter with a GIL of its own is about to begin.  Without a current
    thread state, this waits for the GIL.  0, or -1 when out of memory. */

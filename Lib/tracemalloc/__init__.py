@@ -54,9 +54,10 @@ from tracemalloc._values import Frame, Trace, Traceback, _Traces, _Value
 from tracemalloc._version import VERSION as __version__
 
 __all__ = [
-    "BaseFilter", "DomainFilter", "Filter", "Frame", "Snapshot",
-    "SnapshotFormatError", "Statistic", "StatisticDiff", "Trace", "Traceback",
-    "clear_traces", "get_object_traceback", "get_sample_interval",
+    "AccountLimitWarning", "BaseFilter", "DomainFilter", "Filter", "Frame",
+    "Snapshot", "SnapshotFormatError", "Statistic", "StatisticDiff", "Trace",
+    "Traceback", "account", "accounts", "clear_traces",
+    "get_object_traceback", "get_sample_interval",
     "get_traceback_limit", "get_traced_memory", "get_tracemalloc_memory",
     "is_tracing", "reset_peak", "start", "stop", "take_peak_snapshot",
     "take_snapshot", "trace", "watch",
@@ -164,6 +165,49 @@ def trace(nframe=1):
     return Region(nframe)
 
 
+def account(name, *, soft_limit=None, callback=None):
+    """Return an account, to find out what is allocated for what.
+
+        with tracemalloc.account("GET /cart", soft_limit="20 MB"):
+            answer(request)
+
+        @tracemalloc.account("nightly report")
+        async def report(): ...
+
+    What runs inside is for the account: awaits, tasks that begin inside, and
+    what asyncio.to_thread() runs, but no other task or thread.  Accounts of
+    one name are one account, in all threads and requests.  It has figures: see
+    accounts() and help(type(account("..."))).  Snapshots tell it, too:
+    statistics("account").  Inside of another one, the inner one counts;
+    account(None) is for none.
+
+    When it holds more than *soft_limit*, bytes or a text such as '20 MB',
+    *callback* is called with its figures, or there is an AccountLimitWarning.
+    Once: then not before it held less again.  That is looked at when an
+    account is left, as far as it takes 1 % of the time, and when figures are
+    read.
+
+    Works whether tracing is on or not; costs nothing where it is not used.
+    Raises TypeError or ValueError for what makes no sense, and ValueError
+    when there are 65535 names: name routes, not requests.
+    """
+    from tracemalloc._account import Account
+
+    return Account(name, soft_limit, callback)
+
+
+def accounts():
+    """Return the figures of all accounts, those that hold most first.
+
+    The one whose name is None is what was allocated in no account.  Exact, or
+    estimates if samples are taken.  Empty when tracing is off.  O(contexts),
+    whatever the number of blocks; other threads wait for that.
+    """
+    from tracemalloc._account import accounts
+
+    return accounts()
+
+
 def watch(filename=None, *, interval=None, threshold=None, collect=True):
     """Write snapshots to files from a thread in the background.
 
@@ -217,6 +261,8 @@ def __getattr__(name):
     # Loaded on first use, as what reads and writes files is.
     if name == "SnapshotFormatError":
         from tracemalloc._errors import SnapshotFormatError as found
+    elif name == "AccountLimitWarning":
+        from tracemalloc._account import AccountLimitWarning as found
     elif name == "pickle":
         # Only those need it who look for it here, where it used to be.
         import pickle as found
@@ -227,4 +273,5 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), "SnapshotFormatError", "pickle"})
+    return sorted({*globals(), "AccountLimitWarning", "SnapshotFormatError",
+                   "pickle"})

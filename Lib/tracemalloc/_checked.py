@@ -11,7 +11,8 @@ from operator import itemgetter, le, lt
 import _tracemalloc
 
 from tracemalloc._columns import (
-    CONTEXTS, MAX_DEPTH, NAMED, PATHS, ROWS, TOTALS, SnapshotData, as_buffer)
+    ACCOUNTS, CONTEXTS, MAX_DEPTH, NAMED, PATHS, ROWS, TOTALS, SnapshotData,
+    as_buffer)
 
 
 class Builder:
@@ -134,12 +135,13 @@ def check(data):
     names = data.names
     require(names and names[0] == "" and set(map(type, names)) == {str},
             "the first name must be empty, and all must be text")
-    for table in (PATHS, CONTEXTS | TOTALS, ROWS):
+    for table in (PATHS, CONTEXTS | ACCOUNTS | TOTALS, ROWS):
         lengths = {len(getattr(data, name)) for name in table
                    if getattr(data, name) is not None}
         require(len(lengths) <= 1, f"{min(table)} differs in length")
     for name in NAMED:
-        check_numbers(name, len(names), "name")
+        if getattr(data, name) is not None:
+            check_numbers(name, len(names), "name")
 
     parents = data.path_parent
     require(len(parents) and parents[0] == 0, "there is no root")

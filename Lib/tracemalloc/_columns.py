@@ -31,6 +31,8 @@ block without any frame has a context in '<unknown>', line 0, with path 0.
     context_thread      'I'     name; '' if not known
     context_depth       'I'     frames before any was cut, at most 65535;
                                 0 if it was not recorded
+    context_account     'I'     name; '' for what is in none; None if there was
+                                no account
     context_allocated_blocks, context_allocated_bytes,
     context_freed_blocks, context_freed_bytes,
     context_peak_blocks, context_peak_bytes
@@ -63,6 +65,8 @@ CONTEXTS = {
     "context_end_column": "i", "context_domain": "I", "context_thread": "I",
     "context_depth": "I",
 }
+# Those that are None if they would tell nothing.
+ACCOUNTS = {"context_account": "I"}
 TOTALS = {
     "context_allocated_blocks": "Q", "context_allocated_bytes": "Q",
     "context_freed_blocks": "Q", "context_freed_bytes": "Q",
@@ -71,11 +75,11 @@ TOTALS = {
 ROWS = {"row_context": "I", "row_size": "Q", "row_count": "Q"}
 
 # All columns with their type codes, those of module array.
-COLUMNS = PATHS | CONTEXTS | TOTALS | ROWS
+COLUMNS = PATHS | CONTEXTS | ACCOUNTS | TOTALS | ROWS
 
 # Columns that hold numbers of names.
 NAMED = ("path_file", "path_function", "context_file", "context_function",
-         "context_thread")
+         "context_thread", "context_account")
 
 
 def summed(add_up, values):
@@ -115,7 +119,7 @@ class SnapshotData:
 
     SnapshotData(names, path_parent=..., ...) takes the columns by name.  Those
     of TOTALS may be left out together, and those of ROWS if the totals are
-    there.
+    there; that of ACCOUNTS may be left out.
     """
 
     # max_size is what loading was allowed to take, None for snapshots of this
@@ -360,7 +364,7 @@ class SnapshotData:
 
         selectors = list(map(bool, selectors))
         kept = {name: getattr(self, name) for name in PATHS}
-        for table in (CONTEXTS, TOTALS):
+        for table in (CONTEXTS, ACCOUNTS, TOTALS):
             for name, code in table.items():
                 column = getattr(self, name)
                 if column is not None:

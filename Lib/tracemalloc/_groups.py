@@ -15,6 +15,7 @@ name or '':
     'function'    ((file name, 0, qualified name),)
     'module'      ((top-level package or module, 0, ''),)
     'thread'      ((thread name, 0, ''),)
+    'account'     ((account name, 0, ''),)
     'domain'      (('domain N', 0, ''),)
 
 All work is per context or per path, and most of it is done by functions that
@@ -28,7 +29,7 @@ import _tracemalloc
 from tracemalloc._columns import as_buffer, summed
 
 KEY_TYPES = ("traceback", "lineno", "filename",
-             "function", "module", "thread", "domain")
+             "function", "module", "thread", "account", "domain")
 
 # Those that can be told from raw traces without making columns of them.
 RAW_KEY_TYPES = ("traceback", "lineno", "filename")
@@ -57,6 +58,7 @@ TOTALS = {
 }
 
 UNKNOWN = "<unknown>"
+NO_ACCOUNT = "<no account>"
 
 
 def module_parts(filename, folders):
@@ -186,6 +188,9 @@ class Groups:
     def _keys(self):
         """Return what tells groups apart, for each context."""
         columns = _COLUMNS.get(self._key_type, (self._key_type,))
+        if columns == ("account",) and self._data.context_account is None:
+            # There was none.
+            return list(self._column([(0,)] * len(self._data)))
         return list(zip(*(
             self._column(getattr(self._data, f"context_{name}"))
             for name in columns)))
@@ -227,6 +232,9 @@ class Groups:
         elif key_type == "thread":
             labels = [((names[thread] or UNKNOWN, 0, ""),)
                       for thread, in keys]
+        elif key_type == "account":
+            labels = [((names[account] or NO_ACCOUNT, 0, ""),)
+                      for account, in keys]
         else:
             labels = [((f"domain {domain}", 0, ""),) for domain, in keys]
 

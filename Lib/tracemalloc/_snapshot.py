@@ -132,6 +132,7 @@ class Snapshot:
                           the snapshot does not tell functions
             'module'      top-level package, told from the file name
             'thread'      name of the thread that allocated
+            'account'     name of the account() that allocated
             'domain'      address space
 
         Blocks are named by the line that allocated them; with *cumulative*,

@@ -18,6 +18,7 @@
 #include "pycore_tstate.h"        // _PyThreadStateImpl
 #include "pycore_tracemalloc.h"
 #include "access.h"
+#include "accounts.h"
 #include "capture/cache.h"
 #include "capture/capture.h"
 #include "capture/code_objects.h"
@@ -503,6 +504,7 @@ _PyTraceMalloc_Fini(void)
     S->alarm = (struct alarm){.set = 0};
     S->claims = 0;
     tm_set_filters(NULL, 0);
+    tm_forget_accounts();
     _PyRuntime.tracemalloc.ready = 0;
 }
 

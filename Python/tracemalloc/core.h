@@ -14,6 +14,8 @@
        call path    a node and all above it, up to the root: each node ends
                     one path, so what columns (`path_*`) and _get_counts()
                     number and count as paths are the nodes
+       account      a name that the program gives to what it does, "GET /cart";
+                    contexts hang below the root of a thread and an account
        context      where blocks come from: the instruction that allocates,
                     under the node of its callers.  Has the counters
        code         what must outlive a code object: its names, and where its
@@ -117,6 +119,18 @@ enum {CONTEXT_OWN = CONTEXT_UNKNOWN + 1};
 /* Bits of the numbers, whatever the build. */
 #define CONTEXT_BITS 25
 #define NODE_BITS 27
+
+/* Threads have slots, and the last slot is shared; an account is a number from
+   1 on.  The line of a root tells both: see tm_root_line(). */
+#ifdef Py_TRACEMALLOC_STRESS
+#  define THREAD_SLOTS 4
+#  define MAX_ACCOUNTS 255
+#else
+#  define THREAD_SLOTS 64
+#  define MAX_ACCOUNTS 65535
+#endif
+
+#define NO_ACCOUNT 0
 
 #define COUNTERS_SHIFT (CHUNK_SHIFT + 4)
 #define CHUNK_SIZE ((size_t)1 << CHUNK_SHIFT)

@@ -30,11 +30,18 @@ enum slow_flags {
                                    there are filters, or an alarm is set */
 };
 
+/* What captures look at before frames, those that are not the common ones. */
+enum held_up {
+    RECLAIM_WANTED = 1,         /* contexts are to be reclaimed */
+    ACCOUNTS_USED = 2,          /* there was an account; stays */
+};
+
 struct _PyTraceMalloc_ThreadCache;
 
 struct tracer_state {
     /* --- read or changed by every allocation */
-    int reclaim_wanted;         /* atomic; written under the store lock */
+    int held_up;                /* enum held_up; atomic; written under the
+                                   store lock */
     struct traced_bytes bytes;  /* access */
     size_t record_limit;        /* when the peak is as high, the record is to
                                    be written; SIZE_MAX without one; access */
@@ -56,6 +63,9 @@ struct tracer_state {
     struct _PyTraceMalloc_ThreadCache *caches;  /* all of them; store lock */
     size_t cache_bytes;         /* store lock */
     struct thread_slot threads[THREAD_SLOTS];   /* store lock */
+    struct name_table *accounts;    /* what they are called, by number, as
+                                       long as the runtime lives; NULL: there
+                                       are none; store lock */
     struct alarm alarm;
     struct filter_set filters;  /* written under the store lock; results:
                                    access */

@@ -99,6 +99,16 @@ test_empty(void)
 }
 
 
+/* Count a block in a context, which is returned. */
+static struct context *
+count_one(context_id id, size_t size)
+{
+    struct context *context = tm_context_at(&tree, id);
+    count_any(&tree, &bytes, context, size);
+    return context;
+}
+
+
 static void
 test_live_contexts_stay(void)
 {
@@ -119,6 +129,46 @@ test_live_contexts_stay(void)
     CHECK_EQUAL(tm_find_node(&tree, outer, 3, 1), NODE_NONE);
     CHECK_EQUAL(tree.reclaimed_blocks, 1);
     CHECK_EQUAL(tree.reclaimed_bytes, 10);
+    end();
+}
+
+
+static void
+test_accounts_keep_their_sums(void)
+{
+    begin(5);
+    node_id roots[4];
+    context_id ids[4];
+    /* What went before there was an account was in none. */
+    tm_count_free(&bytes, count_one(context_add(NODE_ROOT, 1), 1000), 1000);
+    count_any(&tree, &bytes, tm_context_at(&tree, CONTEXT_UNKNOWN), 5000);
+    CHECK_EQUAL(reclaim(0, 0, 1), 1);
+    CHECK(tree.accounts == NULL);
+    for (uint32_t i = 0; i < 4; i++) {
+        /* Accounts 0, 0, 3 and 3. */
+        roots[i] = tm_add_root(&tree, tm_root_line(i / 2 * 3, i % 2 + 1));
+        ids[i] = context_add(node_add(roots[i], 2), 3);
+        tm_count_free(&bytes, count_one(ids[i], 10 + i), 10 + i);
+    }
+    uint32_t *memo = calloc(tree.nodes.used, sizeof(memo[0]));
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < 4; i++) {
+            CHECK_EQUAL(tm_find_account(&tree, memo, roots[i]), i / 2 * 3);
+            CHECK_EQUAL(tm_find_account(&tree, memo,
+                                        tm_context_at(&tree, ids[i])->node),
+                        i / 2 * 3);
+        }
+    }
+    free(memo);
+    count_any(&tree, &bytes, tm_context_at(&tree, CONTEXT_UNKNOWN), 5000);
+    CHECK_EQUAL(reclaim(0, 0, 1), 12);
+    CHECK(!node_is_there(roots[3]));
+    CHECK(tree.naccounts > 3);
+    CHECK_EQUAL(tree.accounts[0].blocks, 3);
+    CHECK_EQUAL(tree.accounts[0].bytes, 1021);
+    CHECK_EQUAL(tree.accounts[1].blocks, 0);
+    CHECK_EQUAL(tree.accounts[3].blocks, 2);
+    CHECK_EQUAL(tree.accounts[3].bytes, 25);
     end();
 }
 
@@ -420,6 +470,8 @@ const struct test reclaim_tests[] = {
     {"nothing to take", test_empty},
     {"contexts with blocks stay, with all that is above them",
      test_live_contexts_stay},
+    {"accounts keep what is reclaimed of them",
+     test_accounts_keep_their_sums},
     {"contexts with blocks at the peak stay",
      test_contexts_of_the_peak_stay},
     {"what the caches hold stays", test_roots_stay},

@@ -148,8 +148,10 @@ static void
 world_random(void)
 {
     begin();
-    for (uint32_t thread = 0; thread < 4; thread++) {
-        nodes[npaths++] = tm_add_root(&tree, 5 * thread);
+    for (uint32_t i = 0; i < 6; i++) {
+        /* Some have the thread, or the account, of another one. */
+        uint32_t account = i % 3 * 7, thread = i % 4;
+        nodes[npaths++] = tm_add_root(&tree, tm_root_line(account, thread));
     }
     while (npaths < NPATHS) {
         /* Some are taken away again, so that a caller's number may be the
@@ -236,7 +238,7 @@ check_name(const struct snapshot *snapshot, uint32_t number, name_id id)
 }
 
 
-/* A node, and all above it; the number of its thread. */
+/* A node, and all above it; the line of its root. */
 static uint32_t
 check_path(const struct snapshot *snapshot, uint32_t number, node_id id)
 {
@@ -257,6 +259,20 @@ check_path(const struct snapshot *snapshot, uint32_t number, node_id id)
 
 
 static void
+check_account(const struct snapshot *snapshot, size_t number,
+              uint32_t account)
+{
+    if (account == NO_ACCOUNT) {
+        CHECK_EQUAL(number, 0);
+        return;
+    }
+    size_t first = snapshot->nnames + snapshot->nthreads;
+    CHECK(first <= number && number < first + snapshot->naccounts);
+    CHECK_EQUAL(snapshot->accounts[number - first], account);
+}
+
+
+static void
 check_context(const struct snapshot *snapshot, size_t number, context_id id)
 {
     const struct context *context = tm_context_at(&tree, id);
@@ -266,11 +282,15 @@ check_context(const struct snapshot *snapshot, size_t number, context_id id)
     uint32_t thread = snapshot->context_thread[number];
     if (context->code == CODE_NONE) {
         CHECK_EQUAL(thread, 0);
+        CHECK_EQUAL(snapshot->context_account[number], 0);
     }
     else {
         CHECK(snapshot->nnames <= thread
               && thread < snapshot->nnames + snapshot->nthreads);
-        CHECK_EQUAL(snapshot->threads[thread - snapshot->nnames], root);
+        CHECK_EQUAL(snapshot->threads[thread - snapshot->nnames],
+                    tm_root_slot(root));
+        check_account(snapshot, snapshot->context_account[number],
+                      tm_root_account(root));
     }
     check_name(snapshot, snapshot->context_file[number], code->file);
     if (code->function == NAME_NONE) {
@@ -384,6 +404,8 @@ test_only_what_is_needed(void)
     CHECK_EQUAL(snapshot.nrows, 1);
     CHECK_EQUAL(snapshot.nthreads, 1);
     CHECK_EQUAL(snapshot.threads[0], 2);
+    CHECK_EQUAL(snapshot.naccounts, 0);
+    CHECK(snapshot.context_account == NULL);
     /* The empty one, b.py, C.g and f. */
     CHECK_EQUAL(snapshot.nnames, 4);
     CHECK(snapshot.names[0] == NULL);

@@ -8,7 +8,9 @@ from tracemalloc._cli import UsageError, mine, name_of
 from tracemalloc._cli.units import number, size
 
 GROUPS = ("lineno", "filename", "function", "module", "traceback", "thread",
-          "domain")
+          "account", "domain")
+# Those that no frame tells.
+_FRAMELESS = "thread", "account", "domain"
 # What one writes as well.
 _GROUP_NAMES = {"line": "lineno", "file": "filename"}
 
@@ -67,7 +69,7 @@ class Parser(argparse.ArgumentParser):
             return super().parse_args(args, namespace)
         options = super().parse_args(mine.with_values(args), namespace)
         group_by = getattr(options, "group_by", None)
-        if options.mine is not None and group_by in ("thread", "domain"):
+        if options.mine is not None and group_by in _FRAMELESS:
             self.error(f"{mine.OPTION} makes no sense with --group-by "
                        f"{group_by}")
         return options

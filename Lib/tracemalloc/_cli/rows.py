@@ -23,7 +23,7 @@ FAMILIES = {
 GROUP_TEXTS = {
     "lineno": "lines", "filename": "files", "function": "functions",
     "module": "modules", "traceback": "call paths", "thread": "threads",
-    "domain": "domains",
+    "account": "accounts", "domain": "domains",
 }
 _HEADS = {key: text[:-1] for key, text in GROUP_TEXTS.items()}
 # Groups that are named by files.

@@ -61,8 +61,8 @@ options:
                           os.fork() and multiprocessing (the default); all,
                           also other programs of this Python; or none
   -n, --limit N           groups to show in the summary (default: 10)
-  -g, --group-by KEY      lineno, filename, function, module, traceback, thread
-                          or domain (default: lineno)
+  -g, --group-by KEY      lineno, filename, function, module, traceback, thread,
+                          account or domain (default: lineno)
   -q, --quiet             no summary
   --json                  the summary as one line of JSON
   --full-paths            show names of files in full in the summary
@@ -79,7 +79,7 @@ _SHORT = {"-f": "--frames", "-o": "--output", "-n": "--limit",
           "-g": "--group-by", "-q": "--quiet", "-h": "--help"}
 _GROUPS = {"line": "lineno", "file": "filename"} | {
     name: name for name in ("lineno", "filename", "function", "module",
-                            "traceback", "thread", "domain")}
+                            "traceback", "thread", "account", "domain")}
 
 
 def _one_of(choices):

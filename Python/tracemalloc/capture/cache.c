@@ -81,6 +81,8 @@ tm_new_cache(node_id root, struct _PyTraceMalloc_ThreadCache **owner)
     /* No frame has this address, so these are never taken for one. */
     cache->entries[0].frame = (_PyInterpreterFrame *)cache;
     cache->entries[-1] = cache->entries[0];
+    cache->account = tm_root_account(
+        (uint32_t)tm_node_at(&S->tree, root)->line);
     cache->owner = owner;
     cache->next = S->caches;
     if (cache->next != NULL) {

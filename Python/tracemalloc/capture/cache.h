@@ -22,6 +22,7 @@ struct _PyTraceMalloc_ThreadCache {
                                            no frame's */
     size_t allocated;                   /* entries */
     size_t known;                       /* entries that were ever written */
+    uint32_t account;                   /* that of entry 0's root */
     _PyInterpreterFrame **frames;       /* scratch */
     size_t frames_allocated;
     struct _PyTraceMalloc_ThreadCache **owner;  /* the pointer to this */
@@ -34,6 +35,14 @@ struct _PyTraceMalloc_ThreadCache {
    nothing when out of memory. */
 PART void tm_new_cache(node_id root,
                        struct _PyTraceMalloc_ThreadCache **owner);
+
+/* Let a cache know no frame: all that the thread has are new then. */
+static inline void
+tm_empty_cache(struct _PyTraceMalloc_ThreadCache *cache)
+{
+    cache->top = cache->entries;
+    cache->known = 1;
+}
 
 /* Room for `depth` frames above entry 0, and for n frames in the scratch: 0,
    or -1 when out of memory. */

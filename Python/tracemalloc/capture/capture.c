@@ -27,6 +27,7 @@
 #include "Python.h"
 #include "pycore_frame.h"         // _PyInterpreterFrame
 #include "pycore_tracemalloc.h"
+#include "accounts.h"
 #include "capture.h"
 #include "entries.h"
 #include "growth.h"
@@ -410,6 +411,9 @@ capture_first(PyThreadState *tstate, enum access access)
             return NULL;
         }
     }
+    if (tm_follow_account(tstate, *owner, access) < 0) {
+        return NULL;
+    }
     return capture_frames(*owner, tstate->current_frame, access);
 }
 
@@ -421,8 +425,13 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
     if (tstate != NULL) {
         cache = ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
     }
-    if (cache == NULL || tm_reclaim_is_wanted()) {
-        return capture_first(tstate, access);
+    if (cache == NULL || tm_capture_is_held_up()) {
+        if (cache == NULL || tm_reclaim_is_wanted()) {
+            return capture_first(tstate, access);
+        }
+        if (tm_follow_account(tstate, cache, access) < 0) {
+            return NULL;
+        }
     }
     _PyInterpreterFrame *frame = tstate->current_frame;
     if (frame != NULL && access != ACCESS_DETACHED) {

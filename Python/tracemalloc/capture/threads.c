@@ -24,6 +24,7 @@
 #include "Python.h"
 #include "pycore_interp.h"        // PyInterpreterState
 #include "../state.h"
+#include "accounts.h"
 
 #include <stdlib.h>               // malloc()
 
@@ -88,7 +89,8 @@ slot_of(PyThreadState *tstate)
 PART node_id
 tm_thread_root(PyThreadState *tstate)
 {
-    return tm_add_root(&S->tree, slot_of(tstate));
+    return tm_add_root(&S->tree, tm_root_line(tm_thread_account(tstate),
+                                              slot_of(tstate)));
 }
 
 

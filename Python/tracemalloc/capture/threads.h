@@ -17,15 +17,10 @@ struct thread_slot {
     uint64_t threads;           /* that had it since traces were cleared */
 };
 
-#ifdef Py_TRACEMALLOC_STRESS
-#  define THREAD_SLOTS 4
-#else
-#  define THREAD_SLOTS 64
-#endif
-
 /* All that follow need the store lock. */
 
-/* The root of a thread's call paths, or NODE_NONE when out of memory. */
+/* The root of a thread's call paths in its current account, or NODE_NONE when
+   out of memory. */
 PART node_id tm_thread_root(PyThreadState *tstate);
 
 /* The thread state goes away: another thread may have its slot. */

@@ -18,6 +18,7 @@
 
 #include "Python.h"
 #include "pycore_frame.h"         // _PyInterpreterFrame
+#include "accounts.h"
 #include "cache.h"
 #include "verify.h"
 
@@ -166,6 +167,11 @@ capture_is_right(PyThreadState *tstate, const struct context *context)
     const struct _PyTraceMalloc_ThreadCache *cache =
         ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
     node_id root = cache->entries->site.node;
+    if (tm_root_account((uint32_t)tm_node_at(tree, root)->line)
+        != tm_thread_account(tstate))
+    {
+        return 0;
+    }
     for (;;) {
         if (code == CODE_NONE || frame_line(frame) != line
             || tm_code_at(&S->codes, code)->owner
@@ -190,6 +196,8 @@ capture_dump(PyThreadState *tstate, const struct context *context,
 {
     fprintf(stderr, "tracemalloc: capture %llu is wrong\n",
             (unsigned long long)number);
+    fprintf(stderr, "  account of the thread: %u\n",
+            tm_thread_account(tstate));
     fprintf(stderr, "  frames of the thread, newest first:\n");
     for (_PyInterpreterFrame *frame = _PyThreadState_GetFrame(tstate);
          frame != NULL; frame = _PyFrame_GetFirstComplete(frame->previous))
@@ -201,13 +209,16 @@ capture_dump(PyThreadState *tstate, const struct context *context,
     }
     fprintf(stderr, "  context, newest first:\n    code %u line %d\n",
             context->code, context->line);
-    for (node_id node = context->node; !tm_node_is_root(&S->tree, node);
+    node_id node = context->node;
+    for (; !tm_node_is_root(&S->tree, node);
          node = tm_node_at(&S->tree, node)->parent)
     {
         fprintf(stderr, "    code %u line %d\n",
                 tm_node_at(&S->tree, node)->code,
                 tm_node_at(&S->tree, node)->line);
     }
+    fprintf(stderr, "    account %u\n", tm_root_account(
+        (uint32_t)tm_node_at(&S->tree, node)->line));
 }
 
 

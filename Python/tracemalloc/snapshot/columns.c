@@ -14,6 +14,7 @@
 #include "pycore_interp.h"        // PyInterpreterState
 #include "pycore_pystate.h"       // _PyInterpreterState_GET()
 #include "../access.h"
+#include "../accounts.h"
 #include "../own.h"
 #include "columns.h"
 #include "decode.h"
@@ -225,18 +226,23 @@ name_decode(const SnapshotObject *self, size_t number)
     if (number == 0) {
         return PyUnicode_FromString("");
     }
-    if (number >= snapshot->nnames) {
-        number -= snapshot->nnames;
+    if (number < snapshot->nnames) {
+        return tm_decode_name(snapshot->names[number]);
+    }
+    number -= snapshot->nnames;
+    if (number < snapshot->nthreads) {
         return thread_label(&self->threads[number], snapshot->threads[number]);
     }
-    return tm_decode_name(snapshot->names[number]);
+    number -= snapshot->nthreads;
+    return tm_decode_name(tm_account_name(snapshot->accounts[number]));
 }
 
 
 static PyObject *
 names_make(const SnapshotObject *self)
 {
-    size_t n = self->snapshot.nnames + self->snapshot.nthreads;
+    size_t n = self->snapshot.nnames + self->snapshot.nthreads
+               + self->snapshot.naccounts;
     PyObject *names = PyList_New((Py_ssize_t)n);
     for (size_t i = 0; names != NULL && i < n; i++) {
         PyObject *name = name_decode(self, i);
@@ -311,7 +317,8 @@ snapshot_sizeof(SnapshotObject *self, PyObject *Py_UNUSED(ignored))
     const struct snapshot *snapshot = &self->snapshot;
     size_t size = sizeof(*self) + snapshot->text_size
                   + snapshot->nnames * sizeof(snapshot->names[0])
-                  + snapshot->nthreads * sizeof(self->threads[0]);
+                  + snapshot->nthreads * sizeof(self->threads[0])
+                  + snapshot->naccounts * sizeof(snapshot->accounts[0]);
     for (size_t i = 0; i < Py_ARRAY_LENGTH(columns); i++) {
         if (*(void **)((char *)snapshot + columns[i].data) != NULL) {
             size += *(const size_t *)((char *)snapshot + columns[i].length)

@@ -33,6 +33,12 @@ struct snapshot_instruction {
     struct location location;
 };
 
+/* Numbers for what is met, in the order in which it is. */
+struct numbering {
+    uint32_t *numbers;          /* by what it is: number + 1, or 0 */
+    uint32_t n;                 /* room for as many */
+};
+
 struct snapshot_draft {
     const struct snapshot_source *from;     /* while it is taken */
     uint32_t *path_numbers;     /* by node_id; 0: not needed, or a root */
@@ -41,8 +47,8 @@ struct snapshot_draft {
     uint32_t *context_numbers;  /* by context_id: number + 1, or 0 */
     context_id *contexts;       /* by number */
     uint32_t *name_numbers;     /* by name_id; NAME_NONE: "<unknown>" */
-    uint32_t *thread_numbers;   /* by line of the root: number + 1, or 0 */
-    uint32_t nroots;
+    struct numbering threads;   /* by slot */
+    struct numbering accounts;
 
     /* Of instructions.c. */
     uint32_t *code_numbers;     /* by code_id: number + 1, or 0 */

@@ -38,7 +38,8 @@ draft_free(struct snapshot_draft *draft)
     free(draft->contexts);
     free(draft->name_numbers);
     free(draft->code_numbers);
-    free(draft->thread_numbers);
+    free(draft->threads.numbers);
+    free(draft->accounts.numbers);
     free(draft->codes);
     free(draft->locations);
     free(draft->context_instructions);
@@ -59,6 +60,7 @@ tm_free_snapshot(struct snapshot *snapshot)
     free(snapshot->names);
     free(snapshot->text);
     free(snapshot->threads);
+    free(snapshot->accounts);
     memset(snapshot, 0, sizeof(*snapshot));
 }
 
@@ -77,6 +79,9 @@ contexts_alloc(struct snapshot *snapshot, size_t n)
 {
     snapshot->ncontexts = n;
     SNAPSHOT_CONTEXT_COLUMNS(COLUMN_ALLOC)
+    if (snapshot->draft->from->tree->naccounts != 0) {
+        SNAPSHOT_ACCOUNT_COLUMNS(COLUMN_ALLOC)
+    }
     if (snapshot->draft->from->parts & SNAPSHOT_COUNTERS) {
         SNAPSHOT_COUNTER_COLUMNS(COLUMN_ALLOC)
     }
@@ -210,36 +215,73 @@ paths_copy(struct snapshot *snapshot)
 }
 
 
-/* The number of a thread + 1, by the line of its root: 0, or -1 when out of
-   memory. */
+/* The number + 1 of what is called `key`, which is listed if it is new: 0, or
+   -1 when out of memory. */
 static int
-thread_number(struct snapshot *snapshot, uint32_t root, uint32_t *number)
+key_number(struct numbering *numbering, uint32_t key, uint32_t **list,
+           size_t *listed, uint32_t *number)
 {
-    struct snapshot_draft *draft = snapshot->draft;
-    if (root >= draft->nroots) {
-        uint32_t nroots = 2 * root + 2;
-        uint32_t *numbers = realloc(draft->thread_numbers,
-                                    nroots * sizeof(numbers[0]));
+    if (key >= numbering->n) {
+        uint32_t n = 2 * key + 2;
+        uint32_t *numbers = realloc(numbering->numbers,
+                                    n * sizeof(numbers[0]));
         if (numbers == NULL) {
             return -1;
         }
-        memset(numbers + draft->nroots, 0,
-               (nroots - draft->nroots) * sizeof(numbers[0]));
-        draft->thread_numbers = numbers;
-        draft->nroots = nroots;
-        uint32_t *threads = realloc(snapshot->threads,
-                                    nroots * sizeof(threads[0]));
-        if (threads == NULL) {
+        memset(numbers + numbering->n, 0,
+               (n - numbering->n) * sizeof(numbers[0]));
+        numbering->numbers = numbers;
+        numbering->n = n;
+        uint32_t *longer = realloc(*list, n * sizeof(longer[0]));
+        if (longer == NULL) {
             return -1;
         }
-        snapshot->threads = threads;
+        *list = longer;
     }
-    if (draft->thread_numbers[root] == 0) {
-        snapshot->threads[snapshot->nthreads++] = root;
-        draft->thread_numbers[root] = (uint32_t)snapshot->nthreads;
+    if (numbering->numbers[key] == 0) {
+        (*list)[(*listed)++] = key;
+        numbering->numbers[key] = (uint32_t)*listed;
     }
-    *number = draft->thread_numbers[root];
+    *number = numbering->numbers[key];
     return 0;
+}
+
+
+/* Thread and account of a context, by the line of its root. */
+static int
+root_copy(struct snapshot *snapshot, size_t number, uint32_t line)
+{
+    struct snapshot_draft *draft = snapshot->draft;
+    uint32_t account = tm_root_account(line);
+    if (account != NO_ACCOUNT
+        && key_number(&draft->accounts, account, &snapshot->accounts,
+                      &snapshot->naccounts,
+                      &snapshot->context_account[number]) < 0)
+    {
+        return -1;
+    }
+    return key_number(&draft->threads, tm_root_slot(line), &snapshot->threads,
+                      &snapshot->nthreads,
+                      &snapshot->context_thread[number]);
+}
+
+
+PART struct counters
+tm_shown_counters(const struct context *context,
+                  const struct traced_bytes *bytes,
+                  const struct sampler *sampler)
+{
+    struct counters counters = tm_context_counters(context);
+    tm_context_peak(context, bytes, &counters.peak_blocks,
+                    &counters.peak_bytes);
+    if (sampler != NULL) {
+        /* Let samples stand for what was not noted. */
+        tm_round_totals(sampler, 0, &counters.allocated_blocks,
+                        &counters.freed_blocks, &counters.peak_blocks);
+        tm_round_totals(sampler, 1, &counters.allocated_bytes,
+                        &counters.freed_bytes, &counters.peak_bytes);
+    }
+    return counters;
 }
 
 
@@ -248,25 +290,14 @@ counters_copy(struct snapshot *snapshot, size_t number,
               const struct context *context)
 {
     const struct snapshot_source *from = snapshot->draft->from;
-    struct counters counters = tm_context_counters(context);
+    struct counters counters = tm_shown_counters(context, from->bytes,
+                                                 from->sampler);
     snapshot->context_allocated_blocks[number] = counters.allocated_blocks;
     snapshot->context_allocated_bytes[number] = counters.allocated_bytes;
     snapshot->context_freed_blocks[number] = counters.freed_blocks;
     snapshot->context_freed_bytes[number] = counters.freed_bytes;
-    tm_context_peak(context, from->bytes,
-                    &snapshot->context_peak_blocks[number],
-                    &snapshot->context_peak_bytes[number]);
-    if (from->sampler != NULL) {
-        /* Let samples stand for what was not noted. */
-        tm_round_totals(
-            from->sampler, 0, &snapshot->context_allocated_blocks[number],
-            &snapshot->context_freed_blocks[number],
-            &snapshot->context_peak_blocks[number]);
-        tm_round_totals(
-            from->sampler, 1, &snapshot->context_allocated_bytes[number],
-            &snapshot->context_freed_bytes[number],
-            &snapshot->context_peak_bytes[number]);
-    }
+    snapshot->context_peak_blocks[number] = counters.peak_blocks;
+    snapshot->context_peak_bytes[number] = counters.peak_bytes;
 }
 
 
@@ -295,12 +326,15 @@ context_copy(struct snapshot *snapshot, size_t number,
     if (from->parts & SNAPSHOT_COUNTERS) {
         counters_copy(snapshot, number, context);
     }
+    if (snapshot->context_account != NULL) {
+        snapshot->context_account[number] = 0;
+    }
     if (context->code == CODE_NONE) {
         /* Of all threads that have no frame. */
         snapshot->context_thread[number] = 0;
         return 0;
     }
-    return thread_number(snapshot, root, &snapshot->context_thread[number]);
+    return root_copy(snapshot, number, root);
 }
 
 
@@ -397,6 +431,12 @@ tm_finish_snapshot(struct snapshot *snapshot)
     for (size_t i = 0; i < snapshot->ncontexts; i++) {
         if (snapshot->context_thread[i] != 0) {
             snapshot->context_thread[i] += (uint32_t)snapshot->nnames - 1;
+        }
+        if (snapshot->context_account != NULL
+            && snapshot->context_account[i] != 0)
+        {
+            snapshot->context_account[i] +=
+                (uint32_t)(snapshot->nnames + snapshot->nthreads) - 1;
         }
     }
     if ((draft->slots != NULL && tm_finish_rows(snapshot) < 0)

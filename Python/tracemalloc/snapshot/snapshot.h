@@ -10,7 +10,7 @@
                   block, with its address, in the order of block_walk.h
 
    Each column is an array, NULL if it belongs to a part that was not asked
-   for.  Columns of names and threads hold numbers of names.
+   for.  Columns of names, threads and accounts hold numbers of names.
 
    Copying needs access to the store; a snapshot that is finished needs nothing
    but itself, however the store goes on. */
@@ -48,6 +48,10 @@ enum snapshot_parts {
     COLUMN(context, thread, uint32_t) \
     COLUMN(context, depth, uint32_t)
 
+/* If there are accounts. */
+#define SNAPSHOT_ACCOUNT_COLUMNS(COLUMN) \
+    COLUMN(context, account, uint32_t)
+
 #define SNAPSHOT_LOCATION_COLUMNS(COLUMN) \
     COLUMN(context, end_line, int32_t) \
     COLUMN(context, column, int32_t) \
@@ -72,6 +76,7 @@ enum snapshot_parts {
 #define SNAPSHOT_COLUMNS(COLUMN) \
     SNAPSHOT_PATH_COLUMNS(COLUMN) \
     SNAPSHOT_CONTEXT_COLUMNS(COLUMN) \
+    SNAPSHOT_ACCOUNT_COLUMNS(COLUMN) \
     SNAPSHOT_LOCATION_COLUMNS(COLUMN) \
     SNAPSHOT_COUNTER_COLUMNS(COLUMN) \
     SNAPSHOT_ROW_COLUMNS(COLUMN) \
@@ -107,10 +112,13 @@ struct snapshot {
     const struct name **names;
     char *text;                 /* where they lie */
     size_t text_size;
-    /* Numbers from nnames on are threads: the line of their root.  Number 0
-       is no thread's: that of contexts without a frame. */
+    /* Numbers from nnames on are threads: their slots.  Number 0 is no
+       thread's: that of contexts without a frame.  Behind threads come
+       accounts; number 0 is no account's either. */
     size_t nthreads;
     uint32_t *threads;
+    size_t naccounts;
+    uint32_t *accounts;
     struct snapshot_draft *draft;       /* until it is finished */
 };
 
@@ -135,6 +143,12 @@ PART int tm_take_snapshot(struct snapshot *, const struct snapshot_source *);
 PART int tm_finish_snapshot(struct snapshot *);
 
 PART void tm_free_snapshot(struct snapshot *);
+
+/* What a context counted, as it is shown: with samples, for what they stand
+   for.  `sampler` is NULL if every block is noted. */
+PART struct counters tm_shown_counters(const struct context *,
+                                       const struct traced_bytes *,
+                                       const struct sampler *);
 
 /* Whether a context has a frame of its own. */
 static inline int

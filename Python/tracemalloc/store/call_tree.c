@@ -206,6 +206,9 @@ tm_fini_tree(struct call_tree *tree)
     memset(&tree->nodes, 0, sizeof(tree->nodes));
     memset(&tree->contexts, 0, sizeof(tree->contexts));
     tree->reclaimed_blocks = tree->reclaimed_bytes = 0;
+    free(tree->accounts);
+    tree->accounts = NULL;
+    tree->naccounts = 0;
     tree->reclaimed_contexts = tree->reclaimed_nodes = 0;
     tree->generation++;
 }
@@ -248,13 +251,60 @@ tm_add_node(struct call_tree *tree, node_id parent, code_id code,
 }
 
 
-PART node_id
-tm_add_root(struct call_tree *tree, uint32_t thread)
+/* Room for the sums of an account: 0, or -1 when out of memory. */
+static int
+account_reserve(struct call_tree *tree, uint32_t account)
 {
-    if (thread == 0) {
+    if (account < tree->naccounts || account == NO_ACCOUNT) {
+        return 0;
+    }
+    uint32_t n = 2 * account + 1;
+    struct reclaimed *accounts = realloc(tree->accounts,
+                                         n * sizeof(accounts[0]));
+    if (accounts == NULL) {
+        return -1;
+    }
+    memset(accounts + tree->naccounts, 0,
+           (n - tree->naccounts) * sizeof(accounts[0]));
+    if (tree->naccounts == 0) {
+        /* So far, all was without one. */
+        accounts[NO_ACCOUNT] = (struct reclaimed){
+            tree->reclaimed_blocks, tree->reclaimed_bytes};
+    }
+    tree->accounts = accounts;
+    tree->naccounts = n;
+    return 0;
+}
+
+
+PART node_id
+tm_add_root(struct call_tree *tree, uint32_t line)
+{
+    if (line == 0) {
         return NODE_ROOT;
     }
-    return node_add(tree, NODE_ROOT, CODE_NONE, (int32_t)thread);
+    if (account_reserve(tree, tm_root_account(line)) < 0) {
+        return NODE_NONE;
+    }
+    return node_add(tree, NODE_ROOT, CODE_NONE, (int32_t)line);
+}
+
+
+PART uint32_t
+tm_find_account(const struct call_tree *tree, uint32_t *memo, node_id id)
+{
+    node_id at = id;
+    while (memo[at] == 0 && !tm_node_is_root(tree, at)) {
+        at = tm_node_at(tree, at)->parent;
+    }
+    uint32_t account = memo[at] != 0
+        ? memo[at] - 1
+        : tm_root_account((uint32_t)tm_node_at(tree, at)->line);
+    for (; id != at; id = tm_node_at(tree, id)->parent) {
+        memo[id] = account + 1;
+    }
+    memo[at] = account + 1;
+    return account;
 }
 
 

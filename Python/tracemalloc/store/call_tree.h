@@ -6,6 +6,11 @@
 #include "../core.h"
 #include "node_index.h"
 
+/* What was allocated, and freed again, in contexts that are no more. */
+struct reclaimed {
+    uint64_t blocks, bytes;
+};
+
 /* A call site under its caller. */
 struct frame_node {
     node_id parent;             /* NODE_NONE: unused, or the root */
@@ -89,7 +94,7 @@ struct context {
    lines then has few nodes.  A context is the allocating instruction under the
    node of its callers; only contexts count, the busy ones in counters of their
    own.  Right below the root stand the roots of other threads, which have no
-   frame.
+   frame; a thread has one for each account that it worked for.
 
    States of a number: never given -> used -> unused -> used ...  A number
    becomes unused when nobody needs it (reclaim), or all at once (clear), which
@@ -121,6 +126,10 @@ struct call_tree {
     uint32_t domains[MAX_DOMAINS];  /* by number */
     uint64_t reclaimed_blocks;      /* allocated and freed in contexts that */
     uint64_t reclaimed_bytes;       /*     were reclaimed since */
+    struct reclaimed *accounts;     /* the same, by account; NULL as long as
+                                       there are none */
+    uint32_t naccounts;             /* room for as many; one more than any
+                                       root has */
     uint64_t reclaimed_contexts;    /* how many */
     uint64_t reclaimed_nodes;
     struct frame_node *node_chunks[MAX_NODES >> CHUNK_SHIFT];
@@ -152,10 +161,34 @@ PART context_id tm_add_context_of_domain(struct call_tree *,
                                          const struct context *,
                                          uint32_t domain);
 
-/* The root of the nodes of one thread, added if new: a node without a frame,
-   whose line is the thread's number and whose parent is the root of all, which
-   is thread 0's. */
-PART node_id tm_add_root(struct call_tree *, uint32_t thread);
+/* The root of the nodes of one thread in one account, added if new: a node
+   without a frame, whose line tells the two and whose parent is the root of
+   all, which is thread 0's without an account.  NODE_NONE when out of memory,
+   of which it takes what reclaim needs to keep the account's sums. */
+PART node_id tm_add_root(struct call_tree *, uint32_t line);
+
+static inline uint32_t
+tm_root_line(uint32_t account, uint32_t slot)
+{
+    return account * THREAD_SLOTS + slot;
+}
+
+static inline uint32_t
+tm_root_slot(uint32_t line)
+{
+    return line % THREAD_SLOTS;
+}
+
+static inline uint32_t
+tm_root_account(uint32_t line)
+{
+    return line / THREAD_SLOTS;
+}
+
+/* The account of a node.  `memo` has a number for each node, 0 at first: what
+   was found once is found at once. */
+PART uint32_t tm_find_account(const struct call_tree *, uint32_t *memo,
+                              node_id);
 
 /* For reclaim, while nobody looks up: give a number back.  Call tm_reindex()
    after the last one. */

@@ -39,13 +39,30 @@ node_mark(const struct call_tree *tree, unsigned char *marks, node_id id)
 }
 
 
+/* Keep what a context counted that goes, for its account. */
+static void
+account_keep(struct call_tree *tree, uint32_t *memo,
+             const struct context *context)
+{
+    struct reclaimed *kept =
+        &tree->accounts[tm_find_account(tree, memo, context->node)];
+    struct counters counters = tm_context_counters(context);
+    kept->blocks += counters.allocated_blocks;
+    kept->bytes += counters.allocated_bytes;
+}
+
+
 PART long
 tm_reclaim(struct call_tree *tree, struct code_table *codes,
            const struct traced_bytes *bytes,
            struct reclaim_roots *roots, int all)
 {
     unsigned char *used_codes = calloc(codes->used, 1);
-    if (used_codes == NULL) {
+    uint32_t *memo = tree->naccounts == 0 ? NULL
+                     : calloc(tree->nodes.used, sizeof(memo[0]));
+    if (used_codes == NULL || (memo == NULL && tree->naccounts != 0)) {
+        free(used_codes);
+        free(memo);
         return -1;
     }
     long taken = 0;
@@ -67,6 +84,9 @@ tm_reclaim(struct call_tree *tree, struct code_table *codes,
             used_codes[context->code] = 1;
         }
         else {
+            if (memo != NULL) {
+                account_keep(tree, memo, context);
+            }
             tm_free_context(tree, id);
             taken++;
         }
@@ -87,6 +107,7 @@ tm_reclaim(struct call_tree *tree, struct code_table *codes,
     tm_recycle_codes(codes, used_codes);
     tm_reclaim_names(codes);
     free(used_codes);
+    free(memo);
     return taken;
 }
 

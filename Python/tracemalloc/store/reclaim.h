@@ -11,7 +11,8 @@
    nothing is lost but their history, whose sum is kept.  Names go with the
    last code object that has them.
 
-   Time: proportional to the nodes; 1 byte each of memory meanwhile. */
+   Time: proportional to the nodes; 1 byte each of memory meanwhile, and 4
+   more if there are accounts. */
 
 #ifndef TRACEMALLOC_RECLAIM_H
 #define TRACEMALLOC_RECLAIM_H
