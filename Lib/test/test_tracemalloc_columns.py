@@ -208,6 +208,8 @@ class CheckTests(unittest.TestCase):
                 self.check_refused("name")
 
     def test_every_place_must_exist(self):
+        self.columns["context_account"] = [0] * len(
+            self.columns["context_path"])
         places = {name: len(self.names) for name in _columns.NAMED}
         places |= {"context_path": len(self.columns["path_parent"]),
                    "row_context": len(self.columns["context_path"])}

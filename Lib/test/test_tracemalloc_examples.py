@@ -298,6 +298,24 @@ class ExampleTests(ProgramTests):
         self.assertGreater(functions["Shop.cart"], 40 * 200)
         self.assertLess(functions.get("Shop.help", 0), 10)
 
+    def check_accounts(self, name):
+        rows = [self.match(rf"(.+): holds ({SIZE}) .*", row)
+                for row in self.example(name, "30")]
+        held = {row[1]: row[2] for row in rows}
+        self.assertEqual(held.keys(), {
+            "no account", "route /cart", "route /stock", "other routes"})
+        # Ten of 100,000 bytes, and small things.
+        self.assertIn(held["route /cart"].split(".")[0].split()[0],
+                      map(str, range(977, 990)))
+        for route in "route /stock", "other routes":
+            self.match(r"\d+(\.\d)? (B|KiB)", held[route])
+
+    def test_accounts_of_a_wsgi_application(self):
+        self.check_accounts("account_wsgi.py")
+
+    def test_accounts_of_an_asgi_application(self):
+        self.check_accounts("account_asgi.py")
+
     def test_watch(self):
         row, = self.example("watch.py")
         self.match(rf"{re.escape(self.path('Doc', 'examples', 'watch.py'))}:"

@@ -34,7 +34,8 @@ class Hand:
     def __init__(self):
         self.names = [""]
         self.columns = {
-            name: array(code) for name, code in _columns.COLUMNS.items()}
+            name: array(code) for name, code in _columns.COLUMNS.items()
+            if name not in _columns.ACCOUNTS}
         self.path(0, "", "", 0)
 
     def number(self, name):

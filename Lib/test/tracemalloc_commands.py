@@ -16,7 +16,7 @@ from test import support
 from unittest import mock
 
 from tracemalloc import _cli
-from tracemalloc._columns import COLUMNS, SnapshotData
+from tracemalloc._columns import ACCOUNTS, COLUMNS, SnapshotData
 
 APP = """\
 def load(path):
@@ -45,7 +45,7 @@ def full_snapshot(*contexts, metadata=None, filename="app.py"):
     are (blocks, bytes); all are in app.py and called from line 6.
     """
     names = ["", filename, "<module>", "MainThread"]
-    columns = {name: [] for name in COLUMNS}
+    columns = {name: [] for name in COLUMNS if name not in ACCOUNTS}
 
     def add(**numbers):
         for name, number in numbers.items():

@@ -53,6 +53,7 @@ def full_data(**changes):
         "context_end_line": [3, 5, -1], "context_column": [4, 0, -1],
         "context_end_column": [9, 80, -1], "context_domain": [0, 389047, 0],
         "context_thread": [7, 7, 0], "context_depth": [3, 65535, 1],
+        "context_account": [8, 0, 0],
         "context_allocated_blocks": [10, 7, 3],
         "context_allocated_bytes": [170, 700, 3],
         "context_freed_blocks": [7, 0, 3], "context_freed_bytes": [126, 0, 3],
@@ -61,7 +62,7 @@ def full_data(**changes):
         "row_count": [2, 1, 7],
     } | changes
     names = ["", "a.py", "b.py", "c\udc80.py", "f", "C.m\xe9", "<unknown>",
-             "MainThread"]
+             "MainThread", "GET /cart"]
     return SnapshotData(names, **{name: array(COLUMNS[name], column)
                              for name, column in columns.items()
                              if column is not None})

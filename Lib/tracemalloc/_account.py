@@ -33,7 +33,9 @@ _SHARE = 0.01
 class AccountLimitWarning(RuntimeWarning):
     """An account holds more than its soft limit."""
 
-    __module__ = "tracemalloc"
+
+# What programs know.
+AccountLimitWarning.__module__ = "tracemalloc"
 
 
 class AccountFigures:

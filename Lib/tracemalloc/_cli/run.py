@@ -61,8 +61,8 @@ options:
                           os.fork() and multiprocessing (the default); all,
                           also other programs of this Python; or none
   -n, --limit N           groups to show in the summary (default: 10)
-  -g, --group-by KEY      lineno, filename, function, module, traceback, thread,
-                          account or domain (default: lineno)
+  -g, --group-by KEY      lineno, filename, function, module, traceback,
+                          thread, account or domain (default: lineno)
   -q, --quiet             no summary
   --json                  the summary as one line of JSON
   --full-paths            show names of files in full in the summary
