@@ -8,11 +8,12 @@ import tempfile
 import textwrap
 import threading
 import tracemalloc
-import types
 import unittest
+from types import coroutine
+from unittest import mock
+
 from test import support
 from test.support import import_helper, script_helper, threading_helper
-from unittest import mock
 
 import _tracemalloc
 from tracemalloc import _account, account
@@ -556,7 +557,7 @@ class DecoratorTests(AccountTests):
         name, = self.names(1)
 
         @account(name)
-        @types.coroutine
+        @coroutine
         def work():
             make(self.kept)
             yield

@@ -109,6 +109,28 @@ class ContentTests(Records):
         self.assertIn("the worker",
                       {stat.traceback[0].filename for stat in stats})
 
+    def test_threads_of_accounts_are_the_threads(self):
+        self.run_program("""
+            import threading
+            kept = []
+            def work():
+                kept.append(bytes(1_000_000))
+                with tracemalloc.account("first"):
+                    kept.append(bytes(2_000_000))
+                    with tracemalloc.account("second"):
+                        kept.append(bytes(4_000_000))
+                tracemalloc.take_snapshot()
+            work()
+            thread = threading.Thread(target=work, name="the worker")
+            thread.start()
+            thread.join()
+            _tracemalloc._write_record()
+            """)
+        stats = self.record().snapshot().statistics("thread")
+        self.assertEqual({stat.traceback[0].filename: stat.size // 7_000_000
+                          for stat in stats if stat.size >= 1_000_000},
+                         {"MainThread": 1, "the worker": 1})
+
     def test_names_of_all_kinds(self):
         self.run_program("""
             kept = []

@@ -177,6 +177,10 @@ class _Codes:
                                            codes))}
 
 
+# What can be in the line of a root beside the thread: core.h.
+MAX_ACCOUNTS = 65535
+
+
 def _data(tables):
     names = _names(tables["names"])
     codes = _Codes(tables["codes"], len(names))
@@ -188,9 +192,11 @@ def _data(tables):
     labels = _thread_names(tables["threads"], names)
     first_label = len(names)
     names += labels
-    threads = array("I", map(thread_of_node.__getitem__, node))
-    if max(threads, default=0) >= len(labels):
+    roots = array("I", map(thread_of_node.__getitem__, node))
+    if max(roots, default=0) // len(labels) > MAX_ACCOUNTS:
         raise ValueError("there is no such thread")
+    # Besides, they tell the account, whose name is in no record.
+    threads = array("I", (root % len(labels) for root in roots))
     unknown = len(names)
     names.append("<unknown>")
     columns = {f"context_{name}": column

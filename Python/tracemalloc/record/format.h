@@ -148,7 +148,8 @@ struct record_code {
 struct record_node {
     uint32_t parent;            /* node; 0: the root */
     uint32_t code;              /* 0: the root of a thread */
-    uint32_t line;              /* or the thread's number */
+    uint32_t line;              /* or tm_root_line(): the thread's slot, and
+                                   the account times all slots */
 };
 
 struct record_context {
