@@ -71,11 +71,10 @@ def report():
 
 
 class Vector:
-    __slots__ = ("x", "y")
+    __slots__ = "x", "y"
 
-    def __init__(self, x, y):
-        self.x = x
-        self.y = y
+    def __init__(self, x, y=0.5):
+        self.y, self.x = y, x
 
     def __add__(self, other):
         return Vector(self.x + other.x, self.y + other.y)

@@ -157,11 +157,24 @@ tm_context_touch(struct context *context, struct traced_bytes *bytes)
 
 /* One block more, or one less, was ever allocated or freed in a context. */
 static TM_INLINE void
+tm_counters_add_alloc(struct counters *all, size_t size)
+{
+    all->allocated_blocks++;
+    all->allocated_bytes += size;
+}
+
+static TM_INLINE void
+tm_counters_add_free(struct counters *all, size_t size)
+{
+    all->freed_blocks++;
+    all->freed_bytes += size;
+}
+
+static TM_INLINE void
 tm_context_add_alloc(struct context *context, size_t size)
 {
     if (context->has_counters) {
-        context->counters->allocated_blocks++;
-        context->counters->allocated_bytes += size;
+        tm_counters_add_alloc(context->counters, size);
     }
     else {
         context->few.allocated_blocks++;
@@ -173,8 +186,7 @@ static TM_INLINE void
 tm_context_add_free(struct context *context, size_t size)
 {
     if (context->has_counters) {
-        context->counters->freed_blocks++;
-        context->counters->freed_bytes += size;
+        tm_counters_add_free(context->counters, size);
     }
     else {
         context->freed_blocks++;
@@ -274,9 +286,18 @@ tm_count_move(struct traced_bytes *bytes, struct context *from,
 static TM_INLINE void
 tm_count_again(struct context *context, size_t size)
 {
-    tm_context_add_free(context, size);
-    tm_in_turn();
-    tm_context_add_alloc(context, size);
+    if (context->has_counters) {
+        /* They stay where they are, which the compiler cannot know. */
+        struct counters *all = context->counters;
+        tm_counters_add_free(all, size);
+        tm_in_turn();
+        tm_counters_add_alloc(all, size);
+    }
+    else {
+        tm_context_add_free(context, size);
+        tm_in_turn();
+        tm_context_add_alloc(context, size);
+    }
 }
 
 /* Take back a tm_count_free(): the block is still there.  Others may have
