@@ -736,8 +736,9 @@ class CoroutineTests(CaptureTest):
                 if len(block) != 4]
 
         self.at_least = 40
+        self.addCleanup(asyncio.set_event_loop_policy,
+                        support.maybe_get_event_loop_policy())
         asyncio.run(run())
-        asyncio.set_event_loop_policy(None)
 
     def test_context_variables(self):
         variable = contextvars.ContextVar("variable")

@@ -13,8 +13,12 @@ def double(number):
     number + number                     # a float that nobody keeps
 
 
-def renamed(name, function=make_list):
-    return types.FunctionType(function.__code__.replace(co_filename=name), {})
+def renamed(name, function=make_list, *arguments):
+    """A function whose code is new, and has run once: code that has not may
+    allocate something of its own, if sys.monitoring was ever used."""
+    made = types.FunctionType(function.__code__.replace(co_filename=name), {})
+    made(*arguments)
+    return made
 
 
 def make_objects(kept):
@@ -56,8 +60,10 @@ class CountsTest(unittest.TestCase):
         self.assertAlmostEqual(counted, len(traces), delta=12)
 
     def test_new_code_has_a_number_a_name_and_contexts(self):
-        tracemalloc.start(5)
         functions = [renamed(f"counted {number}") for number in range(10)]
+        tracemalloc.start(5)
+        # The functions that have called this one are counted now.
+        make_objects([None])
         before = _tracemalloc._get_counts()
         kept = [function() for function in functions]
         after = _tracemalloc._get_counts()
@@ -70,9 +76,9 @@ class CountsTest(unittest.TestCase):
 
     def test_objects_from_before_make_no_contexts(self):
         # In the free list of floats, and back there.
-        waiting = [number / 2 for number in range(1, 50)]
-        functions = [renamed(f"double {number}", double)
+        functions = [renamed(f"double {number}", double, 0.5)
                      for number in range(100)]
+        waiting = [number / 2 for number in range(1, 50)]
         del waiting
         tracemalloc.start(5)
         before = _tracemalloc._get_counts()
