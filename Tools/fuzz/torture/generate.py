@@ -20,7 +20,7 @@ from kit.calls import MODULES, WAYS
 
 # Whoever changes what a seed makes raises this; programs that are found name
 # it.
-GENERATION = 1
+GENERATION = 2
 
 LETTERS = "nnnssctkfrx"
 ANY, PLAIN, GENERATOR, COROUTINE, ASYNC_GENERATOR = "any", "f", "g", "c", "a"
@@ -75,6 +75,13 @@ SIMPLE = [
     (3, ANY, "greenlet_switch({k})"),
     (1, ANY, "greenlet_throw({k})"),
     (1, ANY, "greenlet_drop({k})"),
+    (2, ANY, "in_account({f}, {n})"),
+    (2, ANY, "park({k}, of_account({x}, {n})({n}))"),
+    (2, ANY, "drive(of_account({x}, {n})({n}), '{script}')"),
+    (2, ANY, "spawn_calls(of_account({x}, {n})({n}), 'sss{script}')"),
+    (2, ANY, "enter_account({n})"),
+    (2, ANY, "leave_account()"),
+    (1, ANY, "trace_accounts()"),
     (2, ANY, "trace_start({n})"),
     (1, ANY, "trace_stop()"),
     (2, ANY, "trace_off_and_on({n})"),
@@ -269,8 +276,9 @@ class Program:
         without = frozenset(without)
         lines = [*self._functions(without), *self._steps(without)]
         text = "\n".join(lines) + "\n"
-        modules = sorted({module for word, module in MODULES.items()
-                          if re.search(rf"\b{word}\(", text)})
+        modules = sorted({module for word, modules in MODULES.items()
+                          if re.search(rf"\b{word}\(", text)
+                          for module in modules.split()})
         return "\n".join([
             f"# torture: seed {self.seed}, generation {GENERATION}",
             f"# options: {' '.join(self.options)}",

@@ -5,6 +5,7 @@ import operator
 import sys
 
 from kit.state import calmly, keep, quiet, spent
+from kit.tracer import in_account, of_account
 
 try:
     import _testcapi
@@ -553,9 +554,39 @@ def by_asyncio(f):
     asyncio.run(parent())
 
 
+def by_account(f):
+    """In an account, and in one that another context was left in."""
+    import contextvars
+
+    return (in_account(f, next(_numbers)),
+            in_account(contextvars.copy_context, 1).run(f),
+            of_account(f, next(_numbers))(1))
+
+
+def by_account_tasks(f):
+    """In accounts that take turns."""
+    import asyncio
+
+    async def child(number):
+        f()
+        await asyncio.sleep(0)
+        return in_account(f, number)
+
+    async def parent():
+        await asyncio.gather(of_account(child, 1)(2), of_account(child, 3)(4))
+
+    asyncio.run(parent())
+
+
 # Imported when a program begins: who waits for a thread inside of a callback
 # may hold the lock of a module that the thread wants to import.
 MODULES = {
+    "by_account": "contextvars inspect tracemalloc._account",
+    "by_account_tasks": "asyncio inspect tracemalloc._account",
+    "enter_account": "tracemalloc._account",
+    "in_account": "tracemalloc._account",
+    "of_account": "inspect tracemalloc._account",
+    "trace_accounts": "tracemalloc._account",
     "by_asyncio": "asyncio", "by_atexit": "atexit", "by_c_library": "ctypes",
     "by_codec": "codecs", "by_context": "contextvars", "by_ctypes": "ctypes",
     "by_expat": "xml.parsers.expat", "by_import": "importlib.util",

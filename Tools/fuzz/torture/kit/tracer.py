@@ -12,11 +12,13 @@ if UNTRACED:
 else:
     import _tracemalloc as tracer
 
-__all__ = ["look", "trace_alarm", "trace_check", "trace_clear",
-           "trace_filters", "trace_limit", "trace_object", "trace_off_and_on",
-           "trace_peak", "trace_region", "trace_report", "trace_rows",
-           "trace_seed", "trace_snapshot", "trace_start", "trace_stop",
-           "trace_task", "trace_track", "trace_untrack"]
+__all__ = ["enter_account", "in_account", "leave_account", "look",
+           "of_account", "trace_accounts", "trace_alarm", "trace_check", "trace_clear",
+           "trace_filters", "trace_limit", "trace_object",
+           "trace_off_and_on", "trace_peak", "trace_region",
+           "trace_report", "trace_rows", "trace_seed", "trace_snapshot",
+           "trace_start", "trace_stop", "trace_task", "trace_track",
+           "trace_untrack"]
 
 
 def _only_traced(function):
@@ -186,6 +188,58 @@ def trace_region(f):
         result = f()
     str(region)
     return result
+
+
+def _account(number):
+    """An account, none, or one with a limit that calls back."""
+    import tracemalloc
+    if number % 7 == 0:
+        return tracemalloc.account(None)
+    if number % 5 == 0:
+        return tracemalloc.account("limited", soft_limit=number,
+                                   callback=lambda figures: state.keep([]))
+    return tracemalloc.account(f"account {number % 100}")
+
+
+def in_account(f, number):
+    """A call in an account."""
+    if UNTRACED:
+        return f()
+    with _account(number):
+        return f()
+
+
+def of_account(f, number):
+    """A function of any kind that runs in an account whenever it does."""
+    return f if UNTRACED else _account(number)(f)
+
+
+_entered = []
+
+
+@_only_traced
+def enter_account(number):
+    """Left by whoever comes, in whatever thread and context."""
+    account = _account(number)
+    account.__enter__()
+    _entered.append(account)
+
+
+@_only_traced
+def leave_account():
+    if _entered:
+        _entered.pop().__exit__(None, None, None)
+
+
+@_only_traced
+def trace_accounts():
+    """Each account was told of every block that it was told the end of."""
+    import tracemalloc
+    exact = tracer.get_sample_interval() is None
+    for figures in tracemalloc.accounts():
+        str(figures)
+        if exact and not 0 <= figures.count <= figures.allocated_count:
+            wrong(f"more is freed than was allocated: {figures}")
 
 
 # Addresses of nobody's, and a domain of our own: what is reported about
