@@ -2,6 +2,7 @@
 which they are not.
 """
 import copy
+import os
 import pickle
 import random
 import resource
@@ -19,8 +20,11 @@ from tracemalloc._cli import tracebacks
 from tracemalloc._columns import COLUMNS, SnapshotData
 
 
-def data_of(parents, contexts, lines=None):
-    """Return data of paths and of (path, line, size) of contexts."""
+def data_of(parents, contexts, lines=None, counts=None):
+    """Return data of paths and of (path, line, size) of contexts.
+
+    A context has one block, or as many as *counts* says.
+    """
     number = len(contexts)
     paths, own, sizes = zip(*contexts)
     columns = {
@@ -29,7 +33,7 @@ def data_of(parents, contexts, lines=None):
         "path_function": [2] * len(parents), "context_path": paths,
         "context_line": own, "context_file": [1] * number,
         "context_depth": [1] * number, "row_context": range(number),
-        "row_size": sizes, "row_count": [1] * number,
+        "row_size": sizes, "row_count": counts or [1] * number,
     } | {f"context_{name}": [-1] * number
          for name in ("end_line", "column", "end_column")}
     for name in "context_function", "context_domain", "context_thread":
@@ -270,6 +274,21 @@ class BombTests(Files):
         with self.assertRaisesRegex(SnapshotFormatError, "take 3127 KiB "):
             small.filter_traces([tracemalloc.Filter(True, "*")]).traces._traces
         self.assertEqual(len(large.traces._traces), 200)
+
+    def test_what_has_an_item_for_each_block_is_refused_as_well(self):
+        snapshot = tracemalloc.Snapshot._of(
+            data_of([0], [(0, 1, 8), (0, 2, 8)], None, [1 << 30, 5]), 1, {})
+        snapshot.dump(self.filename, format="compact")
+        loaded = tracemalloc.Snapshot.load(self.filename, max_size=10 ** 7)
+        self.assertEqual(len(loaded.traces), (1 << 30) + 5)
+        wanted = "single blocks take 8192 MiB .* and 9766 KiB are allowed"
+        name = self.filename + ".pickle"
+        for function in (lambda: loaded.traces._traces,
+                         lambda: pickle.dumps(loaded),
+                         lambda: loaded.dump(name)):
+            with self.assertRaisesRegex(SnapshotFormatError, wanted):
+                function()
+        self.assertFalse(os.path.exists(name))
 
     def test_the_command_does_not_make_objects_of_all_frames(self):
         from tracemalloc._cli import UsageError

@@ -278,20 +278,21 @@ class SnapshotData:
             path = parents[path]
         return found
 
-    def afford(self, frames):
+    def afford(self, items, what="call paths"):
         """Raise SnapshotFormatError if so many frames at once are too much.
 
-        To be asked before frames are put together for many contexts: what
-        they take has nothing to do with the size of the file.
+        To be asked before frames are put together for many contexts, or
+        something for each block: what they take has nothing to do with the
+        size of the file.
         """
         # A frame is shared: each time, it takes just an item of a tuple.
-        if self.max_size is not None and 8 * frames > self.max_size:
+        if self.max_size is not None and 8 * items > self.max_size:
             from tracemalloc._errors import LARGER, SnapshotFormatError
             from tracemalloc._text import format_size
 
             raise SnapshotFormatError(
-                "the snapshot's call paths take "
-                f"{format_size(8 * frames, False)} of memory, and "
+                f"the snapshot's {what} take "
+                f"{format_size(8 * items, False)} of memory, and "
                 f"{format_size(self.max_size, False)} are allowed; if you "
                 f"trust the file, {LARGER}")
 
@@ -492,6 +493,15 @@ class Blocks:
     def __iter__(self):
         for _, raw, number in self.rows():
             yield from repeat(raw, number)
+
+    def as_list(self):
+        """Return a list of the raw traces of all blocks.
+
+        Raises SnapshotFormatError if it would take more than the file's
+        max_size.
+        """
+        self.data.afford(len(self), "single blocks")
+        return list(self)
 
     def __contains__(self, raw):
         return any(raw == each for _, each, _ in self.rows())

@@ -142,7 +142,9 @@ class _PickleWriter:
 def write(snapshot, stream):
     """Write a snapshot to a binary stream.
 
-    Raises ValueError if single blocks are not known.
+    Raises ValueError if single blocks are not known, SnapshotFormatError if
+    there are more than a reader of the pickle could hold within the max_size
+    that the snapshot was loaded with.
     """
     data = snapshot.traces._data
     if data is None or type(snapshot) is not Snapshot:
@@ -151,6 +153,7 @@ def write(snapshot, stream):
     if data.row_count is None:
         raise ValueError("a pickle holds single blocks, which are not known "
                          "at the peak; use format='compact'")
+    data.afford(sum(data.row_count), "single blocks")
     body = io.BytesIO()
     # Protocol 3 has neither frames nor implicit indexes of the memo: such a
     # pickle can be part of another one.

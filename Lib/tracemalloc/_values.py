@@ -339,14 +339,14 @@ class _Traces(_Value, Sequence):
 
     def __getattr__(self, name):
         if name == "_traces" and self._blocks is not None:
-            self._traces = list(self._blocks)
+            self._traces = self._blocks.as_list()
             return self._traces
         return super().__getattribute__(name)
 
     def __getstate__(self):
         state = dict(vars(self))
         if state.pop("_blocks", None) is not None:
-            state["_traces"] = list(self._blocks)
+            state["_traces"] = self._blocks.as_list()
         return state
 
     def __deepcopy__(self, memo):
