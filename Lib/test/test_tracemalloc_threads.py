@@ -293,8 +293,12 @@ class ReclaimTests(CaptureTest):
             churn(number * batch, batch)
             used.append(tracemalloc.get_tracemalloc_memory())
             _tracemalloc._check()
-        # By the end of the first part numbers have been taken back.
-        self.assertLess(max(used[warming:]), 1.25 * max(used[:warming]), used)
+        # By the end of the first part numbers have been taken back.  The
+        # sanitizer for addresses keeps freed memory from being used again, so
+        # that more and more of the address space is in use for a while.
+        allowed = 2 if support.check_sanitizer(address=True) else 1.25
+        self.assertLess(max(used[warming:]), allowed * max(used[:warming]),
+                        used)
         self.at_least = 2 * batch * batches // 5000
 
     def test_paths_that_never_come_back(self):

@@ -510,15 +510,6 @@ utf8_put(unsigned char *to, uint32_t c)
 }
 
 
-static uint32_t
-character_at(uint32_t kind, const void *text, size_t i)
-{
-    return kind == 1 ? ((const uint8_t *)text)[i]
-           : kind == 2 ? ((const uint16_t *)text)[i]
-           : ((const uint32_t *)text)[i];
-}
-
-
 PART uint32_t
 tm_write_name(struct record_tables *tables, struct page_file *file,
               uint32_t kind, const void *text, size_t length)
@@ -529,7 +520,8 @@ tm_write_name(struct record_tables *tables, struct page_file *file,
     unsigned char *encoded = tables->scratch.data;
     size_t size = 0;
     for (size_t i = 0; i < length; i++) {
-        size += utf8_put(encoded + size, character_at(kind, text, i));
+        size += utf8_put(encoded + size,
+                         tm_character_at(kind, text, i));
     }
     uint32_t header = le32((uint32_t)size);
     if (tm_append_table(file, TABLE_NAMES, &header, sizeof(header)) < 0

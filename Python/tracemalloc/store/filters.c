@@ -21,15 +21,7 @@ enum filter_result {
 static inline uint32_t
 name_char(const struct name *name, size_t at)
 {
-    const void *text = name->text;
-    switch (name->kind) {
-        case 1:
-            return ((const uint8_t *)text)[at];
-        case 2:
-            return ((const uint16_t *)text)[at];
-        default:
-            return ((const uint32_t *)text)[at];
-    }
+    return tm_character_at(name->kind, name->text, at);
 }
 
 

@@ -5,6 +5,8 @@
 
 #include "../core.h"
 
+#include <string.h>
+
 /* The name of a file, a function or a thread, as the 1, 2 or 4 bytes per
    character that str uses, so that every name, lone surrogates included, comes
    back as it was. */
@@ -14,6 +16,24 @@ struct name {
     size_t length;              /* characters */
     unsigned char text[];       /* length * kind bytes */
 };
+
+/* A character of text, which may begin anywhere. */
+static inline uint32_t
+tm_character_at(uint32_t kind, const unsigned char *text, size_t i)
+{
+    uint16_t two;
+    uint32_t four;
+    switch (kind) {
+        case 1:
+            return text[i];
+        case 2:
+            memcpy(&two, text + i * sizeof(two), sizeof(two));
+            return two;
+        default:
+            memcpy(&four, text + i * sizeof(four), sizeof(four));
+            return four;
+    }
+}
 
 /* Names by number, and slots to find the number of a name:
 
