@@ -21,11 +21,14 @@ class ContentTests(Records):
 
     def test_figures_are_those_of_a_snapshot(self):
         out = self.run_program("""
+            import gc
             def make(number):
                 return [str(i) * 10 for i in range(number)]
             kept = make(500)
             more = [make(100) for _ in range(10)]
             del more
+            # What is in free lists would be freed by whoever takes it next.
+            gc.collect()
             snapshot = tracemalloc.take_snapshot()
             snapshot.dump(sys.argv[1])
             _tracemalloc._write_record()
@@ -44,7 +47,7 @@ class ContentTests(Records):
                  stat.allocated_size, stat.freed_count)
                 for stat in snapshot.filter_traces(only).statistics(key)
                 # What has happened since.
-                if 0 < stat.traceback[-1].lineno < 8}
+                if 0 < stat.traceback[-1].lineno < 11}
 
         for key in "lineno", "traceback":
             with self.subTest(key=key):
@@ -58,7 +61,7 @@ class ContentTests(Records):
                    for trace in snapshot.filter_traces(only).traces
                    for frame in trace.traceback[-1:]}
         self.assertLessEqual(
-            {each for each in columns if each[0] < 8},
+            {each for each in columns if each[0] < 11},
             {(frame.lineno, frame.column, frame.end_column)
              for trace in recorded.filter_traces(only).traces
              for frame in trace.traceback[-1:]})
