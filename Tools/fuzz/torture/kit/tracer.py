@@ -13,7 +13,8 @@ else:
     import _tracemalloc as tracer
 
 __all__ = ["enter_account", "in_account", "leave_account", "look",
-           "of_account", "trace_accounts", "trace_alarm", "trace_check", "trace_clear",
+           "of_account", "trace_accounts", "trace_alarm", "trace_check",
+           "trace_clear",
            "trace_filters", "trace_limit", "trace_object",
            "trace_off_and_on", "trace_peak", "trace_region",
            "trace_report", "trace_rows", "trace_seed", "trace_snapshot",
