@@ -20,12 +20,14 @@ FIGURES = ("size", "count", "peak_size", "peak_count", "allocated_size",
 
 
 def random_snapshot(seed, contexts=400, threads=3, lines=40, limit=30,
-                    metadata=None):
+                    metadata=None, accounts=0):
     """Return a snapshot of call paths that share much; all figures differ."""
     chance = random.Random(seed)
     names = ["", "app.py", "lib.py", "<frozen importlib._bootstrap>",
              *(f"f{number}" for number in range(8)),
-             *(f"thread {number}" for number in range(threads))]
+             *(f"thread {number}" for number in range(threads)),
+             *(f"account {number}" for number in range(accounts))]
+    first_account = len(names) - accounts
     columns = {name: [] for name in COLUMNS}
 
     def add(**numbers):
@@ -56,6 +58,12 @@ def random_snapshot(seed, contexts=400, threads=3, lines=40, limit=30,
             context_peak_bytes=live * size + chance.randrange(99))
         if live:
             add(row_context=number, row_size=size, row_count=live)
+        if accounts:
+            account = chance.randrange(-1, accounts)
+            add(context_account=first_account + account if account >= 0
+                else 0)
+    if not accounts:
+        del columns["context_account"]
     data = SnapshotData(names, **{name: array(COLUMNS[name], column)
                                 for name, column in columns.items()})
     return tracemalloc.Snapshot._of(data, limit, metadata or {})
@@ -160,10 +168,10 @@ class SumTests(unittest.TestCase):
         self.assertEqual({key: (sizes[key], counts[key]) for key in sizes
                           if sizes[key] or counts[key]}, expected)
 
-    def test_threads_domains_and_modules_are_those_of_statistics(self):
-        snapshot = random_snapshot(7)
+    def test_what_tells_rows_apart_is_that_of_statistics(self):
+        snapshot = random_snapshot(7, accounts=4)
         page = page_of(snapshot, nodes=60)
-        for index, key, name in ((0, "thread", str),
+        for index, key, name in ((0, "thread", str), (4, "account", str),
                                  (1, "domain", "domain {}".format)):
             sums = {}
             for (_, group), size in zip(page.rows, page.rows_of[0]["size"]):
@@ -186,6 +194,33 @@ class SumTests(unittest.TestCase):
         self.assertEqual(len(names), 6)
         self.assertIn("(other threads)", names)
         self.assert_exact(page, [snapshot])
+
+    def test_accounts_that_are_too_many_are_one(self):
+        snapshot = random_snapshot(8, accounts=20)
+        page = page_of(snapshot, accounts=5)
+        names = {account for *_, account in page.groups}
+        self.assertEqual(len(names), 6)
+        self.assertLess({"<no account>", "(other accounts)"}, names)
+        self.assert_exact(page, [snapshot])
+
+    def test_snapshots_with_accounts_are_compared_with_those_before(self):
+        snapshots = [random_snapshot(4), random_snapshot(4, accounts=3)]
+        page = page_of(*snapshots)
+        self.assert_exact(page, snapshots)
+        sums = [dict.fromkeys(("<no account>", *(
+            f"account {number}" for number in range(3))), 0) for _ in "01"]
+        for number, found in enumerate(sums):
+            for (_, group), size in zip(page.rows,
+                                        page.rows_of[number]["size"]):
+                found[page.groups[group][4]] += size
+        self.assertEqual([found["account 1"] > 0 for found in sums],
+                         [False, True])
+        self.assertEqual(sums[0]["<no account>"], page.total("size", 0))
+
+    def test_without_accounts_all_is_in_none(self):
+        page = page_of(random_snapshot(4))
+        self.assertEqual({account for *_, account in page.groups},
+                         {"<no account>"})
 
     def test_spots_that_are_too_many_are_lines_and_then_the_rest(self):
         snapshot = random_snapshot(9, lines=4000)
@@ -555,10 +590,10 @@ class CommandLineTests(CommandTests):
             full_snapshot((5, "f", (1, 1), (1, 1), (1, 1)),
                           metadata={"pid": pid}).dump(name)
         page = self.page("1.tmz", "2.tmz", "--processes")
-        self.assertEqual({process for _, _, process, _ in page.groups},
+        self.assertEqual({process for _, _, process, *_ in page.groups},
                          {"process 11", "process 12"})
         page = self.page("a.tmz", "b.tmz", "--processes")
-        self.assertEqual({process for _, _, process, _ in page.groups},
+        self.assertEqual({process for _, _, process, *_ in page.groups},
                          {"a.tmz", "b.tmz"})
 
     def test_wrong_arguments_are_told_in_one_line(self):

@@ -56,7 +56,7 @@ class Page:
              None for what was summed
     rows     [(node, group)], rows_of[set][figure] their numbers
     spots    [(frame, end line, column, end column, group)], and spots_of
-    groups   [(thread, domain, process, module)]
+    groups   [(thread, domain, process, module, account)]
     """
 
     def __init__(self, text):
@@ -90,10 +90,12 @@ class Page:
                 "frame", "endLine", "column", "endColumn", "group")))]
         self.spots_of = _added_up(spots, self.data["like"])
         groups = tree["groups"]
-        self.groups = [(names[thread], domain, names[process], names[module])
-                       for thread, domain, process, module in zip(*(
+        self.groups = [(names[thread], domain, names[process], names[module],
+                        names[account])
+                       for thread, domain, process, module, account in zip(*(
                            groups[name] for name in (
-                               "thread", "domain", "process", "module")))]
+                               "thread", "domain", "process", "module",
+                               "account")))]
 
     def frame(self, number):
         return self.frames[number] if number >= 0 else None

@@ -380,6 +380,99 @@ const tests = {
         }
     },
 
+    async "accounts are told apart in every view"(reader) {
+        const {account, total} = facts.routes;
+        const size = (name) => account.find(({filename}) =>
+            filename === name).size;
+        assert.equal(account.length, 3);
+        assert.equal(sum(account.map(({size}) => size)), total);
+        await reader.open("routes.html");
+        await reader.choose("group", "account");
+        await reader.settled();
+        let nodes = await reader.nodes();
+        assert.deepEqual(
+            nodes.filter(({depth}) => depth === 1).map(
+                ({label, value}) => [label, value]).sort(),
+            account.map(({filename, size}) => [filename, size]).sort());
+        assert.equal(nodes[0].value, total);
+        // Below them are call paths, whose sums fit.
+        const below = nodes.map(() => 0);
+        nodes.slice(1).forEach(({parent, value}) => below[parent] += value);
+        nodes.forEach(({value, label}, at) =>
+            assert.ok(below[at] <= value, label));
+        assert.ok(nodes.filter(({label}) => label.startsWith("fill  "))
+            .length >= 3);
+        await reader.picture("accounts");
+        await reader.clickNode("GET /cart", 1);
+        assert.equal(await reader.text(".details h2"), "GET /cart");
+        assert.match(await reader.text(".details-figures"),
+                     new RegExp(`Live\\s+${sizeOf(size("GET /cart"))}`));
+        assert.match(await reader.text(".crumbs"), /GET \/cart/);
+        assert.equal(reader.hash.get("group"), "account");
+        await reader.page.reload();
+        await reader.page.waitForFunction(() => globalThis.tracemallocReport);
+        await reader.settled();
+        assert.equal(await reader.text(".details h2"), "GET /cart");
+        // Callees first: accounts are the last callers.
+        await reader.page.locator("button", {hasText: "Callers below"})
+            .click();
+        await reader.settled();
+        nodes = await reader.nodes();
+        assert.equal(nodes[0].value, total);
+        assert.equal(sum(nodes.filter(({label}) => label === "GET /stock")
+            .map(({value}) => value)), size("GET /stock"));
+        await reader.view("Table");
+        const rows = await reader.rows();
+        assert.deepEqual(
+            rows.map((row) => [row.at(-1), row[0], row[3]]),
+            account.map(({filename, text, count}) => [
+                filename, text, count.toLocaleString("en")]));
+        await reader.page.locator(".table tbody button", {
+            hasText: "GET /stock"}).click();
+        assert.match(await reader.text(".details-figures"),
+                     new RegExp(`Live\\s+${sizeOf(size("GET /stock"))}`));
+        await reader.picture("accounts-table");
+        await reader.view("Treemap");
+        await reader.settled();
+        const boxes = () => reader.page.evaluate(() => {
+            const {treemap} = globalThis.tracemallocReport;
+            return [...treemap.known.values()].map((box) => ({
+                name: box.name, text: box.text, value: box.value,
+                depth: box.depth, above: box.above.text}));
+        });
+        assert.deepEqual((await boxes()).filter(({depth}) => depth === 1)
+            .map(({text, value}) => [text, value]).sort(),
+            account.map(({filename, size}) => [filename, size]).sort());
+        await reader.picture("accounts-treemap");
+        // A line in one account, and what of it is shown.
+        const line = (await boxes()).filter(({depth, text}) => depth === 4
+            && text.endsWith(" fill")).sort((one, other) =>
+            other.value - one.value)[0];
+        await reader.page.evaluate((name) => globalThis.tracemallocReport
+            .state.set({selected: name}), line.name);
+        assert.match(await reader.text(".details-figures"),
+                     new RegExp(`Live\\s+${sizeOf(line.value)}`));
+        await reader.choose("group", "line");
+        await reader.settled();
+        assert.ok((await boxes()).every(({text}) => text !== "GET /cart"));
+    },
+
+    async "a filter for accounts leaves exact sums"(reader) {
+        await reader.open("routes.html");
+        for (const {filename, size} of facts.routes.account) {
+            await reader.choose("account", filename);
+            await reader.settled();
+            assert.equal((await reader.nodes())[0].value, size, filename);
+            assert.equal(reader.hash.get("account"), filename);
+        }
+        await reader.open("one.html", "#group=account");
+        assert.equal(await reader.page.locator("select[name=account]")
+            .count(), 0);
+        assert.ok(!(await reader.page.locator("select[name=group]")
+            .innerText()).includes("accounts"));
+        assert.equal((await reader.nodes())[0].value, last.total);
+    },
+
     async "all that calls and all below is shown from one place"(reader) {
         await reader.open("one.html", "#group=function");
         const node = (await reader.nodes()).find(({label}) =>

@@ -56,6 +56,26 @@ temporary = [bytes(5_000) for _ in range(40)]
 del temporary
 '''
 
+ROUTES = '''\
+import json
+import tracemalloc
+
+kept = []
+
+
+def fill(count):
+    for number in range(count):
+        kept.append(json.loads('{"name": "%s"}' % ("x" * number)))
+
+
+with tracemalloc.account("GET /cart"):
+    fill(90)
+with tracemalloc.account("GET /stock"):
+    fill(30)
+    kept.append(bytearray(10_000))
+fill(10)
+'''
+
 HOSTILE = ("</script><script>window.hacked=1</script>",
            "<img src=x onerror=window.hacked=1>", "<!--<script>",
            "a\u2028b\u2029c.py", "\u202egnp.exe", "\ud800 lone.py",
@@ -77,6 +97,16 @@ def snapshots(folder):
                         "-o", name, program], check=True)
         names.append(name)
     return names
+
+
+def routes(folder):
+    """Write what a program of two accounts holds; return the snapshot."""
+    program = os.path.join(folder, "routes.py")
+    write(folder, "routes.py", ROUTES)
+    name = os.path.join(folder, "routes.tmz")
+    subprocess.run([sys.executable, "-m", "tracemalloc", "run", "-q",
+                    "-o", name, program], check=True)
+    return tracemalloc.Snapshot.load(name)
 
 
 def write(folder, name, text):
@@ -113,7 +143,7 @@ def facts_of(snapshot):
         "total": sum(data.live()[0]), "blocks": sum(data.live()[1]),
         "peak": sum(data.context_peak_bytes),
         **{key: rows(key) for key in ("lineno", "thread", "module",
-                                      "function", "filename")}}
+                                      "function", "filename", "account")}}
 
 
 def sizes():
@@ -142,6 +172,9 @@ def make_tried(folder):
     write(folder, "processes.html", render(
         loaded[:2], ["1.tmz", "2.tmz"], "both", Limits(),
         ["process 1", "process 2"]))
+    accounts = routes(folder)
+    write(folder, "routes.html", render(
+        [accounts], ["routes.tmz"], "routes.tmz", Limits()))
     maker = Maker()
     maker.make(60_000)
     many = maker.snapshot()
@@ -149,6 +182,7 @@ def make_tried(folder):
     write(folder, "empty.html", render(
         [tracemalloc.Snapshot([], 1)], ["empty"], "empty", Limits()))
     facts = {"snapshots": [*map(facts_of, loaded)], "sizes": sizes(),
+             "routes": facts_of(accounts),
              "many": {"total": sum(many.traces._data.live()[0])},
              "files": [*map(os.path.basename, files)]}
     write(folder, "facts.json", json.dumps(facts))

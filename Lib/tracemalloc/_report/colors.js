@@ -82,7 +82,7 @@ export class Colors {
             if (kind === 4) {
                 return this.other;
             }
-            const pale = kind >= 2;
+            const pale = kind === 2 || kind === 3;
             const hue = this.hues.get(name) ?? HUES[hashed(name) % 12];
             color = oklch(this.dark ? (pale ? 0.38 : 0.46)
                 : (pale ? 0.91 : 0.85), pale ? 0.018 : 0.075, hue);

@@ -2,7 +2,7 @@
 
 import {fill, make} from "./dom.js";
 import {countText, shareText, sizeText} from "./format.js";
-import {FIGURES, OTHER} from "./profile.js";
+import {FIGURES, KINDS, OTHER} from "./profile.js";
 import {codeLine, linesOf} from "./source.js";
 import {View} from "./tree.js";
 
@@ -53,10 +53,10 @@ export class Details {
         const {spots} = this.profile;
         const keys = this.profile.keys(group);
         const wanted = keys.of[frame];
+        const keyOf = this.profile.spotKeys(keys);
         this.#show(frame, keys.label(wanted), choice,
                    this.#figures(choice, spots, (row) =>
-                       spots.frame[row] >= 0
-                       && keys.of[spots.frame[row]] === wanted),
+                       keyOf[row] === wanted),
                    this.#callers(frame, group, choice));
     }
 
@@ -84,6 +84,10 @@ export class Details {
     #placeText(frame, group) {
         const line = this.profile.frames.line[frame];
         const name = this.profile.fileName(frame);
+        if (this.profile.isAccount(frame)) {
+            return this.profile.kind(frame) === KINDS.account
+                ? "an account" : "";
+        }
         const place = group === "line" && line ? `${name}:${line}` : name;
         return `${place}  \u00b7  ${this.profile.module(frame)}`;
     }
@@ -95,9 +99,10 @@ export class Details {
         const {focus, relation} = choice.state;
         const is = (name) => focus === String(frame) && relation === name;
         return make("div", {className: "details-buttons"},
-            go("Everything that calls this",
-               {view: "flame", focus: frame, relation: "callers", at: "",
-                range: "", selected: ""}, is("callers")),
+            this.profile.isAccount(frame) ? null : go(
+                "Everything that calls this",
+                {view: "flame", focus: frame, relation: "callers", at: "",
+                 range: "", selected: ""}, is("callers")),
             go("Everything below this",
                {view: "flame", focus: frame, relation: "callees", at: "",
                 range: "", selected: ""}, is("callees")),
@@ -201,7 +206,7 @@ export class Details {
 
     /** Return who calls a frame, the biggest first. */
     #callers(frame, group, choice) {
-        if (!choice.values) {
+        if (!choice.values || group === "account") {
             return null;
         }
         const view = new View(this.profile, {

@@ -68,8 +68,8 @@ class Joined:
     frame_of    -- node -> index of frames; the root's means nothing
     nodes       -- context -> node
     figures     -- for each set {figure: list, by context of the set}
-    columns     -- {name: column by context}: thread, domain, process,
-                   end_line, column, end_column
+    columns     -- {name: column by context}: thread, account, domain,
+                   process, end_line, column, end_column
     processes   -- titles of processes, told apart by those of parts
     spans       -- for each set (first context, end)
     """
@@ -87,7 +87,8 @@ class Joined:
         self._fold()
         self.columns = {name: self._contexts(name) for name in (
             "domain", "end_line", "column", "end_column")}
-        self.columns["thread"] = self._contexts("thread", self._numbers)
+        for name in "thread", "account":
+            self.columns[name] = self._contexts(name, self._numbers)
         self.processes = list(dict.fromkeys(
             part.process for part in self.parts))
         self.columns["process"] = array("I", chain.from_iterable(
@@ -121,7 +122,11 @@ class Joined:
                                "end_column") else "I"
         joined = array(code)
         for index, part in enumerate(self.parts):
-            column = as_buffer(code, getattr(part.data, f"{table}_{name}"))
+            column = getattr(part.data, f"{table}_{name}")
+            if column is None:
+                # It had no accounts.
+                column = array(code, bytes(joined.itemsize * len(part)))
+            column = as_buffer(code, column)
             column = memoryview(column).cast("B").cast(code)
             if table == "path":
                 column = column[1:]

@@ -1,5 +1,6 @@
 // The page: what is chosen, and the views of it.
 
+import {hasAccounts, withAccounts} from "./accounts.js";
 import {Colors} from "./colors.js";
 import {Details} from "./details.js";
 import {fill, make} from "./dom.js";
@@ -32,7 +33,8 @@ const HELP = [
 
 class Page {
     constructor(profile) {
-        this.profile = profile;
+        this.profile = this.plain = profile;
+        this.hasAccounts = hasAccounts(profile);
         this.state = new State();
         this.dark = matchMedia("(prefers-color-scheme: dark)");
         const change = (choices) => this.state.set(choices);
@@ -158,6 +160,11 @@ class Page {
         return make("label", {}, make("span", {}, label), select);
     }
 
+    #groups() {
+        return Object.keys(GROUPS).filter((name) => name !== "account"
+            || this.hasAccounts);
+    }
+
     #toggle(name, text, title) {
         this.toggles[name] = make("button", {
             type: "button", className: "toggle", title,
@@ -182,8 +189,8 @@ class Page {
                 [name, figure.text])),
             this.#choice("unit", "in", [["bytes", "bytes"],
                                         ["blocks", "blocks"]]),
-            this.#choice("group", "by", Object.entries(GROUPS).map(
-                ([name, text]) => [name, text.toLowerCase()])),
+            this.#choice("group", "by", this.#groups().map((name) =>
+                [name, GROUPS[name].toLowerCase()])),
         ];
         if (profile.sets > 1) {
             tools.push(
@@ -192,7 +199,8 @@ class Page {
                 this.#choice("width", "drawn by", [["change", "change"],
                                                    ["size", "size"]]));
         }
-        for (const [name, label] of [["thread", "Thread"],
+        for (const [name, label] of [["account", "Account"],
+                                     ["thread", "Thread"],
                                      ["process", "Process"],
                                      ["module", "Module"],
                                      ["domain", "Domain"]]) {
@@ -275,7 +283,10 @@ class Page {
 
     /** Return what the state means: sets, filters, values of nodes. */
     #chosen() {
-        const {profile, state} = this;
+        const {state} = this;
+        const group = this.#groups().includes(state.group) ? state.group
+            : "line";
+        const profile = this.#useProfile(group === "account");
         const sets = profile.sets;
         const number = (text, usual) => {
             const found = Number(text || NaN);
@@ -298,7 +309,9 @@ class Page {
         return {
             state, older, newer, figure, unit, column, chosen, query,
             byChange,
-            group: Object.hasOwn(GROUPS, state.group) ? state.group : "line",
+            group,
+            // What frames of call paths are put together by.
+            pathGroup: group === "account" ? "line" : group,
             values: valuesOf(profile, {older, newer, figure: column, chosen,
                                        byChange}),
             matchingKeys: (keys) => matching(profile, keys, query),
@@ -306,13 +319,24 @@ class Page {
         };
     }
 
+    /** Return the profile that is shown, and have all views show it. */
+    #useProfile(apart) {
+        this.profile = apart ? this.accounts ??= withAccounts(this.plain)
+            : this.plain;
+        for (const each of [this.details, this.table, this.treemap,
+                            this.source]) {
+            each.profile = this.profile;
+        }
+        return this.profile;
+    }
+
     update() {
         const {state} = this;
         const dark = state.theme ? state.theme === "dark"
             : this.dark.matches;
         document.documentElement.dataset.theme = dark ? "dark" : "light";
-        this.colors = new Colors(dark, this.profile);
         this.choice = this.#chosen();
+        this.colors = new Colors(dark, this.profile);
         const view = Object.hasOwn(this.views, state.view) ? state.view
             : "flame";
         this.#syncTools(view);
@@ -433,7 +457,7 @@ class Page {
     #showFlame() {
         const {profile, state, choice} = this;
         const options = {
-            group: choice.group, inverted: Boolean(state.inverted),
+            group: choice.pathGroup, inverted: Boolean(state.inverted),
             foldImports: Boolean(state.imports),
             foldStandard: Boolean(state.standard),
             focus: state.focus === "" ? -1 : Number(state.focus),
@@ -441,7 +465,7 @@ class Page {
         };
         const made = JSON.stringify([options, choice.older, choice.newer,
             choice.column, choice.byChange, state.thread, state.domain,
-            state.process, state.module]);
+            state.process, state.module, state.account, choice.group]);
         const isNew = made !== this.made;
         if (isNew) {
             this.made = made;
@@ -470,7 +494,8 @@ class Page {
         this.flame.select(selected);
         this.#showCrumbs(at);
         if (selected) {
-            this.details.showNode(view, selected, choice);
+            this.details.showNode(view, selected,
+                                  {...choice, group: choice.pathGroup});
             this.said.textContent = `${view.label(selected)}, `
                 + `${look.value(selected)}, level ${view.depth[selected]}, `
                 + plural(view.children(selected).length, "callee");
@@ -530,9 +555,8 @@ class Page {
             "aria-current": current ? "location" : undefined,
             onclick: () => this.state.set(choices)}, text);
         if (state.relation && state.focus !== "") {
-            const label = profile.keys(this.choice.group).label(
-                profile.keys(this.choice.group).of[Number(state.focus)]
-                ?? -1);
+            const keys = profile.keys(this.choice.pathGroup);
+            const label = keys.label(keys.of[Number(state.focus)] ?? -1);
             crumbs.push(make("span", {className: "relation"},
                 state.relation === "callers"
                     ? `Everything that calls ${label}`
@@ -647,16 +671,19 @@ class Page {
     }
 
     #showFrameDetails() {
-        const found = /^([fpm])(\d+)$/.exec(this.state.selected);
-        if (!found) {
+        const found = /^([fpm])(\d+)(?:\.(\d+))?$/.exec(this.state.selected);
+        const {profile} = this;
+        const number = Number(found?.[2]);
+        if (!found || (found[1] === "f"
+                && number >= profile.frames.line.length)) {
             this.details.clear();
             return;
         }
-        const {profile, choice} = this;
-        const number = Number(found[2]);
-        if (found[1] === "f" && number < profile.frames.line.length) {
-            this.details.showFrame(number, this.state.view === "table"
-                ? choice.group : "line", choice);
+        const choice = this.#within(Number(found[3] ?? NaN));
+        if (found[1] === "f") {
+            const group = profile.isAccount(number) ? "account"
+                : this.state.view === "table" ? choice.pathGroup : "line";
+            this.details.showFrame(number, group, {...choice, group});
             return;
         }
         const frame = found[1] === "p" ? profile.frames.file.indexOf(number)
@@ -668,6 +695,20 @@ class Page {
         }
         const group = found[1] === "p" ? "file" : "module";
         this.details.showFrame(frame, group, {...choice, group});
+    }
+
+    /** Return the choice, and of that what is in an account, if it is one
+        that is asked for. */
+    #within(account) {
+        const {profile, choice} = this;
+        if (!profile.isAccount(account)) {
+            return choice;
+        }
+        const chosen = choice.chosen.map((is, group) =>
+            is && profile.accountFrame[group] === account);
+        const {older, newer, column, byChange} = choice;
+        return {...choice, chosen, values: valuesOf(profile, {
+            older, newer, figure: column, chosen, byChange})};
     }
 
     // Keys, light and paper

@@ -19,9 +19,9 @@ from tracemalloc._report.shape import (
 from tracemalloc._report.sources import Sources, wanted_files
 
 # The modules, each after those that it imports.
-MODULES = ("dom", "format", "profile", "tree", "search", "state", "colors",
-           "source", "flame", "details", "table", "treemap", "timeline",
-           "main")
+MODULES = ("dom", "format", "profile", "accounts", "tree", "search", "state",
+           "colors", "source", "flame", "details", "table", "treemap",
+           "timeline", "main")
 
 # More is compressed, where Python has zlib.
 _MUCH = 200_000

@@ -1,6 +1,7 @@
 // The data of a page: columns of numbers, by node, row, spot, frame or file.
 
-const KINDS = {program: 0, package: 1, standard: 2, import: 3, nowhere: 4};
+export const KINDS = {program: 0, package: 1, standard: 2, import: 3,
+                      nowhere: 4, account: 5};
 export const OTHER = -1;
 
 // Figure -> its columns of bytes and of blocks, and what it is called.
@@ -15,6 +16,7 @@ export const FIGURES = {
 
 export const GROUPS = {
     line: "Lines", function: "Functions", file: "Files", module: "Modules",
+    account: "Accounts",
 };
 
 function bytesOf(text) {
@@ -120,7 +122,13 @@ function makeTable(table, names, like) {
 }
 
 export class Profile {
+    /** Of the data of a page, or a copy of another Profile. */
     constructor(data) {
+        this.#keys = new Map();
+        if (data instanceof Profile) {
+            Object.assign(this, data);
+            return;
+        }
         const tree = data.tree;
         this.title = data.title;
         this.snapshots = data.snapshots;
@@ -146,7 +154,8 @@ export class Profile {
             data.like);
         this.sources = data.sources;
         this.sets = tree.rows.sets.length;
-        this.#keys = new Map();
+        // Frames of accounts, in a copy that has them: accounts.js.
+        this.firstAccount = Infinity;
         this.sampled = this.snapshots.some((each) => each.interval);
     }
 
@@ -184,9 +193,16 @@ export class Profile {
             || this.kind(frame) === KINDS.import;
     }
 
+    isAccount(frame) {
+        return frame >= this.firstAccount;
+    }
+
     /** Return "file.py:42", without folders. */
     shortPlace(frame) {
         const name = this.fileName(frame);
+        if (this.isAccount(frame)) {
+            return name;
+        }
         const line = this.frames.line[frame];
         // A backslash may be one of a character that is not printable.
         const folders = /^[a-z]:\\/i.test(name) ? /[^\\]*$/ : /[^/]*$/;
@@ -202,7 +218,7 @@ export class Profile {
         if (group === "module") {
             return this.module(frame);
         }
-        if (group === "file") {
+        if (group === "file" || this.isAccount(frame)) {
             return name;
         }
         if (group === "function") {
@@ -234,6 +250,7 @@ export class Profile {
                 : `${this.frames.file[frame]}`,
             file: (frame) => this.frames.file[frame],
             module: (frame) => this.module(frame),
+            account: (frame) => frame,
         }[group];
         const label = {
             line: (frame) => this.functionName(frame)
@@ -245,10 +262,16 @@ export class Profile {
                 : this.shortPlace(frame).replace(/:\d+$/, ""),
             file: (frame) => this.fileName(frame),
             module: (frame) => this.module(frame),
+            account: (frame) => this.fileName(frame),
         }[group];
         const known = new Map();
         const of = new Int32Array(count);
         for (let frame = 0; frame < count; frame++) {
+            if (group === "account" && !this.isAccount(frame)) {
+                // It may be of any.
+                of[frame] = OTHER;
+                continue;
+            }
             const what = told(frame);
             if (!known.has(what)) {
                 known.set(what, known.size);
@@ -258,11 +281,23 @@ export class Profile {
         return new Keys(group, known.size, of, label);
     }
 
+    /** Return by row of the table of spots what of `keys` it counts for; the
+        number of keys for what no frame is known of. */
+    spotKeys(keys) {
+        const {frame, group} = this.spots;
+        if (keys.group === "account") {
+            return Int32Array.from(group, (each) =>
+                keys.of[this.accountFrame[each]]);
+        }
+        return Int32Array.from(frame, (each) =>
+            each === OTHER ? keys.count : keys.of[each]);
+    }
+
     // Sums
 
     /** Return which groups a filter lets through: one byte for each. */
     chosenGroups(filter) {
-        const {thread, domain, process, module} = this.groups;
+        const {thread, domain, process, module, account} = this.groups;
         return Uint8Array.from(thread, (_, group) => Number(
             (filter.thread === "" || this.names[thread[group]]
                 === filter.thread)
@@ -270,6 +305,8 @@ export class Profile {
                 === filter.domain)
             && (filter.process === "" || this.names[process[group]]
                 === filter.process)
+            && (filter.account === "" || this.names[account[group]]
+                === filter.account)
             && (filter.module === "" || this.names[module[group]]
                 === filter.module)));
     }

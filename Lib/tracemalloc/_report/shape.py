@@ -14,10 +14,12 @@ from operator import add, or_, sub
 import _tracemalloc
 
 from tracemalloc._cli.screen import printable
+from tracemalloc._groups import NO_ACCOUNT
 from tracemalloc._report.places import Places
 from tracemalloc._stacks import in_order
 
 OTHER = -1
+OTHER_ACCOUNTS = "(other accounts)"
 
 # Figures, and others that are subtracted from them on the page: what remains
 # is nothing, mostly.
@@ -39,15 +41,17 @@ class Limits:
     nodes       -- call paths of all
     spots       -- expressions
     threads     -- threads that are told apart
+    accounts    -- accounts that are told apart
     modules     -- modules that are told apart in filters
     source      -- bytes of source; 0 for none
     """
 
     def __init__(self, page_size=5_000_000, share=0.0, nodes=50_000,
-                 spots=30_000, threads=60, modules=200, source=3_000_000):
+                 spots=30_000, threads=60, modules=200, source=3_000_000,
+                 accounts=200):
         self.page_size, self.share, self.nodes = page_size, share, nodes
         self.spots, self.threads, self.modules = spots, threads, modules
-        self.source = source
+        self.source, self.accounts = source, accounts
 
     def for_sets(self, sets):
         """Return the limits of a page with more numbers per node."""
@@ -58,7 +62,8 @@ class Limits:
         return Limits(
             self.page_size, self.share, max(int(self.nodes * factor), 50),
             max(int(self.spots * factor), 50), self.threads, self.modules,
-            int(self.source * factor) if source is None else source)
+            int(self.source * factor) if source is None else source,
+            self.accounts)
 
 
 def shown_name(text):
@@ -146,25 +151,26 @@ class Kept:
 
 
 class Groups:
-    """Thread, domain, process and module of what allocates, as one number.
+    """What tells apart what allocates, but for the call path, as one number.
 
     group_of    context -> number
-    groups      [(thread, domain, process, module)]; a thread is a name's
-                number or -1, a module an index of modules
+    groups      [(thread, domain, process, module, account)]; a thread and an
+                account is a name's number or -1, a module an index of modules
     """
 
     def __init__(self, joined, limits):
         self._joined = joined
         columns = joined.columns
         self.places = Places([part.metadata for part in joined.parts])
-        chosen = self._threads(limits.threads)
-        threads = array("i", map(chosen.__getitem__, columns["thread"]))
-        modules = self._modules(limits.modules)
+        told = [self._biggest("thread", limits.threads), columns["domain"],
+                columns["process"], self._modules(limits.modules),
+                self._biggest("account", limits.accounts)]
+        # It takes four columns at once.
+        first, _ = _tracemalloc._number_rows(*told[:2])
         numbers, firsts = _tracemalloc._number_rows(
-            threads, columns["domain"], columns["process"], modules)
+            array("I", first), *told[2:])
         self.group_of = array("I", numbers)
-        self.groups = [(threads[context], columns["domain"][context],
-                        columns["process"][context], modules[context])
+        self.groups = [tuple(column[context] for column in told)
                        for context in array("I", firsts)]
 
     def _sizes(self, numbers, count):
@@ -175,13 +181,18 @@ class Groups:
                 numbers, count, each, "size")))
         return sums
 
-    def _threads(self, most):
-        """Return {thread: what it counts as}; -1 for those of the rest."""
-        threads = self._joined.columns["thread"]
-        sums = self._sizes(threads, len(self._joined.names))
-        order = sorted({*threads}, key=lambda thread: (-sums[thread], thread))
-        return {thread: thread if place < most else -1
-                for place, thread in enumerate(order)}
+    def _biggest(self, name, most):
+        """Return a column of names by context; -1 for those of the rest.
+
+        What has no name, such as what is in no account, is not of the rest.
+        """
+        column = self._joined.columns[name]
+        sums = self._sizes(column, len(self._joined.names))
+        order = sorted({*column}, key=lambda number: (
+            number != 0, -sums[number], number))
+        told = {number: number if place < most else -1
+                for place, number in enumerate(order)}
+        return array("i", map(told.__getitem__, column))
 
     def _modules(self, most):
         """Return by context the number of its module."""
@@ -329,12 +340,16 @@ class Shape:
             "groups": {
                 "thread": [texts.add("(other threads)") if thread < 0
                            else texts.number(thread)
-                           for thread, _, _, _ in groups],
-                "domain": [domain for _, domain, _, _ in groups],
+                           for thread, *_ in groups],
+                "domain": [domain for _, domain, *_ in groups],
                 "process": [texts.add(joined.processes[process])
-                            for _, _, process, _ in groups],
+                            for _, _, process, *_ in groups],
                 "module": [texts.add(self.groups.modules[module])
-                           for _, _, _, module in groups],
+                           for *_, module, _ in groups],
+                "account": [texts.add(OTHER_ACCOUNTS) if account < 0
+                            else texts.number(account) if account
+                            else texts.add(NO_ACCOUNT)
+                            for *_, account in groups],
             },
             "nodes": {"parent": list(map(sub, range(len(kept.parents)),
                                          kept.parents)),

@@ -5,7 +5,7 @@ const DEFAULTS = {
     view: "flame", figure: "live", unit: "bytes", group: "line",
     inverted: "", imports: "", standard: "", colors: "module", width: "change",
     search: "", thread: "", domain: "", process: "", module: "",
-    older: "", newer: "", at: "", range: "", focus: "", relation: "",
+    account: "", older: "", newer: "", at: "", range: "", focus: "", relation: "",
     sort: "", file: "", line: "", selected: "", theme: "",
 };
 

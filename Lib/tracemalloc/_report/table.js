@@ -92,8 +92,7 @@ export class Table {
         const {older, newer, chosen, group} = choice;
         const keys = profile.keys(group);
         const figure = FIGURES[choice.state.figure];
-        const places = Int32Array.from(profile.spots.frame, (frame) =>
-            frame === OTHER ? keys.count : keys.of[frame]);
+        const places = profile.spotKeys(keys);
         const sums = (set, name) => profile.sums(
             profile.spots, places, keys.count + 1, set, name, chosen);
         const [size, blocks] = [sums(newer, figure.bytes),

@@ -1,5 +1,9 @@
 // The treemap: modules, their files, the lines of these, as large as what they
-// hold.
+// hold; all of that in boxes of accounts, if it is grouped by these.
+//
+// A box is called by what it is and a number: m of a module, p of a file, f of
+// a frame, o of what is not told; what lies in the box of an account has the
+// frame of that behind it, as in f12.57.
 
 import {Writer, make, oncePerFrame, sharpContext} from "./dom.js";
 import {FIGURES, OTHER} from "./profile.js";
@@ -101,10 +105,16 @@ export class Treemap {
         const {profile} = this;
         const {spots} = profile;
         const unit = FIGURES[choice.state.figure][choice.state.unit];
-        const places = Int32Array.from(spots.frame, (frame) =>
-            frame === OTHER ? profile.frames.line.length : frame);
-        const sums = (set) => profile.sums(spots, places,
-            profile.frames.line.length + 1, set, unit, choice.chosen);
+        const count = profile.frames.line.length + 1;
+        const apart = choice.group === "account";
+        // By frame, and by account if these are told apart.
+        const places = Int32Array.from(spots.frame, (frame, row) =>
+            (frame === OTHER ? count - 1 : frame) + (apart ? count
+                * (profile.accountFrame[spots.group[row]]
+                    - profile.firstAccount) : 0));
+        const sums = (set) => profile.sums(spots, places, apart
+            ? count * (count - 1 - profile.firstAccount) : count, set, unit,
+            choice.chosen);
         const [after, before] = [sums(choice.newer), sums(choice.older)];
         const lines = profile.keys("line");
         const matches = choice.query && choice.matchingKeys(lines);
@@ -117,24 +127,34 @@ export class Treemap {
             }
             return known.get(name);
         };
-        for (let frame = 0; frame < after.length; frame++) {
-            const value = after[frame] - before[frame];
-            const width = choice.older < 0 ? after[frame]
+        for (let place = 0; place < after.length; place++) {
+            const frame = place % count;
+            const value = after[place] - before[place];
+            const width = choice.older < 0 ? after[place]
                 : choice.byChange ? Math.abs(value)
-                    : Math.max(after[frame], before[frame]);
-            if (!width || (matches && !matches[frame])) {
+                    : Math.max(after[place], before[place]);
+            if (!width || (matches && !matches[lines.of[frame]])) {
                 continue;
             }
-            let box;
-            if (frame === profile.frames.line.length) {
-                box = inside("o", "(other)", OTHER, root);
+            let [box, behind] = [root, ""];
+            if (apart) {
+                const account = profile.firstAccount
+                    + Math.floor(place / count);
+                box = inside(`f${account}`, profile.fileName(account),
+                             account, root);
+                behind = `.${account}`;
+            }
+            if (frame === count - 1) {
+                box = inside(`o${behind}`, "(other)", OTHER, box);
             } else {
                 const file = profile.frames.file[frame];
                 const module = profile.files.module[file];
                 const name = profile.names[profile.files.name[file]];
-                box = inside(`m${module}`, profile.names[module], frame, root);
-                box = inside(`p${file}`, name.split("/").pop(), frame, box);
-                box = inside(`f${frame}`, profile.functionName(frame)
+                box = inside(`m${module}${behind}`, profile.names[module],
+                             frame, box);
+                box = inside(`p${file}${behind}`, name.split("/").pop(),
+                             frame, box);
+                box = inside(`f${frame}${behind}`, profile.functionName(frame)
                     ? `${profile.frames.line[frame]} ${
                         profile.functionName(frame)}`
                     : `${profile.frames.line[frame]}`, frame, box);
@@ -142,7 +162,7 @@ export class Treemap {
             for (let each = box; each; each = each.above) {
                 each.width += width;
                 each.value += value;
-                each.after += after[frame];
+                each.after += after[place];
             }
         }
         this.known = known;
