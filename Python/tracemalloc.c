@@ -77,6 +77,7 @@
 
 #include "tracemalloc/record/pages.c"
 #include "tracemalloc/record/tables.c"
+#include "tracemalloc/record/account_names.c"
 #include "tracemalloc/record/about.c"
 #include "tracemalloc/record/place.c"
 #include "tracemalloc/record/checkpoint.c"

@@ -10,9 +10,9 @@ import tracemalloc
 import unittest
 from test import support
 from test.support import import_helper
-from test.tracemalloc_records import Records
+from test.tracemalloc_records import Records, repair
 
-from tracemalloc._record import places
+from tracemalloc._record import layout, places
 
 import_helper.import_module("_tracemalloc")
 
@@ -134,6 +134,124 @@ class ContentTests(Records):
         self.assertEqual({stat.traceback[0].filename: stat.size // 7_000_000
                           for stat in stats if stat.size >= 1_000_000},
                          {"MainThread": 1, "the worker": 1})
+
+    def accounts_of(self, picture):
+        """Return {account: bytes}, and check that their sums are right."""
+        self.check(picture)
+        stats = picture.snapshot().statistics("account")
+        found = {stat.traceback[0].filename: stat.size for stat in stats}
+        self.assertEqual(sum(found.values()) + picture.lost_bytes,
+                         picture.current)
+        return found
+
+    def test_accounts_have_their_names(self):
+        names = ("GET /cart", "caf\xe9", "\u2603" * 1000, "\U0001f40d",
+                 "\udc80", "\0")
+        self.run_program("""
+            kept = []
+            for name in eval(sys.argv[1]):
+                with tracemalloc.account(name):
+                    kept.append(bytes(1_000_000))
+            with tracemalloc.account("nothing"):
+                pass
+            _tracemalloc._write_record()
+            """, ascii(names))
+        picture = self.record()
+        found = self.accounts_of(picture)
+        self.assertEqual(picture.accounts, len(names) + 1)
+        self.assertEqual({name for name, size in found.items()
+                          if name != "<no account>" and size >= 1_000_000},
+                         {*names})
+        self.assertNotIn("nothing", found)
+        self.assertIn("<no account>", found)
+
+    def test_accounts_of_a_process_that_was_killed(self):
+        process = self.start_program("""
+            kept = []
+            for number in range(3):
+                with tracemalloc.account(f"route {number}"):
+                    kept.append(bytes(1_000_000))
+                _tracemalloc._write_record()
+            print("ready", flush=True)
+            input()
+            """)
+        process.kill()
+        process.wait()
+        picture = self.record()
+        self.assertEqual(picture.state, "gone")
+        found = self.accounts_of(picture)
+        self.assertEqual(
+            {name: size // 1_000_000 for name, size in found.items()
+             if name.startswith("route")},
+            {f"route {number}": 1 for number in range(3)})
+
+    def test_accounts_of_children_and_after_a_new_start(self):
+        self.run_program("""
+            kept = []
+            with tracemalloc.account("parent"):
+                kept.append(bytes(1_000_000))
+            _tracemalloc._write_record()
+            pid = os.fork()
+            if not pid:
+                with tracemalloc.account("child"):
+                    kept.append(bytes(1_000_000))
+                _tracemalloc._write_record()
+                os._exit(0)
+            os.waitpid(pid, 0)
+            tracemalloc.clear_traces()
+            with tracemalloc.account("later"):
+                kept.append(bytes(1_000_000))
+            _tracemalloc._write_record()
+            """)
+        parent, child = map(self.accounts_of, self.records())
+        self.assertLessEqual({"parent", "child"}, child.keys())
+        self.assertIn("later", parent)
+        self.assertNotIn("parent", parent)
+        self.assertNotIn("child", parent)
+
+    def test_without_accounts_a_record_has_none(self):
+        self.run_program("""
+            _tracemalloc._write_record()
+            """)
+        picture = self.record()
+        self.assertEqual(picture.accounts, 0)
+        self.assertIsNone(picture.snapshot().traces._data.context_account)
+
+    def test_accounts_that_have_no_room_are_called_by_number(self):
+        self.run_program("""
+            kept = []
+            for number in range(2000):
+                with tracemalloc.account(f"{number:04d}" * 250):
+                    kept.append(bytearray(1000))
+                if number % 100 == 0:
+                    _tracemalloc._write_record()
+            _tracemalloc._write_record()
+            """, options="25,record={},record_size=1MiB")
+        picture = self.record()
+        found = self.accounts_of(picture)
+        self.assertTrue(0 < picture.accounts < 2000)
+        self.assertIn("0000" * 250, found)
+        self.assertTrue({*found} & {f"account {number}" for number
+                                    in range(picture.accounts, 2001)})
+
+    def test_records_of_version_1_0_are_read(self):
+        self.run_program("""
+            with tracemalloc.account("first"):
+                kept = bytes(1_000_000)
+            _tracemalloc._write_record()
+            """)
+        path, = places.list_folder(self.folder)
+        with open(path, "r+b") as stream:
+            data = bytearray(stream.read())
+            data[10] = 0
+            for number in 1, 2:
+                at = number * layout.PAGE + layout.TABLES_AT["accounts"]
+                data[at:at + 16] = bytes(16)
+            stream.seek(0)
+            stream.write(repair(data))
+        picture = self.record()
+        self.assertEqual(picture.accounts, 0)
+        self.assertIn("account 1", self.accounts_of(picture))
 
     def test_names_of_all_kinds(self):
         self.run_program("""

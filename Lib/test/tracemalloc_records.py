@@ -179,7 +179,8 @@ def try_record(path):
             raise AssertionError(f"not one line: {error}") from None
         return False
     list(picture.timeline)
-    for key in "lineno", "traceback", "function", "thread", "domain":
+    for key in ("lineno", "traceback", "function", "thread", "account",
+                "domain"):
         for stat in snapshot.statistics(key)[:20]:
             str(stat)
     snapshot.statistics("lineno", cumulative=True)

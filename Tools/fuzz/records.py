@@ -27,8 +27,11 @@ from tracemalloc._record import places
 MAX_PEAK = 40
 
 PROGRAM = """
-import json, threading
+import json, threading, tracemalloc
 kept = [str(i) for i in range(5000)]
+for name in "GET /cart", "GET /stock", "caf\u00e9":
+    with tracemalloc.account(name):
+        kept += map(str, range(500))
 thread = threading.Thread(target=kept.extend, args=(map(str, range(99)),))
 thread.start()
 thread.join()

@@ -30,22 +30,26 @@ HEAD_FIELDS = (
 LOCKED = 1
 
 CHECKPOINT_MAGIC = b"TMRCHECK"
-CHECKPOINT = struct.Struct("<8sQQII17Q")
+CHECKPOINT = struct.Struct("<8sQQII15Q")
 CHECKPOINT_FIELDS = (
     "magic", "sequence", "written", "state", "generation", "current", "peak",
     "blocks", "rss", "dropped", "lost", "lost_bytes", "lost_blocks",
     "lost_peak_bytes", "lost_peak_blocks", "reclaimed_blocks",
-    "reclaimed_bytes", "tracer_memory", "longest_pause", "bytes_written",
-    "arena_size", "process_memory")
+    "reclaimed_bytes", "tracer_memory", "longest_pause", "bytes_written")
 STATES = ("running", "stopped", "exited")
 
-# What a checkpoint has of each table, in the order of TABLES.
+# What a checkpoint has of each table, in the order of TABLES.  The last one
+# is of version 1.1, and lies in front of the others; where 1.0 has zeros.
 TABLE = struct.Struct("<QII")
 TABLES = ("names", "codes", "nodes", "contexts", "few", "counters", "threads",
-          "timeline")
-TABLES_AT = CHECKPOINT.size
+          "timeline", "accounts")
+_FIRST_AT = CHECKPOINT.size + TABLE.size
 LIST_SIZE = struct.Struct("<II")
-LIST_AT = TABLES_AT + len(TABLES) * TABLE.size
+LIST_AT = _FIRST_AT + (len(TABLES) - 1) * TABLE.size
+TABLES_AT = {
+    name: CHECKPOINT.size if name == "accounts"
+    else _FIRST_AT + number * TABLE.size
+    for number, name in enumerate(TABLES)}
 # Where pages are, and the CRC-32 of each.
 PLACE = struct.Struct("<II")
 MOST_LISTS = (CHECKED - LIST_AT - LIST_SIZE.size) // PLACE.size
@@ -53,6 +57,6 @@ PER_LIST = PAGE // PLACE.size
 
 # Bytes of an item of each table but names.
 ITEMS = {"codes": 8, "nodes": 12, "contexts": 28, "few": 12, "counters": 48,
-         "threads": 40, "timeline": 40}
+         "threads": 40, "timeline": 40, "accounts": 4}
 THREAD = struct.Struct("<QQqQII")
 TIMELINE = struct.Struct("<QQQQQ")

@@ -29,6 +29,7 @@ class Picture:
                        of its newest checkpoint
     current, peak   -- traced bytes then, and the highest value so far
     blocks          -- traced blocks
+    accounts        -- number of accounts that have a name in the record
     rss             -- resident bytes, or None if that is not known
     dropped         -- traces that there was no memory for
     lost            -- contexts that had no room in the record
@@ -54,7 +55,7 @@ class Picture:
         self.started, self.written = head.started, checkpoint.written
         for name in ("current", "peak", "blocks", "dropped", "lost",
                      "lost_bytes", "lost_blocks", "longest_pause",
-                     "bytes_written"):
+                     "bytes_written", "accounts"):
             setattr(self, name, getattr(checkpoint, name))
         self.rss = checkpoint.rss or None
         self.sample_interval = head.sample_interval or None
@@ -195,12 +196,15 @@ def _data(tables):
     roots = array("I", map(thread_of_node.__getitem__, node))
     if max(roots, default=0) // len(labels) > MAX_ACCOUNTS:
         raise ValueError("there is no such thread")
-    # Besides, they tell the account, whose name is in no record.
     threads = array("I", (root % len(labels) for root in roots))
+    accounts = _accounts([root // len(labels) for root in roots],
+                         tables["accounts"], names, first_label)
     unknown = len(names)
     names.append("<unknown>")
     columns = {f"context_{name}": column
                for name, column in codes.columns(code).items()}
+    if accounts is not None:
+        columns["context_account"] = accounts
     columns["context_thread"] = array("I", (
         first_label + thread if number else 0
         for thread, number in zip(threads, code)))
@@ -276,6 +280,27 @@ def _thread_names(data, names):
             text += f" and {before - 1} before"
         found.append(text)
     return found or ["MainThread"]
+
+
+def _accounts(numbers, data, names, known):
+    """Return the column of accounts, None if there was none; add to names.
+
+    The first *known* of those are the record's own.  What there was no room
+    for is called by its number, as threads are.
+    """
+    found = {0: 0}
+    name_of = _numbers("I", data)
+    for account in sorted({*numbers} - {0}):
+        name = name_of[account - 1] if account <= len(name_of) else 0
+        if name >= known:
+            raise ValueError("an account has no such name")
+        if not name:
+            name = len(names)
+            names.append(f"account {account}")
+        found[account] = name
+    if len(found) == 1:
+        return None
+    return array("I", map(found.__getitem__, numbers))
 
 
 def _totals(tables, length):

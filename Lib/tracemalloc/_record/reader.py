@@ -178,6 +178,9 @@ def _read_checkpoint(descriptor, size):
             continue
         checkpoint = SimpleNamespace(**dict(zip(
             layout.CHECKPOINT_FIELDS, layout.CHECKPOINT.unpack_from(page))))
+        length, _, _ = layout.TABLE.unpack_from(
+            page, layout.TABLES_AT["accounts"])
+        checkpoint.accounts = length // layout.ITEMS["accounts"]
         if (newest[0] is None
                 or checkpoint.sequence > newest[0].sequence):
             newest = checkpoint, page
@@ -203,9 +206,8 @@ def _read_tables(descriptor, size, checkpoint, page):
         places = layout.PLACE.iter_unpack(
             _read_pages(descriptor, places, pages))
         found, total = {}, 0
-        for number, name in enumerate(layout.TABLES):
-            length, count, _ = layout.TABLE.unpack_from(
-                page, layout.TABLES_AT + number * layout.TABLE.size)
+        for name, at in layout.TABLES_AT.items():
+            length, count, _ = layout.TABLE.unpack_from(page, at)
             total += count
             # Each page has a place of its own.
             if (total > pages or length > count * layout.PAGE

@@ -123,7 +123,8 @@ tm_fill_head(const struct about_process *about, uint64_t size, int locked,
     static const char version[] = PY_VERSION;
     struct stat name_space;
     struct record_head head = {
-        .major = le16(1),
+        .major = le16(RECORD_MAJOR),
+        .minor = le16(RECORD_MINOR),
         .order = le32(RECORD_ORDER),
         .head_size = le32(RECORD_PAGE),
         .page_size = le32(RECORD_PAGE),

@@ -94,6 +94,9 @@ tm_copy_checkpoint_lock_held(void)
     if (tm_copy_tables(&R->tables, &from) < 0) {
         R->file.error = ENOMEM;
     }
+    if (tm_copy_account_names(&R->accounts, &R->tables, S->accounts)) {
+        R->tables.waiting = 1;
+    }
     for (uint32_t i = 0; i < THREAD_SLOTS; i++) {
         thread_copy(i);
     }
@@ -226,7 +229,9 @@ static int
 checkpoint_write(enum record_state state)
 {
     struct record_checkpoint *now = &R->checkpoint;
-    if (tm_write_tables(&R->tables, &R->file) < 0 || threads_write() < 0) {
+    if (tm_write_tables(&R->tables, &R->file) < 0 || threads_write() < 0
+        || tm_write_account_names(&R->accounts, &R->tables, &R->file) < 0)
+    {
         return -1;
     }
     now->lost = R->tables.lost.contexts;
@@ -330,5 +335,6 @@ tm_make_file(void)
     }
     tm_close_pages(&R->file);
     tm_free_tables(&R->tables);
+    tm_free_account_names(&R->accounts);
     return -1;
 }

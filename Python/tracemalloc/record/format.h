@@ -11,6 +11,8 @@
 
 #define RECORD_PAGE ((size_t)4096)
 #define RECORD_CHECKED (RECORD_PAGE - sizeof(uint32_t))
+#define RECORD_MAJOR 1
+#define RECORD_MINOR 1
 #define RECORD_ORDER 0x0a0b0c0du
 #define RECORD_SUFFIX ".tmrec"
 
@@ -85,7 +87,18 @@ enum record_table_number {
     TABLE_COUNTERS,
     TABLE_THREADS,
     TABLE_TIMELINE,
+    TABLE_ACCOUNTS,
     RECORD_TABLES
+};
+
+/* Those of version 1.0, which have their extents behind the checkpoint; that
+   of accounts is in what was reserved there. */
+#define FIRST_TABLES TABLE_ACCOUNTS
+
+struct record_extent {
+    uint64_t length;            /* bytes */
+    uint32_t pages;
+    uint32_t reserved;
 };
 
 /* What a checkpoint says of itself; then its tables, and the pages with the
@@ -111,13 +124,7 @@ struct record_checkpoint {
     uint64_t tracer_memory;
     uint64_t longest_pause;     /* nanoseconds */
     uint64_t bytes_written;     /* before this checkpoint */
-    uint64_t reserved[2];
-};
-
-struct record_extent {
-    uint64_t length;            /* bytes */
-    uint32_t pages;
-    uint32_t reserved;
+    struct record_extent accounts;
 };
 
 struct record_place {
@@ -127,12 +134,12 @@ struct record_place {
 
 struct record_checkpoint_page {
     struct record_checkpoint about;
-    struct record_extent tables[RECORD_TABLES];
+    struct record_extent tables[FIRST_TABLES];
     uint32_t nlists;
     uint32_t reserved;
     struct record_place lists[(RECORD_CHECKED
                                - sizeof(struct record_checkpoint)
-                               - RECORD_TABLES * sizeof(struct record_extent)
+                               - FIRST_TABLES * sizeof(struct record_extent)
                                - 2 * sizeof(uint32_t))
                               / sizeof(struct record_place)];
     uint32_t rest;
@@ -204,5 +211,7 @@ struct record_moment {
     uint64_t rss;
     uint64_t blocks;
 };
+
+/* The table of accounts has a uint32_t for each: its name, or 0. */
 
 #endif  /* !TRACEMALLOC_RECORD_FORMAT_H */

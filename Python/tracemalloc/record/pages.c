@@ -436,8 +436,8 @@ checkpoint_fill(const struct page_file *file,
     memset(page, 0, sizeof(*page));
     const uint64_t *from = &about->current;
     uint64_t *to = &page->about.current;
-    const uint64_t *end = about->reserved;
-    while (from < end) {
+    const uint64_t *last = &about->bytes_written;
+    while (from <= last) {
         *to++ = le64(*from);
         from++;
     }
@@ -448,8 +448,11 @@ checkpoint_fill(const struct page_file *file,
     page->about.generation = le32(file->generation);
     page->about.bytes_written = le64(file->bytes_written);
     for (int i = 0; i < RECORD_TABLES; i++) {
-        page->tables[i].length = le64(file->tables[i].length);
-        page->tables[i].pages = le32(file->tables[i].npages);
+        struct record_extent *extent = i < FIRST_TABLES
+                                       ? &page->tables[i]
+                                       : &page->about.accounts;
+        extent->length = le64(file->tables[i].length);
+        extent->pages = le32(file->tables[i].npages);
     }
     page->nlists = le32(file->lists.npages);
     for (uint32_t i = 0; i < file->lists.npages; i++) {

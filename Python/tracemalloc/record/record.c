@@ -238,6 +238,7 @@ record_forget(void)
 {
     tm_close_pages(&R->file);
     tm_free_tables(&R->tables);
+    tm_free_account_names(&R->accounts);
     tm_lock();
     S->record_limit = SIZE_MAX;
     S->record_wanted = 0;
@@ -436,6 +437,7 @@ tm_fork_record(void)
     else {
         tm_close_pages(&R->file);
         tm_free_tables(&R->tables);
+        tm_free_account_names(&R->accounts);
     }
     R->has_helper = 0;
     R->on = 0;

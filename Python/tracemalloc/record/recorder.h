@@ -4,6 +4,7 @@
 #define TRACEMALLOC_RECORDER_H
 
 #include "about.h"
+#include "account_names.h"
 #include "place.h"
 #include "record.h"
 #include "tables.h"
@@ -55,6 +56,7 @@ struct recorder {
     struct record_checkpoint checkpoint;
     struct record_thread threads[THREAD_SLOTS];
     struct record_thread_name names[THREAD_SLOTS];
+    struct record_account_names accounts;
     struct record_moment timeline[MOST_MOMENTS];
     size_t nmoments;
     uint64_t moment_step;       /* nanoseconds between two, at least */

@@ -80,9 +80,8 @@ numbers_reserve(struct mapped *mapped, size_t n)
 }
 
 
-/* One more item at the end of a list, or NULL. */
-static void *
-list_add(struct record_list *list, size_t item_size)
+PART void *
+tm_add_item(struct record_list *list, size_t item_size)
 {
     if (tm_reserve_mapped(&list->items, (list->n + 1) * item_size) < 0) {
         return NULL;
@@ -98,10 +97,9 @@ list_items(const struct record_list *list)
 }
 
 
-/* Copy bytes to the end: where they begin, or -1. */
-static int
-bytes_add(struct record_list *bytes, const void *from, size_t size,
-          size_t *at)
+PART int
+tm_add_bytes(struct record_list *bytes, const void *from, size_t size,
+             size_t *at)
 {
     if (tm_reserve_mapped(&bytes->items, bytes->n + size) < 0) {
         return -1;
@@ -272,7 +270,8 @@ fresh_name_copy(struct record_tables *tables, const struct name_table *names,
         return 0;
     }
     const struct name *name = names->entries[id];
-    struct fresh_name *fresh = list_add(&tables->fresh_names, sizeof(*fresh));
+    struct fresh_name *fresh = tm_add_item(&tables->fresh_names,
+                                           sizeof(*fresh));
     if (fresh == NULL) {
         return -1;
     }
@@ -282,8 +281,8 @@ fresh_name_copy(struct record_tables *tables, const struct name_table *names,
         .length = name->length,
     };
     *number = PENDING;
-    return bytes_add(&tables->bytes, name->text, name->length * name->kind,
-                     &fresh->text);
+    return tm_add_bytes(&tables->bytes, name->text,
+                        name->length * name->kind, &fresh->text);
 }
 
 
@@ -306,7 +305,8 @@ fresh_code_copy(struct record_tables *tables, const struct code_table *codes,
         return 0;
     }
     const struct code_entry *entry = tm_code_at(codes, id);
-    struct fresh_code *fresh = list_add(&tables->fresh_codes, sizeof(*fresh));
+    struct fresh_code *fresh = tm_add_item(&tables->fresh_codes,
+                                           sizeof(*fresh));
     if (fresh == NULL) {
         return -1;
     }
@@ -319,8 +319,8 @@ fresh_code_copy(struct record_tables *tables, const struct code_table *codes,
     if (locate) {
         *at = (uint32_t)(tables->fresh_codes.n - 1);
         fresh->nlocations = entry->nlocations;
-        if (bytes_add(&tables->bytes, entry->locations, entry->nlocations,
-                      &fresh->locations) < 0)
+        if (tm_add_bytes(&tables->bytes, entry->locations,
+                         entry->nlocations, &fresh->locations) < 0)
         {
             return -1;
         }
@@ -344,8 +344,8 @@ fresh_nodes_copy(struct record_tables *tables,
     uint32_t *numbers = numbers_of(&tables->node_numbers);
     while (id != NODE_ROOT && numbers[id] == 0) {
         const struct frame_node *node = tm_node_at(from->tree, id);
-        struct fresh_node *fresh = list_add(&tables->fresh_nodes,
-                                            sizeof(*fresh));
+        struct fresh_node *fresh = tm_add_item(&tables->fresh_nodes,
+                                               sizeof(*fresh));
         if (fresh == NULL
             || fresh_code_copy(tables, from->codes, node->code, 0) < 0)
         {
@@ -383,8 +383,8 @@ fresh_context_copy(struct record_tables *tables,
     {
         return -1;
     }
-    struct fresh_context *fresh = list_add(&tables->fresh_contexts,
-                                           sizeof(*fresh));
+    struct fresh_context *fresh = tm_add_item(&tables->fresh_contexts,
+                                              sizeof(*fresh));
     if (fresh == NULL) {
         return -1;
     }
@@ -558,6 +558,15 @@ has_room(const struct page_file *file, size_t dying, size_t ncontexts,
     size_t needed = 2 * changing > old + changing ? 2 * changing - old
                                                   : changing;
     return file->nfree >= needed + pages_of(more);
+}
+
+
+PART int
+tm_has_room(const struct record_tables *tables, const struct page_file *file,
+            size_t more)
+{
+    return has_room(file, tm_dying_pages(file), tables->ncontexts,
+                    tables->ncounters, more);
 }
 
 
@@ -760,8 +769,8 @@ counters_limit(struct record_tables *tables, const struct page_file *file)
 }
 
 
-static void
-list_shrink(struct record_list *list)
+PART void
+tm_shrink_list(struct record_list *list)
 {
     list->n = 0;
     if (list->items.size > MOST_KEPT) {
@@ -796,11 +805,11 @@ tm_write_tables(struct record_tables *tables, struct page_file *file)
         return -1;
     }
     tables->waiting = tables->waiting && !tables->full;
-    list_shrink(&tables->fresh_contexts);
-    list_shrink(&tables->fresh_nodes);
-    list_shrink(&tables->fresh_codes);
-    list_shrink(&tables->fresh_names);
-    list_shrink(&tables->bytes);
+    tm_shrink_list(&tables->fresh_contexts);
+    tm_shrink_list(&tables->fresh_nodes);
+    tm_shrink_list(&tables->fresh_codes);
+    tm_shrink_list(&tables->fresh_names);
+    tm_shrink_list(&tables->bytes);
     counters_limit(tables, file);
     return 0;
 }

@@ -79,6 +79,20 @@ PART int tm_write_tables(struct record_tables *, struct page_file *);
 PART void tm_renew_tables(struct record_tables *);
 PART void tm_free_tables(struct record_tables *);
 
+/* Whether so many bytes more may be written for good. */
+PART int tm_has_room(const struct record_tables *, const struct page_file *,
+                     size_t more);
+
+/* One more item at the end of a list, or NULL. */
+PART void *tm_add_item(struct record_list *, size_t item_size);
+
+/* Copy bytes to the end of a list of bytes: where they begin, or -1. */
+PART int tm_add_bytes(struct record_list *, const void *, size_t size,
+                      size_t *at);
+
+/* Forget all items, and give back memory that is much. */
+PART void tm_shrink_list(struct record_list *);
+
 /* Append a name of so many characters of `kind` bytes to the table of names:
    its number, or 0. */
 PART uint32_t tm_write_name(struct record_tables *, struct page_file *,
