@@ -30,11 +30,14 @@ class JsonTests(unittest.TestCase):
             "size": 44, "count": 3, "allocated_size": 170,
             "allocated_count": 10, "freed_size": 126, "freed_count": 7,
             "peak_size": 100, "peak_count": 5, "domain": 0,
-            "thread": "MainThread", "total_nframe": 3, "traceback": [
+            "thread": "MainThread", "account": "GET /cart",
+            "total_nframe": 3, "traceback": [
                 {"filename": "b.py", "lineno": 8, "function": "C.m\xe9"},
                 {"filename": "a.py", "lineno": 3, "function": "f",
                  "end_lineno": 3, "column": 4, "end_column": 9}]})
         self.assertEqual(contexts[2]["thread"], None)
+        self.assertEqual([contexts[at]["account"] for at in (0, 2)],
+                         [None, None])
         self.assertEqual(contexts[2]["traceback"], [
             {"filename": "<unknown>", "lineno": 0, "function": None,
              "end_lineno": None, "column": None, "end_column": None}])
@@ -70,7 +73,8 @@ class CsvTests(unittest.TestCase):
             "size": "44", "count": "3", "allocated_size": "170",
             "allocated_count": "10", "freed_size": "126", "freed_count": "7",
             "peak_size": "100", "peak_count": "5", "domain": "0",
-            "thread": "MainThread", "filename": "a.py", "lineno": "3",
+            "thread": "MainThread", "account": "GET /cart",
+            "filename": "a.py", "lineno": "3",
             "end_lineno": "3", "column": "4", "end_column": "9",
             "function": "f", "traceback": "C.m\xe9 (b.py:8);f (a.py:3)"})
         self.assertEqual([row["filename"] for row in rows],
@@ -98,11 +102,13 @@ class CsvTests(unittest.TestCase):
             name = f"{start}cmd|'/c calc'!A1"
             columns = {"path_file": [0, 1, 1], "context_file": [1, 1, 1]}
             data = full_data(**columns)
-            data.names[1] = data.names[4] = data.names[7] = name
+            for number in 1, 4, 7, 8:
+                data.names[number] = name
             with self.subTest(start=start):
                 row, *_ = csv.DictReader(io.StringIO(exported(
                     _export.export_csv, full_snapshot(data)), newline=""))
-                for field in "filename", "function", "thread", "traceback":
+                for field in ("filename", "function", "thread", "account",
+                              "traceback"):
                     self.assertNotIn(row[field][:1], [*"=+-@\t\r"], field)
                 self.assertEqual(row["filename"], "'" + name)
 

@@ -173,12 +173,14 @@ class FigureTests(LiveCase):
 
     def test_groups(self):
         model = self.model()
-        for group in "function", "filename", "module", "thread":
+        for group in ("function", "filename", "module", "thread",
+                      "account"):
             model.press("g")
             self.assertEqual(model.group_by, group)
             labels = [row.label for row in model.rows()]
             wanted = {"function": f"{THIS}:allocate_much", "filename": THIS,
-                      "module": "test", "thread": "MainThread"}[group]
+                      "module": "test", "thread": "MainThread",
+                      "account": "<no account>"}[group]
             self.assertIn(wanted, labels)
         self.assertAlmostEqual(
             sum(row.figures["share"] or 0 for row in model.rows()), 1)
@@ -205,10 +207,48 @@ class FigureTests(LiveCase):
         model = self.model()
         everything = model.now.total()
         model.press("t")
-        self.assertEqual(model.thread, "MainThread")
-        self.assertEqual(model.now.total(model.thread), everything)
+        self.assertEqual(model.part, ("thread", "MainThread"))
+        self.assertEqual(model.now.total(model.part), everything)
         model.press("t")
-        self.assertIsNone(model.thread)
+        self.assertIsNone(model.part)
+
+    def test_accounts_one_after_the_other(self):
+        model = self.model()
+        model.press("a")
+        self.assertIsNone(model.part)
+        self.assertEqual(model.message, "there are no accounts")
+        for name, number in ("GET /cart", 10), ("GET /stock", 30):
+            with tracemalloc.account(name):
+                self.program.kept += [allocate_much(number)]
+        picture = self.program.picture()
+        model.take([picture])
+        everything = model.now.total()
+        sizes = []
+        for name, number in ("GET /cart", 10), ("GET /stock", 30):
+            model.press("a")
+            self.assertEqual(model.part, ("account", name))
+            self.assertIn(f"a {name}", self.draw(model).text()[-1])
+            size = self.row(model, LINE_OF_MUCH).figures["live"]
+            self.assertTrue(number * 1000 < size < number * 1200, size)
+            sizes.append(model.now.total(model.part))
+            model.press("v")
+            tree = model.now.tree("lineno", False, "live", model.part)
+            self.assertEqual(tree.size, sizes[-1])
+            model.press("v")
+        model.press("a")
+        self.assertIsNone(model.part)
+        self.assertEqual(model.now.total(), everything)
+        model = Model(group_by="account")
+        model.take([picture])
+        rows = {row.label: row.figures["live"] for row in model.rows()}
+        self.assertEqual([rows["GET /cart"], rows["GET /stock"]], sizes)
+        self.assertEqual({*rows}, {"GET /cart", "GET /stock",
+                                   "<no account>"})
+        model.press("t")
+        model.press("a")
+        self.assertEqual(model.part, ("account", "GET /cart"))
+        model.press("c")
+        self.assertIsNone(model.part)
 
 
 class TreeTests(LiveCase):

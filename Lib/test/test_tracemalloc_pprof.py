@@ -48,7 +48,8 @@ class ProfileTests(unittest.TestCase):
         self.assertEqual(found.period, ("space", "bytes", 1))
         self.assertEqual(found.samples, {
             ((("b.C.m\xe9", "b.py", 8), ("a.f", "a.py", 3)),
-             (("thread", "MainThread"), ("domain", "0"))): [10, 170, 3, 44],
+             (("thread", "MainThread"), ("domain", "0"),
+              ("account", "GET /cart"))): [10, 170, 3, 44],
             ((("a.f", "a.py", 7), ("c\\udc80", "c\\udc80.py", 4)),
              (("thread", "MainThread"), ("domain", "389047"))):
                 [7, 700, 7, 700],

@@ -21,7 +21,8 @@ from test.tracemalloc_profiles import Profile
 from unittest import mock
 
 from tracemalloc._cli import serve
-from tracemalloc._agent import deadline, page, requests, server, sources
+from tracemalloc._agent import (
+    deadline, metrics, page, requests, server, sources)
 
 A = (5, "read", (2, 2000), (5, 5000))
 B = (7, "load", (1, 100), (9, 900))
@@ -113,6 +114,18 @@ class ProfileTests(Asking):
                          {(("pid", "7"),), (("pid", "8"),)})
         self.assertIn("there is no label 'x'",
                       self.refused(400, "/debug/pprof/heap?labels=x"))
+
+    def test_accounts_are_labels(self):
+        self.source.processes = [FakeProcess(
+            7, (*A, "GET /cart"), (*A, "GET /stock"), (*B, ""))]
+        found = self.profile("/debug/pprof/heap")
+        self.assertEqual(found.by(lambda frame, labels: labels.get("account"),
+                                  "inuse_space"),
+                         {"GET /cart": 2000, "GET /stock": 2000, None: 100})
+        found = self.profile("/debug/pprof/heap?labels=pid")
+        self.assertEqual(found.by(lambda frame, labels: (*labels,),
+                                  "inuse_space"), {("pid",): 4100})
+        self.assertEqual(found.repeated, 0)
 
     def test_call_paths_that_hold_little_are_one(self):
         for name in "heap", "allocs":
@@ -371,6 +384,44 @@ class MetricsTests(Asking):
         self.assertEqual(found["tracemalloc_unreadable_records"], {None: 1})
         found = self.metrics("/metrics?ended=1")
         self.assertEqual(len(found["tracemalloc_traced_bytes"]), 2)
+
+    def test_accounts_of_those_that_hold_most_and_the_others_as_one(self):
+        contexts = [(number, "f", (1, 1000 + number), (1, 2000),
+                     f"route {number}") for number in range(1, 80)]
+        contexts.append((1, "f", (5, 500), (5, 500), ""))
+        self.source.processes.append(FakeProcess(9, *contexts))
+        found = self.metrics()
+        for name, total in (("bytes", 79 * 1000 + 79 * 40 + 500),
+                            ("blocks", 79 + 5)):
+            rows = found[f"tracemalloc_account_{name}"]
+            self.assertEqual(sum(rows.values()), total)
+            self.assertEqual(len(rows), metrics.MOST_ACCOUNTS + 1)
+        rows = found["tracemalloc_account_bytes"]
+        labels = 'record="app.py.9.tmrec",pid="9",program="app.py",account='
+        self.assertEqual(rows[labels + '"route 79"'], 1079)
+        self.assertEqual(rows[labels + '"<other accounts>"'],
+                         sum(range(1001, 1030)) + 500)
+        self.assertNotIn(labels + '"route 29"', rows)
+
+    def test_accounts_of_few_processes_are_read(self):
+        self.source.processes = [
+            FakeProcess(pid, (1, "f", (1, pid), (1, pid), "a \"}\n"))
+            for pid in range(1, 31)]
+        self.source.processes.append(FakeProcess(99, B))
+        with mock.patch.object(FakeProcess, "load", autospec=True,
+                               side_effect=FakeProcess.load) as load:
+            rows = self.metrics()["tracemalloc_account_bytes"]
+        self.assertEqual(load.call_count, metrics.MOST_PROCESSES)
+        self.assertEqual(sorted(rows.values()), [*range(11, 31)])
+        self.source.processes[29].fault = OSError("gone")
+        rows = self.metrics()["tracemalloc_account_bytes"]
+        self.assertEqual(sorted(rows.values()), [*range(11, 30)])
+
+    def test_without_accounts_no_record_is_read(self):
+        with mock.patch.object(FakeProcess, "load") as load:
+            found = self.metrics()
+        self.assertFalse(load.called)
+        self.assertEqual(found["tracemalloc_account_bytes"], {})
 
     def test_names_cannot_break_out(self):
         self.source.processes = [FakeProcess(

@@ -42,7 +42,8 @@ def full_snapshot(*contexts, metadata=None, filename="app.py"):
     """Return a Snapshot with functions, totals and the peak.
 
     A context is (line, function, live, allocated, peak), where the last three
-    are (blocks, bytes); all are in app.py and called from line 6.
+    are (blocks, bytes); all are in app.py and called from line 6.  A sixth
+    item is the name of an account, '' for none; all have one then, or none.
     """
     names = ["", filename, "<module>", "MainThread"]
     columns = {name: [] for name in COLUMNS if name not in ACCOUNTS}
@@ -53,7 +54,12 @@ def full_snapshot(*contexts, metadata=None, filename="app.py"):
 
     add(path_parent=0, path_file=0, path_function=0, path_line=0)
     add(path_parent=0, path_file=1, path_function=2, path_line=6)
-    for place, (line, function, live, allocated, peak) in enumerate(contexts):
+    for place, context in enumerate(contexts):
+        line, function, live, allocated, peak, *accounts = context
+        for account in accounts:
+            names.append(account)
+            columns.setdefault("context_account", []).append(
+                len(names) - 1 if account else 0)
         names.append(function)
         add(context_path=1, context_file=1, context_function=len(names) - 1,
             context_line=line, context_end_line=-1, context_column=-1,

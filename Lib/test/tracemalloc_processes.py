@@ -7,7 +7,8 @@ from tracemalloc._agent import sources
 class FakeProcess:
     """As sources.Process.
 
-    A context is (line, function, (blocks, bytes) held, allocated).
+    A context is (line, function, (blocks, bytes) held, allocated), and may
+    have the name of an account as a fifth item.
     """
 
     def __init__(self, pid, *contexts, state="running", program="app.py",
@@ -19,6 +20,7 @@ class FakeProcess:
         self.parent, self.family, self.rss = 1, "f", 5_000_000
         self.dropped, self.lost, self.sample_interval = 2, 3, interval
         self.contexts = contexts
+        self.accounts = any(context[4:] for context in contexts)
         self.fault = None
 
     current = property(lambda self: sum(each[2][1] for each in self.contexts))
@@ -30,8 +32,9 @@ class FakeProcess:
         if self.fault is not None:
             raise self.fault
         return self, full_snapshot(
-            *((line, function, held, allocated, held)
-              for line, function, held, allocated in self.contexts),
+            *((line, function, held, allocated, held, *account)
+              for line, function, held, allocated, *account
+              in self.contexts),
             metadata={"pid": self.pid})
 
 

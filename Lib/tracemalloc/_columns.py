@@ -96,6 +96,12 @@ def summed(add_up, values):
         return [more + (most << 63) for more, most in zip(low, high)]
 
 
+def account_of(data, context):
+    """Return the number of the name of a context's account, 0 for none."""
+    accounts = data.context_account
+    return 0 if accounts is None else accounts[context]
+
+
 def as_buffer(code, column):
     """Return a column as one that functions of the C module take."""
     if hasattr(column, "itemsize"):

@@ -23,6 +23,7 @@ from functools import partial, reduce
 from itertools import islice
 from operator import neg, or_
 
+from tracemalloc._columns import account_of
 from tracemalloc._stacks import Stacks, data_of
 
 # What can be exported where there is one number per context.
@@ -116,6 +117,9 @@ class _Contexts:
     def thread(self, context):
         return self.data.names[self.data.context_thread[context]] or None
 
+    def account(self, context):
+        return self.data.names[account_of(self.data, context)] or None
+
     def depth(self, context):
         return self.data.context_depth[context] or None
 
@@ -151,12 +155,15 @@ def _json_rows(contexts):
     texts = [dumps({"filename": filename, "lineno": line,
                     "function": function or None})
              for filename, line, function in contexts.frames]
-    threads = {}
+    texts_of = {}
+
+    def quoted(text):
+        if text not in texts_of:
+            texts_of[text] = dumps(text)
+        return texts_of[text]
+
     for context, node in contexts.in_order():
         row = [f"{head}{column[context]}" for head, column in figures]
-        number = data.context_thread[context]
-        if number not in threads:
-            threads[number] = dumps(contexts.thread(context))
         end_line, column, end_column = (
             "null" if number is None else number
             for number in contexts.position(context))
@@ -164,7 +171,8 @@ def _json_rows(contexts):
         frames = ", ".join(map(texts.__getitem__, stack))
         yield (f'{{{", ".join(row)}, '
                f'"domain": {data.context_domain[context]}, '
-               f'"thread": {threads[number]}, '
+               f'"thread": {quoted(contexts.thread(context))}, '
+               f'"account": {quoted(contexts.account(context))}, '
                f'"total_nframe": {contexts.depth(context) or "null"}, '
                f'"traceback": [{frames[:-1]}, "end_lineno": {end_line}, '
                f'"column": {column}, "end_column": {end_column}}}]}}')
@@ -236,8 +244,9 @@ def _csv_rows(contexts):
             text = f'"{text}"'
         numbers = ",".join([str(column[context]) for column in figures])
         position = ",".join(map(_cell, contexts.position(context)))
-        thread = _text_cell(contexts.thread(context) or "")
-        yield (f"{numbers},{data.context_domain[context]},{thread},"
+        thread, account = (_text_cell(text or "") for text in (
+            contexts.thread(context), contexts.account(context)))
+        yield (f"{numbers},{data.context_domain[context]},{thread},{account},"
                f"{filename},{line},{position},{function},{text}")
 
 
@@ -246,8 +255,8 @@ def export_csv(snapshot, stream, *, progress=None):
 
     Open a file for it with newline="".
     """
-    head = [*FIGURES, "domain", "thread", "filename", "lineno", "end_lineno",
-            "column", "end_column", "function", "traceback"]
+    head = [*FIGURES, "domain", "thread", "account", "filename", "lineno",
+            "end_lineno", "column", "end_column", "function", "traceback"]
     stream.write(",".join(head) + "\n")
     _write_joined(stream, (f"{row}\n" for row in
                            _csv_rows(_Contexts(snapshot, progress))), "")

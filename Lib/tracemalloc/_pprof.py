@@ -7,9 +7,9 @@ Protobuf lets fields come in any order, so a profile is written in one pass,
 as it is made: names, functions and locations stand before the first sample
 that needs them, and only these are in memory.
 
-    sample      a call path, the newest frame first, its thread and its domain
-                (address space).  Contexts that have all that in common are
-                one sample.
+    sample      a call path, the newest frame first, its thread, its domain
+                (address space), and its account if it is in one.  Contexts
+                that have all that in common are one sample.
     location    a line of a function
     function    named as one says it, with its module: json.decoder.loads.
                 Viewers take functions of one name for one.
@@ -39,6 +39,7 @@ from hashlib import blake2b
 from itertools import groupby
 from operator import add, or_
 
+from tracemalloc._columns import account_of
 from tracemalloc._groups import folders_in, interval_in, module_parts
 from tracemalloc._stacks import Stacks, data_of
 
@@ -84,7 +85,7 @@ _SHOWN = {
 REST = "<small>"
 
 # Labels that a sample can have; others are those of all samples of a part.
-LABELS = ("thread", "domain")
+LABELS = ("thread", "domain", "account")
 
 _VARINT, _DELIMITED = 0, 2
 # Bytes that are collected before they are compressed.
@@ -240,7 +241,8 @@ class ProfileWriter:
         self._strings = {}
         self._functions = {}
         self._locations = {}
-        # (number of a name of a thread, domain) -> labels, of one snapshot
+        # (number of a name of a thread, domain, number of a name of an
+        # account) -> labels, of one snapshot
         self._own = {}
         self._string("")
         types = (*ALLOCATED, *HELD) if allocated else HELD
@@ -433,7 +435,8 @@ class ProfileWriter:
         """Yield (labels, numbers) of contexts of one call path."""
         sums = {}
         for context in contexts:
-            key = data.context_thread[context], data.context_domain[context]
+            key = (data.context_thread[context], data.context_domain[context],
+                   account_of(data, context))
             labels = self._own.get(key)
             if labels is None:
                 labels = self._own[key] = self._own_labels(data.names, *key)
@@ -443,9 +446,10 @@ class ProfileWriter:
                 one + other for one, other in zip(known, values)]
         return sorted(sums.items()) if len(sums) > 1 else sums.items()
 
-    def _own_labels(self, names, thread, domain):
+    def _own_labels(self, names, thread, domain, account):
         """Return the labels that contexts tell, as far as they are wanted."""
-        known = {"thread": names[thread], "domain": str(domain)}
+        known = {"thread": names[thread], "domain": str(domain),
+                 "account": names[account]}
         return self._label((name, known[name]) for name in self._labels)
 
     @staticmethod

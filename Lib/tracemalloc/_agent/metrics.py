@@ -30,6 +30,12 @@ _OF_PROCESS = (
      "Bytes per sample if figures are estimates, 0 if they are exact.",
      lambda process: process.sample_interval or 0),
 )
+# Accounts of a process that have series of their own, those that hold most;
+# the others are one.  And processes of which accounts are told, those that
+# hold most: their records are read as a whole for it.
+MOST_ACCOUNTS, MOST_PROCESSES = 50, 20
+OTHER_ACCOUNTS = "<other accounts>"
+
 _STATES = "running", "stopped", "snapshot", *ENDED
 
 
@@ -43,11 +49,35 @@ def _number(value):
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def text_of(processes, faults, ended=False):
+def told_by_account(processes, ended=False):
+    """Return the processes whose accounts are told: text_of() does so."""
+    found = [each for each in processes
+             if each.accounts and (ended or not each.ended)]
+    found.sort(key=lambda each: (-each.current, each.path))
+    return found[:MOST_PROCESSES]
+
+
+def accounts_of(process):
+    """Return [(account, bytes, blocks)] of a process, the most bytes first.
+
+    Raises OSError and SnapshotFormatError.
+    """
+    _, snapshot = process.load()
+    found = [(stat.traceback[0].filename, stat.size, stat.count)
+             for stat in snapshot.statistics("account")]
+    rest = found[MOST_ACCOUNTS:]
+    if rest:
+        found[MOST_ACCOUNTS:] = [(OTHER_ACCOUNTS, *map(sum, zip(*(
+            figures for _, *figures in rest))))]
+    return found
+
+
+def text_of(processes, faults, ended=False, accounts={}):
     """Return the metrics of processes.
 
     Those that have ended are counted, and have figures only if *ended*, so
-    that series end with their process.
+    that series end with their process.  *accounts* are what accounts_of()
+    returns, by the path of the process.
     """
     lines = []
 
@@ -65,6 +95,17 @@ def text_of(processes, faults, ended=False):
             value = value_of(process)
             if value is not None:
                 lines.append(f"{name}{labels} {_number(value)}\n")
+    for name, what, place in (
+            ("tracemalloc_account_bytes",
+             "Memory that was allocated in an account and is traced now.", 1),
+            ("tracemalloc_account_blocks",
+             "Blocks that were allocated in an account and are traced now.",
+             2)):
+        head(name, "gauge", what)
+        for labels, process in shown:
+            for row in accounts.get(process.path, ()):
+                lines.append(f'{name}{labels[:-1]},account="'
+                             f'{_escaped(row[0])}"}} {row[place]}\n')
     name = "tracemalloc_processes"
     head(name, "gauge", "Processes with a record, by state.")
     for state in _STATES:

@@ -122,10 +122,7 @@ class Requests:
         if path == "/" or path == _PROFILE:
             return self._page()
         if path == "/metrics":
-            asked = _parameters(parts.query, ("ended",))
-            processes, faults, _ = self._source.look()
-            body = metrics.text_of(processes, faults, _flag(asked, "ended"))
-            return Answer(200, metrics.CONTENT_TYPE, body.encode())
+            return self._metrics(_parameters(parts.query, ("ended",)))
         name = path.removeprefix(_PROFILE)
         if path.startswith(_PROFILE) and name in profiles.SHOWN:
             return self._profile(name, _parameters(parts.query, _PARAMETERS))
@@ -135,6 +132,23 @@ class Requests:
                           "allocs or heap")
         raise Refused(404, "there are /, /metrics, /debug/pprof/heap and "
                       "/debug/pprof/allocs")
+
+    def _metrics(self, asked):
+        ended = _flag(asked, "ended")
+        processes, faults, _ = self._source.look()
+        accounts = {}
+        told = metrics.told_by_account(processes, ended)
+        if told:
+            # As for profiles, whole records are read.
+            with _Turn(self._making):
+                for process in told:
+                    try:
+                        accounts[process.path] = metrics.accounts_of(process)
+                    except (OSError, ValueError):
+                        # Who cannot read it now is told so by a profile.
+                        continue
+        body = metrics.text_of(processes, faults, ended, accounts)
+        return Answer(200, metrics.CONTENT_TYPE, body.encode())
 
     def _page(self):
         processes, faults, more = self._source.look()

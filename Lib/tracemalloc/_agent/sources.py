@@ -31,6 +31,7 @@ class Process:
                'snapshot' for a snapshot
     started, written
             -- seconds since the epoch; 0 if not known
+    accounts -- whether it tells what was allocated in accounts
     The other attributes are those of pictures of records.
     """
 
@@ -42,6 +43,7 @@ class Process:
         self.state = picture.state
         self.started = picture.started / 1e9
         self.written = picture.written / 1e9
+        self.accounts = bool(picture.accounts)
         for name in ("parent", "family", "current", "peak", "blocks", "rss",
                      "dropped", "lost", "sample_interval"):
             setattr(self, name, getattr(picture, name))
@@ -77,6 +79,7 @@ class _SnapshotPicture:
         self.rss = _number(metadata.get("rss")) or None
         self.dropped = _number(metadata.get("dropped"))
         self.sample_interval = _number(metadata.get("sample_interval")) or None
+        self.accounts = _has_accounts(snapshot)
         self._snapshot = snapshot
 
     def snapshot(self):
@@ -88,6 +91,12 @@ def _totals(snapshot):
 
     data, _ = data_of(snapshot)
     return tuple(map(sum, data.live()))
+
+
+def _has_accounts(snapshot):
+    from tracemalloc._stacks import data_of
+
+    return data_of(snapshot)[0].context_account is not None
 
 
 def _number(value):

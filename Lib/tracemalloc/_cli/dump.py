@@ -26,8 +26,7 @@ def main(arguments):
         raise UsageError("dump writes snapshots: leave out --json")
     found = pictures(options.file, options.children)
     snapshot = merge(found) if len(found) > 1 else found[0].snapshot()
-    if options.filters:
-        snapshot = filtered(options.file, snapshot, options.filters)
+    snapshot = filtered(options.file, snapshot, options)
     try:
         snapshot.dump(options.output)
     except (OSError, ValueError) as error:

@@ -12,10 +12,14 @@ from tracemalloc._cli import UsageError, mine, note
 from tracemalloc._cli.programs import tell_difference, tell_limits
 from tracemalloc._cli.screen import is_terminal, printable
 from tracemalloc._filters import FilterSet
+from tracemalloc._groups import NO_ACCOUNT
 from tracemalloc._growth import Both
+from tracemalloc._stacks import data_of
 
 # Reading less does not take long enough to tell about.
 _MUCH = 1 << 22
+# Names that are listed when one is wrong.
+_SHOWN = 8
 
 
 # Seconds until it is told how far something is, and from one time to the next.
@@ -75,9 +79,7 @@ def load(filename, options):
 
 def chosen(filename, snapshot, options):
     """Return what options let through of a snapshot."""
-    filters = getattr(options, "filters", None)
-    if filters:
-        snapshot = filtered(filename, snapshot, filters)
+    snapshot = filtered(filename, snapshot, options)
     patterns = getattr(options, "mine", None)
     if patterns is not None:
         snapshot = mine.applied(filename, snapshot, patterns)
@@ -118,8 +120,58 @@ def is_process(text):
             and not os.path.lexists(text))
 
 
-def filtered(filename, snapshot, filters):
-    """Return a filtered snapshot; tell which patterns match nothing."""
+def filtered(filename, snapshot, options):
+    """Return what filters let through; tell which of them match nothing."""
+    accounts = getattr(options, "accounts", None)
+    if accounts:
+        snapshot = _of_accounts(filename, snapshot, accounts)
+    filters = getattr(options, "filters", None)
+    return by_filters(filename, snapshot, filters) if filters else snapshot
+
+
+def _of_accounts(filename, snapshot, accounts):
+    """Return the part of some accounts; tell which of them there are not."""
+    data, _ = data_of(snapshot)
+    numbers = {*data.context_account} if data.context_account else {0}
+    known = {data.names[number] or NO_ACCOUNT for number in numbers}
+    for name in accounts:
+        if name not in known:
+            text = f"{filename}: there is no account {shlex.quote(name)}"
+            found = sorted(known - {NO_ACCOUNT})
+            if found:
+                shown = ", ".join(map(shlex.quote, found[:_SHOWN]))
+                text += f"; there are {shown}"
+                if len(found) > _SHOWN:
+                    text += (f" and {len(found) - _SHOWN} more, which "
+                             "top -g account lists")
+            else:
+                text += ": it has none, or was written by a Python that "
+                text += "knows none"
+            note(text)
+    return named_part(snapshot, "account", {
+        "" if name == NO_ACCOUNT else name for name in accounts})
+
+
+def named_part(snapshot, kind, wanted):
+    """Return the part of a snapshot in threads or accounts of some names.
+
+    *kind* is 'thread' or 'account'; '' is the name of what is in none.
+    """
+    data, limit = data_of(snapshot)
+    column = getattr(data, f"context_{kind}")
+    if column is None:
+        column = [0] * len(data)
+    numbers = {number for number, name in enumerate(data.names)
+               if name in wanted}
+    part = type(snapshot)._of(
+        data.keep([number in numbers for number in column]), limit,
+        dict(snapshot.metadata))
+    part.traceback_limit = snapshot.traceback_limit
+    return part
+
+
+def by_filters(filename, snapshot, filters):
+    """Return what Filters let through; tell which match nothing."""
     for each in filters:
         tell_unmatched(filename, each.inclusive, each.filename_pattern,
                        each.lineno, each.all_frames,

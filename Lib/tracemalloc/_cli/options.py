@@ -124,6 +124,10 @@ class Parser(argparse.ArgumentParser):
                 metavar="FILE[:LINE]",
                 help=f"{action} what has the pattern in its {frames}; "
                      "may be repeated")
+        self.add_argument(
+            "--account", action="append", dest="accounts", metavar="NAME",
+            help="keep only what was allocated in the account of that name; "
+                 "may be repeated")
 
     def add_full_paths(self):
         self.add_argument("--full-paths", action="store_true",

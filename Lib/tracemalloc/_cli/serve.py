@@ -30,7 +30,7 @@ def _parser():
                         help="file with a token that clients must send as "
                              "'Authorization: Bearer TOKEN'; needed to listen "
                              "where other machines can connect")
-    add_labels(parser, "thread,domain,pid")
+    add_labels(parser, "thread,domain,account,pid")
     add_least(parser)
     return parser
 
@@ -48,7 +48,8 @@ def add_labels(parser, default):
     parser.add_argument("--labels", metavar="NAMES", type=checked(labels),
                         default=default,
                         help="what samples are told apart by: none, or some "
-                             f"of thread,domain,pid (default: {default})")
+                             "of thread,domain,account,pid (default: "
+                             f"{default})")
 
 
 def add_least(parser):

@@ -15,7 +15,7 @@ import tracemalloc
 from pytracemalloc._display import format_size
 from tracemalloc import _format
 from tracemalloc._cli import ONLY, UsageError
-from tracemalloc._cli.files import filtered, reading, tell_unmatched
+from tracemalloc._cli.files import by_filters, reading, tell_unmatched
 from tracemalloc._cli.options import WHEN, Parser, checked, split_location
 from tracemalloc._cli.programs import program_of, tell_programs
 from tracemalloc._cli.rows import without_launcher
@@ -158,8 +158,8 @@ class _New:
 
     def __init__(self, snapshot, filename, options):
         if options.filters:
-            snapshot = filtered(filename, snapshot,
-                                [*map(_same_filter, options.filters)])
+            snapshot = by_filters(filename, snapshot,
+                                  [*map(_same_filter, options.filters)])
         self._snapshot = snapshot
         self.program = program_of(snapshot.metadata)
         try:

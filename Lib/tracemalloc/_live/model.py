@@ -5,7 +5,9 @@ from collections import namedtuple
 from tracemalloc._cli.screen import printable
 from tracemalloc._live.moment import Moment
 
-GROUPS = ("lineno", "function", "filename", "module", "thread")
+GROUPS = ("lineno", "function", "filename", "module", "thread", "account")
+# Those that no frame tells: callers have no part in them.
+_FRAMELESS = "thread", "account"
 TREE_GROUPS = ("lineno", "function", "filename")
 SORTS = ("live", "growth", "rate", "blocks", "peak", "allocated",
          "temporary_blocks")
@@ -42,7 +44,8 @@ class Model:
         self.every = every
         self.cumulative = self.is_tree = self.inverted = False
         self.filter, self.is_filtering = "", False
-        self.thread = self.process = None
+        # ('thread', its name) or ('account', its name), if not all is shown
+        self.part = self.process = None
         self.paused = self.helping = False
         self.trends = True
         self.page = 10
@@ -131,10 +134,10 @@ class Model:
 
     def _list(self):
         now, before, mark = (
-            each and each.table(self.group_by, self.cumulative, self.thread)
+            each and each.table(self.group_by, self.cumulative, self.part)
             for each in (self._now, self._before, self._mark))
         seconds = (self._now.time - self._before.time) / 1e9 if before else 0
-        whole = self._now.total(self.thread)
+        whole = self._now.total(self.part)
         found = []
         names = now if mark is now else {**now, **mark}
         for name in names:
@@ -159,7 +162,7 @@ class Model:
 
     def _tree_rows(self):
         roots = [each and each.tree(self.group_by, self.inverted,
-                                    self._tree_figure(), self.thread)
+                                    self._tree_figure(), self.part)
                  for each in (self._now, self._before, self._mark)]
         found = []
         waiting = [((), 0, *each) for each in reversed(
@@ -229,7 +232,7 @@ class Model:
         if self.is_tree:
             return row.name[-1][2]
         return self._now.function_of(row.name, self.group_by, self.cumulative,
-                                     self.thread)
+                                     self.part)
 
     # The cursor
 
@@ -296,7 +299,7 @@ class Model:
         self.is_filtering = True
 
     def _clear_filter(self):
-        self.filter, self.thread = "", None
+        self.filter, self.part = "", None
         self._changed()
 
     def _sort_by(self, step):
@@ -310,7 +313,7 @@ class Model:
         groups = TREE_GROUPS if self.is_tree else GROUPS
         at = groups.index(self.group_by) if self.group_by in groups else -1
         self.group_by = groups[(at + 1) % len(groups)]
-        if self.group_by == "thread":
+        if self.group_by in _FRAMELESS:
             self.cumulative = False
         self._at = None
         self._changed()
@@ -325,10 +328,13 @@ class Model:
                       key=lambda at: abs(PACES[at] - self.every))
         self.every = PACES[max(min(nearest + step, len(PACES) - 1), 0)]
 
-    def _next_thread(self):
-        threads = [None, *self._now.threads()]
-        at = threads.index(self.thread) if self.thread in threads else -1
-        self.thread = threads[(at + 1) % len(threads)]
+    def _next_part(self, kind):
+        parts = [None, *((kind, name) for name in self._now.parts(kind))]
+        if len(parts) == 1:
+            self.message = f"there are no {kind}s"
+            return
+        at = parts.index(self.part) if self.part in parts else 0
+        self.part = parts[(at + 1) % len(parts)]
         self._at = None
         self._changed()
 
@@ -360,7 +366,7 @@ class Model:
         self._changed()
 
     def _callers(self):
-        if self.is_tree or self.group_by == "thread":
+        if self.is_tree or self.group_by in _FRAMELESS:
             self.message = "callers count in lists of lines, functions, files"
             return
         self.cumulative = not self.cumulative
@@ -398,15 +404,16 @@ KEYS = (
     ("q", "end"),
     ("h ?", "this page"),
     ("s S", "sort by the next figure, or the one before"),
-    ("g", "group by line, function, file, module or thread"),
+    ("g", "group by line, function, file, module, thread or account"),
     ("v", "list, or tree of calls"),
     ("i", "tree from the lines that allocate to their callers"),
     ("u", "count memory for all callers, too"),
     ("j k", "down, up; also arrows, PgDn, PgUp, Home, End"),
     ("Enter", "open or close; also Right, Left"),
     ("/", "show what has a text in it; Enter keeps, Esc drops it"),
-    ("c", "all again: no text, no thread"),
+    ("c", "all again: no text, no thread, no account"),
     ("t", "one thread after the other"),
+    ("a", "one account after the other"),
     ("f", "one process of the family after the other"),
     ("r", "growth counts from now on"),
     ("p", "pause, go on"),
@@ -422,7 +429,9 @@ _ACTIONS = {
     "g": Model._group, "r": Model._set_mark, "m": Model._set_mark,
     "+": lambda model: model._pace(-1), "=": lambda model: model._pace(-1),
     "-": lambda model: model._pace(1),
-    "t": Model._next_thread, "f": Model._next_process,
+    "t": lambda model: model._next_part("thread"),
+    "a": lambda model: model._next_part("account"),
+    "f": Model._next_process,
     "v": Model._toggle_tree, "i": Model._invert, "u": Model._callers,
     "x": Model._toggle_trends,
     "j": lambda model: model.move(model.cursor + 1),

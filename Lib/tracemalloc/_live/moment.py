@@ -1,6 +1,7 @@
 """What processes held at one moment, in groups or as a tree."""
 
 from tracemalloc._cli import rows, tree
+from tracemalloc._cli.files import named_part
 
 # Of a group or a node of the tree; bytes, or blocks where the name says so.
 #   live        in use
@@ -48,38 +49,35 @@ class Moment:
             self._snapshot = _merged(self.processes)
         return self._snapshot
 
-    def threads(self):
-        """Return the names of the threads that allocated."""
+    def parts(self, kind):
+        """Return what was allocated in: names of threads, or of accounts.
+
+        *kind* is 'thread' or 'account'; with a name, that is a *part*.
+        """
         data = self.snapshot.traces._data
-        names = data.names
-        return sorted({names[number] for number in {*data.context_thread}
-                       if names[number]})
+        numbers = getattr(data, f"context_{kind}") or ()
+        return sorted({data.names[number] for number in {*numbers}} - {""})
 
-    def _part(self, thread):
-        """Return the snapshot of one thread, of all if that is None."""
-        if thread not in self._parts:
+    def _part(self, part):
+        """Return the snapshot of a part, of all if that is None."""
+        if part not in self._parts:
             snapshot = self.snapshot
-            if thread is not None:
-                data = snapshot.traces._data
-                wanted = {number for number, name in enumerate(data.names)
-                          if name == thread}
-                snapshot = type(snapshot)._of(
-                    data.keep([number in wanted
-                               for number in data.context_thread]),
-                    snapshot.traces._limit, snapshot.metadata)
-            self._parts[thread] = snapshot
-        return self._parts[thread]
+            if part is not None:
+                kind, name = part
+                snapshot = named_part(snapshot, kind, {name})
+            self._parts[part] = snapshot
+        return self._parts[part]
 
-    def _groups(self, group_by, cumulative, thread):
-        key = group_by, cumulative, thread
+    def _groups(self, group_by, cumulative, part):
+        key = group_by, cumulative, part
         if key not in self._grouped:
-            groups = self._part(thread)._group_by(group_by, cumulative)
+            groups = self._part(part)._group_by(group_by, cumulative)
             self._grouped[key] = groups.whole()
         return self._grouped[key]
 
-    def table(self, group_by, cumulative=False, thread=None):
+    def table(self, group_by, cumulative=False, part=None):
         """Return {raw frame: {figure: value}} of the groups."""
-        key = group_by, cumulative, thread
+        key = group_by, cumulative, part
         if key not in self._tables:
             groups = self._groups(*key)
             columns = [groups.figure(name) for name in _STATISTICS.values()]
@@ -89,24 +87,24 @@ class Moment:
                 if not (cumulative and rows.is_launcher(frames[-1][0]))}
         return self._tables[key]
 
-    def function_of(self, frame, group_by, cumulative=False, thread=None):
+    def function_of(self, frame, group_by, cumulative=False, part=None):
         """Return the function that a group's line is in, '' if unknown."""
-        groups = self._groups(group_by, cumulative, thread)
+        groups = self._groups(group_by, cumulative, part)
         number = groups.number_of().get((frame,))
         if number is None:
             return ""
         return groups.frame_details(number, 0)[0] or ""
 
-    def total(self, thread=None):
-        """Return the bytes in use of one thread, or of all."""
-        return sum(self._part(thread).traces._data.live()[0])
+    def total(self, part=None):
+        """Return the bytes in use of a part, or of all."""
+        return sum(self._part(part).traces._data.live()[0])
 
-    def tree(self, group_by, inverted, figure, thread=None):
+    def tree(self, group_by, inverted, figure, part=None):
         """Return the root of the tree of calls, as `tree` shows it."""
-        key = group_by, inverted, figure, thread
+        key = group_by, inverted, figure, part
         if key not in self._trees:
             self._trees[key] = tree.build(
-                self._part(thread), group_by, inverted,
+                self._part(part), group_by, inverted,
                 _STATISTICS[figure], import_frames=False)
         return self._trees[key]
 

@@ -24,7 +24,8 @@ _COLUMNS = (
 _HEADS = {name: head for name, _, head in _COLUMNS}
 
 _GROUP_TEXTS = {"lineno": "line", "function": "function", "filename": "file",
-                "module": "module", "thread": "thread"}
+                "module": "module", "thread": "thread",
+                "account": "account"}
 
 # Above the rows: three of text and the heads; below: source and keys.
 _FIXED = 6
@@ -262,8 +263,9 @@ class View:
                  if not model.is_tree else "v list"]
         if model.filter:
             hints.append(f"/{printable(model.filter)}")
-        if model.thread is not None:
-            hints.append(f"t {printable(model.thread)}")
+        if model.part is not None:
+            kind, name = model.part
+            hints.append(f"{kind[0]} {printable(name)}")
         if len(model.pictures) > 1:
             hints.append("f all processes" if model.process is None
                          else f"f pid {model.process}")

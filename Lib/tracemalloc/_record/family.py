@@ -1,9 +1,10 @@
 """The records of several processes as one snapshot."""
 
 from array import array
+from itertools import repeat
 
 from tracemalloc._columns import (
-    CONTEXTS, NAMED, PATHS, ROWS, TOTALS, SnapshotData)
+    ACCOUNTS, CONTEXTS, NAMED, PATHS, ROWS, TOTALS, SnapshotData)
 from tracemalloc._snapshot import Snapshot
 
 
@@ -41,21 +42,28 @@ class _Merged:
         self._names = {"": 0}
         self._paths = {}
         self._columns = {name: array(code) for name, code in
-                         (PATHS | CONTEXTS | TOTALS | ROWS).items()}
+                         (PATHS | CONTEXTS | ACCOUNTS | TOTALS
+                          | ROWS).items()}
         for name in PATHS:
             self._columns[name].append(0)
 
     def data(self):
-        return SnapshotData(list(self._names), **self._columns)
+        columns = dict(self._columns)
+        if not any(columns["context_account"]):
+            del columns["context_account"]
+        return SnapshotData(list(self._names), **columns)
 
     def add(self, data):
         names = [self._names.setdefault(name, len(self._names))
                  for name in data.names]
         paths = self._add_paths(data, names)
         columns, first = self._columns, len(self._columns["context_path"])
-        for name in (*CONTEXTS, *TOTALS):
+        for name in (*CONTEXTS, *ACCOUNTS, *TOTALS):
             column = getattr(data, name)
-            if name in NAMED:
+            if column is None:
+                # No process was in an account.
+                column = repeat(0, len(data))
+            elif name in NAMED:
                 column = map(names.__getitem__, column)
             elif name == "context_path":
                 column = map(paths.__getitem__, column)
