@@ -109,8 +109,8 @@ class OptionTests(CommandTests):
             "'GET /cart', 'GET /stock'\n")
         _, _, err = self.call("top", "--account", CART, "none.tmz")
         self.assertEqual(
-            err, f"{NOTE}none.tmz: there is no account 'GET /cart': it has none, or "
-            "was written by a Python that knows none\n")
+            err, f"{NOTE}none.tmz: there is no account 'GET /cart': it has "
+            "none, or was written by a Python that knows none\n")
         one = (1, 1)
         full_snapshot(*((number, "f", one, one, one, f"r{number:02d}")
                         for number in range(20))).dump("many.tmz")

@@ -1,5 +1,7 @@
 """Pages of python -m tracemalloc report: their data, sums and sizes."""
 
+import contextlib
+import io
 import os
 import random
 import subprocess
@@ -10,9 +12,12 @@ from array import array
 from test.tracemalloc_commands import (
     CommandTests, full_snapshot, snapshot_of)
 from test.tracemalloc_pages import LOADS, Page
+from test.tracemalloc_records import Records
+from types import SimpleNamespace
 
+from tracemalloc._cli import _main
 from tracemalloc._columns import COLUMNS, SnapshotData
-from tracemalloc._report import Limits, render
+from tracemalloc._report import Limits, history, render
 from tracemalloc._report.page import MODULES, TooLarge, bundle
 
 FIGURES = ("size", "count", "peak_size", "peak_count", "allocated_size",
@@ -298,6 +303,107 @@ class SumTests(unittest.TestCase):
         self.assertEqual(sums, {
             "process 1": true_sums(one, "size")[1],
             "process 2": true_sums(other, "size")[1]})
+
+
+def picture_of(pid, state, *moments, started=0, written=None):
+    """Return what is asked of a Picture; a moment is (second, 3 figures)."""
+    second = 1_000_000_000
+    timeline = [(at * second, *figures) for at, *figures in moments]
+    if written is None:
+        written = moments[-1][0] if moments else started
+    return SimpleNamespace(pid=pid, state=state, timeline=timeline,
+                           started=started * second, written=written * second)
+
+
+class HistoryTests(unittest.TestCase):
+
+    def history(self, *pictures, now=1000):
+        found = history.history_of(pictures, now)
+        rows = list(zip(*(found[name] for name in ("time", "traced", "peak",
+                                                   "rss"))))
+        return found, rows
+
+    def test_of_one_process_it_is_the_ring(self):
+        found, rows = self.history(picture_of(
+            7, "gone", (10, 100, 150, 900), (20, 300, 300, 0)))
+        self.assertEqual(rows, [(10, 100, 150, 900), (20, 300, 300, None)])
+        self.assertEqual((found["written"], found["age"]), (20, 980))
+        self.assertIn("killed", found["state"])
+
+    def test_of_a_family_it_is_the_sum_of_what_each_told_last(self):
+        found, rows = self.history(
+            picture_of(7, "running", (10, 100, 100, 1), (40, 200, 300, 2)),
+            picture_of(8, "exited", (20, 10, 10, 10), (30, 5, 15, 10)),
+            picture_of(9, "gone", (40, 1000, 1000, 100)))
+        self.assertEqual(rows, [
+            (10, 100, 100, 1), (20, 110, 110, 11), (30, 100, 115, 1),
+            (40, 1200, 1315, 102)])
+        self.assertEqual(found["state"],
+                         "3 processes: 1 running, 1 exited, 1 gone")
+
+    def test_it_is_bounded_and_has_the_newest(self):
+        for length in 0, 1, history.MOST, history.MOST + 1, 9999:
+            _, rows = self.history(picture_of(7, "running", *(
+                (at, at, at, 1) for at in range(length))))
+            self.assertLessEqual(len(rows), history.MOST)
+            if length:
+                self.assertEqual(rows[-1][0], length - 1)
+
+    def test_figures_that_lie_ahead_are_not_older_than_nothing(self):
+        found, _ = self.history(picture_of(7, "running", (5, 1, 1, 1)), now=1)
+        self.assertEqual(found["age"], 0)
+
+    def test_only_snapshots_of_that_process_are_on_its_line(self):
+        picture = picture_of(7, "running", (30, 1, 1, 1), started=10)
+        for metadata, expected in (
+                ([{"pid": 7, "time": 20}], True), ([], True),
+                ([{"pid": 8, "time": 20}], False),
+                ([{"pid": 7, "time": 9}], False),
+                ([{"pid": 7, "time": 31}], False),
+                ([{"pid": 7, "time": "x"}], False), ([{}], False)):
+            self.assertEqual(history.belongs([picture], metadata), expected)
+        self.assertFalse(history.belongs([picture] * 2, []))
+        self.assertFalse(history.belongs([], []))
+
+    def test_pages_without_records_have_none(self):
+        self.assertIsNone(page_of(random_snapshot(1)).data["history"])
+
+
+class RecordTests(Records):
+
+    def report(self, *arguments):
+        name = os.path.join(self.folder, "x.html")
+        out = io.StringIO()
+        with (contextlib.redirect_stdout(out),
+              contextlib.redirect_stderr(out)):
+            self.assertEqual(_main(["report", *arguments, "-o", name]), 0)
+        with open(name, encoding="utf-8") as stream:
+            return Page(stream.read())
+
+    def test_a_record_shows_its_ring_and_one_of_its_snapshots(self):
+        first = os.path.join(self.folder, "first.tmz")
+        self.run_program("""
+            kept = []
+            for number in range(10):
+                kept.append(bytes(100_000))
+                _tracemalloc._write_record()
+                if number == 5:
+                    tracemalloc.take_snapshot().dump(sys.argv[1])
+            os.kill(os.getpid(), 9)
+            """, first, status=-9)
+        picture = self.record()
+        for arguments, snapshots in (([picture.path], 1),
+                                     ([self.folder], 1),
+                                     ([first, picture.path], 2)):
+            page = self.report(*arguments)
+            self.assertEqual(len(page.data["snapshots"]), snapshots)
+            found = page.data["history"]
+            self.assertEqual(found["traced"][-1], picture.current)
+            self.assertEqual(found["peak"][-1], picture.peak)
+            self.assertLessEqual(len(found["time"]), len(picture.timeline))
+            self.assertIn("killed", found["state"])
+        self.assertIsNone(self.report(first).data["history"])
+        self.assertIsNone(self.report(picture.path, first).data["history"])
 
 
 class SizeTests(unittest.TestCase):

@@ -587,6 +587,37 @@ const tests = {
         await expect(0, 1);
     },
 
+    async "a record shows what it remembers, and how it ended"(reader) {
+        await reader.open("record.html", "#view=timeline");
+        const told = await reader.page.evaluate(() => {
+            const {history, snapshots} =
+                globalThis.tracemallocReport.profile;
+            return {...history, snapshots: snapshots.length};
+        });
+        assert.equal(told.snapshots, 1);
+        assert.equal(told.traced.at(-1), facts.record.current);
+        assert.equal(told.peak.at(-1), facts.record.peak);
+        assert.ok(told.time.length > 1
+            && told.time.length <= facts.record.moments);
+        assert.match(await reader.text(".facts"),
+                     /gone: killed, crashed, or replaced/);
+        assert.match(await reader.text(".facts"), /written \d+ s before/);
+        const lines = reader.page.locator(".chart .line");
+        assert.equal(await lines.count(), 3);
+        for (const points of await lines.evaluateAll((all) =>
+            all.map((line) => line.getAttribute("points").split(" ")))) {
+            assert.equal(points.length, told.time.length);
+            const across = points.map((point) => parseFloat(point));
+            assert.deepEqual(across, across.toSorted((a, b) => a - b));
+        }
+        assert.equal(await reader.page.locator(".handles input").count(), 0);
+        await reader.picture("record");
+        await reader.view("Flame graph");
+        await reader.settled();
+        assert.ok((await reader.nodes())[0].value
+            === facts.record.current);
+    },
+
     async "source has bytes in the margin and expressions marked"(reader) {
         await reader.open("one.html", "#view=source");
         assert.match(await reader.text(".listing h2"), /program\.py$/);

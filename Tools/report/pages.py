@@ -9,6 +9,7 @@ the manual has, as if it lay in /app.
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tracemalloc
@@ -17,6 +18,7 @@ from made import Maker
 from tracemalloc import _format_size
 from tracemalloc._cli import report
 from tracemalloc._columns import SnapshotData
+from tracemalloc._record import places, reader
 from tracemalloc._report import Limits, render, sources
 
 SIZES = (5_000, 50_000, 500_000)
@@ -109,6 +111,34 @@ def routes(folder):
     return tracemalloc.Snapshot.load(name)
 
 
+REMEMBERED = '''\
+import _tracemalloc
+import os
+
+kept = []
+for number in range(20):
+    kept.append(bytes(100_000))
+    _tracemalloc._write_record()
+os.kill(os.getpid(), 9)
+'''
+
+
+def remembered(folder):
+    """Make the page of a record of a process that was killed."""
+    place = os.path.join(folder, "records")
+    shutil.rmtree(place, ignore_errors=True)
+    os.mkdir(place)
+    subprocess.run([sys.executable, "-X", f"tracemalloc=25,record={place}",
+                    "-c", REMEMBERED])
+    path, = places.list_folder(place)
+    name = os.path.join(folder, "record.html")
+    subprocess.run([sys.executable, "-m", "tracemalloc", "report", path,
+                    "-o", name], check=True, stdout=subprocess.DEVNULL)
+    picture = reader.read(path)
+    return {"moments": len(picture.timeline), "peak": picture.peak,
+            "current": picture.current}
+
+
 def write(folder, name, text):
     with open(os.path.join(folder, name), "w", encoding="utf-8") as stream:
         stream.write(text)
@@ -182,7 +212,7 @@ def make_tried(folder):
     write(folder, "empty.html", render(
         [tracemalloc.Snapshot([], 1)], ["empty"], "empty", Limits()))
     facts = {"snapshots": [*map(facts_of, loaded)], "sizes": sizes(),
-             "routes": facts_of(accounts),
+             "routes": facts_of(accounts), "record": remembered(folder),
              "many": {"total": sum(many.traces._data.live()[0])},
              "files": [*map(os.path.basename, files)]}
     write(folder, "facts.json", json.dumps(facts))

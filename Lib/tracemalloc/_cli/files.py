@@ -66,15 +66,36 @@ def load(filename, options):
     The file may be a record; of a process by its number, or with those of the
     processes that it started.
     """
-    children = getattr(options, "children", False)
-    if children or is_process(filename) or os.path.isdir(filename):
-        from tracemalloc._cli.records import load_records
-
-        snapshot = load_records(filename, children)
-    else:
-        snapshot = reading(filename, lambda: tracemalloc.Snapshot.load(
-            filename, max_size=options.max_size))
+    if _is_of_records(filename, options):
+        return load_with_records(filename, options)[0]
+    snapshot = reading(filename, lambda: tracemalloc.Snapshot.load(
+        filename, max_size=options.max_size))
     return chosen(filename, snapshot, options)
+
+
+def load_with_records(filename, options):
+    """Return what load() does, and the Pictures of the records it is of."""
+    from tracemalloc._cli import records
+    from tracemalloc._format import MAX_SIZE
+    from tracemalloc._record import reader
+
+    if _is_of_records(filename, options):
+        found = records.pictures(filename, options.children)
+    # What is no file, such as a pipe, can be read once.
+    elif os.path.isfile(filename) and reading(
+            filename, lambda: reader.is_record(filename)):
+        limit = MAX_SIZE if options.max_size is None else options.max_size
+        found = [reading(filename, lambda: reader.read_bounded(filename,
+                                                               limit))]
+    else:
+        return load(filename, options), []
+    snapshot = records.snapshot_of(filename, found)
+    return chosen(filename, snapshot, options), found
+
+
+def _is_of_records(filename, options):
+    return (getattr(options, "children", False) or is_process(filename)
+            or os.path.isdir(filename))
 
 
 def chosen(filename, snapshot, options):

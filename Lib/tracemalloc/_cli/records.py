@@ -38,9 +38,8 @@ def pictures(what, children=False):
     return found
 
 
-def load_records(what, children):
-    """Return one Snapshot of all of them."""
-    found = pictures(what, children)
+def snapshot_of(what, found):
+    """Return one Snapshot of all Pictures that an argument stands for."""
     if len(found) == 1:
         return reading(what, found[0].snapshot)
     from tracemalloc._record.family import merge

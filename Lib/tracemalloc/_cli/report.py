@@ -4,7 +4,7 @@ import os
 import sys
 
 from tracemalloc._cli import UsageError, note
-from tracemalloc._cli.files import Progress, as_option, load
+from tracemalloc._cli.files import Progress, as_option, load_with_records
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.programs import program_of, tell_programs
 from tracemalloc._cli.screen import printable
@@ -73,22 +73,22 @@ def _titles(filenames, snapshots):
     return list(filenames)
 
 
-def _in_order(filenames, snapshots):
-    """Return both by the times of the snapshots, if these are known.
+def _in_order(filenames, snapshots, records):
+    """Return all by the times of the snapshots, if these are known.
 
     Of two, the first is the one to compare with, whatever its time.
     """
     times = [snapshot.metadata.get("time") for snapshot in snapshots]
     if not all(isinstance(time, (int, float)) for time in times):
-        return filenames, snapshots
+        return filenames, snapshots, records
     if len(times) < 3:
         if times != sorted(times):
             note(f"{filenames[0]} was taken after {filenames[1]}: what shrank "
                  "is shown as growth")
-        return filenames, snapshots
+        return filenames, snapshots, records
     order = sorted(range(len(times)), key=times.__getitem__)
-    return ([filenames[place] for place in order],
-            [snapshots[place] for place in order])
+    return tuple([each[place] for place in order]
+                 for each in (filenames, snapshots, records))
 
 
 def title_of(filenames):
@@ -98,7 +98,7 @@ def title_of(filenames):
     return f"{names[0]} ... {names[-1]} ({len(names)} files)"
 
 
-def render(snapshots, filenames, options=None):
+def render(snapshots, filenames, options=None, records=None):
     """Return the page of snapshots; too large a one is a UsageError."""
     from tracemalloc._report import Limits, render
     from tracemalloc._report.page import TooLarge
@@ -114,7 +114,7 @@ def render(snapshots, filenames, options=None):
     try:
         with Progress("making the page"):
             return render(snapshots, filenames, title_of(filenames), limits,
-                          processes)
+                          processes, records)
     except SnapshotFormatError as error:
         raise UsageError(f"{', '.join(filenames)}: {as_option(error)}"
                          ) from None
@@ -143,14 +143,16 @@ def main(arguments):
                      "style alone take so much")
     if options.output == "":
         parser.error("--output needs a file name")
-    snapshots = [load(name, options) for name in options.files]
+    snapshots, records = zip(*(load_with_records(name, options)
+                               for name in options.files))
     filenames = options.files
     if not options.processes:
-        filenames, snapshots = _in_order(filenames, snapshots)
+        filenames, snapshots, records = _in_order(filenames, snapshots,
+                                                  records)
         tell_programs([(name, program_of(snapshot.metadata))
                        for name, snapshot in zip(filenames, snapshots)])
     name = options.output or default_name(snapshots[-1])
-    text = render(snapshots, filenames, options)
+    text = render(snapshots, filenames, options, records)
     write_page(name, text)
     if sys.stdout is not None:
         print(f"{printable(name)}: {len(text.encode()):,} bytes; open it in "

@@ -75,6 +75,19 @@ def read_about(path):
 
 def read_snapshot(stream, limit):
     """Return the Snapshot in a record that is open; see Snapshot.load()."""
+    return _read_bounded(stream, None, limit).snapshot()
+
+
+def read_bounded(path, limit):
+    """Return what read() does, whose snapshot may take so much memory.
+
+    Raises what read() and Snapshot.load() do.
+    """
+    with _open(path) as stream:
+        return _named(path, _read_bounded, stream, limit)
+
+
+def _read_bounded(stream, path, limit):
     from tracemalloc._record.picture import Picture
 
     try:
@@ -85,9 +98,9 @@ def read_snapshot(stream, limit):
                                   ) from None
     if size > limit:
         raise too_large(limit)
-    snapshot = read_stream(stream, None, Picture).snapshot()
-    snapshot.traces._data.max_size = limit
-    return snapshot
+    picture = read_stream(stream, path, Picture)
+    picture.snapshot().traces._data.max_size = limit
+    return picture
 
 
 def _named(path, function, stream, *arguments):

@@ -4,6 +4,7 @@
     shape       what of them a page shows, as columns of numbers; the rest is
                 summed up, so that all totals are exact
     places      what a file is: program, package, standard library, import
+    history     memory over time, of records
     sources     lines of source, with what highlights them
     page        data, scripts and style as one HTML file
 

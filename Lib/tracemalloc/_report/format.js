@@ -45,6 +45,17 @@ export function plural(number, one, many = `${one}s`) {
     return `${countText(number)} ${number === 1 ? one : many}`;
 }
 
+/** Write a number of seconds: "12 s", "3 min", "5 h", "2 days". */
+export function durationText(seconds) {
+    for (const [unit, name] of [[172800, "days"], [7200, "h"], [120, "min"]]) {
+        if (seconds >= unit) {
+            const one = {days: 86400, h: 3600, min: 60}[name];
+            return `${Math.round(seconds / one)} ${name}`;
+        }
+    }
+    return `${Math.round(seconds)} s`;
+}
+
 /** Write a moment of a snapshot, given in seconds since 1970. */
 export function timeText(seconds) {
     const moment = new Date(seconds * 1000);

@@ -5,8 +5,8 @@ import {Colors} from "./colors.js";
 import {Details} from "./details.js";
 import {fill, make} from "./dom.js";
 import {Flame} from "./flame.js";
-import {countText, figureText, plural, shareText, sizeText, timeText}
-    from "./format.js";
+import {countText, durationText, figureText, plural, shareText, sizeText,
+        timeText} from "./format.js";
 import {FIGURES, GROUPS, embedded} from "./profile.js";
 import {matching, parse} from "./search.js";
 import {Source} from "./source.js";
@@ -55,7 +55,7 @@ class Page {
             hover: (box, event) => this.#hoverBox(box, event),
         });
         this.source = new Source(profile, {change});
-        this.timeline = profile.sets > 1
+        this.timeline = profile.sets > 1 || profile.history?.time.length > 1
             ? new Timeline(profile, {change}) : null;
         this.#build();
         this.state.onChange(() => this.update());
@@ -100,10 +100,12 @@ class Page {
     }
 
     #header() {
-        const {snapshots} = this.profile;
+        const {snapshots, history} = this.profile;
         const last = snapshots.at(-1);
         const facts = [
             last.command?.join(" "),
+            history && `${history.state}, written ${durationText(history.age)
+                } before this page`,
             last.time === null ? null : timeText(last.time),
             last.pid === null || this.profile.groups.process.length > 1
                 && new Set(this.profile.groups.process).size > 1

@@ -13,6 +13,7 @@ from importlib.resources import files
 from json import dumps
 from math import isfinite
 
+from tracemalloc._report.history import belongs, history_of
 from tracemalloc._report.joined import Joined, Part
 from tracemalloc._report.shape import (
     LIKE, Groups, Limits, Shape, shares, shown_name)
@@ -122,7 +123,23 @@ def _encoded(data):
     return "json", text.replace("<", "\\u003c")
 
 
-def _data(shape, parts, names, limits, title):
+def _history(parts, records):
+    """Return what records tell of what is shown: of the newest moment."""
+    from time import time
+
+    newest = parts[-1].set_number
+    pictures, others = [], []
+    for part, found in zip(parts, records or ()):
+        if part.set_number == newest:
+            pictures += found
+        else:
+            others.append(part.metadata)
+    if others and not belongs(pictures, others):
+        return None
+    return history_of(pictures, time())
+
+
+def _data(shape, parts, names, limits, title, history):
     metadata = [part.metadata for part in parts]
     tree = shape.to_json()
     times = [time for each in metadata
@@ -134,6 +151,7 @@ def _data(shape, parts, names, limits, title):
         "version": 1, "title": shown_name(title),
         "snapshots": [_describe(name, part)
                       for name, part in zip(names, parts)],
+        "history": history,
         "figures": shape.joined.known(), "like": LIKE, "tree": tree,
         "sources": {"files": sources.found, "leftOut": sources.left_out,
                     "wanted": bool(limits.source)},
@@ -180,11 +198,14 @@ nothing from anywhere.</noscript>
 """
 
 
-def render(snapshots, names, title, limits=None, processes=None):
+def render(snapshots, names, title, limits=None, processes=None,
+           records=None):
     """Return the page of one snapshot or of several, as text.
 
     Several are those of different moments, the oldest first; if *processes*
     names the process of each, they are of one moment, and added up.
+    *records* has for each a list of the Pictures that it comes from, which
+    may be empty: the page shows what these remember of the time before.
     Time: O(contexts), seconds for hundreds of thousands.
 
     Raises TooLarge if the page would exceed limits.page_size however little
@@ -198,9 +219,11 @@ def render(snapshots, names, title, limits=None, processes=None):
              for number, snapshot in enumerate(snapshots)]
     joined = Joined(parts)
     found, groups = shares(joined), Groups(joined, limits)
+    history = _history(parts, records)
     for _ in range(20):
         shape = Shape(joined, found, groups, limits)
-        text = _html(_data(shape, parts, names, limits, title), title)
+        text = _html(_data(shape, parts, names, limits, title, history),
+                     title)
         size = len(text.encode("utf-8"))
         if size <= limits.page_size:
             return text

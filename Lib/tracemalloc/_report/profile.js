@@ -132,6 +132,7 @@ export class Profile {
         const tree = data.tree;
         this.title = data.title;
         this.snapshots = data.snapshots;
+        this.history = data.history;
         this.figures = new Set(data.figures);
         this.share = tree.share;
         this.leftOut = tree.leftOut;

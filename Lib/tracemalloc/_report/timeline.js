@@ -1,5 +1,6 @@
-// The timeline of several snapshots: what was traced, the peak, and what the
-// system says of the process; two handles choose what is compared.
+// The timeline of several snapshots, or of a record: what was traced, the peak,
+// and what the system says of the process; of snapshots, two handles choose what
+// is compared.
 
 import {fill, make} from "./dom.js";
 import {sizeText, timeText} from "./format.js";
@@ -49,9 +50,12 @@ export class Timeline {
         this.element = make("div", {className: "timeline"}, this.chart,
                             this.handles, this.legend);
         this.points = this.#points();
+        this.moments = this.#moments();
         new ResizeObserver(() => this.choice && this.draw())
             .observe(this.chart);
-        this.#makeHandles();
+        if (this.points.length > 1) {
+            this.#makeHandles();
+        }
     }
 
     /** Return what is known at each moment; processes of one are added. */
@@ -77,6 +81,28 @@ export class Timeline {
         return found;
     }
 
+    /** Return what lines are drawn through: snapshots, and what the record
+        remembers of the time between and before. */
+    #moments() {
+        const {points} = this;
+        const {history} = this.profile;
+        if (!history) {
+            return points;
+        }
+        const own = history.time.map((time, at) => ({
+            time, traced: history.traced[at], peak: history.peak[at],
+            rss: history.rss[at] ?? undefined}));
+        // The newest snapshot is the record's newest moment, or later.
+        const found = [...own, ...points.slice(0, -1)]
+            .sort((one, other) => one.time - other.time);
+        const begin = found[0]?.time ?? 0;
+        for (const point of [...found, ...points]) {
+            point.at = point.time - begin;
+        }
+        this.timed = true;
+        return found.length ? found : points;
+    }
+
     #makeHandles() {
         const handle = (name, text) => {
             const input = make("input", {
@@ -98,6 +124,13 @@ export class Timeline {
 
     show(choice) {
         this.choice = choice;
+        if (this.points.length > 1) {
+            this.#showHandles(choice);
+        }
+        this.draw();
+    }
+
+    #showHandles(choice) {
         const text = (set) => {
             const point = this.points[set];
             return point.time ? `${timeText(point.time)}  ${point.name}`
@@ -111,7 +144,6 @@ export class Timeline {
         this.olderText.textContent = choice.older < 0
             ? "nothing: no comparison" : text(choice.older);
         this.newerText.textContent = text(choice.newer);
-        this.draw();
     }
 
     draw() {
@@ -119,19 +151,20 @@ export class Timeline {
         if (!wide) {
             return;
         }
-        const {points} = this;
+        const {points, moments} = this;
         const known = LINES.filter(([name]) =>
-            points.some((point) => point[name] !== undefined));
-        const most = Math.max(1, ...points.flatMap((point) =>
+            moments.some((point) => point[name] !== undefined));
+        const most = Math.max(1, ...moments.flatMap((point) =>
             known.map(([name]) => point[name] ?? 0)));
-        const end = points.at(-1).at || 1;
+        const end = Math.max(points.at(-1).at, moments.at(-1).at) || 1;
         const x = (at) => LEFT + at / end * (wide - LEFT - RIGHT);
         const y = (size) => HIGH - BELOW
             - size / most * (HIGH - ABOVE - BELOW);
         const picture = svg("svg", {
             viewBox: `0 0 ${wide} ${HIGH}`, width: wide, height: HIGH,
-            role: "img", "aria-label": "Memory over time; the handles below "
-                + "choose what is compared"});
+            role: "img", "aria-label": points.length > 1
+                ? "Memory over time; the handles below choose what is compared"
+                : "Memory over time"});
         for (const size of ticks(most)) {
             picture.append(
                 svg("line", {class: "grid", x1: LEFT, x2: wide - RIGHT,
@@ -152,7 +185,7 @@ export class Timeline {
             this.#line(picture, name, x, y);
         }
         for (const [set, kind] of [[older, "from"], [newer, "to"]]) {
-            if (set >= 0) {
+            if (set >= 0 && points.length > 1) {
                 const at = x(points[set].at);
                 picture.append(svg("line", {
                     class: `handle ${kind}`, x1: at, x2: at, y1: ABOVE,
@@ -166,12 +199,12 @@ export class Timeline {
     }
 
     #line(picture, name, x, y) {
-        const known = this.points.filter((point) =>
-            point[name] !== undefined);
+        const told = (point) => point[name] !== undefined;
         picture.append(svg("polyline", {
-            class: `line ${name}`, points: known.map((point) =>
-                `${x(point.at)},${y(point[name])}`).join(" ")}));
-        if (known.length < 200) {
+            class: `line ${name}`, points: this.moments.filter(told).map(
+                (point) => `${x(point.at)},${y(point[name])}`).join(" ")}));
+        const known = this.points.filter(told);
+        if (known.length > 1 && known.length < 200) {
             for (const point of known) {
                 const set = this.points.indexOf(point);
                 const dot = svg("circle", {
@@ -186,10 +219,10 @@ export class Timeline {
     }
 
     #times(picture, x) {
-        const {points} = this;
-        const ends = points.length > 1 ? [0, points.length - 1] : [0];
+        const {moments} = this;
+        const ends = moments.length > 1 ? [0, moments.length - 1] : [0];
         for (const at of ends) {
-            const point = points[at];
+            const point = moments[at];
             picture.append(svg("text", {
                 class: "tick", x: x(point.at), y: HIGH - 8,
                 "text-anchor": at ? "end" : "start"},
