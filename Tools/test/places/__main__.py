@@ -1,4 +1,4 @@
-"""Test what is for other programs with these: pytest and Jupyter.
+"""Test what is for others with these: pytest, Jupyter, Flask, Starlette.
 
     python3 Tools/test/places --fork build/fork/python --packages DIR
 
@@ -24,6 +24,8 @@ PLACES = {
                     "pytest pytest-xdist pytest-asyncio"),
     "test_notebook": ("jupyter", "nbconvert, ipykernel",
                       "nbconvert ipykernel"),
+    "test_accounts": ("web", "flask, starlette, uvicorn",
+                      "flask starlette uvicorn"),
 }
 RAN = re.compile(r"^Ran (\d+) tests?", re.M)
 FAILED = re.compile(r"(?:failures|errors)=(\d+)")
