@@ -14,6 +14,7 @@ from test.tracemalloc_commands import (
 from tracemalloc import _mine
 from tracemalloc._cli import programs
 from tracemalloc._cli.mine import with_values
+from tracemalloc._installed import is_installed
 
 PACKAGE = "/venv/lib/python3.13/site-packages/web/core.py"
 OTHER = "/venv/lib/python3.13/site-packages/wsgi.py"
@@ -529,9 +530,12 @@ what is installed
                 ("/usr/lib/python3/dist-packages/x.py", True),
                 ("/usr/lib/python3.11/os.py", True),
                 ("/opt/py/Lib/json/decoder.py", True), (os.__file__, True),
+                ("C:\\Python313\\Lib\\json\\decoder.py", True),
+                ("/usr/lib/python313.zip/os.py", True),
+                ("/srv/python3/x.py", False),
                 ("/srv/python3.13-demo/x.py", False)):
             with self.subTest(name):
-                self.assertIs(_mine.is_installed(name, folders), expected)
+                self.assertIs(is_installed(name, folders), expected)
 
     def test_groups_that_frames_do_not_name(self):
         for group in "thread", "domain":

@@ -8,6 +8,7 @@ from test.tracemalloc_commands import CommandTests, snapshot_of
 
 from tracemalloc import Frame
 from tracemalloc._cli import names
+from tracemalloc._installed import is_import
 
 LIBRARY = os.path.dirname(os.__file__)
 
@@ -110,8 +111,8 @@ class NameTests(unittest.TestCase):
                          ["a.py", 2, loads])
         self.assertEqual(fold(loads), [loads])
         self.assertEqual(fold(), [])
-        self.assertTrue(names.is_import("C:\\P\\Lib\\zipimport.py"))
-        self.assertFalse(names.is_import("/app/myimportlib/x.py"))
+        self.assertTrue(is_import("C:\\P\\Lib\\zipimport.py"))
+        self.assertFalse(is_import("/app/myimportlib/x.py"))
 
 
 class TableTests(CommandTests):

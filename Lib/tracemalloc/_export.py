@@ -393,7 +393,7 @@ class _Gecko:
 
     def functions_and_frames(self):
         """Return the tables of functions and of frames."""
-        from tracemalloc._mine import is_installed
+        from tracemalloc._installed import is_installed
 
         frames = [self.contexts.frames[frame] for frame in self._used]
         functions, known = {}, {}

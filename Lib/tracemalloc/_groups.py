@@ -57,6 +57,12 @@ TOTALS = {
     "peak_count": "context_peak_blocks",
 }
 
+# What stands between an import statement and the module's code.
+MACHINERY = ("<frozen importlib._bootstrap>",
+             "<frozen importlib._bootstrap_external>", "<frozen zipimport>")
+# Folders that packages are installed in.
+PACKAGES = ("site-packages", "dist-packages")
+
 UNKNOWN = "<unknown>"
 NO_ACCOUNT = "<no account>"
 
@@ -99,7 +105,7 @@ def module_of(filename, folders):
 def _parts_of_import(filename):
     parts = filename.split("/")
     for index in range(len(parts) - 2, -1, -1):
-        if (parts[index] in ("site-packages", "dist-packages")
+        if (parts[index] in PACKAGES
                 or parts[index].startswith("python3.")):
             return parts[index + 1:]
     if parts[-1].startswith("__init__.") and len(parts) > 1:

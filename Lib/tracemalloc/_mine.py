@@ -12,45 +12,22 @@ What is one's own is told by patterns:
     a module      or a glob of them, with what is in it: 'shop', 'shop.views*'
     a folder      that exists: what is below it, but for what is installed
 
-Installed is what lies in site-packages or dist-packages, or belongs to the
-standard library.  Loaded on first use.
+_installed tells what is that.  Loaded on first use.
 """
 
 import os
-import re
 from fnmatch import fnmatchcase
-from functools import cache
 from itertools import islice
 
 from tracemalloc._columns import CONTEXTS, as_array
 from tracemalloc._filters import _normalize_filename
 from tracemalloc._groups import folders_in, module_parts
+from tracemalloc._installed import as_folder, is_installed
 from tracemalloc._snapshot import Snapshot
 from tracemalloc._stacks import data_of
 
 # The only frame of what no frame of one's own has asked for.
 OTHERS = "<no frame is mine>"
-
-_PACKAGES = {"site-packages", "dist-packages"}
-_OF_PYTHON = re.compile(r"python3(\.\d+)?t?")
-# What can be run although it has no file: where it came from is not known.
-_MADE = re.compile(r"<(?!frozen |unknown>)")
-
-
-@cache
-def _standard_folders(folders):
-    """Return where the standard library is, of this or another interpreter.
-
-    *folders* are those that modules were imported from.
-    """
-    found = {os.path.dirname(os.__file__)}
-    found |= {folder for folder in folders
-              if os.path.join(folder, "lib-dynload") in folders}
-    return tuple(_as_folder(folder) for folder in found)
-
-
-def _as_folder(name):
-    return os.path.join(_normalize_filename(os.path.abspath(name)), "")
 
 
 def _is_folder(name):
@@ -59,21 +36,6 @@ def _is_folder(name):
     except ValueError:
         # A null character.
         return False
-
-
-def is_installed(filename, folders):
-    """Whether a file is of the standard library or of an installed package.
-
-    *folders* are those that modules were imported from.
-    """
-    if filename.startswith("<"):
-        return not _MADE.match(filename)
-    name = _normalize_filename(os.path.abspath(filename))
-    if name.startswith(_standard_folders(tuple(folders))):
-        return True
-    parts = name.replace("\\", "/").split("/")[:-1]
-    return not _PACKAGES.isdisjoint(parts) or any(
-        map(_OF_PYTHON.fullmatch, parts))
 
 
 class Mine:
@@ -92,7 +54,7 @@ class Mine:
             below.append(".")
         # Links on the way give a folder several names.
         below += [os.path.realpath(each) for each in below]
-        self._below = tuple({_as_folder(each) for each in below})
+        self._below = tuple({as_folder(each) for each in below})
         self._globs = [_normalize_filename(each) for each in self.patterns]
         self._known = {}
 

@@ -13,7 +13,7 @@ from tracemalloc._cli.programs import tell_difference, tell_limits
 from tracemalloc._cli.screen import is_terminal, printable
 from tracemalloc._filters import FilterSet
 from tracemalloc._groups import NO_ACCOUNT
-from tracemalloc._growth import Both
+from tracemalloc._growth import Together
 from tracemalloc._stacks import data_of
 
 # Reading less does not take long enough to tell about.
@@ -125,9 +125,9 @@ def load_one_or_two(options):
 
 
 def both_of(options, old, new):
-    """Return the Both of two snapshots; tell what of them is left out."""
+    """Return two snapshots Together; tell what of them is left out."""
     try:
-        both = Both(old, new)
+        both = Together((old, new))
     except tracemalloc.SnapshotFormatError as error:
         raise UsageError(f"{options.file} and {options.new}: "
                          f"{as_option(error)}") from None

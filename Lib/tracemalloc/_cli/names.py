@@ -13,45 +13,15 @@ full ones.  What programs read, as JSON, has full names.
 """
 
 import os
-import re
 
-_PACKAGES = ("site-packages", "dist-packages")
-_LIBRARY = re.compile(r"(?:python|pypy)\d+(?:\.\d+)?t?", re.A)
-_ARCHIVE = re.compile(r"python\d+t?\.zip", re.A)
-_BASES = ("python", "conda", "forge", "pypy")
+from tracemalloc._installed import (
+    PACKAGES, is_import, last, library_end, own_library)
+
 _PACKED = (".egg", ".whl")
 
 
 def _is_of_windows(filename):
     return "\\" in filename and (filename[1:2] == ":" or "/" not in filename)
-
-
-def _own_library():
-    """Return the folder of the standard library of this interpreter."""
-    return os.path.dirname(os.__file__)
-
-
-def _last(parts, wanted):
-    """Return the index behind the last part that is wanted; 0: none is.
-
-    The file itself is none.
-    """
-    return max((at for at, part in enumerate(parts[:-1], 1)
-                if wanted(part)), default=0)
-
-
-def _library_end(parts):
-    """Return the index behind the folder of a standard library, or 0."""
-    for at, part in enumerate(parts[:-1]):
-        above = parts[at - 1].lower() if at else ""
-        if _LIBRARY.fullmatch(part):
-            if above in ("lib", "lib32", "lib64"):
-                return at + 1
-        elif _ARCHIVE.fullmatch(part):
-            return at + 1
-        elif part == "Lib" and any(base in above for base in _BASES):
-            return at + 1
-    return 0
 
 
 def short_name(filename, folder=None):
@@ -66,14 +36,14 @@ def short_name(filename, folder=None):
         else filename.split("/")
     if len(parts) == 1 or ".." in parts:
         return filename
-    own = _own_library() + os.sep
-    end = _last(parts, _PACKAGES.__contains__)
-    packed = _last(parts, lambda part: part.endswith(_PACKED))
+    own = own_library() + os.sep
+    end = last(parts, PACKAGES.__contains__)
+    packed = last(parts, lambda part: part.endswith(_PACKED))
     if packed and (not end or packed == end + 1):
         end = packed
     if not end and filename.startswith(own):
         end = own.count(os.sep)
-    end = end or _library_end(parts)
+    end = end or library_end(parts)
     if end and parts[end] == "lib-dynload" and end + 1 < len(parts):
         end += 1
     if end:
@@ -128,21 +98,6 @@ def names_of(*snapshots, full=False, folder=None):
 
     return Names({name for snapshot in snapshots
                   for name in data_of(snapshot)[0].names}, folder)
-
-
-# What stands between an import statement and the module's code.
-_MACHINERY = ("<frozen importlib._bootstrap>",
-              "<frozen importlib._bootstrap_external>", "<frozen zipimport>")
-_MACHINERY_FILES = ("importlib/_bootstrap.py",
-                    "importlib/_bootstrap_external.py",
-                    "importlib/__init__.py", "/zipimport.py")
-
-
-def is_import(filename):
-    """Whether a file is one of those that import modules."""
-    return filename in _MACHINERY or (
-        filename.endswith(".py")
-        and filename.replace("\\", "/").endswith(_MACHINERY_FILES))
 
 
 def fold_imports(frames):

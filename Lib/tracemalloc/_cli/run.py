@@ -30,6 +30,7 @@ import tracemalloc
 from _tracemalloc import _quietly
 from tracemalloc._cli import (
     PROGRAM, UsageError, _one_line, endings, family, units)
+from tracemalloc._groups import MACHINERY
 from tracemalloc._writing import check_place
 
 HELP = f"""\
@@ -758,11 +759,10 @@ _RUNNERS = {"script": _run_script, "-m": _run_module, "-c": _run_code}
 
 
 # What runs before the first line of the program.
-_BEFORE = (__file__, "<frozen runpy>", "<frozen zipimport>",
-           "<frozen importlib._bootstrap>",
-           "<frozen importlib._bootstrap_external>")
+_BEFORE = (__file__, "<frozen runpy>", *MACHINERY)
 # Those that tell nobody why the program cannot be compiled.
-_OWN_FILES = (__file__, *_BEFORE[3:])
+_OWN_FILES = (__file__, *(name for name in MACHINERY
+                          if "importlib" in name))
 
 
 def _has_begun(error):

@@ -15,11 +15,12 @@ import _tracemalloc
 from tracemalloc._cli import mine, rows
 from tracemalloc._cli.branches import Branches, Chain
 from tracemalloc._cli.files import Progress, both_of, load_one_or_two
-from tracemalloc._cli.names import is_import, names_of
+from tracemalloc._cli.names import names_of
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.screen import Screen, printable
 from tracemalloc._cli.units import number, percent
 from tracemalloc._groups import module_of
+from tracemalloc._installed import is_import
 from tracemalloc._stacks import Stacks, data_of
 
 _GROUPS = ("lineno", "function", "filename")
@@ -365,7 +366,7 @@ def build_growth(both, group_by="lineno", inverted=False, sort="size",
                  import_frames=True):
     """Return the root of the tree of what changed: a Change.
 
-    both -- Both of tracemalloc._growth.  O(call paths of both).
+    both -- Together of tracemalloc._growth.  O(call paths of both).
     """
     return _build(both.data, both.limit, rows.both_columns(both, sort),
                   group_by, inverted, import_frames)

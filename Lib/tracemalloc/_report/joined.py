@@ -1,8 +1,8 @@
 """Contexts of one or more snapshots in one tree of call paths.
 
-Paths are put one behind the other, then contexts, and folded into a trie by
-the C module: a call path has the same node in whatever snapshot it is.  All
-work is per path or per context.
+What _growth puts together is folded into a trie by the C module: a call path
+has the same node in whatever snapshot it is.  All work is per path or per
+context.
 
     sets    one per moment; a set has one snapshot, or several, of different
             processes
@@ -18,9 +18,9 @@ from operator import or_
 
 import _tracemalloc
 
-from tracemalloc._columns import as_buffer, summed
+from tracemalloc._columns import as_array, summed
 from tracemalloc._groups import TOTALS, interval_in
-from tracemalloc._growth import frames_kept
+from tracemalloc._growth import Together
 from tracemalloc._report.places import launching
 from tracemalloc._stacks import data_of
 
@@ -30,7 +30,7 @@ FIGURES = ("size", "count", "peak_size", "peak_count", "allocated_size",
 
 
 class Part:
-    """One snapshot in what is joined; start and end are its contexts.
+    """One snapshot in what is joined.
 
     *process* is what the process is called, if several are told apart.
     """
@@ -38,9 +38,8 @@ class Part:
     def __init__(self, snapshot, set_number, process=""):
         self.set_number, self.process = set_number, process
         self.metadata = snapshot.metadata
+        self.snapshot = snapshot
         self.data, self.limit = data_of(snapshot)
-        # Frames that can be compared with those of another snapshot.
-        self.common_limit = frames_kept(snapshot)[1]
         self.interval = interval_in(snapshot.metadata)
         self.figures = dict(zip(FIGURES, self.data.live()))
         for figure in FIGURES[2:]:
@@ -52,7 +51,6 @@ class Part:
             if variances is not None:
                 self.figures |= zip(("size_variance", "count_variance"),
                                     variances)
-        self.start = self.end = 0
 
     def __len__(self):
         return len(self.data)
@@ -77,18 +75,20 @@ class Joined:
     def __init__(self, parts):
         # A set's contexts come together.
         self.parts = sorted(parts, key=lambda part: part.set_number)
-        self.limit = parts[0].limit if len(parts) == 1 else min(
-            part.common_limit for part in parts)
-        for part in parts:
-            if part.data.max_size is not None:
-                part.data.afford_cut(self.limit)
-        self._join_names()
+        self._together = Together(
+            [part.snapshot for part in self.parts],
+            [(part.data, part.limit) for part in self.parts])
+        self.limit = self._together.limit
+        data = self._together.data
+        self.names = data.names
         self._place()
-        self._fold()
-        self.columns = {name: self._contexts(name) for name in (
-            "domain", "end_line", "column", "end_column")}
-        for name in "thread", "account":
-            self.columns[name] = self._contexts(name, self._numbers)
+        self._fold(data)
+        self.columns = {name: getattr(data, f"context_{name}") for name in (
+            "domain", "end_line", "column", "end_column", "thread",
+            "account")}
+        if data.context_account is None:
+            # Nobody was in one.
+            self.columns["account"] = array("I", bytes(4 * len(data)))
         self.processes = list(dict.fromkeys(
             part.process for part in self.parts))
         self.columns["process"] = array("I", chain.from_iterable(
@@ -97,71 +97,33 @@ class Joined:
         self.figures = [self._figures_of(number)
                         for number in range(len(self.spans))]
 
-    def _join_names(self):
-        """Make one list of names, and by part what its numbers become."""
-        known = {"": 0}
-        self._numbers = [
-            array("I", [known.setdefault(name, len(known))
-                        for name in part.data.names])
-            for part in self.parts]
-        self.names = list(known)
-
     def _place(self):
+        """Find where the contexts of each set are; parts come by sets."""
         self.spans = []
-        at = 0
-        for part in self.parts:
-            part.start, part.end = at, at + len(part)
+        starts = self._together.starts
+        for part, start, end in zip(self.parts, starts, starts[1:]):
             if part.set_number == len(self.spans):
-                self.spans.append((at, part.end))
-            self.spans[-1] = self.spans[-1][0], part.end
-            at = part.end
+                self.spans.append((start, end))
+            self.spans[-1] = self.spans[-1][0], end
 
-    def _column(self, table, name, numbers=None):
-        """Return a column of all parts; without the roots of *table* path."""
-        code = "i" if name in ("line", "end_line", "column",
-                               "end_column") else "I"
-        joined = array(code)
-        for index, part in enumerate(self.parts):
-            column = getattr(part.data, f"{table}_{name}")
-            if column is None:
-                # It had no accounts.
-                column = array(code, bytes(joined.itemsize * len(part)))
-            column = as_buffer(code, column)
-            column = memoryview(column).cast("B").cast(code)
-            if table == "path":
-                column = column[1:]
-            if numbers is not None:
-                column = array(code, map(numbers[index].__getitem__, column))
-            joined.frombytes(memoryview(column).cast("B"))
-        return joined
-
-    def _contexts(self, name, numbers=None):
-        return self._column("context", name, numbers)
-
-    def _fold(self):
+    def _fold(self, data):
         """Make the trie."""
-        # The number of a path p > 0 of a part is p + its place here.
-        places, first = [], 0
-        for part in self.parts:
-            places.append(first)
-            first += len(part.data.path_parent) - 1
-        first += 1
-        numbers = [_Shifted(place) for place in places]
-        rows = {name: array(code, (0,)) + self._column("path", name, which)
-                + self._column("context", name, which)
-                for name, code, which in (
-                    ("file", "I", self._numbers),
-                    ("function", "I", self._numbers), ("line", "i", None))}
-        parents = (array("I", (0,))
-                   + self._column("path", "parent", numbers)
-                   + self._column("context", "path", numbers))
+        rows = {name: as_array(code, getattr(data, f"path_{name}"))
+                + as_array(code, getattr(data, f"context_{name}"))
+                for name, code in (("file", "I"), ("line", "i"),
+                                   ("function", "I"))}
+        # The root is no frame, whatever its row has.
+        for column in rows.values():
+            column[0] = 0
+        parents = data.path_parent + data.context_path
         launchers = launching(self.names, parents, rows["file"])
         if launchers:
             parents = array("I", [
                 0 if parent in launchers or row in launchers else parent
                 for row, parent in enumerate(parents)])
-        columns = [rows[name] for name in ("file", "line", "function")]
-        found = _tracemalloc._fold_paths(parents, first, self.limit, *columns)
+        columns = list(rows.values())
+        found = _tracemalloc._fold_paths(parents, len(data.path_parent),
+                                         self.limit, *columns)
         self.parents, sources, self.nodes = (
             array("I", column) for column in found)
         by_node = [array(column.typecode, map(column.__getitem__, sources))
@@ -211,13 +173,3 @@ class Joined:
         numbers = numbers[start:end]
         return summed(lambda values: _tracemalloc._sum_rows(
             numbers, count, values), self.values(number, figure))
-
-
-class _Shifted:
-    """Maps numbers of paths to where they are now; the root stays."""
-
-    def __init__(self, place):
-        self._place = place
-
-    def __getitem__(self, number):
-        return number + self._place if number else 0

@@ -2,15 +2,12 @@
 
 from tracemalloc._cli.rows import is_launcher
 from tracemalloc._groups import UNKNOWN, folders_in, module_of
-from tracemalloc._mine import is_installed
+from tracemalloc._installed import (
+    is_import, is_installed, is_of_package)
 
 # Kinds of files, by number; the page has the same.
 PROGRAM, PACKAGE, STANDARD, IMPORT, NOWHERE = range(5)
 
-# What stands between an import statement and the module's code.
-_IMPORT = ("<frozen importlib._bootstrap>",
-           "<frozen importlib._bootstrap_external>")
-_PACKAGES = ("/site-packages/", "/dist-packages/")
 _RUNPY = "<frozen runpy>"
 
 
@@ -22,15 +19,13 @@ class Places:
             folder for each in metadata for folder in folders_in(each)))
 
     def kind(self, filename):
-        if filename in _IMPORT:
+        if is_import(filename):
             return IMPORT
         if filename == UNKNOWN:
             return NOWHERE
         if not is_installed(filename, self._folders):
             return PROGRAM
-        name = filename.replace("\\", "/")
-        return (PACKAGE if any(folder in name for folder in _PACKAGES)
-                else STANDARD)
+        return PACKAGE if is_of_package(filename) else STANDARD
 
     def module(self, filename):
         return module_of(filename, self._folders)
