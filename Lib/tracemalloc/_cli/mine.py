@@ -7,10 +7,11 @@ import os
 import shlex
 from functools import cache
 
-from tracemalloc import _installed, _mine
+from tracemalloc import _mine
 from tracemalloc._cli import note
 from tracemalloc._cli.screen import printable
 from tracemalloc._groups import folders_in
+from tracemalloc._installed import is_installed
 
 OPTION = "--mine"
 
@@ -75,7 +76,7 @@ def installed(snapshots, patterns):
     """Return a function of a file name: whether it is of somebody else."""
     folders = folders_of(*snapshots)
     if patterns is None:
-        return cache(lambda filename: _installed.is_installed(filename, folders))
+        return cache(lambda filename: is_installed(filename, folders))
     is_mine = _mine.Mine(patterns, folders)
     return lambda filename: filename != _mine.OTHERS and not is_mine(filename)
 
