@@ -154,7 +154,10 @@ def work(seed):
     rng = random.Random(seed)
     kept = []
     for turn in range(1 << 40):
-        kept.append(deep(rng.randrange(30), range(rng.randrange(300))))
+        # 0: in none
+        route = rng.choice((0, 0, rng.randrange(1 << rng.randrange(12))))
+        with tracemalloc.account(f"route {route}" if route else None):
+            kept.append(deep(rng.randrange(30), range(rng.randrange(300))))
         if len(kept) > 40:
             del kept[:rng.randrange(40)]
         if turn % 50 == 0:
@@ -194,6 +197,13 @@ class KillTests(Records):
 
     def busy(self):
         return self.start_program(BUSY, start_new_session=True)
+
+    def check(self, picture):
+        super().check(picture)
+        # An account has its name as soon as it has a context.
+        data = picture.snapshot().traces._data
+        for number in {*(data.context_account or ())}:
+            self.assertRegex(data.names[number], r"\A(route \d+)?\Z")
 
     def test_killed_at_any_moment(self):
         rng = random.Random()
