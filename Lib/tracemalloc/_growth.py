@@ -69,7 +69,7 @@ class Together:
             for data, number, place in zip(self._parts, numbers, places):
                 column = getattr(data, name)
                 if column is None:
-                    column = repeat(0, len(data))
+                    column = array(code, repeat(0, len(data)))
                 elif name in NAMED:
                     column = map(number.__getitem__, column)
                 elif name in ("path_parent", "context_path"):
@@ -101,4 +101,4 @@ class Together:
 
 def _moved(numbers, by):
     """Return numbers of rows of a table that has moved; the root has not."""
-    return (number + by if number else 0 for number in numbers)
+    return [number + by if number else 0 for number in numbers]
