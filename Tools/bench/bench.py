@@ -99,7 +99,7 @@ class Session:
             "quick": given.quick, "warmup": given.warmup, "limit": given.limit,
             "configurations": [
                 {"name": configuration.name, "label": configuration.label,
-                 "options": " ".join(configuration.options),
+                 "options": configuration.shown_options,
                  "absent": absent[configuration.name]}
                 for configuration in CONFIGURATIONS],
             "cases": [{"name": case.name, "group": case.group,

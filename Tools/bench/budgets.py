@@ -9,17 +9,17 @@ import pathlib
 import statistics
 
 import cases
-from configurations import BASE, EVERY_FRAME
+from configurations import BASE, EVERY_FRAME, RECORD
 from measure import BenchError
 
 BUDGETS = pathlib.Path(__file__).resolve().parent / "budgets.txt"
 KINDS = ("plain", "optimised")
 OFF = "fork-off"
-COMPARED = (BASE, OFF, EVERY_FRAME)
+COMPARED = (BASE, OFF, EVERY_FRAME, RECORD)
 
 # A budget is exceeded by more than this share of it, since the number of
 # instructions depends a little on addresses; and one instruction more per
-# operation with tracing off is more than half of one.
+# operation with tracing off, or with a record, is more than half of one.
 TOLERANCE = 0.01
 HALF = 0.5
 
@@ -107,7 +107,8 @@ def operation_row(operation, taken, budget):
 
 def exceeded(data):
     """A line for each operation above its budget, and for each program
-    that takes more than stock with tracing off.
+    that takes more than stock with tracing off, or more with a record than
+    without.
     """
     found = []
     for row in data["operations"]:
@@ -120,4 +121,8 @@ def exceeded(data):
         if row[OFF] - row[BASE] > HALF:
             found.append(f"{row['program']}: tracing off takes "
                          f"{row[OFF]:.1f} instructions, stock {row[BASE]:.1f}")
+        if row.get(RECORD, 0) - row[EVERY_FRAME] > HALF:
+            found.append(f"{row['program']}: with a record it takes "
+                         f"{row[RECORD]:.1f} instructions, without "
+                         f"{row[EVERY_FRAME]:.1f}")
     return found

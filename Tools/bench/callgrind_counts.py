@@ -7,7 +7,6 @@ loop at all: the first count is start-up and preparation, the difference is the
 workload.  Operations that have a budget are counted between two numbers of
 loops, so that what a program does once, the first time, is not in it.
 """
-import re
 import shutil
 import subprocess
 import sys
@@ -16,16 +15,17 @@ import budgets
 import cases
 import options
 import pages
+import profiles
 import tables
 from configurations import BY_NAME
 from measure import (WORK, BenchError, Job, case_arguments, clean_environment,
-                     last_line)
+                     clear_records, last_line)
 
 DEFAULT_CASES = (
     "small_objects,fresh_frames,generators,large_blocks,huge_blocks,"
     "free_lists,attributes,class_using,json_both_ways,strings_regex,web_mix,"
     "parser,tree_same_line")
-DEFAULT_CONFIGURATIONS = "stock-off,fork-off,fork-all"
+DEFAULT_CONFIGURATIONS = "stock-off,fork-off,fork-all,fork-record"
 SHARE = 5                               # of the loops of a quick run
 NEEDED = ("PATH", "LD_LIBRARY_PATH", "VALGRIND", "PYTHON", "LC_ALL")
 LEAST = 4                               # lest the first loop be all of it
@@ -82,16 +82,6 @@ def chosen_operations(parser, given):
     return [operation for name, operation in known.items() if name in names]
 
 
-def read_count(path):
-    """The instructions that callgrind counted, from the file that it wrote."""
-    with open(path, encoding="utf-8", errors="replace") as stream:
-        for line in stream:
-            found = re.match(r"(?:summary|totals): (\d+)", line)
-            if found:
-                return int(found[1])
-    raise BenchError(f"{path} has no total; did the program end early?")
-
-
 def counting_environment():
     """What programs need of the environment, and no more: os.environ is on
     the heap, and where things lie there is worth some instructions.
@@ -101,14 +91,20 @@ def counting_environment():
 
 
 def count(build, configuration, case, loops, size=None):
-    """The instructions of one process, of a quick run's size unless told."""
+    """The instructions of one process, of a quick run's size unless told.
+
+    Those of a record's checkpoints are left out.
+    """
     what = case.name if size is None else f"{case.name}-{size}"
     folder = WORK / "callgrind"
     folder.mkdir(parents=True, exist_ok=True)
     profile = folder / f"{what}.{configuration.name}.{loops}.out"
-    profile.unlink(missing_ok=True)
+    profiles.remove(profile)
+    clear_records()
     prefix = ["valgrind", "--tool=callgrind", "--trace-children=no", "-q",
               f"--callgrind-out-file={profile}"]
+    if configuration.keeps_record:
+        prefix.append(profiles.THREADS)
     job = Job(build, configuration, case, size or case.size[True], loops, [])
     answer = subprocess.run(build.command(configuration.options,
                                           case_arguments(job), prefix),
@@ -119,7 +115,8 @@ def count(build, configuration, case, loops, size=None):
         raise BenchError(
             f"case {case.name}, {configuration.name}, under valgrind: status "
             f"{answer.returncode}, {last_line(answer.stderr)}")
-    return read_count(profile)
+    return (profiles.read_without_record(profile) if configuration.keeps_record
+            else profiles.read_total(profile))
 
 
 def count_case(builds, configurations, case):

@@ -10,7 +10,7 @@ import math
 import statistics
 
 import budgets
-from configurations import BASE, EVERY_FRAME
+from configurations import BASE, EVERY_FRAME, RECORD
 
 # `value` is a median over `count` rounds, `low` and `high` its quartiles; with
 # `bound`, the true value is at least `value`.
@@ -232,6 +232,8 @@ def reach(results, callgrind=None, pyperformance=None):
                        [EVERY_FRAME], "cpu", parser),
         reach_of_mean(results, "25 frames against every frame", 1.05,
                       "fork-25", base=EVERY_FRAME),
+        reach_of_mean(results, "with a record against without", 1.01, RECORD,
+                      base=EVERY_FRAME),
         reach_of_depth(results),
         reach_of_mean(results, "sampled at 512 KiB, geometric mean", 1.02,
                       "fork-sampled"),

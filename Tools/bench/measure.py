@@ -19,6 +19,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 WORK = ROOT / "build" / "bench"         # environments, bytecode, raw output
+RECORDS = WORK / "records"              # of processes that keep one
 
 UNWANTED = ("PYTHON", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")
 
@@ -46,6 +47,13 @@ def clean_environment(**additions):
     environment["LC_ALL"] = "C.UTF-8"
     environment.update(additions)
     return environment
+
+
+def clear_records():
+    """Make the folder for records if need be, and remove what is there."""
+    RECORDS.mkdir(parents=True, exist_ok=True)
+    for path in RECORDS.iterdir():
+        path.unlink()
 
 
 def last_line(text):
@@ -105,6 +113,7 @@ class Build:
 
     def refuses(self, configuration):
         """Why it cannot run a configuration, None if it can."""
+        clear_records()
         answer = self.run(configuration.options, ["-c", "pass"])
         if answer.returncode == 0:
             return None
@@ -154,6 +163,7 @@ def run_job(job, limit):
     is measured, and "unanswered" is the limit.
     """
     command = job.build.command(job.configuration.options, case_arguments(job))
+    clear_records()
     cpu, start = children_cpu(), time.perf_counter()
     try:
         answer = subprocess.run(command, env=clean_environment(),

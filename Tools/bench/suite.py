@@ -15,7 +15,8 @@ import pages
 import tables
 from configurations import BASE
 from figures import Ratio, geometric_mean
-from measure import WORK, BenchError, clean_environment, last_line
+from measure import (WORK, BenchError, clean_environment, clear_records,
+                     last_line)
 
 DEFAULT_CONFIGURATIONS = "stock-off,fork-off,fork-all,stock-25"
 
@@ -131,6 +132,7 @@ class Suite:
         target.unlink(missing_ok=True)
         tracing = {} if configuration.tracing is None else {
             "PYTHONTRACEMALLOC": configuration.tracing}
+        clear_records()
         answer = self.call(configuration.build, [
             "run", "-p", self.builds[configuration.build].python, "-b",
             benchmark, "--inherit-environ", ",".join(INHERITED), "-o",

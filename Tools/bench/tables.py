@@ -177,16 +177,18 @@ def counts_table(data):
 
 def show_instructions(count):
     """Whole ones, but for what takes few."""
+    if count is None:
+        return NONE
     return f"{count:.0f}" if abs(count) >= 1000 else f"{count:.1f}"
 
 
 def operations_table(data):
     """What operations take and may take, from the same file."""
-    rows = [["what", "untraced stock", "off", "every frame", "above stock",
-             "budget"]]
+    rows = [["what", "untraced stock", "off", "every frame", "record",
+             "above stock", "budget"]]
     for row in data.get("operations", ()):
         rows.append([row["text"],
-                     *(show_instructions(row[name])
+                     *(show_instructions(row.get(name))
                        for name in (*budgets.COMPARED, "above")),
                      NONE if row["budget"] is None else f"{row['budget']}"])
     return rows
@@ -194,11 +196,11 @@ def operations_table(data):
 
 def programs_table(data):
     """The programs that operations are counted by."""
-    rows = [["program", "untraced stock", "off", "every frame",
+    rows = [["program", "untraced stock", "off", "every frame", "record",
              "above stock"]]
     for row in data.get("programs", ()):
         rows.append([row["program"],
-                     *(show_instructions(row[name])
+                     *(show_instructions(row.get(name))
                        for name in budgets.COMPARED),
                      show_instructions(row[EVERY_FRAME] - row[BASE])])
     return rows
@@ -222,6 +224,8 @@ def counts_notes(data):
         less = f", less {row['without']}" if row["without"] else ""
         found.append(f"{row['operation']} ({row['text']}): {mean}"
                      f"{', '.join(row['programs'])}{less}.")
+    found.append("record: every frame, with a record, without the "
+                 "instructions of its checkpoints, which are made by time.")
     wrong = budgets.exceeded(data)
     return found + [f"Too much: {line}." for line in wrong] + (
         [] if wrong else ["Nothing exceeds its budget."])

@@ -30,6 +30,7 @@ import measure                          # noqa: E402
 import options                          # noqa: E402
 import pages                            # noqa: E402
 import plateau                          # noqa: E402
+import profiles                         # noqa: E402
 import scales                           # noqa: E402
 import suite                            # noqa: E402
 import tables                           # noqa: E402
@@ -355,10 +356,31 @@ class FilesTest(unittest.TestCase):
         path = self.folder / "case.out"
         path.write_text("version: 1\nevents: Ir\n\nfn=(1) f\n1 2\n\ntotals: "
                         "123456\n")
-        self.assertEqual(callgrind_counts.read_count(path), 123456)
+        self.assertEqual(profiles.read_total(path), 123456)
         path.write_text("version: 1\n")
         with self.assertRaises(measure.BenchError):
-            callgrind_counts.read_count(path)
+            profiles.read_total(path)
+
+    def test_checkpoints_of_a_record_are_left_out(self):
+        profile = self.folder / "case.out"
+        main = ("fn=(1) main\n1 70\ncfi=(2) record.c\n"
+                "cfn=(2) tm_copy_checkpoint_lock_held.constprop.0\n"
+                "calls=2 +3\n+1 30\n1 5\ncfn=(3) other\ncalls=1 9\n* 11\n"
+                "fn=(4) tm_end_record\n1 1\ncfn=(2)\ncalls=1 9\n-2 4\n"
+                "cfn=(5) tm_write_checkpoint\ncalls=1 9\n* 2\n"
+                "fn=(5)\n1 99\ntotals: 1000\n")
+        thread = "fn=(1) helper_run\n1 2\ntotals: 500\n"
+        (self.folder / "case.out-01").write_text(main)
+        (self.folder / "case.out-02").write_text(thread)
+        (self.folder / "case.out-03").write_text("fn=(1) f\ntotals: 7\n")
+        self.assertEqual(profiles.read_without_record(profile),
+                         1000 - 30 - 4 - 2 + 7)
+        (self.folder / "case.out-02").unlink()
+        with self.assertRaisesRegex(measure.BenchError, "0 threads"):
+            profiles.read_without_record(profile)
+        profile.touch()
+        profiles.remove(profile)
+        self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_values_of_pyperformance(self):
         path = self.folder / "suite.json"
@@ -435,9 +457,10 @@ class BudgetTest(unittest.TestCase):
                 configurations.BASE: 500.0, budgets.OFF: 490.0,
                 configurations.EVERY_FRAME: 500.0 + above, "above": above}
 
-    def program(self, name, off):
+    def program(self, name, off, record=150.0):
         return {"program": name, "text": "", configurations.BASE: 100.0,
-                budgets.OFF: off, configurations.EVERY_FRAME: 150.0}
+                budgets.OFF: off, configurations.EVERY_FRAME: 150.0,
+                configurations.RECORD: record}
 
     def data(self, operations, programs=()):
         return {"kind": pages.COUNTS, "label": "O3", "partial": False,
@@ -488,12 +511,12 @@ class BudgetTest(unittest.TestCase):
 
     def test_an_operation_is_a_mean_less_the_rest(self):
         names = budgets.COMPARED
-        taken = {"a": dict(zip(names, (10, 20, 30))),
-                 "b": dict(zip(names, (20, 20, 50))),
-                 "rest": dict(zip(names, (5, 4, 3)))}
+        taken = {"a": dict(zip(names, (10, 20, 30, 40))),
+                 "b": dict(zip(names, (20, 20, 50, 60))),
+                 "rest": dict(zip(names, (5, 4, 3, 3)))}
         row = budgets.operation_row(
             budgets.Operation("name", "text", ("a", "b"), "rest"), taken, 7)
-        self.assertEqual([row[name] for name in names], [10, 16, 37])
+        self.assertEqual([row[name] for name in names], [10, 16, 37, 47])
         self.assertEqual((row["above"], row["budget"]), (27, 7))
         self.assertEqual(budgets.programs_of(budgets.OPERATIONS).count(
             "small_object"), 1)
@@ -506,7 +529,8 @@ class BudgetTest(unittest.TestCase):
 
         with mock.patch.object(callgrind_counts, "count", count):
             row = callgrind_counts.count_program({"stock": 3, "fork": 5}, case)
-        self.assertEqual([row[name] for name in budgets.COMPARED], [3, 5, 5])
+        self.assertEqual([row[name] for name in budgets.COMPARED],
+                         [3, 5, 5, 5])
         # Bytecode that was written in the first process, maybe.
         with (mock.patch.object(callgrind_counts, "count",
                                 lambda *arguments: 5),
@@ -527,10 +551,12 @@ class BudgetTest(unittest.TestCase):
                           self.row("over", 102.0, 100),
                           self.row("free", 999.0, None)],
                          [self.program("same", 100.4),
-                          self.program("more", 101.0)])
+                          self.program("more", 101.0),
+                          self.program("kept", 100.0, 151.0)])
         self.assertEqual(budgets.exceeded(data), [
             "over: 102 instructions above stock, the budget is 100 (+2.0 %)",
-            "more: tracing off takes 101.0 instructions, stock 100.0"])
+            "more: tracing off takes 101.0 instructions, stock 100.0",
+            "kept: with a record it takes 151.0 instructions, without 150.0"])
 
     def test_the_status_tells_whether_budgets_are_kept(self):
         for above, status, lines in ((100.0, 0, 0), (200.0, 1, 1)):
@@ -546,8 +572,8 @@ class BudgetTest(unittest.TestCase):
         data = self.data([self.row("name", 12.34, None)],
                          [self.program("one", 90.0)])
         self.assertEqual(tables.operations_table(data)[1],
-                         ["what name is", "500.0", "490.0", "512.3", "12.3",
-                          tables.NONE])
+                         ["what name is", "500.0", "490.0", "512.3",
+                          tables.NONE, "12.3", tables.NONE])
         text = tables.rst_of_counts(data)
         self.assertIn("the mean of one, two, less three.", text)
         self.assertIn("no budgets for builds like O3", text)
@@ -708,6 +734,16 @@ class RunTest(unittest.TestCase):
         self.assertEqual(
             {name for name, number in loops.items() if number != 40},
             {"stock-1", "stock-25"})
+
+    def test_where_records_are_is_not_published(self):
+        record = configurations.BY_NAME[configurations.RECORD]
+        self.assertTrue(record.keeps_record)
+        self.assertIn(str(measure.RECORDS), record.options[1])
+        self.assertEqual(record.shown_options, "-X tracemalloc=65535,"
+                         "record=build/bench/records")
+        self.assertEqual(
+            [item.name for item in configurations.CONFIGURATIONS
+             if item.keeps_record], [configurations.RECORD])
         self.assertEqual(configurations.BY_NAME["stock-1"].loops(3), 1)
 
     def test_cases_are_documented_and_have_names_of_their_own(self):
