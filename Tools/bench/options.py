@@ -112,7 +112,7 @@ def common_facts(kind, described, label, partial):
 
 PROGRAMS = {"bench": "run", "callgrind_counts": "callgrind",
             "suite": "pyperformance-run", "plateau": "plateau",
-            "curves": "curves"}
+            "curves": "curves", "pauses": "pauses"}
 
 
 def guarded(main):

@@ -4,6 +4,7 @@ LABEL.json, LABEL.svg             Tools/bench/run
 callgrind-LABEL.json              Tools/bench/callgrind
 pyperformance-LABEL.json          Tools/bench/pyperformance-run
 plateau-LABEL.json                Tools/bench/plateau
+pauses-LABEL.json                 Tools/bench/pauses
 results.inc                       all of these, for Doc/benchmarks/index.rst
 curves-LABEL.json, .svg           Tools/bench/curves
 curves.inc                        both, for Doc/benchmarks/curves.rst
@@ -15,8 +16,8 @@ import figures
 import tables
 from measure import BenchError
 
-CASES, COUNTS, SUITE, PLATEAU, CURVES = KINDS = (
-    "cases", "callgrind", "pyperformance", "plateau", "curves")
+CASES, COUNTS, SUITE, PLATEAU, CURVES, PAUSES = KINDS = (
+    "cases", "callgrind", "pyperformance", "plateau", "curves", "pauses")
 PAGE = "results.inc"
 EMPTY = "No figures are kept here yet; ``make bench`` writes them.\n"
 CURVES_PAGE = "curves.inc"
@@ -102,6 +103,8 @@ def page(folder):
         parts.append(tables.rst_of_counts(data))
     for data in found[PLATEAU].values():
         parts.append(tables.rst_of_plateau(data))
+    for data in found[PAUSES].values():
+        parts.append(tables.rst_of_pauses(data))
     return "\n\n".join(parts) or EMPTY
 
 

@@ -31,6 +31,9 @@ def report(path, data, no_plot):
     elif data["kind"] == pages.PLATEAU:
         print(tables.aligned(tables.plateau_table(data)))
         print("\n" + "\n".join(tables.plateau_notes(data)))
+    elif data["kind"] == pages.PAUSES:
+        print(tables.aligned(tables.pauses_table(data)))
+        print("\n" + "\n".join(tables.pauses_notes(data)))
     elif data["kind"] == pages.CURVES:
         for scale, rows in scales.grouped(data):
             print(f"\n{scale.title}\n")

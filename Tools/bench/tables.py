@@ -490,3 +490,39 @@ def rst_of_plateau(data):
     return "\n".join([heading(f"Plateau, {data['label']}", "="),
                       facts_list(data), simple_table(shown) + "\n",
                       "\n".join(plateau_notes(data)) + "\n"])
+
+
+def show_milliseconds(nanoseconds):
+    return f"{nanoseconds / 1e6:.4f}"
+
+
+def pauses_table(data):
+    """How long stores took, from the file of Tools/bench/pauses."""
+    rows = [["stores go to", "turns", "99.9 %", "longest", "over 1 ms",
+             "asleep", "longest asleep", "of all rounds"]]
+    for row in data["rows"]:
+        rows.append([row["text"], f"{row['turns']:.0f}",
+                     *map(show_milliseconds,
+                          (row["percentile"], row["longest"])),
+                     f"{row['over']:.0f}", f"{row['asleep']:.0f}",
+                     *map(show_milliseconds,
+                          (row["longest_asleep"], row["worst_asleep"]))])
+    return rows
+
+
+def pauses_notes(data):
+    return [
+        f"Times in milliseconds; medians of {data['rounds']} rounds of "
+        f"{data['seconds']:g} s each, but for the last column.  A turn of the "
+        "loop is a store and, traced, a list that is made.  Asleep are turns "
+        "that waited for something else than a processor, which is what a "
+        "file can do; the others that are long lost the processor.",
+        f"The disk is {data['systems']['disk']}, the memory "
+        f"{data['systems']['memory']}; all files are written back without "
+        "pause meanwhile."]
+
+
+def rst_of_pauses(data):
+    return "\n".join([heading(f"Pauses, {data['label']}", "="),
+                      facts_list(data), simple_table(pauses_table(data))
+                      + "\n", "\n".join(pauses_notes(data)) + "\n"])

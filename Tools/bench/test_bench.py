@@ -34,6 +34,7 @@ import profiles                         # noqa: E402
 import scales                           # noqa: E402
 import suite                            # noqa: E402
 import tables                           # noqa: E402
+from test_record import CheckpointTest, PausesTest      # noqa: E402, F401
 
 MACHINE = {"cpu": "Example 9000", "cores": 4,
            "memory": 8 * 2**30, "system": "Linux 6.1", "libc": "glibc 2.36",
@@ -360,27 +361,6 @@ class FilesTest(unittest.TestCase):
         path.write_text("version: 1\n")
         with self.assertRaises(measure.BenchError):
             profiles.read_total(path)
-
-    def test_checkpoints_of_a_record_are_left_out(self):
-        profile = self.folder / "case.out"
-        main = ("fn=(1) main\n1 70\ncfi=(2) record.c\n"
-                "cfn=(2) tm_copy_checkpoint_lock_held.constprop.0\n"
-                "calls=2 +3\n+1 30\n1 5\ncfn=(3) other\ncalls=1 9\n* 11\n"
-                "fn=(4) tm_end_record\n1 1\ncfn=(2)\ncalls=1 9\n-2 4\n"
-                "cfn=(5) tm_write_checkpoint\ncalls=1 9\n* 2\n"
-                "fn=(5)\n1 99\ntotals: 1000\n")
-        thread = "fn=(1) helper_run\n1 2\ntotals: 500\n"
-        (self.folder / "case.out-01").write_text(main)
-        (self.folder / "case.out-02").write_text(thread)
-        (self.folder / "case.out-03").write_text("fn=(1) f\ntotals: 7\n")
-        self.assertEqual(profiles.read_without_record(profile),
-                         1000 - 30 - 4 - 2 + 7)
-        (self.folder / "case.out-02").unlink()
-        with self.assertRaisesRegex(measure.BenchError, "0 threads"):
-            profiles.read_without_record(profile)
-        profile.touch()
-        profiles.remove(profile)
-        self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_values_of_pyperformance(self):
         path = self.folder / "suite.json"
@@ -734,17 +714,6 @@ class RunTest(unittest.TestCase):
         self.assertEqual(
             {name for name, number in loops.items() if number != 40},
             {"stock-1", "stock-25"})
-
-    def test_where_records_are_is_not_published(self):
-        record = configurations.BY_NAME[configurations.RECORD]
-        self.assertTrue(record.keeps_record)
-        self.assertIn(str(measure.RECORDS), record.options[1])
-        self.assertEqual(record.shown_options, "-X tracemalloc=65535,"
-                         "record=build/bench/records")
-        self.assertEqual(
-            [item.name for item in configurations.CONFIGURATIONS
-             if item.keeps_record], [configurations.RECORD])
-        self.assertEqual(configurations.BY_NAME["stock-1"].loops(3), 1)
 
     def test_cases_are_documented_and_have_names_of_their_own(self):
         every = cases.load_all(cases.GROUPS + cases.COUNTED
