@@ -119,6 +119,48 @@ class LiveCase(unittest.TestCase):
         return display
 
 
+class NameTests(LiveCase):
+
+    def labels(self, **options):
+        """Return the labels of what a program holds for a library's code."""
+        file = os.path.join(os.path.dirname(os.__file__), "json",
+                            "made_up.py")
+        scope = {}
+        exec(compile("def call():\n    return bytes(100_000)", file, "exec"),
+             scope)
+        model, program = Model(**options), self.program
+        program.kept.append(scope["call"]())
+        model.take([program.picture()])
+        lists = model.rows()[0].label
+        model.press("g")
+        functions = model.rows()[0].label
+        model.press("v")
+        trees = {row.label for row in model.rows()}
+        # What is forgotten since the mark has a name, too.
+        del program.kept[:]
+        model.take([program.picture()])
+        return file, lists, functions, trees
+
+    def test_files_of_the_library_have_short_names(self):
+        _, line, function, _ = self.labels()
+        self.assertEqual(line, "json/made_up.py:2")
+        self.assertEqual(function, "json/made_up.py:call")
+
+    def test_full_paths(self):
+        file, line, function, trees = self.labels(full_paths=True)
+        self.assertEqual(line, f"{file}:2")
+        self.assertEqual(function, f"{file}:call")
+        self.assertTrue(any(label.startswith("/") for label in trees), trees)
+
+    def test_what_is_typed_is_looked_for_in_what_is_shown(self):
+        model = self.model()
+        for key in "/", *os.path.basename(THIS), "ENTER":
+            model.press(key)
+        self.assertTrue(model.rows())
+        for row in model.rows():
+            self.assertIn(os.path.basename(THIS), row.label)
+
+
 class FigureTests(LiveCase):
 
     def sizes(self, numbers, size):
@@ -172,7 +214,7 @@ class FigureTests(LiveCase):
         self.assertIs(model.rows()[-1], row)
 
     def test_groups(self):
-        model = self.model()
+        model = self.model(full_paths=True)
         for group in ("function", "filename", "module", "thread",
                       "account"):
             model.press("g")
@@ -186,7 +228,7 @@ class FigureTests(LiveCase):
             sum(row.figures["share"] or 0 for row in model.rows()), 1)
 
     def test_callers_count_too(self):
-        model = self.model(group_by="function")
+        model = self.model(group_by="function", full_paths=True)
         own = {row.label: row.figures["live"] for row in model.rows()}
         model.press("u")
         rows = {row.label: row.figures["live"] for row in model.rows()}

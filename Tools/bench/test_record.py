@@ -136,8 +136,8 @@ class PausesTest(unittest.TestCase):
         row = {"text": "somewhere", "turns": 5, "percentile": 1, "longest": 2,
                "over": 0, "asleep": 0, "longest_asleep": 0, "worst_asleep": 0}
         data = {"kind": pages.PAUSES, "label": "O3", "partial": False,
-                "machine": MACHINE, "builds": {}, "command": "pauses", "rows": [row],
-                "rounds": 9, "seconds": 5.0,
+                "machine": MACHINE, "builds": {}, "command": "pauses",
+                "rows": [row], "rounds": 9, "seconds": 5.0,
                 "systems": {"disk": "a", "memory": "b"}}
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)

@@ -35,6 +35,7 @@ def _parser():
                         help="with --plain: end after N tables (default: when "
                              "the program ends)")
     parser.add_limit(10, "with --plain: rows of a table")
+    parser.add_full_paths()
     return parser
 
 
@@ -52,7 +53,8 @@ def main(arguments):
         raise UsageError("live has no JSON; `dump` writes a snapshot of a "
                          "record, and `top --json` reads it")
     source = Records(options.record, options.children)
-    model = Model(options.group_by, options.sort, options.every)
+    model = Model(options.group_by, options.sort, options.every,
+                  options.full_paths)
     model.take(source.read())
     if (options.plain or _curses_or_none() is None
             or not (is_terminal(sys.stdout) and is_terminal(sys.stdin))):

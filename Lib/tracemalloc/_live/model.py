@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 
+from tracemalloc._cli.names import names_of
 from tracemalloc._cli.screen import printable
 from tracemalloc._live.moment import Moment
 
@@ -36,12 +37,15 @@ class Model:
     """What is shown.
 
     take() gives it what was read, press() a key; rows() is what to draw.
-    Keys are characters, or names such as 'UP'; see KEYS.
+    Keys are characters, or names such as 'UP'; see KEYS.  Files have short
+    names in the rows unless full_paths is true.
     """
 
-    def __init__(self, group_by="lineno", sort="live", every=1.0):
+    def __init__(self, group_by="lineno", sort="live", every=1.0,
+                 full_paths=False):
         self.group_by, self.sort = group_by, sort
         self.every = every
+        self.full_paths = full_paths
         self.cumulative = self.is_tree = self.inverted = False
         self.filter, self.is_filtering = "", False
         # ('thread', its name) or ('account', its name), if not all is shown
@@ -55,7 +59,7 @@ class Model:
         self._at = None
         self._pictures = []
         self._now = self._before = self._mark = None
-        self._rows = None
+        self._rows = self._names = None
 
     # What was read
 
@@ -70,7 +74,8 @@ class Model:
         if self._mark is None:
             self._mark = self._now
         self._remember()
-        self._rows = None
+        self._names = None
+        self._changed()
 
     def _moment(self):
         chosen = [picture for picture in self._pictures
@@ -94,6 +99,7 @@ class Model:
         self._before, self._mark = None, self._now
         self.history = []
         self._remember()
+        self._names = None
         self._changed()
 
     @property
@@ -128,6 +134,10 @@ class Model:
 
     def rows(self):
         """Return the Rows, in their order; the same list until it changes."""
+        if self._names is None:
+            self._names = names_of(
+                self._now.snapshot, self._mark.snapshot,
+                full=self.full_paths)
         if self._rows is None:
             self._rows = self._tree_rows() if self.is_tree else self._list()
         return self._rows
@@ -141,7 +151,7 @@ class Model:
         found = []
         names = now if mark is now else {**now, **mark}
         for name in names:
-            label = _label(name, self.group_by)
+            label = _label(name, self.group_by, self._names)
             if self.filter and self.filter.lower() not in label.lower():
                 continue
             figures = dict(now.get(name, _NOTHING))
@@ -179,7 +189,7 @@ class Model:
                        "blocks": now.count if now else 0,
                        "share": size / whole if whole else None}
             found.append(Row(
-                name, _tree_label(name[-1], self.group_by), depth,
+                name, self._tree_label(name[-1]), depth,
                 is_open if below else None, figures,
                 _trend(size, before.size if before else 0)
                 if roots[1] else 0, name[-1][:2]))
@@ -222,10 +232,13 @@ class Model:
                 continue
             looked += 1
             key = _node_key(node)
-            if wanted in _tree_label(key, self.group_by).lower():
+            if wanted in self._tree_label(key).lower():
                 return True
             waiting += node.below()
         return False
+
+    def _tree_label(self, key):
+        return _tree_label(key, self.group_by, self._names)
 
     def function_of(self, row):
         """Return the name of the function that a row's line is in, or ''."""
@@ -320,6 +333,7 @@ class Model:
 
     def _set_mark(self):
         self._mark = self._now
+        self._names = None
         self.message = "growth counts from now on"
         self._changed()
 
@@ -470,10 +484,15 @@ def _frame(name):
     return name[:2] if name[1] > 0 else None
 
 
-def _label(name, group_by):
-    """Return the text of a group that a raw frame names."""
+def _label(name, group_by, names):
+    """Return the text of a group that a raw frame names.
+
+    names -- what gives a file its name: see _cli/names.py
+    """
     file, line, *function = name
-    text = printable(file)
+    if group_by in ("module", "thread"):
+        return printable(file)
+    text = printable(names(file))
     if group_by == "lineno":
         return f"{text}:{line}"
     if group_by == "function" and function[0]:
@@ -486,9 +505,9 @@ def _node_key(node):
     return frame.filename, frame.lineno, frame.function or ""
 
 
-def _tree_label(key, group_by):
+def _tree_label(key, group_by, names):
     file, line, function = key
-    text = printable(file)
+    text = printable(names(file))
     if group_by == "filename":
         return text
     function = printable(function)
