@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import tracemalloc
 import unittest
 from test.support import import_helper, os_helper
@@ -12,6 +13,7 @@ from test.tracemalloc_records import Records, environment
 import_helper.import_module("_tracemalloc")
 
 from tracemalloc import _cli
+from tracemalloc._cli import rows
 from tracemalloc._record import places
 
 
@@ -46,6 +48,68 @@ class CommandTests(Records):
         out, _ = self.command("diff", path, path)
         self.assertTrue(out)
         self.assertIn("average sizes", self.command("top", path)[0])
+
+    def test_how_a_process_ended(self):
+        source = """
+            kept = [str(i) for i in range(9999)]
+            _tracemalloc._write_record()
+            """
+        ends = "figures of 20[-0-9: ]{17}$"
+        for more, status, said in (
+                ("", 0, "has exited"), ("os._exit(0)", 0, "has exited"),
+                ("tracemalloc.stop()", 0, "is no longer traced"),
+                ("os.kill(os.getpid(), 9)", -9,
+                 "is gone (killed, crashed, exec)")):
+            with self.subTest(more=more), os_helper.temp_dir() as folder:
+                self.run_program(source + more, place=folder, status=status)
+                picture = self.record(folder)
+                expected = (f"(?m)^process {picture.pid} {re.escape(said)}; "
+                            f"{ends}")
+                for command in "top", "tree", "traceback", "stats":
+                    self.assertRegex(self.command(command, picture.path)[0],
+                                     expected)
+                # Also when it is a snapshot file.
+                file = os.path.join(folder, "dump.tmz")
+                self.command("dump", picture.path, "-o", file)
+                self.assertRegex(self.command("top", file)[0], expected)
+        process = self.start_program("print(1, flush=True); input()")
+        path, = places.list_folder(self.folder)
+        self.assertRegex(self.command("top", path)[0],
+                         f"(?m)^process {process.pid} is running; {ends}")
+
+    def test_how_a_family_ended(self):
+        self.run_program("""
+            for number in range(3):
+                pid = os.fork()
+                if not pid:
+                    _tracemalloc._write_record()
+                    os.kill(os.getpid(), 9)
+                os.waitpid(pid, 0)
+            """)
+        first = self.records()[0]
+        shown = self.command("top", "--children", first.path)[0]
+        self.assertRegex(shown, "(?m)^4 processes: 1 exited, 3 gone; figures "
+                                "of 20")
+
+    def test_what_a_file_says_of_an_end_is_not_believed(self):
+        snapshot = self.snapshot_of_nothing()
+        for record in ("gone", {"state": "\x1b[2J"}, {"state": ["gone"]},
+                       {"states": "gone"}, {"states": [["gone"]]}, {}):
+            snapshot.metadata = {"record": record, "time": 1.0, "pid": 1}
+            self.assertEqual(rows.record_text(snapshot), "")
+        for moment, text in ((None, ""), ("now", ""), (
+                1e300, "the process is gone (killed, crashed, exec); figures "
+                       "of 1e+300")):
+            snapshot.metadata = {"record": {"state": "gone"}, "time": moment,
+                                 "pid": "\x1b"}
+            self.assertEqual(rows.record_text(snapshot), text)
+        snapshot.metadata = {"time": 1, "record": {
+            "states": ["gone", "gone"], "oldest": "\x1b[2J"}}
+        self.assertTrue(rows.record_text(snapshot).isprintable())
+
+    @staticmethod
+    def snapshot_of_nothing():
+        return tracemalloc.Snapshot((), 1)
 
     def test_a_process_instead_of_a_file(self):
         with os_helper.EnvironmentVarGuard() as env:

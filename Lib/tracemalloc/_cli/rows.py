@@ -1,5 +1,7 @@
 """Groups of a snapshot as rows of tables, and as JSON."""
 
+import time
+from collections import Counter
 from functools import cache
 from itertools import compress
 from operator import and_
@@ -345,6 +347,8 @@ def write_notes(screen, options, *snapshots, estimates=()):
 
     *estimates* are texts of estimate_text().
     """
+    for text in filter(None, dict.fromkeys(map(record_text, snapshots))):
+        screen.write(text, "head")
     estimate = "; ".join(filter(None, (*estimates,
                                        estimate_text(*snapshots))))
     if estimate:
@@ -352,6 +356,50 @@ def write_notes(screen, options, *snapshots, estimates=()):
     text = mine.text_of(getattr(options, "mine", None))
     for line in wrapped(text, screen.width) if text else ():
         screen.write(line, "head")
+
+
+def time_text(value):
+    """Return a Unix time as a date and a time of day, here."""
+    if isinstance(value, (int, float)):
+        try:
+            return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
+        except (OverflowError, ValueError, OSError):
+            pass
+    return str(value)
+
+
+# What is known of the end of a process by the state of its record.
+_ENDS = {"running": "is running", "exited": "has exited",
+         "stopped": "is no longer traced",
+         "gone": "is gone (killed, crashed, exec)"}
+
+
+def record_text(snapshot):
+    """Return how a process went on, and how old the figures of its record
+    are; '' if they are of no record.
+
+    Metadata may be what somebody else wrote.
+    """
+    record = snapshot.metadata.get("record")
+    moment = snapshot.metadata.get("time")
+    if not isinstance(record, dict) or not isinstance(moment, (int, float)):
+        return ""
+    states = record.get("states", [record.get("state")])
+    if not isinstance(states, list) or not all(
+            isinstance(state, str) and state in _ENDS for state in states):
+        return ""
+    if len(states) == 1:
+        state, = states
+        pid = snapshot.metadata.get("pid")
+        who = f"process {pid} " if isinstance(pid, int) else "the process "
+        return f"{who}{_ENDS[state]}; figures of {time_text(moment)}"
+    counts = Counter(states)
+    ends = ", ".join(f"{counts[state]} {state}"
+                     for state in _ENDS if state in counts)
+    times = dict.fromkeys(map(time_text, (record.get("oldest", moment),
+                                          moment)))
+    return printable(f"{plural(len(states), 'process', 'processes')}: {ends}; "
+                     f"figures of {' to '.join(times)}")
 
 
 def estimate_text(*snapshots):

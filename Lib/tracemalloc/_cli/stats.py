@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 
 from tracemalloc._checked import metadata_json
 from tracemalloc._cli import rows
@@ -53,15 +52,6 @@ def shares(snapshot):
             for name, sums in (("mine", mine), ("others", others))}
 
 
-def _time_text(value):
-    if isinstance(value, (int, float)):
-        try:
-            return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
-        except (OverflowError, ValueError, OSError):
-            pass
-    return str(value)
-
-
 def _command_text(value):
     if isinstance(value, list):
         import shlex
@@ -76,7 +66,7 @@ def _as_size(value):
 
 # Metadata -> what it is called here, and how it is shown.
 _METADATA = {
-    "time": ("taken", _time_text),
+    "time": ("taken", rows.time_text),
     "pid": ("process", str),
     "command": ("command", _command_text),
     "python": ("interpreter", lambda value: str(value).split("\n")[0]),

@@ -31,6 +31,9 @@ def merge(pictures):
         metadata[name] = sum(values)
     metadata["time"] = max(each.written for each in pictures) / 1e9
     metadata["processes"] = [each.pid for each in pictures]
+    metadata["record"] = metadata["record"] | {
+        "states": [each.state for each in pictures],
+        "oldest": min(each.written for each in pictures) / 1e9}
     limit = max(each.snapshot().traceback_limit for each in pictures)
     return Snapshot._of(merged.data(), limit, metadata)
 
