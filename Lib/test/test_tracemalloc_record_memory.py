@@ -138,9 +138,11 @@ class MemoryGroup:
             stream.write(str(text))
 
     def limit(self, size):
-        self.write(self._limit_name, size)
-        # What goes to a swap is not short.
-        for name, number in (("memory.memsw.limit_in_bytes", size),
+        # What goes to a swap is not short.  The limit for both together may
+        # never be the lower one.
+        for name, number in (("memory.memsw.limit_in_bytes", -1),
+                             (self._limit_name, size),
+                             ("memory.memsw.limit_in_bytes", size),
                              ("memory.swap.max", 0)):
             if os.path.exists(self.path(name)):
                 self.write(name, number)

@@ -348,7 +348,8 @@ def write_notes(screen, options, *snapshots, estimates=()):
     *estimates* are texts of estimate_text().
     """
     for text in filter(None, dict.fromkeys(map(record_text, snapshots))):
-        screen.write(text, "head")
+        for line in wrapped(text, screen.width):
+            screen.write(line, "head")
     estimate = "; ".join(filter(None, (*estimates,
                                        estimate_text(*snapshots))))
     if estimate:

@@ -368,7 +368,7 @@ test_help_names_every_target() {
     runs make help
     for target in install altinstall test requirements regrtest verify sanitize chroot-test \
         bench bench-pyperformance bench-pgo fixes newer-fixes \
-        callgrind callgrind-pgo curves plateau pauses torture docs stock pgo-fork patch fetch lay check-base refresh-patches \
+        callgrind callgrind-pgo curves plateau pauses demo-leave-on torture docs stock pgo-fork patch fetch lay check-base refresh-patches \
         refresh-overrides configure clean distclean; do
         says "make $target "
     done
