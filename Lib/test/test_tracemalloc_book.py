@@ -218,7 +218,8 @@ class BlockTests(BookTests):
         base = os.path.basename(path)
         tests = [self.text(f"Lib/test/test_{each}.py") for each in
                  ("tracemalloc_examples", "pytracemalloc_tasks",
-                  "tracemalloc_serve", "tracemalloc_book")]
+                  "tracemalloc_serve", "tracemalloc_session",
+                  "tracemalloc_book")]
         # make test-places runs those that other programs are needed for.
         tests += [self.text(f"Tools/test/places/test_{each}.py")
                   for each in ("pytest", "notebook")]
