@@ -127,7 +127,7 @@ record_size_from_object(PyObject *object, struct start_arguments *arguments)
 {
     return size_from_object(
         object, MIN_RECORD_SIZE, MAX_RECORD_SIZE, "record_size must be in "
-        "range [262144; 536870912]", &arguments->record.size);
+        "range [524288; 536870912]", &arguments->record.size);
 }
 
 

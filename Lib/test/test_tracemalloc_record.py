@@ -406,11 +406,18 @@ class LifeTests(Records):
                 if number % 20 == 0:
                     _tracemalloc._write_record()
             _tracemalloc._write_record()
-            """, options="25,record={},record_size=256KiB")
+            """, options="25,record={},record_size=512KiB")
         picture = self.record()
         self.assertGreater(picture.lost, 100)
         self.assertGreater(picture.lost_bytes, 10_000)
-        self.assertLessEqual(os.stat(picture.path).st_size, 256 << 10)
+        self.assertLessEqual(os.stat(picture.path).st_size, 512 << 10)
+
+    def test_a_small_program_has_room_in_the_smallest_record(self):
+        self.run_program("kept = [str(i) for i in range(9999)]",
+                         options="25,record={},record_size=512KiB")
+        picture = self.record()
+        self.assertEqual(picture.lost, 0)
+        self.assertGreater(picture.current, 500_000)
 
     def test_os__exit_is_an_end(self):
         process = self.run_program("""

@@ -60,7 +60,7 @@ class OptionTests(Places):
         self.assertEqual(self.records(), [])
 
     def test_sizes(self):
-        for text, size in ("256KiB", 1 << 18), ("1M", MIB), ("3000000",
+        for text, size in ("512KiB", 1 << 19), ("1M", MIB), ("3000000",
                                                              2998272):
             with self.subTest(text=text):
                 # Trimmed at the end, so it is killed.
@@ -97,10 +97,10 @@ class ArgumentTests(Places):
             folder = sys.argv[1]
             for place in (folder, os.fsencode(folder), pathlib.Path(folder),
                           os.path.join(folder, "x.tmrec")):
-                tracemalloc.start(2, record=place, record_size=1 << 18)
+                tracemalloc.start(2, record=place, record_size=1 << 19)
                 path = _tracemalloc._get_record()
                 assert path.startswith(folder), path
-                assert os.stat(path).st_size == 1 << 18
+                assert os.stat(path).st_size == 1 << 19
                 tracemalloc.stop()
             for nothing in None, False:
                 tracemalloc.start(2, record=nothing)

@@ -144,7 +144,7 @@ record_size_read(const char *origin, const char *value,
         || options->record_size > MAX_RECORD_SIZE)
     {
         return wrong(origin, "'%.60s' is no size of a record; give one from "
-                     "256KiB to 512MiB, as in record_size=16MiB",
+                     "512KiB to 512MiB, as in record_size=16MiB",
                      value != NULL ? value : "");
     }
     return NULL;

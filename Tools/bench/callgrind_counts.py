@@ -17,7 +17,7 @@ import options
 import pages
 import profiles
 import tables
-from configurations import BY_NAME
+from configurations import BY_NAME, EVERY_FRAME, RECORD
 from measure import (WORK, BenchError, Job, case_arguments, clean_environment,
                      clear_records, last_line)
 
@@ -90,7 +90,7 @@ def counting_environment():
             if name.startswith(NEEDED)}
 
 
-def count(build, configuration, case, loops, size=None):
+def count(build, configuration, case, loops, size=None, questions=()):
     """The instructions of one process, of a quick run's size unless told.
 
     Those of a record's checkpoints are left out.
@@ -105,7 +105,8 @@ def count(build, configuration, case, loops, size=None):
               f"--callgrind-out-file={profile}"]
     if configuration.keeps_record:
         prefix.append(profiles.THREADS)
-    job = Job(build, configuration, case, size or case.size[True], loops, [])
+    job = Job(build, configuration, case, size or case.size[True], loops,
+              questions)
     answer = subprocess.run(build.command(configuration.options,
                                           case_arguments(job), prefix),
                             env=counting_environment(),
@@ -138,18 +139,30 @@ def count_case(builds, configurations, case):
 
 
 def count_program(builds, case):
-    """The row of a program: instructions each time, by configuration."""
+    """The row of a program: instructions each time, by configuration.
+
+    If a record seems to cost something, the same is counted without one but
+    with another thread: for two threads the C library takes locks.
+    """
     row = {"program": case.name, "text": case.text}
     for name in budgets.COMPARED:
-        configuration = BY_NAME[name]
-        warm, counted = (
-            count(builds[configuration.build], configuration, case, loops)
-            for loops in (budgets.WARM, budgets.WARM + budgets.COUNTED))
-        if counted <= warm:
-            raise BenchError(f"{case.name}, {name}: more loops took less; did "
-                             "something change while it was counted?")
-        row[name] = (counted - warm) / (budgets.COUNTED * case.size[True])
+        row[name] = count_once(builds, name, case)
+    if row[RECORD] - row[EVERY_FRAME] > budgets.HALF:
+        row[budgets.THREAD] = count_once(builds, EVERY_FRAME, case, ["thread"])
     return row
+
+
+def count_once(builds, name, case, questions=()):
+    """The instructions of a program, each time."""
+    configuration = BY_NAME[name]
+    warm, counted = (
+        count(builds[configuration.build], configuration, case, loops,
+              questions=questions)
+        for loops in (budgets.WARM, budgets.WARM + budgets.COUNTED))
+    if counted <= warm:
+        raise BenchError(f"{case.name}, {name}: more loops took less; did "
+                         "something change while it was counted?")
+    return (counted - warm) / (budgets.COUNTED * case.size[True])
 
 
 def count_operations(builds, operations, programs, label):

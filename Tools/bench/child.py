@@ -8,6 +8,7 @@ all.  QUESTIONS is a list of words with commas between:
     blocks    how many live blocks the tracer knows at the end
     snapshot  how long a snapshot and its statistics take, and how much memory
     reports   how long each command takes that reads a file of the snapshot
+    thread    nothing; but beside the work there is a thread that sleeps
     bounded   the same, if this build can take one without a tuple for each
               traceback: for stacks so deep that these would fill the memory
 
@@ -159,6 +160,12 @@ def main():
                                 int(sys.argv[4]))
     questions = sys.argv[5].split(",")
     step = cases.load_case(group, name).prepare(size)
+    if "thread" in questions:
+        import _thread
+
+        asleep = _thread.allocate_lock()
+        asleep.acquire()
+        _thread.start_new_thread(asleep.acquire, ())
     before = time.process_time()
     answer, kept, cpu, wall = workload(step, loops)
     found = {"answer": answer, "cpu": cpu, "wall": wall, "before_cpu": before,

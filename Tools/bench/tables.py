@@ -226,6 +226,13 @@ def counts_notes(data):
                      f"{', '.join(row['programs'])}{less}.")
     found.append("record: every frame, with a record, without the "
                  "instructions of its checkpoints, which are made by time.")
+    for row in data["programs"]:
+        if budgets.THREAD in row:
+            found.append(
+                f"{row['program']} takes "
+                f"{show_instructions(row[budgets.THREAD])} without a record, "
+                "too, if there is another thread, which sleeps: the C library "
+                "takes locks then.")
     wrong = budgets.exceeded(data)
     return found + [f"Too much: {line}." for line in wrong] + (
         [] if wrong else ["Nothing exceeds its budget."])

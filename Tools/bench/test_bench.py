@@ -504,16 +504,18 @@ class BudgetTest(unittest.TestCase):
     def test_a_program_is_counted_between_two_numbers_of_loops(self):
         (case, *_) = budgets.load_programs(budgets.OPERATIONS[:1])
 
-        def count(build, configuration, case, loops):
-            return 1_000_000 + build * loops * case.size[True]
+        def count(build, configuration, case, loops, questions=()):
+            more = 7 * (configuration.keeps_record or questions == ["thread"])
+            return 1_000_000 + (build + more) * loops * case.size[True]
 
         with mock.patch.object(callgrind_counts, "count", count):
             row = callgrind_counts.count_program({"stock": 3, "fork": 5}, case)
         self.assertEqual([row[name] for name in budgets.COMPARED],
-                         [3, 5, 5, 5])
+                         [3, 5, 5, 12])
+        self.assertEqual(row[budgets.THREAD], 12)
         # Bytecode that was written in the first process, maybe.
         with (mock.patch.object(callgrind_counts, "count",
-                                lambda *arguments: 5),
+                                lambda *arguments, questions: 5),
               self.assertRaisesRegex(measure.BenchError, "took less")):
             callgrind_counts.count_program({"stock": 3, "fork": 5}, case)
 
@@ -532,7 +534,9 @@ class BudgetTest(unittest.TestCase):
                           self.row("free", 999.0, None)],
                          [self.program("same", 100.4),
                           self.program("more", 101.0),
-                          self.program("kept", 100.0, 151.0)])
+                          self.program("kept", 100.0, 151.0),
+                          {**self.program("locked", 100.0, 151.0),
+                           budgets.THREAD: 151.0}])
         self.assertEqual(budgets.exceeded(data), [
             "over: 102 instructions above stock, the budget is 100 (+2.0 %)",
             "more: tracing off takes 101.0 instructions, stock 100.0",

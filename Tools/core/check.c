@@ -41,8 +41,11 @@ static const struct {
     {"memory", memory_tests},
     {"random", random_tests},
     {"samples", samples_tests},
+    {"record_pages", record_pages_tests},
+    {"record", record_tests},
 #endif
     {"threads", threads_tests},
+    {"record_threads", record_threads_tests},
 };
 #define NFILES (sizeof(files) / sizeof(files[0]))
 

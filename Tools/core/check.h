@@ -41,7 +41,10 @@ extern const struct test trace_copy_tests[];
 extern const struct test memory_tests[];
 extern const struct test random_tests[];
 extern const struct test samples_tests[];
+extern const struct test record_pages_tests[];
+extern const struct test record_tests[];
 extern const struct test threads_tests[];
+extern const struct test record_threads_tests[];
 
 struct test_options {
     uint64_t seed;

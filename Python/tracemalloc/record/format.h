@@ -21,7 +21,7 @@
 
 /* Bytes of a record: at least what a small program needs, at most what the
    lists of one checkpoint can name. */
-#define MIN_RECORD_SIZE ((uint64_t)1 << 18)
+#define MIN_RECORD_SIZE ((uint64_t)1 << 19)
 #define MAX_RECORD_SIZE ((uint64_t)1 << 29)
 #define DEFAULT_RECORD_SIZE ((uint64_t)16 << 20)
 
