@@ -10,23 +10,36 @@ within memory and time in proportion to its size.  Anything else is printed
 with the number that makes it again, and the file is kept in FOLDER.  Exit
 status: 0, or 1 if there was such a file.
 """
-import argparse
 import os
 import random
-import resource
-import shutil
 import subprocess
 import sys
 import time
-import traceback
 import tracemalloc
 from test.tracemalloc_records import change, repair, try_record
 from tracemalloc._record import places
 
+from damaging import begin, keep_file
+
 # What reading may take, as a multiple of the file's size.
 MAX_PEAK = 40
 
-PROGRAM = """
+# Many files are of a record that is small, and few of one that is not, since
+# these take most of the time.
+SMALL = """
+import _thread, tracemalloc
+kept = [str(i) for i in range(500)]
+with tracemalloc.account("GET /cart"):
+    kept += map(str, range(50))
+ended = _thread.allocate_lock()
+ended.acquire()
+def work():
+    kept.extend(map(str, range(99)))
+    ended.release()
+_thread.start_new_thread(work, ())
+ended.acquire()
+"""
+LARGE = """
 import json, threading, tracemalloc
 kept = [str(i) for i in range(5000)]
 for name in "GET /cart", "GET /stock", "caf\u00e9":
@@ -36,12 +49,14 @@ thread = threading.Thread(target=kept.extend, args=(map(str, range(99)),))
 thread.start()
 thread.join()
 """
+SHARE_OF_LARGE = 0.02
 
 
-def seed(folder):
+def seed(folder, *arguments, frames=25):
     """Return the bytes of a record."""
-    subprocess.run([sys.executable, "-X", f"tracemalloc=25,record={folder}",
-                    "-c", PROGRAM], check=True)
+    subprocess.run([sys.executable, "-X",
+                    f"tracemalloc={frames},record={folder}", *arguments],
+                   check=True)
     path, = places.list_folder(folder)
     with open(path, "rb") as stream:
         data = stream.read()
@@ -50,20 +65,9 @@ def seed(folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=60,
-                        help="how long (default: 60)")
-    parser.add_argument("--seed", type=int, default=0, help="number of the "
-                        "first file; one is printed at the end to go on with")
-    parser.add_argument(
-        "--keep", metavar="FOLDER", default="build/fuzz-records",
-        help="where files are kept that show a bug (default: "
-             "build/fuzz-records)")
-    options = parser.parse_args()
-    os.makedirs(options.keep, exist_ok=True)
-    # So that what takes too much fails here and not the machine.
-    resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))
-    whole = seed(options.keep)
+    options = begin(__doc__, "build/fuzz-records")
+    small = seed(options.keep, "-I", "-S", "-c", SMALL, frames=3)
+    large = seed(options.keep, "-c", LARGE)
     current = os.path.join(options.keep, "current")
     end = time.monotonic() + options.seconds
     loaded = bugs = slowest = largest = 0
@@ -71,6 +75,7 @@ def main():
     tracemalloc.start()
     while time.monotonic() < end:
         rng = random.Random(number)
+        whole = large if rng.random() < SHARE_OF_LARGE else small
         data = change(whole, rng)
         if rng.random() < 0.95:
             data = repair(data)
@@ -87,14 +92,11 @@ def main():
                 raise MemoryError(f"reading took {peak} bytes")
         except Exception:
             bugs += 1
-            kept = os.path.join(options.keep, str(number))
-            shutil.copyfile(current, kept)
-            print(f"file {number}, kept as {kept}:", flush=True)
-            traceback.print_exc(file=sys.stdout)
+            keep_file(options, number, current)
         number += 1
-    print(f"{number - options.seed} files of {len(whole)} bytes, {loaded} "
-          f"read, {bugs} bugs; {slowest:.2f} s and {largest} bytes at most; "
-          f"go on with --seed {number}")
+    print(f"{number - options.seed} files of {len(small)} and {len(large)} "
+          f"bytes, {loaded} read, {bugs} bugs; {slowest:.2f} s and {largest} "
+          f"bytes at most; go on with --seed {number}")
     return 1 if bugs else 0
 
 

@@ -14,14 +14,10 @@ Exit status: 0, or 1 if there was such a file.
 A crash of the interpreter is found too: the file that is being tried is in
 FOLDER as long as it is tried.
 """
-import argparse
 import os
 import random
-import resource
-import shutil
 import sys
 import time
-import traceback
 import tracemalloc
 from collections import Counter
 from contextlib import redirect_stderr, redirect_stdout
@@ -29,6 +25,8 @@ from io import StringIO
 
 from test.tracemalloc_files import change, mutate, repair, seeds, try_file
 from tracemalloc import _cli
+
+from damaging import begin, keep_file
 
 MAX_SIZE = 1 << 22
 # What loading may take beyond max_size, and what statistics of that take.
@@ -85,19 +83,7 @@ def try_command(filename, number):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=60,
-                        help="how long (default: 60)")
-    parser.add_argument("--seed", type=int, default=0, help="number of the "
-                        "first file; one is printed at the end to go on with")
-    parser.add_argument(
-        "--keep", metavar="FOLDER", default="build/fuzz",
-        help="where files are kept that show a bug (default: build/fuzz)")
-    options = parser.parse_args()
-
-    os.makedirs(options.keep, exist_ok=True)
-    # So that what takes too much fails here and not the machine.
-    resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))
+    options = begin(__doc__, "build/fuzz")
     current = os.path.join(options.keep, "current")
     descriptor = os.open(current, os.O_RDWR | os.O_CREAT, 0o666)
     files = seeds()
@@ -120,10 +106,7 @@ def main():
                 raise MemoryError(f"loading took {peak} bytes")
         except Exception:
             bugs += 1
-            kept = os.path.join(options.keep, str(number))
-            shutil.copyfile(current, kept)
-            print(f"file {number}, from {name!r}, kept as {kept}:", flush=True)
-            traceback.print_exc(file=sys.stdout)
+            keep_file(options, number, current, f", from {name!r}")
         number += 1
     for name in sorted(files):
         print(f"{name:<16} {taken[name, True]:>8} loaded "
