@@ -155,12 +155,26 @@ def clean(folder, keep=0):
             if about.state != "running":
                 gone.append((about.written, path))
     gone.sort(reverse=True)
-    removed = []
-    for path in [*(path for _, path in gone[keep:]), *_abandoned(folder)]:
+    removed = [path for _, path in gone[keep:] if _remove(path)]
+    for path in _abandoned(folder):
         with suppress(OSError):
             os.unlink(path)
             removed.append(path)
     return removed
+
+
+def _remove(path):
+    """Remove a record if its writer is gone still; return whether it is."""
+    from tracemalloc._record.reader import open_file, try_lock
+
+    # Another process may have put its own there since it was read.  With the
+    # lock nobody does.
+    with suppress(OSError), open_file(path) as stream:
+        if try_lock(stream.fileno()) is not False and os.path.samestat(
+                os.fstat(stream.fileno()), os.lstat(path)):
+            os.unlink(path)
+            return True
+    return False
 
 
 # Making a record takes less, in seconds.

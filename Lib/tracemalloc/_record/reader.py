@@ -27,7 +27,7 @@ _ATTEMPTS = 50
 _DAMAGED = "is a damaged record: {}; the process that wrote it is not at fault"
 
 
-def _open(path):
+def open_file(path):
     """Open a file; what is named like a record may be a pipe.
 
     That would wait for somebody who writes.
@@ -41,7 +41,7 @@ def _open_at_once(path, flags):
 
 def is_record(path):
     """Whether a file begins as a record does.  Raises OSError."""
-    with _open(path) as stream:
+    with open_file(path) as stream:
         # None from a pipe that has nothing yet.
         return stream.read(len(layout.MAGIC)) == layout.MAGIC
 
@@ -57,7 +57,7 @@ def read(path):
     """
     from tracemalloc._record.picture import Picture
 
-    with _open(path) as stream:
+    with open_file(path) as stream:
         return _named(path, read_stream, stream, Picture)
 
 
@@ -69,7 +69,7 @@ def read_about(path):
     """
     from tracemalloc._record.picture import Picture
 
-    with _open(path) as stream:
+    with open_file(path) as stream:
         return _named(path, read_stream, stream, Picture, False)
 
 
@@ -287,18 +287,28 @@ def _is_running(descriptor, head):
 
 def is_locked(descriptor):
     """Whether somebody holds the lock on a file; None if that is unknown."""
+    locked = try_lock(descriptor, shared=True)
+    if locked:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return None if locked is None else not locked
+
+
+def try_lock(descriptor, shared=False):
+    """Lock a file: whether nobody else has; None if that is unknown."""
     try:
         import fcntl
     except ImportError:
         return None
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
+        return False
     except OSError:
         return None
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
-    return False
+    return True
 
 
 def _is_process(head):

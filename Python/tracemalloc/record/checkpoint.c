@@ -177,13 +177,18 @@ threads_write(void)
 
 
 /* Whether the file may still be written, and how: what has been removed is
-   given up, and what others have cut off is written anew. */
+   given up, what others have closed is opened again, and what they have cut
+   off is written anew. */
 static int
 file_is_there(void)
 {
     struct stat status;
-    if (R->owner != getpid() || fstat(R->file.fd, &status) < 0
-        || status.st_nlink == 0)
+    if (R->owner == getpid() && !tm_has_pages(&R->file)) {
+        int fd = tm_reopen_record(&R->place, R->file.device, R->file.inode);
+        R->file.fd = fd >= 0 ? fd : R->file.fd;
+    }
+    if (R->owner != getpid() || !tm_has_pages(&R->file)
+        || fstat(R->file.fd, &status) < 0 || status.st_nlink == 0)
     {
         R->gone = 1;
         return 0;
@@ -296,6 +301,7 @@ fault_of_error(int error)
     snprintf(R->place.fault, sizeof(R->place.fault),
              "the record cannot be written: %.300s: %s", R->place.folder,
              strerror(error));
+    tm_make_printable(R->place.fault);
     return -1;
 }
 
@@ -314,7 +320,9 @@ tm_make_file(void)
         return -1;
     }
     unsigned char head[RECORD_PAGE];
-    if (tm_open_pages(&R->file, fd, R->wish.size) < 0) {
+    int opened = tm_open_pages(&R->file, fd, R->wish.size);
+    R->place.making_fd = -1;
+    if (opened < 0) {
         R->file.error = ENOMEM;
     }
     else {

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static_assert(offsetof(struct record_head, reserved) + 4 == RECORD_TEXTS,
@@ -132,11 +133,25 @@ places_of(const struct page_table *table)
 }
 
 
+PART int
+tm_has_pages(const struct page_file *file)
+{
+    struct stat status;
+    return file->fd >= 0 && fstat(file->fd, &status) == 0
+           && (uint64_t)status.st_dev == file->device
+           && (uint64_t)status.st_ino == file->inode;
+}
+
+
 /* Write a page at its place: 0, or -1. */
 static int
 page_put(struct page_file *file, uint32_t page, const void *data)
 {
     size_t done = 0;
+    if (!tm_has_pages(file)) {
+        file->error = EBADF;
+        return -1;
+    }
     while (done < RECORD_PAGE) {
         ssize_t n = pwrite(file->fd, (const char *)data + done,
                            RECORD_PAGE - done,
@@ -242,8 +257,14 @@ PART int
 tm_open_pages(struct page_file *file, int fd, uint64_t size)
 {
     crc_begin();
+    struct stat status;
     memset(file, 0, sizeof(*file));
     file->fd = fd;
+    if (fstat(fd, &status) < 0) {
+        return -1;
+    }
+    file->device = (uint64_t)status.st_dev;
+    file->inode = (uint64_t)status.st_ino;
     file->npages = (uint32_t)(size / RECORD_PAGE);
     file->nfree = file->npages - RECORD_FIRST_PAGE;
     file->next = RECORD_FIRST_PAGE;
@@ -272,7 +293,14 @@ tm_close_pages(struct page_file *file)
     table_free(&file->lists);
     tm_free_mapped(&file->states);
     tm_free_mapped(&file->draft);
-    if (file->fd >= 0) {
+    tm_drop_pages(file);
+}
+
+
+PART void
+tm_drop_pages(struct page_file *file)
+{
+    if (tm_has_pages(file)) {
         (void)close(file->fd);
     }
     file->fd = -1;
@@ -506,5 +534,7 @@ tm_trim_pages(struct page_file *file)
         end--;
     }
     /* What cannot be given back stays. */
-    (void)!ftruncate(file->fd, (off_t)(end * RECORD_PAGE));
+    if (tm_has_pages(file)) {
+        (void)!ftruncate(file->fd, (off_t)(end * RECORD_PAGE));
+    }
 }

@@ -52,6 +52,8 @@ struct page_table {
 
 struct page_file {
     int fd;                     /* -1: none */
+    uint64_t device;            /* the file that this was, and is to be */
+    uint64_t inode;
     uint32_t npages;
     uint32_t nfree;
     uint32_t next;              /* none is free before that */
@@ -72,6 +74,13 @@ PART int tm_open_pages(struct page_file *, int fd, uint64_t size);
 
 /* Forget the file without writing; closes it. */
 PART void tm_close_pages(struct page_file *);
+
+/* Whether the descriptor still is that of the file.  Daemons close all that
+   are open, and a file of the program's own may have that number then. */
+PART int tm_has_pages(const struct page_file *);
+
+/* Close the descriptor, or forget it if it is another file's. */
+PART void tm_drop_pages(struct page_file *);
 
 /* What follows returns 0, or -1 with `error` set: then call
    tm_restart_pages(). */

@@ -25,10 +25,30 @@
 #include <unistd.h>
 
 /* How many records of processes with the same number and name there may be. */
-#define MOST_NAMES 10000
+#define MOST_NUMBERED 10000
+/* How often a lock is asked for that readers hold for a moment. */
+#define MOST_ATTEMPTS 100
 
 
 /* --- faults -------------------------------------------------------------- */
+
+PART void
+tm_make_printable(char *text)
+{
+    unsigned char before = 0;
+    for (char *at = text; *at != '\0'; at++) {
+        unsigned char c = (unsigned char)*at;
+        /* The characters from U+0080 to U+009F control terminals, too. */
+        if (c < ' ' || c == 0x7f || (before == 0xc2 && c < 0xa0)) {
+            *at = '?';
+        }
+        if (*at == '?' && before == 0xc2) {
+            at[-1] = '?';
+        }
+        before = c;
+    }
+}
+
 
 static int
 fault_set(struct record_file_place *at, const char *what, const char *name,
@@ -38,6 +58,7 @@ fault_set(struct record_file_place *at, const char *what, const char *name,
              "the record cannot be written: %.300s%s%.60s%s%.100s", name,
              *name != '\0' ? ": " : "", what, *hint != '\0' ? "; " : "",
              hint);
+    tm_make_printable(at->fault);
     return -1;
 }
 
@@ -47,6 +68,49 @@ fault_with_errno(struct record_file_place *at, const char *name,
                 const char *hint)
 {
     return fault_set(at, strerror(errno), name, hint);
+}
+
+
+/* --- descriptors --------------------------------------------------------- */
+
+/* Programs take the lowest numbers, and those that close descriptors which
+   are not theirs open others under these numbers at once. */
+#define HIGH_DESCRIPTOR 1000
+
+
+/* Let a descriptor have a number that no program uses, if that can be. */
+static int
+descriptor_raise(int fd)
+{
+    struct rlimit limit;
+    int least = HIGH_DESCRIPTOR;
+    if (fd < 0) {
+        return fd;
+    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0
+        && limit.rlim_cur < HIGH_DESCRIPTOR + 16)
+    {
+        least = (int)limit.rlim_cur / 4 * 3;
+    }
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, least);
+    if (high < 0) {
+        return fd;
+    }
+    (void)close(fd);
+    return high;
+}
+
+
+PART void
+tm_forget_making(struct record_file_place *at)
+{
+    if (at->folder_fd >= 0) {
+        (void)close(at->folder_fd);
+    }
+    if (at->making_fd >= 0) {
+        (void)close(at->making_fd);
+    }
+    at->folder_fd = at->making_fd = -1;
 }
 
 
@@ -138,7 +202,7 @@ PART int
 tm_find_place(struct record_file_place *at, const char *place)
 {
     memset(at, 0, sizeof(*at));
-    at->folder_fd = -1;
+    at->folder_fd = at->making_fd = -1;
     return place[0] == '\0' ? private_find(at) : place_split(at, place);
 }
 
@@ -147,8 +211,9 @@ tm_find_place(struct record_file_place *at, const char *place)
 static int
 folder_open(struct record_file_place *at)
 {
-    at->folder_fd = open(at->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC
-                                     | (at->is_private ? O_NOFOLLOW : 0));
+    at->folder_fd = descriptor_raise(
+        open(at->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC
+                         | (at->is_private ? O_NOFOLLOW : 0)));
     struct stat status;
     if (at->folder_fd < 0 || fstat(at->folder_fd, &status) < 0) {
         return fault_with_errno(at, at->folder, errno == ELOOP
@@ -224,7 +289,7 @@ tm_make_record(struct record_file_place *at, const struct record_wish *wish)
         tm_drop_record(at);
         return -1;
     }
-    int fd = temporary_open(at);
+    int fd = at->making_fd = descriptor_raise(temporary_open(at));
     if (fd < 0) {
         at->temporary[0] = '\0';
         fault_with_errno(at, at->folder, "");
@@ -239,6 +304,7 @@ tm_make_record(struct record_file_place *at, const struct record_wish *wish)
         errno = error;
         fault_with_errno(at, at->folder, hint);
         (void)close(fd);
+        at->making_fd = -1;
         tm_drop_record(at);
         return -1;
     }
@@ -347,7 +413,7 @@ place_number(char *name, size_t room, const char *stem, long pid, int attempt)
 static int
 name_take_numbered(struct record_file_place *at, const char *stem)
 {
-    for (int attempt = 1; attempt < MOST_NAMES; attempt++) {
+    for (int attempt = 1; attempt < MOST_NUMBERED; attempt++) {
         place_number(at->name, sizeof(at->name), stem, (long)getpid(),
                     attempt);
         if (name_take_free(at, at->name) == 0) {
@@ -358,6 +424,45 @@ name_take_numbered(struct record_file_place *at, const char *stem)
         }
     }
     return -1;
+}
+
+
+static void
+wait_a_moment(void)
+{
+    struct timespec pause = {.tv_nsec = 1000000};
+    (void)nanosleep(&pause, NULL);
+}
+
+
+/* Replace the record of a process that is gone: 1, 0 if it is there no more,
+   or -1 with errno.  Who replaces or removes a record holds its lock, so that
+   of several processes that begin with one name only one does. */
+static int
+name_replace(struct record_file_place *at)
+{
+    struct stat old, now;
+    int fd = openat(at->folder_fd, at->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK
+                                             | O_CLOEXEC);
+    int result = 0;
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        /* Of somebody who reads it, or has replaced it by now. */
+        wait_a_moment();
+    }
+    else if (fstat(fd, &old) == 0
+             && fstatat(at->folder_fd, at->name, &now,
+                        AT_SYMLINK_NOFOLLOW) == 0
+             && old.st_dev == now.st_dev && old.st_ino == now.st_ino)
+    {
+        result = renameat(at->folder_fd, at->temporary, at->folder_fd,
+                          at->name) == 0 ? 1 : -1;
+    }
+    int saved = errno;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    errno = saved;
+    return result;
 }
 
 
@@ -376,19 +481,63 @@ name_take_given(struct record_file_place *at, const struct record_wish *wish)
     if (!wish->only_one) {
         return name_take_numbered(at, stem);
     }
-    switch (old_file_kind(at->folder_fd, at->name)) {
-        case OLD_ALIVE:
-            return name_take_numbered(at, stem);
-        case OLD_LINK:
-            errno = ELOOP;
-            return -1;
-        case OLD_OTHER:
-            errno = EEXIST;
-            return -1;
-        default:
-            return renameat(at->folder_fd, at->temporary, at->folder_fd,
-                            at->name);
+    for (int attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+        int replaced;
+        switch (old_file_kind(at->folder_fd, at->name)) {
+            case OLD_NONE:
+                if (name_take_free(at, at->name) == 0) {
+                    return 0;
+                }
+                if (errno != EEXIST) {
+                    return -1;
+                }
+                break;
+            case OLD_RECORD:
+                replaced = name_replace(at);
+                if (replaced != 0) {
+                    return replaced < 0 ? -1 : 0;
+                }
+                break;
+            case OLD_ALIVE:
+                return name_take_numbered(at, stem);
+            case OLD_LINK:
+                errno = ELOOP;
+                return -1;
+            case OLD_OTHER:
+                errno = EEXIST;
+                return -1;
+        }
     }
+    return name_take_numbered(at, stem);
+}
+
+
+/* --- opening again ------------------------------------------------------- */
+
+PART int
+tm_reopen_record(struct record_file_place *at, uint64_t device,
+                 uint64_t inode)
+{
+    char path[PATH_MAX + RECORD_NAME_ROOM];
+    struct stat status;
+    snprintf(path, sizeof(path), "%s/%s", at->folder, at->name);
+    int fd = descriptor_raise(open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK
+                                         | O_CLOEXEC));
+    if (fd >= 0 && (fstat(fd, &status) < 0
+                    || (uint64_t)status.st_dev != device
+                    || (uint64_t)status.st_ino != inode))
+    {
+        (void)close(fd);
+        return -1;
+    }
+    for (int attempt = 0; fd >= 0 && at->locked
+         && flock(fd, LOCK_EX | LOCK_NB) < 0 && attempt < MOST_ATTEMPTS;
+         attempt++)
+    {
+        /* Readers have it for a moment. */
+        wait_a_moment();
+    }
+    return fd;
 }
 
 

@@ -16,6 +16,7 @@
 /* A record that is made, or is there. */
 struct record_file_place {
     int folder_fd;              /* -1: none */
+    int making_fd;              /* of a file that is being made; -1: none */
     char folder[PATH_MAX];      /* absolute; "": not looked for yet */
     int is_private;             /* nobody else may look into it */
     char given[RECORD_NAME_ROOM];       /* the name of a file, or "" */
@@ -50,5 +51,16 @@ PART int tm_name_record(struct record_file_place *,
 
 /* Take away what tm_make_record() has made. */
 PART void tm_drop_record(struct record_file_place *);
+
+/* Let a text be one that does not control terminals. */
+PART void tm_make_printable(char *text);
+
+/* In a forked child: close what the parent had open to make its record. */
+PART void tm_forget_making(struct record_file_place *);
+
+/* Open a record of this name again, whose descriptor has been closed, and take
+   its lock: a descriptor, or -1 if that is another file. */
+PART int tm_reopen_record(struct record_file_place *, uint64_t device,
+                          uint64_t inode);
 
 #endif  /* !TRACEMALLOC_RECORD_PLACE_H */

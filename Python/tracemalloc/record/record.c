@@ -418,14 +418,8 @@ tm_fork_record(void)
         return;
     }
     pthread_mutex_init(&R->lock, NULL);
-    if (R->file.fd >= 0) {
-        (void)close(R->file.fd);
-        R->file.fd = -1;
-    }
-    if (R->place.folder_fd >= 0) {
-        (void)close(R->place.folder_fd);
-        R->place.folder_fd = -1;
-    }
+    tm_drop_pages(&R->file);
+    tm_forget_making(&R->place);
     if (R->busy) {
         /* The helper may have been in the middle of changing these: they are
            left as they are, and not used. */

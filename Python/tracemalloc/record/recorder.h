@@ -71,6 +71,7 @@ struct recorder {
 static struct recorder recorder = {
     .file.fd = -1,
     .place.folder_fd = -1,
+    .place.making_fd = -1,
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .wake = PTHREAD_COND_INITIALIZER,
 };

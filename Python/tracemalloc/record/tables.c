@@ -15,9 +15,14 @@
 
 #define PENDING UINT32_MAX
 #define UNKNOWN UINT32_MAX
-/* Pages that are kept free beside those that may have to be written at once:
-   for lists, threads, the timeline and what is begun of each table. */
-#define SPARE_PAGES 40
+/* Pages that are written at once beside those of counts and lists: of threads,
+   of the timeline, what is begun of each table, and names of threads. */
+#define SPARE_PAGES 20
+/* Longer names are cut off, and also those that would fill a small file: else
+   what comes behind such a name would have no room. */
+#define MOST_CHARACTERS ((size_t)1 << 16)
+#define CHARACTERS_PER_PAGE 16
+#define LEAST_CHARACTERS ((size_t)1 << 10)
 /* So many contexts may be new in one copy, which bounds its time and memory;
    others have their turn in the next. */
 #define MOST_FRESH 16384
@@ -35,7 +40,7 @@ struct fresh_context {
     uint32_t domain;
     int few;                    /* counts beside its key will do */
     struct record_counters counts;
-    size_t nodes, codes, names, bytes;
+    size_t nodes, codes, names;
 };
 
 struct fresh_node {
@@ -275,14 +280,16 @@ fresh_name_copy(struct record_tables *tables, const struct name_table *names,
     if (fresh == NULL) {
         return -1;
     }
+    size_t most = tables->most_characters != 0 ? tables->most_characters
+                                               : LEAST_CHARACTERS;
     *fresh = (struct fresh_name){
         .id = id,
         .kind = name->kind,
-        .length = name->length,
+        .length = name->length < most ? name->length : most,
     };
     *number = PENDING;
     return tm_add_bytes(&tables->bytes, name->text,
-                        name->length * name->kind, &fresh->text);
+                        fresh->length * name->kind, &fresh->text);
 }
 
 
@@ -400,7 +407,6 @@ fresh_context_copy(struct record_tables *tables,
         .nodes = tables->fresh_nodes.n,
         .codes = tables->fresh_codes.n,
         .names = tables->fresh_names.n,
-        .bytes = tables->bytes.n,
     };
     return 0;
 }
@@ -554,7 +560,10 @@ has_room(const struct page_file *file, size_t dying, size_t ncontexts,
     size_t all = file->npages - file->nfree + changing;
     changing += pages_of(all * sizeof(struct record_place)) + SPARE_PAGES;
     size_t old = file->tables[TABLE_FEW].npages
-                 + file->tables[TABLE_COUNTERS].npages + dying;
+                 + file->tables[TABLE_COUNTERS].npages
+                 + file->tables[TABLE_THREADS].npages
+                 + file->tables[TABLE_TIMELINE].npages
+                 + file->lists.npages + dying;
     size_t needed = 2 * changing > old + changing ? 2 * changing - old
                                                   : changing;
     return file->nfree >= needed + pages_of(more);
@@ -714,17 +723,37 @@ fresh_forget(struct record_tables *tables, size_t nodes, size_t codes,
 }
 
 
+/* Bytes of names in the file. */
+static size_t
+fresh_names_size(const struct record_tables *tables, size_t from, size_t end)
+{
+    const struct fresh_name *all = list_items(&tables->fresh_names);
+    const unsigned char *bytes = tables->bytes.items.data;
+    unsigned char encoded[4];
+    size_t size = 0;
+    for (size_t i = from; i < end; i++) {
+        size += sizeof(uint32_t);
+        for (size_t at = 0; at < all[i].length; at++) {
+            size += utf8_put(encoded, tm_character_at(
+                all[i].kind, bytes + all[i].text, at));
+        }
+    }
+    return size;
+}
+
+
 /* Write what is new, as far as there is room. */
 static int
 fresh_write(struct record_tables *tables, struct page_file *file)
 {
     const struct fresh_context *all = list_items(&tables->fresh_contexts);
-    size_t nodes = 0, codes = 0, names = 0, bytes = 0;
+    size_t nodes = 0, codes = 0, names = 0;
     size_t dying = tm_dying_pages(file);
     size_t at = 0;
     for (; at < tables->fresh_contexts.n; at++) {
         const struct fresh_context *context = &all[at];
-        size_t more = context->bytes - bytes
+        size_t more = fresh_names_size(tables, names, context->names)
+                      + (context->codes - codes) * sizeof(struct record_code)
                       + (context->nodes - nodes) * sizeof(struct record_node);
         if (!has_room(file, dying, tables->ncontexts + 1,
                       tables->ncounters + 1, more))
@@ -741,7 +770,6 @@ fresh_write(struct record_tables *tables, struct page_file *file)
         nodes = context->nodes;
         codes = context->codes;
         names = context->names;
-        bytes = context->bytes;
     }
     if (at < tables->fresh_contexts.n) {
         tables->full = 1;
@@ -782,6 +810,8 @@ tm_shrink_list(struct record_list *list)
 PART int
 tm_write_tables(struct record_tables *tables, struct page_file *file)
 {
+    size_t most = (size_t)file->npages * CHARACTERS_PER_PAGE;
+    tables->most_characters = most < MOST_CHARACTERS ? most : MOST_CHARACTERS;
     if (tables->renew) {
         tm_restart_pages(file);
         tables->renew = 0;

@@ -54,6 +54,7 @@ struct record_tables {
                                            if that is of this code */
     uint32_t ncontexts, ncounters, nnodes, ncodes, nnames;
     uint32_t most_counters;     /* so many have room */
+    size_t most_characters;     /* of a name; 0: not known yet */
     int full;                   /* contexts that come are lost */
     int waiting;                /* more contexts are new than were copied */
     int renew;                  /* begin all tables anew */

@@ -1,0 +1,213 @@
+"""Records of programs that do what nobody expects, and among hostile files.
+"""
+import contextlib
+import os
+import subprocess
+import sys
+import unittest
+import unittest.mock
+from test.support import import_helper, os_helper
+from test.tracemalloc_records import Records, environment
+
+from tracemalloc._record import layout, places, reader
+
+# All descriptors that a program may take for its own, as daemons do.
+CLOSE = "os.closerange(3, 5000)\n"
+
+
+class DescriptorTests(Records):
+    """The program closes all descriptors, also that of the record."""
+
+    def test_files_of_the_program_are_not_written_to(self):
+        self.run_program(CLOSE + """if True:
+            path = os.path.join(sys.argv[1], "precious")
+            file = os.open(path, os.O_RDWR | os.O_CREAT)
+            # Under each number that the record may have had.
+            others = [os.open(path, os.O_RDWR) for _ in range(20)]
+            for number in range(990, 1010):
+                try:
+                    os.fstat(number)
+                except OSError:
+                    os.dup2(file, number)
+            os.write(file, b"precious")
+            blocks = [bytearray(1 << 21) for _ in range(8)]
+            _tracemalloc._write_record()
+            with open(path, "rb") as stream:
+                assert stream.read() == b"precious"
+            pid = os.fork()
+            if not pid:
+                for number in (file, *others):
+                    os.fstat(number)
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+            tracemalloc.stop()
+            for number in (file, *others):
+                os.fstat(number)
+            with open(path, "rb") as stream:
+                assert stream.read() == b"precious"
+            """, self.make_folder())
+
+    def test_the_record_goes_on(self):
+        self.run_program(CLOSE + """if True:
+            blocks = [bytearray(1 << 21) for _ in range(8)]
+            _tracemalloc._write_record()
+            from tracemalloc._record import reader
+            found = reader.read(_tracemalloc._get_record())
+            assert found.state == "running", found.state
+            assert found.current > 8 << 21, found
+            """)
+        picture = self.record()
+        self.assertEqual(picture.state, "exited")
+
+    def test_numbers_that_programs_expect_are_free(self):
+        # As they would be without a record.
+        process = self.run_program("print(os.open('/', os.O_RDONLY))")
+        self.assertEqual(process.stdout, "3\n")
+
+    def make_folder(self):
+        return self.enterContext(os_helper.temp_dir())
+
+
+class TextTests(Records):
+
+    def test_faults_do_not_control_the_terminal(self):
+        place = os.path.join(self.folder, "a\x1b[31m\x7f\x9bb\n", "x")
+        for source, options in [
+                ("", "1,record={}"),
+                ("tracemalloc.start(record=sys.argv[1])", "0")]:
+            process = self.run_program(source, place, options=options,
+                                       place=place, status=None)
+            self.assertEqual(process.returncode, 1)
+            self.assertIn("a?[31m???b?: No such file", process.stderr)
+            self.assertFalse(set(process.stderr) & set("\x1b\x7f\x9b"))
+
+
+class RoomTests(Records):
+
+    # What is made after a function with a certain name.
+    PROGRAM = """
+        import time
+        names = {}
+        exec(compile("def f(): return bytearray(1000)", eval(sys.argv[1]),
+                     "exec"), names)
+        first = names["f"]()
+        while _tracemalloc._write_record():
+            pass
+        exec(compile("def after(): return bytearray(50000)", "after.py",
+                     "exec"), names)
+        second = names["after"]()
+        while _tracemalloc._write_record():
+            pass
+        os.kill(os.getpid(), 9)
+        """
+
+    def after(self, name, size):
+        self.run_program(self.PROGRAM, name, status=-9,
+                         options="25,record={},record_size=" + size)
+        picture = self.records()[-1]
+        self.check(picture)
+        sizes = {group.traceback[0].filename: group.size
+                 for group in picture.snapshot().statistics("filename")}
+        os.unlink(picture.path)
+        return picture, sizes
+
+    def test_long_names(self):
+        for name in "'x' * 40_000_000", "'\xe9' * 9_000_000":
+            with self.subTest(name=name):
+                picture, sizes = self.after(name, "16MiB")
+                self.assertEqual(picture.lost, 0)
+                self.assertGreaterEqual(sizes["after.py"], 50000)
+                letter = eval(name)[0]
+                # Cut off.
+                self.assertGreaterEqual(sizes[letter * 65536], 1000)
+
+    def test_long_names_in_small_records(self):
+        for name in "'x' * 100_000", "'\xe9' * 200_000", "'\u20ac' * 90_000":
+            with self.subTest(name=name):
+                picture, sizes = self.after(name, "1MiB")
+                self.assertIn("after.py", sizes)
+
+    def test_the_smallest_record_holds_something(self):
+        self.run_program("""
+            while _tracemalloc._write_record():
+                pass
+            """, options="25,record={},record_size=512KiB")
+        picture = self.record()
+        self.assertGreater(len(picture._tables["contexts"])
+                           // layout.ITEMS["contexts"], 300)
+        self.assertGreater(picture.current, picture.lost_bytes)
+
+
+class RaceTests(Records):
+
+    def slow_strace(self, *calls):
+        """Return a command that lets system calls take long, or skip."""
+        command = ["strace", "-f", "-o", os.devnull, "-e",
+                   "trace=" + ",".join(calls), "-e",
+                   f"inject={','.join(calls)}:delay_enter=500000"]
+        try:
+            subprocess.run([*command, sys.executable, "-c", ""], check=True,
+                           capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            self.skipTest("needs strace")
+        return command
+
+    def test_programs_that_begin_at_once_with_one_place(self):
+        command = self.slow_strace("rename", "renameat", "renameat2")
+        for is_there in False, True:
+            place = os.path.join(self.folder, f"{is_there}.tmrec")
+            if is_there:
+                self.run_program("", place=place)
+            processes = [subprocess.Popen(
+                [*command, sys.executable, "-X", "tracemalloc=1,record_size="
+                 f"512KiB,record={place}", "-c",
+                 "input('ready\\n'); input()"],
+                env=environment(), stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, text=True) for _ in range(3)]
+            with contextlib.ExitStack() as stack:
+                for process in processes:
+                    stack.enter_context(process)
+                for text in "begin\n", "end\n":
+                    for process in processes:
+                        process.stdin.write(text)
+                        process.stdin.flush()
+                        if text == "begin\n":
+                            process.stdout.readline()
+            self.assertEqual([process.returncode for process in processes],
+                             [0, 0, 0])
+            found = {picture.pid for picture in self.records()
+                     if os.path.basename(picture.path).startswith(
+                         str(is_there))}
+            self.assertEqual(len(found), 3)
+
+    def test_a_record_that_came_while_others_were_cleaned_up(self):
+        self.run_program("")
+        path, = places.list_folder(self.folder)
+        read = reader.read_about
+
+        def replaced(name):
+            found = read(name)
+            os.unlink(name)
+            self.run_program("os.kill(os.getpid(), 9)", place=name,
+                             status=-9)
+            self.held = self.enterContext(open(name, "rb"))
+            fcntl.flock(self.held, fcntl.LOCK_EX)
+            return found
+
+        fcntl = import_helper.import_module("fcntl")
+        with unittest.mock.patch.object(reader, "read_about", replaced):
+            self.assertEqual(places.clean(self.folder), [])
+        self.assertEqual(places.list_folder(self.folder), [path])
+
+    def test_links_are_not_cleaned_up(self):
+        self.run_program("")
+        path, = places.list_folder(self.folder)
+        elsewhere = os.path.join(self.folder, "kept")
+        os.rename(path, elsewhere)
+        os.symlink(elsewhere, path)
+        self.assertEqual(places.clean(self.folder), [])
+        self.assertTrue(os.path.samefile(path, elsewhere))
+
+
+if __name__ == "__main__":
+    unittest.main()
