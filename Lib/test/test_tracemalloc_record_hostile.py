@@ -6,9 +6,11 @@ import subprocess
 import sys
 import unittest
 import unittest.mock
+from binascii import crc32
 from test.support import import_helper, os_helper
 from test.tracemalloc_records import Records, environment
 
+from tracemalloc import SnapshotFormatError
 from tracemalloc._record import layout, places, reader
 
 # All descriptors that a program may take for its own, as daemons do.
@@ -207,6 +209,62 @@ class RaceTests(Records):
         os.symlink(elsewhere, path)
         self.assertEqual(places.clean(self.folder), [])
         self.assertTrue(os.path.samefile(path, elsewhere))
+
+
+class HoleTests(Records):
+    """Files that are large, and take no room on the disk."""
+
+    @staticmethod
+    def sealed(data):
+        data = bytearray(data.ljust(layout.PAGE, b"\0"))
+        layout.CRC.pack_into(data, layout.CHECKED,
+                             crc32(data[:layout.CHECKED]))
+        return bytes(data)
+
+    def write(self, table, count, *, same=False):
+        """Write a record with a table of so many pages of zeros."""
+        head = dict.fromkeys(layout.HEAD_FIELDS, 0) | {
+            "magic": layout.MAGIC, "major": layout.VERSION,
+            "order": layout.ORDER, "head_size": layout.PAGE,
+            "page_size": layout.PAGE, "boot": bytes(16),
+            "family": bytes(16), "limit": 25}
+        nlists = -(-count // layout.PER_LIST)
+        first = 3 + nlists
+        check = crc32(bytes(layout.PAGE))
+        places = b"".join(
+            layout.PLACE.pack(first + (0 if same else number), check)
+            for number in range(count)).ljust(nlists * layout.PAGE, b"\0")
+        about = dict.fromkeys(layout.CHECKPOINT_FIELDS, 0) | {
+            "magic": layout.CHECKPOINT_MAGIC, "sequence": 1}
+        page = bytearray(layout.PAGE)
+        layout.CHECKPOINT.pack_into(page, 0, *about.values())
+        size = layout.ITEMS.get(table, 1)
+        layout.TABLE.pack_into(page, layout.TABLES_AT[table],
+                               count * layout.PAGE // size * size, count, 0)
+        layout.LIST_SIZE.pack_into(page, layout.LIST_AT, nlists, 0)
+        for number in range(nlists):
+            at = number * layout.PAGE
+            layout.PLACE.pack_into(
+                page, layout.LIST_AT + layout.LIST_SIZE.size
+                + number * layout.PLACE.size,
+                3 + number, crc32(places[at:at + layout.PAGE]))
+        path = os.path.join(self.folder, "x.tmrec")
+        with open(path, "wb") as stream:
+            stream.write(self.sealed(layout.HEAD.pack(*head.values())))
+            stream.write(self.sealed(page) * 2 + places)
+            stream.truncate((first + count) * layout.PAGE)
+        return path
+
+    def test_holes_are_no_items(self):
+        for table in ("names", "nodes", "contexts", "few", "threads",
+                      "timeline"):
+            with (self.subTest(table=table),
+                  self.assertRaisesRegex(SnapshotFormatError, "damaged")):
+                reader.read(self.write(table, 50)).snapshot()
+
+    def test_a_page_is_at_one_place(self):
+        with self.assertRaisesRegex(SnapshotFormatError, "at two places"):
+            reader.read(self.write("counters", 100, same=True))
 
 
 if __name__ == "__main__":

@@ -313,6 +313,10 @@ class AdmissionTests(Asking):
             self.assertEqual(answer.status, 405)
             self.assertEqual(answer.headers["Allow"], "GET, HEAD")
 
+    def test_what_is_no_address(self):
+        for target in "http://[::1", "//[", "http://[x]/metrics":
+            self.assertIn(self.ask(target).status, (400, 404))
+
     def test_parameters_that_there_are_not(self):
         self.assertIn("there is no parameter 'x'; there are pid, record, ",
                       self.refused(400, "/debug/pprof/heap?x=1"))
@@ -658,6 +662,16 @@ class ServerTests(unittest.TestCase):
                     self.assertIn(status, self.ask(data)[:200])
         self.assertIn(b"200 OK", self.ask())
 
+    def test_heads_are_small(self):
+        # Each line of them is, and their number.
+        data = b"GET / HTTP/1.1\r\n" + 20 * (b"a: " + b"x" * 8000 + b"\r\n")
+        with contextlib.suppress(ConnectionError):
+            self.assertIn(b" 431 ", self.ask(data + b"\r\n")[:20])
+        with mock.patch.object(self.requests, "answer") as answer:
+            with contextlib.suppress(ConnectionError):
+                self.ask(data + b"\r\n")
+        answer.assert_not_called()
+
     def test_faults_are_a_status_and_a_line(self):
         self.requests.result = ValueError("boom\x1b")
         with support.captured_stderr() as stderr:
@@ -744,6 +758,15 @@ class SocketTests(unittest.TestCase):
                 server.Server(self.path, None)
         finally:
             running.stop()
+        self.assertFalse(os.path.exists(self.path))
+
+    def test_the_socket_of_another_server_stays(self):
+        first = self.start()
+        os.unlink(self.path)
+        second = self.start()
+        first.stop()
+        self.assertTrue(os.path.exists(self.path))
+        second.stop()
         self.assertFalse(os.path.exists(self.path))
 
     def test_what_a_dead_server_left_is_replaced(self):

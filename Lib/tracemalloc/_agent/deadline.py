@@ -8,15 +8,21 @@ import io
 import time
 
 
+class TooMuch(OSError):
+    """More has come than was to be read."""
+
+
 class UntilDeadline(io.RawIOBase):
     """What comes by a connection, for so many seconds.
 
-    Then reading raises TimeoutError.  Buffers in front of it should be small:
-    what is in them may be read longer.
+    Then reading raises TimeoutError; and TooMuch when more than *most* bytes
+    have come, if that is given.  Buffers in front of it should be small: what
+    is in them may be read longer.
     """
 
-    def __init__(self, connection, seconds):
+    def __init__(self, connection, seconds, most=None):
         self._connection = connection
+        self._left = float("inf") if most is None else most
         # Keeps the connection open until this is closed.
         self._raw = connection.makefile("rb", buffering=0)
         self._deadline = time.monotonic() + seconds
@@ -29,7 +35,11 @@ class UntilDeadline(io.RawIOBase):
         if left <= 0:
             raise TimeoutError("it took too long")
         self._connection.settimeout(left)
-        return self._raw.readinto(buffer)
+        number = self._raw.readinto(buffer)
+        self._left -= number or 0
+        if self._left < 0:
+            raise TooMuch("too much was sent")
+        return number
 
     def close(self):
         self._raw.close()

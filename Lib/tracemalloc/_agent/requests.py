@@ -117,7 +117,10 @@ class Requests:
                               "sites")
 
     def _route(self, target):
-        parts = urlsplit(target)
+        try:
+            parts = urlsplit(target)
+        except ValueError:
+            raise Refused(400, "that is no address of a page") from None
         path = parts.path
         if path == "/" or path == _PROFILE:
             return self._page()

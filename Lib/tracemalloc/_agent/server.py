@@ -18,7 +18,7 @@ import time
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 
-from tracemalloc._agent.deadline import UntilDeadline
+from tracemalloc._agent.deadline import TooMuch, UntilDeadline
 from tracemalloc._cli.screen import printable
 
 # Connections at once.
@@ -33,6 +33,8 @@ _BUSY = (b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n"
          b"Content-Type: text/plain\r\nConnection: close\r\n\r\n"
          b"too many clients at once\n")
 _MOST_LINE = 1 << 14
+# Of a request, with its headers; before it is known who asks.
+_MOST_ASKED = 1 << 16
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -48,7 +50,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self):
         self.connection = self.request
-        self.rfile = io.BufferedReader(UntilDeadline(self.request, TO_ASK))
+        self.rfile = io.BufferedReader(UntilDeadline(self.request, TO_ASK,
+                                                     _MOST_ASKED))
         self.wfile = io.BytesIO()
 
     def finish(self):
@@ -56,16 +59,23 @@ class _Handler(BaseHTTPRequestHandler):
 
     def handle(self):
         self.close_connection = True
+        try:
+            self._read_and_respond()
+        except TooMuch:
+            self.wfile = io.BytesIO()
+            self.send_error(431)
+        if self.wfile.tell():
+            # For all of it, not for each part.
+            self.request.settimeout(TO_READ)
+            self.request.sendall(self.wfile.getbuffer())
+
+    def _read_and_respond(self):
         self.raw_requestline = self.rfile.readline(_MOST_LINE + 1)
         if len(self.raw_requestline) > _MOST_LINE:
             self.requestline = self.request_version = self.command = ""
             self.send_error(414)
         elif self.raw_requestline and self.parse_request():
             self._respond()
-        if self.wfile.tell():
-            # For all of it, not for each part.
-            self.request.settimeout(TO_READ)
-            self.request.sendall(self.wfile.getbuffer())
 
     def handle_expect_100(self):
         return True
@@ -138,6 +148,7 @@ class Server(ThreadingMixIn, TCPServer):
         finally:
             os.umask(mask)
         self._path = self.server_address
+        self._file = os.lstat(self._path)
 
     @staticmethod
     def _make_way(path):
@@ -176,7 +187,9 @@ class Server(ThreadingMixIn, TCPServer):
                 break
         if self._path is not None:
             try:
-                os.unlink(self._path)
+                # Another server may have its socket there by now.
+                if os.path.samestat(os.lstat(self._path), self._file):
+                    os.unlink(self._path)
             except FileNotFoundError:
                 pass
 

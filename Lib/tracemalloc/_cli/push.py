@@ -114,6 +114,7 @@ def main(arguments):
     from tracemalloc._agent.ending import Ending
     from tracemalloc._agent.ingest import Ingest
     from tracemalloc._agent.pusher import Pusher
+    from tracemalloc._cli.screen import printable
 
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -128,8 +129,8 @@ def main(arguments):
                     own_labels=options.labels, every=options.every,
                     least=options.least, keep=options.keep, tell=note)
     with Ending(ingest.interrupt) as ending:
-        print(f"Sending {source.what} to {options.to} every "
-              f"{options.every:g} s (Ctrl-C ends it)", flush=True)
+        print(printable(f"Sending {source.what} to {options.to} every "
+                        f"{options.every:g} s (Ctrl-C ends it)"), flush=True)
         complete = pusher.run(ending)
     number = pusher.delivered
     print(f"{number} profile{'s' * (number != 1)} delivered", flush=True)

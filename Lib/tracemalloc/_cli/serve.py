@@ -141,6 +141,7 @@ def main(arguments):
     from tracemalloc._agent.ending import Ending
     from tracemalloc._agent.requests import Requests
     from tracemalloc._agent.server import Server
+    from tracemalloc._cli.screen import printable
 
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -164,8 +165,8 @@ def main(arguments):
         requests.address = _url(server)
         server.start()
         try:
-            print(f"Serving {source.what} at {requests.address}/ "
-                  "(Ctrl-C ends it)", flush=True)
+            print(printable(f"Serving {source.what} at {requests.address}/ "
+                            "(Ctrl-C ends it)"), flush=True)
             ending.wait()
         finally:
             ended.set()

@@ -58,5 +58,9 @@ PER_LIST = PAGE // PLACE.size
 # Bytes of an item of each table but names.
 ITEMS = {"codes": 8, "nodes": 12, "contexts": 28, "few": 12, "counters": 48,
          "threads": 40, "timeline": 40, "accounts": 4}
+# How many there may be; writers have fewer threads, and pages take no room in
+# files with holes.
+MOST_ITEMS = {"threads": 4096, "timeline": 1024}
+MOST_PAGES = (512 << 20) // PAGE
 THREAD = struct.Struct("<QQqQII")
 TIMELINE = struct.Struct("<QQQQQ")

@@ -149,12 +149,18 @@ def _signed(numbers):
 def _names(data):
     """Return the list of names, the empty one in front."""
     names, at, end = [""], 0, len(data)
+    empty = 0
     view = memoryview(data)
     while at < end:
         length = int.from_bytes(view[at:at + 4], "little")
         at += 4
         if at + length > end:
             raise ValueError("its names are cut off")
+        if not length:
+            # As in the holes of a file; there is one empty name at most.
+            empty += 1
+            if empty > 1:
+                raise ValueError("its names are empty")
         names.append(str(view[at:at + length], "utf-8", "surrogatepass"))
         at += length
     return names
@@ -190,6 +196,8 @@ def _data(tables):
         "contexts", "I", tables["contexts"])
     if max(node, default=0) >= len(path_of_node):
         raise ValueError("a context has no such caller")
+    if any(not (of or at) for of, at in zip(code, end)):
+        raise ValueError("a context is nowhere")
     labels = _thread_names(tables["threads"], names)
     first_label = len(names)
     names += labels
@@ -232,7 +240,7 @@ def _paths(data, codes):
     parents, code, line = _columns("nodes", "I", data)
     path_of_node, thread_of_node = array("I", [0]), array("I", [0])
     parent_column = array("I", [0])
-    kept = []
+    kept, roots = [], set()
     for number, (parent, of, at) in enumerate(zip(parents, code, line), 1):
         if parent >= number:
             raise ValueError("a call is its own caller")
@@ -243,7 +251,10 @@ def _paths(data, codes):
             kept.append(number - 1)
         elif parent:
             raise ValueError("a thread has callers")
+        elif at in roots:
+            raise ValueError("a thread has two roots")
         else:
+            roots.add(at)
             path_of_node.append(0)
             thread_of_node.append(at)
     named = codes.columns(chain_of(code, kept))

@@ -208,25 +208,26 @@ def _read_checkpoint(descriptor, size):
 
 def _read_tables(descriptor, size, checkpoint, page):
     """Return {table: bytes}, and None; or None, and what is wrong."""
-    pages = size // layout.PAGE
+    pages = min(size // layout.PAGE, layout.MOST_PAGES)
     lists, _ = layout.LIST_SIZE.unpack_from(page, layout.LIST_AT)
     if lists > layout.MOST_LISTS:
         return None, "it has too many lists of pages"
     at = layout.LIST_AT + layout.LIST_SIZE.size
     places = layout.PLACE.iter_unpack(
         page[at:at + lists * layout.PLACE.size])
+    unread = bytearray(b"\1") * pages
     try:
         places = layout.PLACE.iter_unpack(
-            _read_pages(descriptor, places, pages))
+            _read_pages(descriptor, places, unread))
         found, total = {}, 0
         for name, at in layout.TABLES_AT.items():
             length, count, _ = layout.TABLE.unpack_from(page, at)
             total += count
-            # Each page has a place of its own.
-            if (total > pages or length > count * layout.PAGE
-                    or length % layout.ITEMS.get(name, 1)):
+            item = layout.ITEMS.get(name, 1)
+            if (total > pages or length > count * layout.PAGE or length % item
+                    or length > item * layout.MOST_ITEMS.get(name, length)):
                 return None, f"the size of its {name} makes no sense"
-            data = _read_pages(descriptor, _some(places, count), pages)
+            data = _read_pages(descriptor, _some(places, count), unread)
             found[name] = data[:length]
     except _Torn as fault:
         return None, str(fault)
@@ -246,18 +247,23 @@ def _some(places, count):
     return found
 
 
-def _read_pages(descriptor, places, pages):
-    """Return the bytes of the pages at some places, one after the other."""
+def _read_pages(descriptor, places, unread):
+    """Return the bytes of the pages at some places, one after the other.
+
+    unread -- for each page of the file whether it was not read yet
+    """
     found = []
     for number, check in places:
-        if not 2 < number < pages:
+        if not 2 < number < len(unread):
             raise _Torn("a page lies outside of it")
+        # Each page has a place of its own.
+        if not unread[number]:
+            raise _Torn("a page is at two places")
+        unread[number] = 0
         page = _read_page(descriptor, number)
         if len(page) < layout.PAGE or crc32(page) != check:
             raise _Torn("a page is not what was written")
         found.append(page)
-        if len(found) > pages:
-            raise _Torn("it has more pages than there are")
     return b"".join(found)
 
 
