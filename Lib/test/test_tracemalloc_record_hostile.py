@@ -2,6 +2,7 @@
 """
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import unittest
@@ -138,6 +139,69 @@ class RoomTests(Records):
         self.assertGreater(len(picture._tables["contexts"])
                            // layout.ITEMS["contexts"], 300)
         self.assertGreater(picture.current, picture.lost_bytes)
+
+
+class MemoryTests(Records):
+    """There is none left, which is when a record is needed most."""
+
+    def test_what_cannot_be_copied_is_not_written(self):
+        import_helper.import_module("resource")
+        self.run_program("""
+            import resource
+            code = compile("[" + "[],\\n" * 9000 + "]", "many", "eval")
+            while _tracemalloc._write_record():
+                pass
+            kept = eval(code)
+            with open("/proc/self/statm") as stream:
+                used = int(stream.read().split()[0])
+            used *= resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (used, used))
+            try:
+                _tracemalloc._write_record()
+            except OSError:
+                pass
+            os.kill(os.getpid(), 9)
+            """, status=-9)
+        self.record()
+
+
+class FullDiskTests(Records):
+
+    @unittest.skipUnless(hasattr(os, "geteuid") and os.geteuid() == 0
+                         and shutil.which("mount"), "needs to mount")
+    def test_a_file_cut_off_on_a_full_disk(self):
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=2m", "none", self.folder],
+            capture_output=True)
+        if mounted.returncode:
+            self.skipTest("no tmpfs can be mounted")
+        self.addCleanup(subprocess.run, ["umount", self.folder], check=True)
+        self.run_program("""
+            path = _tracemalloc._get_record()
+            os.truncate(path, 0)
+            fill = os.path.join(os.path.dirname(path), "fill")
+            with open(fill, "wb", buffering=0) as stream:
+                try:
+                    while stream.write(bytes(4096)) == 4096:
+                        pass
+                except OSError:
+                    pass
+            for _ in range(3):
+                try:
+                    _tracemalloc._write_record()
+                except OSError:
+                    pass
+            os.unlink(fill)
+            # The first begins anew.
+            for _ in range(3):
+                try:
+                    while _tracemalloc._write_record():
+                        pass
+                except OSError:
+                    pass
+            os.kill(os.getpid(), 9)
+            """, options="25,record={},record_size=1MiB", status=-9)
+        self.assertGreater(self.record().blocks, 0)
 
 
 class RaceTests(Records):

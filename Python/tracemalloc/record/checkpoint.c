@@ -91,9 +91,8 @@ tm_copy_checkpoint_lock_held(void)
     };
     size_t current, peak;
     tm_program_bytes(&current, &peak);
-    if (tm_copy_tables(&R->tables, &from) < 0) {
-        R->file.error = ENOMEM;
-    }
+    /* If it fails, nothing is written: what is in the file stays. */
+    (void)tm_copy_tables(&R->tables, &from);
     if (tm_copy_account_names(&R->accounts, &R->tables, S->accounts)) {
         R->tables.waiting = 1;
     }
@@ -200,9 +199,11 @@ file_is_there(void)
         R->file.error = EFBIG;
         return 0;
     }
-    if ((uint64_t)status.st_size < size) {
+    if ((uint64_t)status.st_size < size || R->headless) {
         unsigned char head[RECORD_PAGE];
         tm_fill_head(&R->about, size, R->place.locked, head);
+        /* There may be no room for it, and the size is right then. */
+        R->headless = 1;
         if (ftruncate(R->file.fd, (off_t)size) < 0
             || pwrite(R->file.fd, head, RECORD_PAGE, 0)
                 != (ssize_t)RECORD_PAGE)
@@ -210,6 +211,7 @@ file_is_there(void)
             R->file.error = errno;
             return 0;
         }
+        R->headless = 0;
         tm_renew_tables(&R->tables);
         return 0;
     }
@@ -266,7 +268,12 @@ tm_write_checkpoint(enum record_state state)
         return -1;
     }
     if (file_is_there()) {
-        result = checkpoint_write(state);
+        if (R->tables.broken) {
+            R->file.error = ENOMEM;
+        }
+        else {
+            result = checkpoint_write(state);
+        }
     }
     if (result < 0) {
         tm_renew_tables(&R->tables);
@@ -310,7 +317,7 @@ PART int
 tm_make_file(void)
 {
     R->owner = getpid();
-    R->gone = 0;
+    R->gone = R->headless = 0;
     R->nmoments = 0;
     R->moment_step = 0;
     memset(R->names, 0, sizeof(R->names));

@@ -64,6 +64,7 @@ struct recorder {
     uint64_t pause;             /* of the last copy, nanoseconds */
     uint64_t effort;            /* of the last write, nanoseconds */
     uint64_t written;           /* by it, bytes */
+    int headless;               /* the head is to be written again */
     int gone;                   /* the file has been removed, or is another
                                    process's: write no more */
 };

@@ -458,6 +458,19 @@ context_read(struct record_tables *tables, const struct record_source *from,
 }
 
 
+/* What was copied cannot be written: numbers of what is in the file are
+   forgotten, and sums are of a part. */
+static int
+copy_give_up(struct record_tables *tables)
+{
+    tm_renew_tables(tables);
+    tables->fresh_contexts.n = tables->fresh_nodes.n = 0;
+    tables->fresh_codes.n = tables->fresh_names.n = tables->bytes.n = 0;
+    tables->broken = 1;
+    return -1;
+}
+
+
 PART int
 tm_copy_tables(struct record_tables *tables, const struct record_source *from)
 {
@@ -469,18 +482,16 @@ tm_copy_tables(struct record_tables *tables, const struct record_source *from)
     tables->fresh_contexts.n = tables->fresh_nodes.n = 0;
     tables->fresh_codes.n = tables->fresh_names.n = tables->bytes.n = 0;
     tables->sums = tables->lost = (struct record_sums){.contexts = 0};
-    tables->waiting = 0;
+    tables->waiting = tables->broken = 0;
     if (numbers_reserve_all(tables, from) < 0) {
-        tm_renew_tables(tables);
-        return -1;
+        return copy_give_up(tables);
     }
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = tm_context_at(tree, id);
         if (context->node != NODE_NONE && id != from->hidden
             && context_read(tables, from, id, context) < 0)
         {
-            tm_renew_tables(tables);
-            return -1;
+            return copy_give_up(tables);
         }
     }
     return 0;

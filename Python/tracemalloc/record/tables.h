@@ -58,6 +58,7 @@ struct record_tables {
     int full;                   /* contexts that come are lost */
     int waiting;                /* more contexts are new than were copied */
     int renew;                  /* begin all tables anew */
+    int broken;                 /* the last copy failed: nothing is written */
     uint32_t generation;        /* of the call tree */
     struct mapped few;          /* struct record_few by number - 1 */
     struct mapped counters;     /* struct record_counters by number - 1 */
