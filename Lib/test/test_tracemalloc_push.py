@@ -277,6 +277,22 @@ class DeliveringTests(Pushing):
         self.assertEqual((found.waiting, found.dropped), (1, 1))
 
 
+    def test_a_server_that_is_away_for_long_costs_no_memory(self):
+        found = self.pusher(keep=1)
+
+        def kept():
+            return sum(len(each) for each in vars(found).values()
+                       if hasattr(each, "__len__"))
+
+        found.take()
+        found.take()
+        before = kept()
+        for _ in range(20):
+            found.take()
+        self.assertEqual(found.dropped, 21)
+        self.assertEqual(kept(), before)
+
+
 class RunningTests(Pushing):
 
     def test_at_intervals(self):

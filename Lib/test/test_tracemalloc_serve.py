@@ -845,6 +845,7 @@ class CommandLineTests(CommandTests):
         found = re.fullmatch(
             r"Serving (.*) at (?:http://)?(.*)/ \(Ctrl-C ends it\)\n", line)
         self.assertIsNotNone(found, line or process.stderr.read())
+        self.assertTrue(line[:-1].isprintable(), line)
         return process, found[2]
 
     def get(self, address, target, **fields):
@@ -867,6 +868,14 @@ class CommandLineTests(CommandTests):
             process.send_signal(number)
             self.assertEqual(process.wait(support.LONG_TIMEOUT), 0)
             self.assertEqual(process.stderr.read(), "")
+
+    def test_names_of_folders_do_not_control_the_terminal(self):
+        for name in "a\x1b[31m\nb", os.fsdecode(b"a\xff"):
+            try:
+                os.mkdir(name)
+            except (OSError, UnicodeError):
+                continue
+            self.serve(name, "--listen", "127.0.0.1:0")
 
     def test_an_end_while_somebody_waits(self):
         process, address = self.serve("full.tmz", "--listen", "127.0.0.1:0")

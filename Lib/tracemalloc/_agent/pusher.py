@@ -74,7 +74,8 @@ class Pusher:
         self._size = 0
         self._pause = 0.0       # seconds to the next attempt; 0 if all is well
         self._retry_at = 0.0
-        self._lost = []         # (start, end) that were dropped in a row
+        self._lost = 0          # profiles that were dropped in a row,
+        self._lost_times = None     # from when to when
         self._fault = None
         self.delivered = self.dropped = 0
         self.is_over = False
@@ -189,7 +190,9 @@ class Pusher:
         if not self._lost:
             self._tell("dropping the oldest profiles: those that wait are "
                        f"more than {self._keep} bytes")
-        self._lost.append((item.start, item.end))
+            self._lost_times = item.start, item.end
+        self._lost += 1
+        self._lost_times = self._lost_times[0], item.end
         self._remove(item)
         self.dropped += 1
 
@@ -236,16 +239,15 @@ class Pusher:
         if self._pause:
             self._tell("delivering again" + self._losses())
         self._pause = self._retry_at = 0.0
-        self._lost.clear()
+        self._lost = 0
 
     def _losses(self):
         if not self._lost:
             return ""
         first, last = (
             time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
-            for seconds in (self._lost[0][0], self._lost[-1][1]))
-        return (f"; dropped {_profiles(len(self._lost))} from {first} to "
-                f"{last}")
+            for seconds in self._lost_times)
+        return f"; dropped {_profiles(self._lost)} from {first} to {last}"
 
     # All together
 
