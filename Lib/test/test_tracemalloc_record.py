@@ -8,8 +8,7 @@ import os
 import sys
 import tracemalloc
 import unittest
-from test import support
-from test.support import import_helper
+from test.support import check_sanitizer, import_helper
 from test.tracemalloc_records import Records, repair
 
 from tracemalloc._record import layout, places
@@ -490,7 +489,7 @@ class GrowthTests(Records):
             """)
         self.assertGreater(picture.current, 5 << 20)
 
-    @unittest.skipIf(support.check_sanitizer(address=True),
+    @unittest.skipIf(check_sanitizer(address=True),
                      "the sanitizer takes terabytes of address space")
     def test_out_of_memory(self):
         # As near to what the kernel does as a test may go.

@@ -97,8 +97,10 @@ record_read(int fd, struct record_picture *picture)
     }
     const struct record_place *next = places;
     for (int i = 0; i < RECORD_TABLES; i++) {
-        uint32_t n = le32(page.tables[i].pages);
-        picture->lengths[i] = le64(page.tables[i].length);
+        const struct record_extent *extent =
+            i < FIRST_TABLES ? &page.tables[i] : &page.about.accounts;
+        uint32_t n = le32(extent->pages);
+        picture->lengths[i] = le64(extent->length);
         CHECK(picture->lengths[i] <= n * RECORD_PAGE);
         picture->tables[i] = malloc((n + 1) * RECORD_PAGE);
         CHECK(picture->tables[i] != NULL);
