@@ -3,9 +3,11 @@ import os
 import sys
 
 from kit import state
-from kit.state import wrong
+from kit.state import spent, wrong
 
 UNTRACED = "TORTURE_UNTRACED" in os.environ
+# How many calls a snapshot is worth.
+SNAPSHOT = 5
 
 if UNTRACED:
     tracer = None
@@ -108,6 +110,8 @@ def trace_rows(number):
 def trace_snapshot(number):
     """A snapshot, added up in two ways."""
     import tracemalloc
+    # Hooks may be called for each step of it.
+    spent(SNAPSHOT)
     try:
         snapshot = (tracemalloc.take_peak_snapshot if number % 3 == 0
                     else tracemalloc.take_snapshot)()
@@ -122,6 +126,7 @@ def trace_snapshot(number):
 @_only_traced
 def trace_report(number):
     import tracemalloc
+    spent(SNAPSHOT)
     try:
         snapshot = tracemalloc.take_snapshot()
     except RuntimeError:
