@@ -67,6 +67,51 @@ class DescriptorTests(Records):
         process = self.run_program("print(os.open('/', os.O_RDONLY))")
         self.assertEqual(process.stdout, "3\n")
 
+    @unittest.skipUnless(os.path.exists("/proc/self/statm"), "needs /proc")
+    def test_what_tells_resident_memory_is_opened_once(self):
+        # Opening it for each moment would take low numbers meanwhile.
+        process = self.run_program("""if True:
+            def opened():
+                found = {}
+                for number in map(int, os.listdir("/proc/self/fd")):
+                    try:
+                        name = os.readlink(f"/proc/self/fd/{number}")
+                    except OSError:
+                        continue
+                    if name.endswith("/statm"):
+                        found[number] = name
+                return found
+            def told():
+                _tracemalloc._write_record()
+                from tracemalloc._record import reader
+                found = reader.read(_tracemalloc._get_record())
+                return found.timeline[-1][3] > 1 << 20
+            assert told()
+            before = opened()
+            assert len(before) == 1 and min(before) > 700, before
+            keep = [bytearray(1 << 20)]
+            assert told() and opened() == before, opened()
+            # Somebody else's has its number.
+            number, = before
+            file = os.open(sys.executable, os.O_RDONLY)
+            os.dup2(file, number)
+            keep.append(bytearray(1 << 20))
+            assert told()
+            assert os.path.samestat(os.fstat(file), os.fstat(number))
+            os.close(number)
+            pid = os.fork()
+            if not pid:
+                assert told()
+                found, = opened().values()
+                assert found == f"/proc/{os.getpid()}/statm", found
+                os._exit(0)
+            assert os.waitpid(pid, 0)[1] == 0
+            tracemalloc.stop()
+            assert not opened(), opened()
+            print("end")
+            """)
+        self.assertEqual(process.stdout, "end\n")
+
     def make_folder(self):
         return self.enterContext(os_helper.temp_dir())
 

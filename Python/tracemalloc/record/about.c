@@ -5,6 +5,7 @@
 #define _GNU_SOURCE 1
 
 #include "about.h"
+#include "place.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -50,12 +51,42 @@ tm_read_small(const char *path, char *to, size_t room)
 }
 
 
+PART void
+tm_close_resident(struct resident_file *file)
+{
+    if (tm_is_file(file->fd, file->device, file->inode)) {
+        (void)close(file->fd);
+    }
+    file->fd = -1;
+}
+
+
+static void
+resident_open(struct resident_file *file)
+{
+    struct stat status;
+    file->fd = tm_raise_descriptor(open("/proc/self/statm",
+                                        O_RDONLY | O_CLOEXEC));
+    if (file->fd >= 0 && fstat(file->fd, &status) == 0) {
+        file->owner = getpid();
+        file->device = (uint64_t)status.st_dev;
+        file->inode = (uint64_t)status.st_ino;
+    }
+}
+
+
 PART uint64_t
-tm_resident_bytes(void)
+tm_resident_bytes(struct resident_file *file)
 {
     char text[128];
-    size_t n = tm_read_small("/proc/self/statm", text, sizeof(text) - 1);
-    text[n] = '\0';
+    if (file->owner != getpid()
+        || !tm_is_file(file->fd, file->device, file->inode))
+    {
+        tm_close_resident(file);
+        resident_open(file);
+    }
+    ssize_t n = pread(file->fd, text, sizeof(text) - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
     const char *second = strchr(text, ' ');
     return second == NULL ? 0 : strtoull(second, NULL, 10)
                                 * (uint64_t)sysconf(_SC_PAGESIZE);

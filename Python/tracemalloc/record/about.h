@@ -28,8 +28,19 @@ PART void tm_set_program(struct about_process *, const char *name);
 PART uint64_t tm_unix_time(void);
 PART uint64_t tm_steady_time(void);
 
+/* Where the system tells what is resident.  It stays open: who opened it each
+   time would take low numbers of descriptors, for moments in which the program
+   wants just those. */
+struct resident_file {
+    int fd;                     /* -1: not open */
+    pid_t owner;                /* the process that it tells of */
+    uint64_t device;            /* the file that this was, and is to be */
+    uint64_t inode;
+};
+
 /* Resident bytes of this process, or 0. */
-PART uint64_t tm_resident_bytes(void);
+PART uint64_t tm_resident_bytes(struct resident_file *);
+PART void tm_close_resident(struct resident_file *);
 
 /* Read a small file; how many bytes, 0 if that is not possible. */
 PART size_t tm_read_small(const char *path, char *to, size_t room);

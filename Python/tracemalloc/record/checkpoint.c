@@ -246,7 +246,7 @@ checkpoint_write(enum record_state state)
     now->lost_blocks = R->tables.lost.blocks;
     now->lost_peak_bytes = R->tables.lost.peak_bytes;
     now->lost_peak_blocks = R->tables.lost.peak_blocks;
-    now->rss = tm_resident_bytes();
+    now->rss = tm_resident_bytes(&R->resident);
     now->state = state;
     now->written = tm_unix_time();
     if (!R->file.changed && state == RECORD_RUNNING && !rss_has_moved()) {
@@ -313,6 +313,16 @@ fault_of_error(int error)
 }
 
 
+PART void
+tm_forget_file(void)
+{
+    tm_close_pages(&R->file);
+    tm_close_resident(&R->resident);
+    tm_free_tables(&R->tables);
+    tm_free_account_names(&R->accounts);
+}
+
+
 PART int
 tm_make_file(void)
 {
@@ -348,8 +358,6 @@ tm_make_file(void)
     else if (tm_name_record(&R->place, &R->wish) == 0) {
         return 0;
     }
-    tm_close_pages(&R->file);
-    tm_free_tables(&R->tables);
-    tm_free_account_names(&R->accounts);
+    tm_forget_file();
     return -1;
 }

@@ -134,12 +134,19 @@ places_of(const struct page_table *table)
 
 
 PART int
-tm_has_pages(const struct page_file *file)
+tm_is_file(int fd, uint64_t device, uint64_t inode)
 {
     struct stat status;
-    return file->fd >= 0 && fstat(file->fd, &status) == 0
-           && (uint64_t)status.st_dev == file->device
-           && (uint64_t)status.st_ino == file->inode;
+    return fd >= 0 && fstat(fd, &status) == 0
+           && (uint64_t)status.st_dev == device
+           && (uint64_t)status.st_ino == inode;
+}
+
+
+PART int
+tm_has_pages(const struct page_file *file)
+{
+    return tm_is_file(file->fd, file->device, file->inode);
 }
 
 

@@ -75,8 +75,9 @@ PART int tm_open_pages(struct page_file *, int fd, uint64_t size);
 /* Forget the file without writing; closes it. */
 PART void tm_close_pages(struct page_file *);
 
-/* Whether the descriptor still is that of the file.  Daemons close all that
-   are open, and a file of the program's own may have that number then. */
+/* Whether a descriptor still is that of the file.  Daemons close all that are
+   open, and a file of the program's own may have that number then. */
+PART int tm_is_file(int fd, uint64_t device, uint64_t inode);
 PART int tm_has_pages(const struct page_file *);
 
 /* Close the descriptor, or forget it if it is another file's. */

@@ -78,9 +78,8 @@ fault_with_errno(struct record_file_place *at, const char *name,
 #define HIGH_DESCRIPTOR 1000
 
 
-/* Let a descriptor have a number that no program uses, if that can be. */
-static int
-descriptor_raise(int fd)
+PART int
+tm_raise_descriptor(int fd)
 {
     struct rlimit limit;
     int least = HIGH_DESCRIPTOR;
@@ -211,7 +210,7 @@ tm_find_place(struct record_file_place *at, const char *place)
 static int
 folder_open(struct record_file_place *at)
 {
-    at->folder_fd = descriptor_raise(
+    at->folder_fd = tm_raise_descriptor(
         open(at->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC
                          | (at->is_private ? O_NOFOLLOW : 0)));
     struct stat status;
@@ -289,7 +288,7 @@ tm_make_record(struct record_file_place *at, const struct record_wish *wish)
         tm_drop_record(at);
         return -1;
     }
-    int fd = at->making_fd = descriptor_raise(temporary_open(at));
+    int fd = at->making_fd = tm_raise_descriptor(temporary_open(at));
     if (fd < 0) {
         at->temporary[0] = '\0';
         fault_with_errno(at, at->folder, "");
@@ -521,7 +520,7 @@ tm_reopen_record(struct record_file_place *at, uint64_t device,
     char path[PATH_MAX + RECORD_NAME_ROOM];
     struct stat status;
     snprintf(path, sizeof(path), "%s/%s", at->folder, at->name);
-    int fd = descriptor_raise(open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK
+    int fd = tm_raise_descriptor(open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK
                                          | O_CLOEXEC));
     if (fd >= 0 && (fstat(fd, &status) < 0
                     || (uint64_t)status.st_dev != device

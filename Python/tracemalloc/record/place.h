@@ -58,6 +58,9 @@ PART void tm_make_printable(char *text);
 /* In a forked child: close what the parent had open to make its record. */
 PART void tm_forget_making(struct record_file_place *);
 
+/* Let a descriptor have a number that no program uses, if that can be. */
+PART int tm_raise_descriptor(int fd);
+
 /* Open a record of this name again, whose descriptor has been closed, and take
    its lock: a descriptor, or -1 if that is another file. */
 PART int tm_reopen_record(struct record_file_place *, uint64_t device,

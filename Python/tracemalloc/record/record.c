@@ -236,9 +236,7 @@ recorder_take(void)
 static void
 record_forget(void)
 {
-    tm_close_pages(&R->file);
-    tm_free_tables(&R->tables);
-    tm_free_account_names(&R->accounts);
+    tm_forget_file();
     tm_lock();
     S->record_limit = SIZE_MAX;
     S->record_wanted = 0;
@@ -419,6 +417,7 @@ tm_fork_record(void)
     }
     pthread_mutex_init(&R->lock, NULL);
     tm_drop_pages(&R->file);
+    tm_close_resident(&R->resident);
     tm_forget_making(&R->place);
     if (R->busy) {
         /* The helper may have been in the middle of changing these: they are
@@ -429,9 +428,7 @@ tm_fork_record(void)
         R->busy = 0;
     }
     else {
-        tm_close_pages(&R->file);
-        tm_free_tables(&R->tables);
-        tm_free_account_names(&R->accounts);
+        tm_forget_file();
     }
     R->has_helper = 0;
     R->on = 0;

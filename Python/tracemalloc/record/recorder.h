@@ -52,6 +52,7 @@ struct recorder {
     struct record_file_place place;
     struct record_wish wish;
     struct page_file file;
+    struct resident_file resident;
     struct record_tables tables;
     struct record_checkpoint checkpoint;
     struct record_thread threads[THREAD_SLOTS];
@@ -71,6 +72,7 @@ struct recorder {
 
 static struct recorder recorder = {
     .file.fd = -1,
+    .resident.fd = -1,
     .place.folder_fd = -1,
     .place.making_fd = -1,
     .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -91,6 +93,9 @@ PART int tm_write_checkpoint(enum record_state);
 
 /* Make the file, with an empty checkpoint: 0, or -1 and place.fault. */
 PART int tm_make_file(void);
+
+/* Close it, and free what was to be written into it. */
+PART void tm_forget_file(void);
 
 /* --- helper.c */
 
