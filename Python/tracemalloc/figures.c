@@ -92,7 +92,7 @@ room_left_lock_held(void)
 {
     const struct call_tree *tree = &S->tree;
     const struct number_space *spaces[] = {&tree->nodes, &tree->contexts};
-    size_t node_sizes[] = {sizeof(struct frame_node), sizeof(struct context)};
+    size_t node_sizes[] = {sizeof(struct packed_node), sizeof(struct context)};
     size_t room = 0;
     for (size_t i = 0; i < Py_ARRAY_LENGTH(spaces); i++) {
         room += (spaces[i]->chunks * CHUNK_SIZE - spaces[i]->live)

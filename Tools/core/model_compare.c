@@ -44,13 +44,10 @@ compare_contexts(void)
     CHECK_EQUAL(tree.nodes.used, m.nnodes);
     CHECK_EQUAL(tree.nodes.live, m.nodes_live);
     for (node_id id = NODE_ROOT + 1; id < m.nnodes; id++) {
-        const struct frame_node *node = tm_node_at(&tree, id);
-        CHECK_EQUAL(node->parent, m.nodes[id].parent);
+        CHECK_EQUAL(tm_node_parent(&tree, id), m.nodes[id].parent);
         if (m.nodes[id].used) {
-            CHECK_EQUAL(node->code, m.nodes[id].code);
-            CHECK_EQUAL(node->line, m.nodes[id].line);
-            CHECK_EQUAL(node->depth,
-                        tm_node_at(&tree, node->parent)->depth + 1);
+            CHECK_EQUAL(tm_node_code(&tree, id), m.nodes[id].code);
+            CHECK_EQUAL(tm_node_line(&tree, id), m.nodes[id].line);
         }
     }
     CHECK_EQUAL(tree.contexts.used, m.ncontexts);

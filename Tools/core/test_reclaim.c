@@ -85,7 +85,7 @@ context_is_there(context_id id)
 static int
 node_is_there(node_id id)
 {
-    return tm_node_at(&tree, id)->parent != NODE_NONE;
+    return tm_node_parent(&tree, id) != NODE_NONE;
 }
 
 

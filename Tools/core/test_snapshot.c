@@ -243,18 +243,18 @@ static uint32_t
 check_path(const struct snapshot *snapshot, uint32_t number, node_id id)
 {
     while (!tm_node_is_root(&tree, id)) {
-        const struct frame_node *node = tm_node_at(&tree, id);
-        const struct code_entry *code = tm_code_at(&codes, node->code);
+        struct frame_node node = tm_node(&tree, id);
+        const struct code_entry *code = tm_code_at(&codes, node.code);
         CHECK(0 < number && number < snapshot->npaths);
         CHECK(snapshot->path_parent[number] < number);
         check_name(snapshot, snapshot->path_file[number], code->file);
         check_name(snapshot, snapshot->path_function[number], code->function);
-        CHECK_EQUAL(snapshot->path_line[number], node->line);
+        CHECK_EQUAL(snapshot->path_line[number], node.line);
         number = snapshot->path_parent[number];
-        id = node->parent;
+        id = node.parent;
     }
     CHECK_EQUAL(number, 0);
-    return (uint32_t)tm_node_at(&tree, id)->line;
+    return (uint32_t)tm_node_line(&tree, id);
 }
 
 
@@ -302,7 +302,7 @@ check_context(const struct snapshot *snapshot, size_t number, context_id id)
     }
     CHECK_EQUAL(snapshot->context_line[number], context->line);
     CHECK_EQUAL(snapshot->context_domain[number], 0);
-    uint32_t depth = tm_context_depth(&tree, context);
+    uint32_t depth = tm_context_depth(&tree, context, UINT32_MAX);
     CHECK_EQUAL(snapshot->context_depth[number], depth ? depth : 1);
     struct counters counters = tm_context_counters(context);
     CHECK_EQUAL(snapshot->context_allocated_blocks[number],

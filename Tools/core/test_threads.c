@@ -60,9 +60,8 @@ node_get(struct worker *worker, node_id parent, code_id code, int32_t line)
         id = tm_add_node(&tree, parent, code, line);
     }
     CHECK(id != NODE_NONE);
-    const struct frame_node *node = tm_node_at(&tree, id);
-    CHECK(node->parent == parent && node->code == code && node->line == line);
-    CHECK_EQUAL(node->depth, tm_node_at(&tree, parent)->depth + 1);
+    struct frame_node node = tm_node(&tree, id);
+    CHECK(node.parent == parent && node.code == code && node.line == line);
     return id;
 }
 

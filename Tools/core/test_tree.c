@@ -27,12 +27,12 @@ static void
 test_begins_with_root_and_unknown(void)
 {
     tree_begin();
-    CHECK_EQUAL(tm_node_at(&tree, NODE_ROOT)->depth, 0);
+    CHECK(tm_node_is_root(&tree, NODE_ROOT));
     CHECK_EQUAL(tree.nodes.live, 1);
     CHECK_EQUAL(tree.contexts.live, 1);
     const struct context *unknown = tm_context_at(&tree, CONTEXT_UNKNOWN);
     CHECK_EQUAL(unknown->node, NODE_ROOT);
-    CHECK_EQUAL(tm_context_depth(&tree, unknown), 0);
+    CHECK_EQUAL(tm_context_depth(&tree, unknown, 9), 0);
     CHECK_EQUAL(tm_add_context(&tree, NODE_ROOT, CODE_NONE, 0, 0),
                 CONTEXT_UNKNOWN);
     tree_end();
@@ -50,8 +50,7 @@ test_find_and_add(void)
     CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, 10), outer);
     CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 1, 10), outer);
     CHECK_EQUAL(tm_find_node(&tree, outer, 1, 10), inner);
-    CHECK_EQUAL(tm_node_at(&tree, inner)->depth, 2);
-    CHECK_EQUAL(tm_node_at(&tree, inner)->parent, outer);
+    CHECK_EQUAL(tm_node_parent(&tree, inner), outer);
 
     /* Each part of the key tells apart. */
     CHECK_EQUAL(tm_find_node(&tree, outer, 2, 10), NODE_NONE);
@@ -66,7 +65,10 @@ test_find_and_add(void)
     CHECK_EQUAL(tm_find_context(&tree, inner, 8, 3, 20), 0);
     CHECK_EQUAL(tm_find_context(&tree, inner, 7, 4, 20), 0);
     CHECK_EQUAL(tm_find_context(&tree, inner, 7, 3, 21), 0);
-    CHECK_EQUAL(tm_context_depth(&tree, tm_context_at(&tree, context)), 3);
+    for (uint32_t most = 0; most < 5; most++) {
+        CHECK_EQUAL(tm_context_depth(&tree, tm_context_at(&tree, context),
+                                     most), most < 3 ? most : 3);
+    }
     const struct context *found = tm_context_at(&tree, context);
     CHECK_EQUAL(tm_context_counters(found).allocated_blocks, 0);
     CHECK_EQUAL(found->epoch, 0);
@@ -97,6 +99,46 @@ test_extreme_keys(void)
 }
 
 
+/* Lines of every width, which are kept in pieces. */
+static void
+test_lines(void)
+{
+    enum { N = 80 };
+    tree_begin();
+    int32_t lines[N] = {0, WIDE_LINE - 1, WIDE_LINE, WIDE_LINE + 1, INT32_MAX};
+    node_id nodes[N];
+    context_id contexts[N];
+    int n = 5;
+    for (int32_t line = 1; line < INT32_MAX / 2; line *= 2) {
+        lines[n++] = line;
+        lines[n++] = line * 2 + 1;
+    }
+    CHECK(n <= N);
+    for (int i = 0; i < n; i++) {
+        nodes[i] = tm_add_node(&tree, NODE_ROOT, 7, lines[i]);
+        contexts[i] = tm_add_context(&tree, nodes[i], 7, 0, 1);
+        /* What is below a node changes nothing of it. */
+        CHECK(tm_add_node(&tree, nodes[i], MAX_CODES - 1, lines[i])
+              != NODE_NONE);
+    }
+    CHECK_SOUND(tm_check_tree(&tree));
+    for (int i = 0; i < n; i++) {
+        CHECK_EQUAL(tm_node_line(&tree, nodes[i]), lines[i]);
+        CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 7, lines[i]), nodes[i]);
+        CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 7, lines[i]), nodes[i]);
+        CHECK_EQUAL(tm_find_context(&tree, nodes[i], 7, 0, 1), contexts[i]);
+    }
+    /* A number that had a large line, and gets a small one. */
+    node_id last = tm_add_node(&tree, NODE_ROOT, 8, INT32_MAX);
+    tm_free_node(&tree, last);
+    tm_reindex(&tree);
+    CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 8, 3), last);
+    CHECK_EQUAL(tm_node_line(&tree, last), 3);
+    CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 8, INT32_MAX), NODE_NONE);
+    tree_end();
+}
+
+
 /* A tree with nodes of every shape: node i hangs under a node before it. */
 static node_id parents[20000];
 
@@ -108,7 +150,7 @@ test_growth(void)
         n = MAX_CONTEXTS / 2;
     }
     tree_begin();
-    const struct frame_node *root = tm_node_at(&tree, NODE_ROOT);
+    const struct packed_node *root = tm_packed_node_at(&tree, NODE_ROOT);
     const struct context *unknown = tm_context_at(&tree, CONTEXT_UNKNOWN);
     for (uint32_t i = 0; i < n; i++) {
         parents[i] = NODE_ROOT + random_below(i + 1);
@@ -130,7 +172,7 @@ test_growth(void)
                                     6),
                     CONTEXT_UNKNOWN + 1 + i);
     }
-    CHECK(root == tm_node_at(&tree, NODE_ROOT));
+    CHECK(root == tm_packed_node_at(&tree, NODE_ROOT));
     CHECK(unknown == tm_context_at(&tree, CONTEXT_UNKNOWN));
     CHECK_EQUAL(tree.nodes.live, n + 1);
     CHECK_EQUAL(tree.contexts.live, n + 1);
@@ -170,7 +212,9 @@ test_deep_path(void)
         node = tm_add_node(&tree, node, 1, 1);
         CHECK(node != NODE_NONE);
     }
-    CHECK_EQUAL(tm_node_at(&tree, node)->depth, n);
+    context_id id = tm_add_context(&tree, node, 1, 0, 1);
+    CHECK_EQUAL(tm_context_depth(&tree, tm_context_at(&tree, id), UINT32_MAX),
+                n + 1);
     tree_end();
 }
 
@@ -453,16 +497,18 @@ static void
 check_faults_of_first_ones(node_id outer, node_id inner, node_id twin,
                            context_id id, context_id second)
 {
-    CHECK_EQUAL(tm_node_at(&tree, outer)->first_child, inner);
-    tm_node_at(&tree, outer)->first_child = NODE_NONE;
+    uint32_t *child = &tm_packed_node_at(&tree, outer)->first_child;
+    CHECK_EQUAL(*child, inner);
+    *child = NODE_NONE;
     CHECK(tm_check_tree(&tree) != NULL);
-    tm_node_at(&tree, outer)->first_child = twin;
+    *child = twin;
     CHECK(tm_check_tree(&tree) != NULL);
-    tm_node_at(&tree, outer)->first_child = inner;
-    CHECK_EQUAL(tm_node_at(&tree, inner)->first_context, id);
-    tm_node_at(&tree, inner)->first_context = second;
+    *child = inner;
+    uint32_t *context = &tm_packed_node_at(&tree, inner)->first_context;
+    CHECK_EQUAL(*context, id);
+    *context = second;
     CHECK(tm_check_tree(&tree) != NULL);
-    tm_node_at(&tree, inner)->first_context = id;
+    *context = id;
     CHECK_SOUND(tm_check_tree(&tree));
 }
 
@@ -481,18 +527,31 @@ test_checker_sees_faults(void)
     CHECK_SOUND(tm_check_tree(&tree));
     struct context *context = tm_context_at(&tree, id);
 
-    tm_node_at(&tree, inner)->parent = tree.nodes.used + 10 * CHUNK_SIZE;
+    struct packed_node *node = tm_packed_node_at(&tree, inner);
+    struct packed_node sound = *node;
+    node->key += tree.nodes.used + 10 * CHUNK_SIZE;
     CHECK(tm_check_tree(&tree) != NULL);
-    tm_node_at(&tree, inner)->parent = outer;
+    *node = sound;
 
-    tm_node_at(&tree, inner)->depth = 7;
+    /* Below itself. */
+    node->key += inner - outer;
     CHECK(tm_check_tree(&tree) != NULL);
-    tm_node_at(&tree, inner)->depth = 2;
+    *node = sound;
+
+    /* Without code, but not below the root of all. */
+    node->key = tm_pack_node(outer, CODE_NONE, 2).key;
+    CHECK(tm_check_tree(&tree) != NULL);
+    *node = sound;
+
+    /* A line that is nowhere. */
+    *node = tm_pack_node(outer, 1, WIDE_LINE);
+    CHECK(tm_check_tree(&tree) != NULL);
+    *node = sound;
 
     /* Two with one key: one of them cannot be found. */
-    tm_node_at(&tree, inner)->line = 9;
+    node->key = tm_pack_node(outer, 1, 9).key;
     CHECK(tm_check_tree(&tree) != NULL);
-    tm_node_at(&tree, inner)->line = 2;
+    *node = sound;
 
     context->instr_domain = 9;
     CHECK(tm_check_tree(&tree) != NULL);
@@ -563,8 +622,8 @@ test_nodes_are_aligned(void)
         const struct context *context = tm_context_at(&tree, id);
         CHECK_EQUAL((uintptr_t)context % sizeof(struct context), 0);
         CHECK_EQUAL((uintptr_t)&context->counters % sizeof(void *), 0);
-        CHECK_EQUAL((uintptr_t)tm_node_at(&tree, node)
-                    % _Alignof(struct frame_node), 0);
+        CHECK_EQUAL((uintptr_t)tm_packed_node_at(&tree, node)
+                    % _Alignof(struct packed_node), 0);
     }
     CHECK_EQUAL(sizeof(struct context), 32);
     tree_end();
@@ -610,6 +669,7 @@ const struct test tree_tests[] = {
     {"what was added is found, and nothing else", test_find_and_add},
     {"P12 nodes and contexts are aligned", test_nodes_are_aligned},
     {"the largest codes, lines and instructions", test_extreme_keys},
+    {"lines of nodes are kept whatever their width", test_lines},
     {"nodes grow, and never move", test_growth},
     {"an index that was replaced can still be read",
      test_replaced_indexes_stay_readable},

@@ -163,7 +163,7 @@ def tree():
     drawing.line((80, 200), (80, 228), colour=LINK)
     drawing.line((180, 92), (180, 104), (312, 104), (312, 116), colour=LINK)
     drawing.write(256, 28, "frame node: line under its", "soft")
-    drawing.write(256, 46, "callers, 24 bytes", "soft")
+    drawing.write(256, 46, "callers, 16 bytes", "soft")
     drawing.write(232, 190, "context: instruction under its",
                   colour=LINK)
     drawing.write(232, 208, "callers, 32 bytes", colour=LINK)

@@ -35,7 +35,7 @@ tm_move_cache(PyThreadState *tstate, struct _PyTraceMalloc_ThreadCache *cache,
     tm_access_lock(access);
     tm_empty_cache(cache);
     node_id old = cache->entries[0].site.node;
-    uint32_t slot = tm_root_slot((uint32_t)tm_node_at(&S->tree, old)->line);
+    uint32_t slot = tm_root_slot((uint32_t)tm_node_line(&S->tree, old));
     uint32_t account = tm_thread_account(tstate);
     node_id root = tm_add_root(&S->tree, tm_root_line(account, slot));
     tm_watch_growth_lock_held(root, access);

@@ -82,7 +82,7 @@ tm_new_cache(node_id root, struct _PyTraceMalloc_ThreadCache **owner)
     cache->entries[0].frame = (_PyInterpreterFrame *)cache;
     cache->entries[-1] = cache->entries[0];
     cache->account = tm_root_account(
-        (uint32_t)tm_node_at(&S->tree, root)->line);
+        (uint32_t)tm_node_line(&S->tree, root));
     cache->owner = owner;
     cache->next = S->caches;
     if (cache->next != NULL) {

@@ -167,7 +167,7 @@ capture_is_right(PyThreadState *tstate, const struct context *context)
     const struct _PyTraceMalloc_ThreadCache *cache =
         ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
     node_id root = cache->entries->site.node;
-    if (tm_root_account((uint32_t)tm_node_at(tree, root)->line)
+    if (tm_root_account((uint32_t)tm_node_line(tree, root))
         != tm_thread_account(tstate))
     {
         return 0;
@@ -183,9 +183,9 @@ capture_is_right(PyThreadState *tstate, const struct context *context)
         if (frame == NULL || node == root) {
             return frame == NULL && node == root;
         }
-        code = tm_node_at(tree, node)->code;
-        line = tm_node_at(tree, node)->line;
-        node = tm_node_at(tree, node)->parent;
+        code = tm_node_code(tree, node);
+        line = tm_node_line(tree, node);
+        node = tm_node_parent(tree, node);
     }
 }
 
@@ -211,14 +211,14 @@ capture_dump(PyThreadState *tstate, const struct context *context,
             context->code, context->line);
     node_id node = context->node;
     for (; !tm_node_is_root(&S->tree, node);
-         node = tm_node_at(&S->tree, node)->parent)
+         node = tm_node_parent(&S->tree, node))
     {
         fprintf(stderr, "    code %u line %d\n",
-                tm_node_at(&S->tree, node)->code,
-                tm_node_at(&S->tree, node)->line);
+                tm_node_code(&S->tree, node),
+                tm_node_line(&S->tree, node));
     }
     fprintf(stderr, "    account %u\n", tm_root_account(
-        (uint32_t)tm_node_at(&S->tree, node)->line));
+        (uint32_t)tm_node_line(&S->tree, node)));
 }
 
 

@@ -350,22 +350,22 @@ fresh_nodes_copy(struct record_tables *tables,
     size_t first = tables->fresh_nodes.n;
     uint32_t *numbers = numbers_of(&tables->node_numbers);
     while (id != NODE_ROOT && numbers[id] == 0) {
-        const struct frame_node *node = tm_node_at(from->tree, id);
+        struct frame_node node = tm_node(from->tree, id);
         struct fresh_node *fresh = tm_add_item(&tables->fresh_nodes,
                                                sizeof(*fresh));
         if (fresh == NULL
-            || fresh_code_copy(tables, from->codes, node->code, 0) < 0)
+            || fresh_code_copy(tables, from->codes, node.code, 0) < 0)
         {
             return -1;
         }
         *fresh = (struct fresh_node){
             .id = id,
-            .parent = node->parent,
-            .code = node->code,
-            .line = node->line,
+            .parent = node.parent,
+            .code = node.code,
+            .line = node.line,
         };
         numbers[id] = PENDING;
-        id = node->parent;
+        id = node.parent;
     }
     struct fresh_node *all = list_items(&tables->fresh_nodes);
     for (size_t low = first, high = tables->fresh_nodes.n; low + 1 < high;

@@ -44,6 +44,7 @@ struct snapshot_draft {
     uint32_t *path_numbers;     /* by node_id; 0: not needed, or a root */
     node_id *paths;             /* by number */
     uint32_t *path_roots;       /* by number: line of the root */
+    uint32_t *path_depths;      /* by number: frames up to the root */
     uint32_t *context_numbers;  /* by context_id: number + 1, or 0 */
     context_id *contexts;       /* by number */
     uint32_t *name_numbers;     /* by name_id; NAME_NONE: "<unknown>" */

@@ -80,9 +80,9 @@ _PyMem_DumpTraceback(int fd, const void *ptr)
         for (int left = _PyRuntime.tracemalloc.nframe - 1;
              left > 0 && !tm_node_is_root(&S->tree, at); left--)
         {
-            const struct frame_node *node = tm_node_at(&S->tree, at);
-            dump_call_site(fd, node->code, node->line);
-            at = node->parent;
+            struct frame_node node = tm_node(&S->tree, at);
+            dump_call_site(fd, node.code, node.line);
+            at = node.parent;
         }
         dump_text(fd, "\n");
     }

@@ -34,6 +34,7 @@ draft_free(struct snapshot_draft *draft)
     free(draft->path_numbers);
     free(draft->paths);
     free(draft->path_roots);
+    free(draft->path_depths);
     free(draft->context_numbers);
     free(draft->contexts);
     free(draft->name_numbers);
@@ -101,12 +102,14 @@ draft_new(const struct snapshot_source *from)
     draft->path_numbers = tm_new_numbers(tree->nodes.used);
     draft->paths = tm_new_numbers(tree->nodes.live);
     draft->path_roots = tm_new_numbers(tree->nodes.live);
+    draft->path_depths = tm_new_numbers(tree->nodes.live);
     draft->context_numbers = tm_new_numbers(tree->contexts.used);
     draft->contexts = tm_new_numbers(tree->contexts.live);
     draft->name_numbers = tm_new_numbers(from->codes->names->used);
     if (draft->path_numbers == NULL || draft->paths == NULL
-        || draft->path_roots == NULL || draft->context_numbers == NULL
-        || draft->contexts == NULL || draft->name_numbers == NULL)
+        || draft->path_roots == NULL || draft->path_depths == NULL
+        || draft->context_numbers == NULL || draft->contexts == NULL
+        || draft->name_numbers == NULL)
     {
         draft_free(draft);
         return NULL;
@@ -126,13 +129,14 @@ path_number(struct snapshot *snapshot, node_id id)
     /* Those that have no number yet, newest first, lie at the end of the list
        for a moment. */
     size_t first = snapshot->npaths, end = first;
-    while (tm_node_at(tree, id)->depth != 0 && draft->path_numbers[id] == 0) {
+    while (!tm_node_is_root(tree, id) && draft->path_numbers[id] == 0) {
         draft->paths[end++] = id;
-        id = tm_node_at(tree, id)->parent;
+        id = tm_node_parent(tree, id);
     }
-    uint32_t root = tm_node_at(tree, id)->depth == 0
-        ? (uint32_t)tm_node_at(tree, id)->line
-        : draft->path_roots[draft->path_numbers[id]];
+    uint32_t above = draft->path_numbers[id];
+    uint32_t root = above == 0 ? (uint32_t)tm_node_line(tree, id)
+                               : draft->path_roots[above];
+    uint32_t depth = draft->path_depths[above];
     for (size_t low = first, high = end; low + 1 < high; low++) {
         node_id newer = draft->paths[low];
         draft->paths[low] = draft->paths[--high];
@@ -141,6 +145,7 @@ path_number(struct snapshot *snapshot, node_id id)
     for (size_t number = first; number < end; number++) {
         draft->path_numbers[draft->paths[number]] = (uint32_t)number;
         draft->path_roots[number] = root;
+        draft->path_depths[number] = ++depth;
     }
     snapshot->npaths = end;
 }
@@ -202,14 +207,12 @@ paths_copy(struct snapshot *snapshot)
     snapshot->path_function[0] = 0;
     snapshot->path_line[0] = 0;
     for (size_t number = 1; number < snapshot->npaths; number++) {
-        const struct frame_node *node = tm_node_at(from->tree,
-                                                   draft->paths[number]);
-        const struct code_entry *code = tm_code_at(from->codes,
-                                                   node->code);
-        snapshot->path_parent[number] = draft->path_numbers[node->parent];
+        struct frame_node node = tm_node(from->tree, draft->paths[number]);
+        const struct code_entry *code = tm_code_at(from->codes, node.code);
+        snapshot->path_parent[number] = draft->path_numbers[node.parent];
         snapshot->path_file[number] = name_number(snapshot, code->file);
         snapshot->path_function[number] = function_number(snapshot, code);
-        snapshot->path_line[number] = node->line;
+        snapshot->path_line[number] = node.line;
     }
     return 0;
 }
@@ -311,8 +314,8 @@ context_copy(struct snapshot *snapshot, size_t number,
                                                context->code);
     uint32_t path = draft->path_numbers[context->node];
     uint32_t root = path != 0 ? draft->path_roots[path]
-                    : (uint32_t)tm_node_at(from->tree, context->node)->line;
-    uint32_t depth = tm_context_depth(from->tree, context);
+                    : (uint32_t)tm_node_line(from->tree, context->node);
+    uint32_t depth = draft->path_depths[path] + (context->code != CODE_NONE);
     /* A block without any frame is shown with one. */
     depth = depth < 1 ? 1 : depth > MAX_NFRAME ? MAX_NFRAME : depth;
 

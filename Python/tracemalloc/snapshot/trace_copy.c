@@ -55,8 +55,7 @@ tm_copy_trace(struct trace_copy *trace, const struct code_table *codes,
               uint32_t limit, int locate)
 {
     const struct context *context = tm_context_at(tree, block->context);
-    uint32_t depth = tm_context_depth(tree, context);
-    size_t n = depth < limit ? depth : limit;
+    size_t n = tm_context_depth(tree, context, limit);
     *trace = (struct trace_copy){
         .size = block->size,
         .frames = malloc((n + 1) * sizeof(trace->frames[0])),
@@ -73,10 +72,10 @@ tm_copy_trace(struct trace_copy *trace, const struct code_table *codes,
                                                      context->line);
     }
     for (node_id at = context->node; trace->nframes < n;) {
-        const struct frame_node *node = tm_node_at(tree, at);
-        trace->frames[trace->nframes++] = frame_copy(codes, node->code,
-                                                     node->line);
-        at = node->parent;
+        struct frame_node node = tm_node(tree, at);
+        trace->frames[trace->nframes++] = frame_copy(codes, node.code,
+                                                     node.line);
+        at = node.parent;
     }
     trace->names = codes->names;
     tm_hold_names(trace->names);

@@ -6,6 +6,7 @@
    invariants. */
 
 #include "call_tree.h"
+#include "code_table.h"
 #include "counting.h"
 #include "zeros.h"
 
@@ -13,8 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static_assert(sizeof(struct frame_node) == 24,
+static_assert(sizeof(struct packed_node) == 16,
               "nodes are many: keep them small");
+static_assert(MAX_CODES <= (size_t)1 << CODE_BITS, "codes fit a key");
+static_assert((uint64_t)MAX_ACCOUNTS * THREAD_SLOTS + THREAD_SLOTS
+              <= (uint64_t)INT32_MAX,
+              "the lines of roots are lines");
 static_assert(sizeof(struct context) == 32, "two in a cache line");
 
 
@@ -26,7 +31,7 @@ node_take(struct call_tree *tree)
     struct number_space *space = &tree->nodes;
     node_id id = space->unused;
     if (id != NODE_NONE) {
-        space->unused = tm_node_at(tree, id)->code;
+        space->unused = tm_packed_node_at(tree, id)->key >> NODE_BITS;
         space->live++;
         return id;
     }
@@ -36,7 +41,7 @@ node_take(struct call_tree *tree)
         if (id >= MAX_NODES) {
             return NODE_NONE;
         }
-        struct frame_node *nodes = calloc(CHUNK_SIZE, sizeof(nodes[0]));
+        struct packed_node *nodes = calloc(CHUNK_SIZE, sizeof(nodes[0]));
         if (nodes == NULL) {
             return NODE_NONE;
         }
@@ -91,16 +96,26 @@ context_take(struct call_tree *tree)
 }
 
 
+static void
+node_give_back(struct call_tree *tree, node_id id)
+{
+    *tm_packed_node_at(tree, id) = (struct packed_node){
+        .key = (uint64_t)tree->nodes.unused << NODE_BITS,
+    };
+    tree->nodes.unused = id;
+    tree->nodes.live--;
+}
+
+
 PART void
 tm_free_node(struct call_tree *tree, node_id id)
 {
-    struct frame_node *parent = tm_node_at(tree, tm_node_at(tree, id)->parent);
-    if (parent->first_child == id) {
-        parent->first_child = NODE_NONE;
+    struct packed_node *parent = tm_packed_node_at(tree,
+                                                   tm_node_parent(tree, id));
+    if ((parent->first_child & NODE_MASK) == id) {
+        parent->first_child &= ~NODE_MASK;
     }
-    *tm_node_at(tree, id) = (struct frame_node){.code = tree->nodes.unused};
-    tree->nodes.unused = id;
-    tree->nodes.live--;
+    node_give_back(tree, id);
     tree->reclaimed_nodes++;
 }
 
@@ -118,9 +133,9 @@ PART void
 tm_free_context(struct call_tree *tree, context_id id)
 {
     const struct context *context = tm_context_at(tree, id);
-    struct frame_node *node = tm_node_at(tree, context->node);
-    if (node->first_context == id) {
-        node->first_context = CONTEXT_NONE;
+    struct packed_node *node = tm_packed_node_at(tree, context->node);
+    if ((node->first_context & CONTEXT_MASK) == id) {
+        node->first_context &= ~CONTEXT_MASK;
     }
     struct counters counters = tm_context_counters(context);
     tree->reclaimed_blocks += counters.allocated_blocks;
@@ -185,7 +200,9 @@ tm_fini_tree(struct call_tree *tree)
 {
     for (size_t i = 0; i < tree->nodes.chunks; i++) {
         free(tree->node_chunks[i]);
+        free(tree->wide_chunks[i]);
         tree->node_chunks[i] = NULL;
+        tree->wide_chunks[i] = NULL;
     }
     for (size_t i = 0; i < tree->contexts.chunks; i++) {
         tm_free_zeros(tree->context_chunks[i]);
@@ -201,7 +218,7 @@ tm_fini_tree(struct call_tree *tree)
     }
     tree->unused_counters = NULL;
     tree->used_counters = 0;
-    tree->nlate_chunks = 0;
+    tree->nlate_chunks = tree->nwide_chunks = 0;
     tm_fini_indexes(tree);
     memset(&tree->nodes, 0, sizeof(tree->nodes));
     memset(&tree->contexts, 0, sizeof(tree->contexts));
@@ -215,6 +232,22 @@ tm_fini_tree(struct call_tree *tree)
 
 
 /* --- adding -------------------------------------------------------------- */
+
+/* Room for the line of a node, if it is a wide one. */
+static int
+wide_reserve(struct call_tree *tree, node_id id, int32_t line)
+{
+    int32_t **chunk = &tree->wide_chunks[id >> CHUNK_SHIFT];
+    if (line >= WIDE_LINE && *chunk == NULL) {
+        *chunk = calloc(CHUNK_SIZE, sizeof((*chunk)[0]));
+        if (*chunk == NULL) {
+            return -1;
+        }
+        tree->nwide_chunks++;
+    }
+    return 0;
+}
+
 
 static node_id
 node_add(struct call_tree *tree, node_id parent, code_id code, int32_t line)
@@ -231,12 +264,14 @@ node_add(struct call_tree *tree, node_id parent, code_id code, int32_t line)
     if (id == NODE_NONE) {
         return NODE_NONE;
     }
-    *tm_node_at(tree, id) = (struct frame_node){
-        .parent = parent,
-        .code = code,
-        .line = line,
-        .depth = code == CODE_NONE ? 0 : tm_node_at(tree, parent)->depth + 1,
-    };
+    if (wide_reserve(tree, id, line) < 0) {
+        node_give_back(tree, id);
+        return NODE_NONE;
+    }
+    *tm_packed_node_at(tree, id) = tm_pack_node(parent, code, line);
+    if (line >= WIDE_LINE) {
+        tree->wide_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK] = line;
+    }
     tm_enter_number(&tree->nodes, &place, id);
     return id;
 }
@@ -295,12 +330,12 @@ tm_find_account(const struct call_tree *tree, uint32_t *memo, node_id id)
 {
     node_id at = id;
     while (memo[at] == 0 && !tm_node_is_root(tree, at)) {
-        at = tm_node_at(tree, at)->parent;
+        at = tm_node_parent(tree, at);
     }
     uint32_t account = memo[at] != 0
         ? memo[at] - 1
-        : tm_root_account((uint32_t)tm_node_at(tree, at)->line);
-    for (; id != at; id = tm_node_at(tree, id)->parent) {
+        : tm_root_account((uint32_t)tm_node_line(tree, at));
+    for (; id != at; id = tm_node_parent(tree, id)) {
         memo[id] = account + 1;
     }
     memo[at] = account + 1;
@@ -403,7 +438,8 @@ tm_add_context_of_domain(struct call_tree *tree,
 PART size_t
 tm_size_of_tree(const struct call_tree *tree)
 {
-    size_t size = CHUNK_SIZE * (tree->nodes.chunks * sizeof(struct frame_node)
+    size_t size = CHUNK_SIZE * (tree->nodes.chunks * sizeof(struct packed_node)
+                                + tree->nwide_chunks * sizeof(int32_t)
                                 + tree->nlate_chunks * sizeof(uint32_t));
     size += tree->contexts.chunks * (CHUNK_SIZE + 1) * sizeof(struct context);
     size += tree->used_counters * sizeof(struct counters);
@@ -418,31 +454,65 @@ static int
 node_exists(const struct call_tree *tree, node_id id)
 {
     return id < tree->nodes.used
-           && (id == NODE_ROOT || tm_node_at(tree, id)->parent != NODE_NONE);
+           && (id == NODE_ROOT || tm_node_parent(tree, id) != NODE_NONE);
+}
+
+
+/* Whether the root is above a node.  What was seen to be so has mark 1, and
+   what is above it has, too; 2 is the way that is walked now. */
+static int
+node_has_root(const struct call_tree *tree, unsigned char *marks, node_id id)
+{
+    node_id at = id;
+    while (at != NODE_ROOT && marks[at] == 0) {
+        marks[at] = 2;
+        at = tm_node_parent(tree, at);
+        if (!node_exists(tree, at)) {
+            return 0;
+        }
+    }
+    if (marks[at] == 2) {
+        return 0;
+    }
+    for (; marks[id] == 2; id = tm_node_parent(tree, id)) {
+        marks[id] = 1;
+    }
+    return 1;
+}
+
+
+/* Without memory for marks, circles are not looked for. */
+static int
+node_is_sound(const struct call_tree *tree, unsigned char *marks, node_id id)
+{
+    node_id parent = tm_node_parent(tree, id);
+    return node_exists(tree, parent)
+           && (marks == NULL || node_has_root(tree, marks, id))
+           && (tm_node_code(tree, id) != CODE_NONE || parent == NODE_ROOT)
+           && (tm_high_line(tm_packed_node_at(tree, id)) < WIDE_HIGH_LINE
+               || tree->wide_chunks[id >> CHUNK_SHIFT] != NULL);
 }
 
 
 static const char *
 check_nodes(const struct call_tree *tree)
 {
+    unsigned char *marks = calloc(tree->nodes.used, 1);
     size_t live = 1;
-    for (node_id id = NODE_ROOT + 1; id < tree->nodes.used; id++) {
-        const struct frame_node *node = tm_node_at(tree, id);
-        if (node->parent == NODE_NONE) {
-            continue;
+    int sound = 1;
+    for (node_id id = NODE_ROOT + 1; id < tree->nodes.used && sound; id++) {
+        if (tm_node_parent(tree, id) != NODE_NONE) {
+            live++;
+            sound = node_is_sound(tree, marks, id);
         }
-        live++;
-        if (!node_exists(tree, node->parent)
-            || (node->code == CODE_NONE
-                ? node->parent != NODE_ROOT || node->depth != 0
-                : node->depth != tm_node_at(tree, node->parent)->depth + 1))
-        {
-            return "call tree: I1, a node hangs in the air";
-        }
+    }
+    free(marks);
+    if (!sound) {
+        return "call tree: I1 or I8, a node hangs in the air";
     }
     size_t unused = 0;
     for (node_id id = tree->nodes.unused; id != NODE_NONE;
-         id = tm_node_at(tree, id)->code)
+         id = tm_packed_node_at(tree, id)->key >> NODE_BITS)
     {
         unused++;
     }

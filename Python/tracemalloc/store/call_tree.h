@@ -11,15 +11,41 @@ struct reclaimed {
     uint64_t blocks, bytes;
 };
 
-/* A call site under its caller. */
+/* A call site under its caller, as it is told: see tm_node(). */
 struct frame_node {
     node_id parent;             /* NODE_NONE: unused, or the root */
-    code_id code;               /* fixed while used; unused: next unused */
-    int32_t line;               /* fixed while used; >= 0 */
-    uint32_t depth;             /* frames up to the root; fixed while used */
-    node_id first_child;        /* atomic; in no index; or NODE_NONE */
-    context_id first_context;   /* the same, or CONTEXT_NONE */
+    code_id code;
+    int32_t line;               /* >= 0 */
 };
+
+/* The same, as it is kept: nodes are many.
+
+       key            line, low bits   code       parent
+       first_child    line, more       number, or NODE_NONE
+       first_context  line, the rest   number, or CONTEXT_NONE
+                     high                           low bits
+
+   A line that is too large for that is in `wide_chunks`. */
+struct packed_node {
+    uint64_t key;               /* fixed while used; unused: next unused, as a
+                                   code would be, and no parent */
+    uint32_t first_child;       /* atomic; in no index */
+    uint32_t first_context;     /* the same */
+};
+
+#define NODE_MASK (((uint32_t)1 << NODE_BITS) - 1)
+#define CONTEXT_MASK (((uint32_t)1 << CONTEXT_BITS) - 1)
+#define CODE_BITS 25
+#define LOW_LINE_BITS (64 - CODE_BITS - NODE_BITS)
+#define HIGH_LINE_BITS ((32 - NODE_BITS) + (32 - CONTEXT_BITS))
+
+/* The high bits of lines that are too large, which begin with WIDE_LINE. */
+#ifdef Py_TRACEMALLOC_STRESS
+#  define WIDE_HIGH_LINE 1u
+#else
+#  define WIDE_HIGH_LINE ((1u << HIGH_LINE_BITS) - 1)
+#endif
+#define WIDE_LINE ((int32_t)(WIDE_HIGH_LINE << LOW_LINE_BITS))
 
 /* What was allocated and freed in a context, ever; live is the difference.
    The order keeps apart what is changed together: as a pair it would be loaded
@@ -104,8 +130,8 @@ struct context {
    node_index.h, also for I3.
 
    Invariants
-     I1  a node's parent is a node, and its depth the parent's + 1; the root
-         has depth 0, and so have the roots of other threads, right below it
+     I1  a node's parent is a node, and the root is above all of them; the
+         roots of other threads, which have no code, are right below it
      I2  a context's node is a node
      I4  no more blocks were freed than allocated, and no bytes are live
          without a block.  Bytes count modulo 2**64, since extensions may
@@ -114,6 +140,7 @@ struct context {
      I6  a context with LATE_DOMAIN has a place in `late_chunks`
      I7  each of the counters ever given is one context's or in the chain of
          unused ones; there is room for as many as for contexts
+     I8  a node with WIDE_LINE has a place in `wide_chunks`
    tm_check_tree tests them.
 
    What counts needs access, all else the store lock. */
@@ -132,7 +159,10 @@ struct call_tree {
                                        root has */
     uint64_t reclaimed_contexts;    /* how many */
     uint64_t reclaimed_nodes;
-    struct frame_node *node_chunks[MAX_NODES >> CHUNK_SHIFT];
+    struct packed_node *node_chunks[MAX_NODES >> CHUNK_SHIFT];
+    /* Lines of nodes with WIDE_LINE; NULL where there is none. */
+    int32_t *wide_chunks[MAX_NODES >> CHUNK_SHIFT];
+    size_t nwide_chunks;
     struct context *context_chunks[MAX_CONTEXTS >> CHUNK_SHIFT];
     /* As many counters as there is room for contexts, so that giving them
        never fails.  Those that were never given are not touched. */
@@ -204,10 +234,75 @@ PART size_t tm_size_of_tree(const struct call_tree *);
 /* NULL, or what is wrong. */
 PART const char *tm_check_tree(const struct call_tree *);
 
-static inline struct frame_node *
-tm_node_at(const struct call_tree *tree, node_id id)
+static inline struct packed_node *
+tm_packed_node_at(const struct call_tree *tree, node_id id)
 {
     return &tree->node_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK];
+}
+
+static inline node_id
+tm_node_parent(const struct call_tree *tree, node_id id)
+{
+    return (node_id)tm_packed_node_at(tree, id)->key & NODE_MASK;
+}
+
+static inline code_id
+tm_node_code(const struct call_tree *tree, node_id id)
+{
+    uint64_t key = tm_packed_node_at(tree, id)->key;
+    return (code_id)(key >> NODE_BITS) & (((code_id)1 << CODE_BITS) - 1);
+}
+
+/* The high bits of a node's line, or WIDE_HIGH_LINE. */
+static inline uint32_t
+tm_high_line(const struct packed_node *node)
+{
+    uint32_t more = __atomic_load_n(&node->first_child, __ATOMIC_RELAXED);
+    uint32_t rest = __atomic_load_n(&node->first_context, __ATOMIC_RELAXED);
+    return rest >> CONTEXT_BITS << (32 - NODE_BITS) | more >> NODE_BITS;
+}
+
+static inline int32_t
+tm_node_line(const struct call_tree *tree, node_id id)
+{
+    const struct packed_node *node = tm_packed_node_at(tree, id);
+    uint32_t high = tm_high_line(node);
+    return high < WIDE_HIGH_LINE
+        ? (int32_t)(high << LOW_LINE_BITS
+                    | (uint32_t)(node->key >> (NODE_BITS + CODE_BITS)))
+        : tree->wide_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK];
+}
+
+/* With as many bits of the line as there is room for. */
+static inline uint64_t
+tm_node_key(node_id parent, code_id code, int32_t line)
+{
+    return (uint64_t)(uint32_t)line << (NODE_BITS + CODE_BITS)
+           | (uint64_t)code << NODE_BITS | parent;
+}
+
+/* A node with nothing below it. */
+static inline struct packed_node
+tm_pack_node(node_id parent, code_id code, int32_t line)
+{
+    uint32_t high = (uint32_t)(line < WIDE_LINE ? line : WIDE_LINE)
+                    >> LOW_LINE_BITS;
+    return (struct packed_node){
+        .key = tm_node_key(parent, code, line),
+        .first_child = high << NODE_BITS,
+        .first_context = high >> (32 - NODE_BITS) << CONTEXT_BITS,
+    };
+}
+
+/* A node that is used. */
+static inline struct frame_node
+tm_node(const struct call_tree *tree, node_id id)
+{
+    return (struct frame_node){
+        .parent = tm_node_parent(tree, id),
+        .code = tm_node_code(tree, id),
+        .line = tm_node_line(tree, id),
+    };
 }
 
 static inline struct context *
@@ -229,16 +324,23 @@ tm_context_domain(const struct call_tree *tree, context_id id)
 static inline int
 tm_node_is_root(const struct call_tree *tree, node_id id)
 {
-    return tm_node_at(tree, id)->depth == 0;
+    return tm_node_code(tree, id) == CODE_NONE;
 }
 
-/* Frames of a context: its own, if it has one, and its callers. */
+/* Frames of a context: its own, if it has one, and its callers; as many as
+   are asked for, at most.  O(frames). */
 static inline uint32_t
-tm_context_depth(const struct call_tree *tree,
-                 const struct context *context)
+tm_context_depth(const struct call_tree *tree, const struct context *context,
+                 uint32_t most)
 {
-    return tm_node_at(tree, context->node)->depth
-           + (context->code != CODE_NONE);
+    uint32_t depth = context->code != CODE_NONE;
+    for (node_id id = context->node;
+         depth < most && !tm_node_is_root(tree, id);
+         id = tm_node_parent(tree, id))
+    {
+        depth++;
+    }
+    return depth < most ? depth : most;
 }
 
 #endif  /* !TRACEMALLOC_CALL_TREE_H */

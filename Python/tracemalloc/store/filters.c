@@ -102,11 +102,11 @@ filter_matches(const struct trace_filter *filter, uint32_t nframe,
     for (uint32_t left = filter->all_frames ? nframe - 1 : 0;
          left > 0 && !tm_node_is_root(tree, at); left--)
     {
-        const struct frame_node *node = tm_node_at(tree, at);
-        if (filter_matches_frame(filter, codes, node->code, node->line)) {
+        struct frame_node node = tm_node(tree, at);
+        if (filter_matches_frame(filter, codes, node.code, node.line)) {
             return 1;
         }
-        at = node->parent;
+        at = node.parent;
     }
     return 0;
 }

@@ -22,6 +22,24 @@ static_assert(MAX_CONTEXTS <= (size_t)1 << CONTEXT_BITS,
               "numbers fit a slot");
 
 
+/* --- first ones ---------------------------------------------------------- */
+
+/* The number of the first node or context below one is in the low bits. */
+static inline uint32_t
+first_load(const uint32_t *first)
+{
+    return __atomic_load_n(first, __ATOMIC_ACQUIRE);
+}
+
+
+/* Enter the first one, where there is none. */
+static inline void
+first_store(uint32_t *first, uint32_t id)
+{
+    __atomic_store_n(first, *first | id, __ATOMIC_RELEASE);
+}
+
+
 /* --- keys ---------------------------------------------------------------- */
 
 /* Multiplicative hashing (Knuth, The Art of Computer Programming, vol. 3,
@@ -59,13 +77,18 @@ context_late(const struct call_tree *tree, context_id id,
 }
 
 
-/* Whether a node has a key, but for the node that it is under.  Number 0 has
-   none: there a node of zeros lies. */
+/* Whether a node has a key, which is told with the line it is of.  Number 0 is
+   none: there a node of zeros lies, without a parent. */
 static inline int
-node_is(const struct call_tree *tree, node_id id, code_id code, int32_t line)
+node_is(const struct call_tree *tree, node_id id, uint64_t key, int32_t line)
 {
-    const struct frame_node *node = tm_node_at(tree, id);
-    return node->code == code && node->line == line;
+    const struct packed_node *node = tm_packed_node_at(tree, id);
+    if (node->key != key) {
+        return 0;
+    }
+    uint32_t high = tm_high_line(node);
+    return high < WIDE_HIGH_LINE ? high == (uint32_t)line >> LOW_LINE_BITS
+                                 : tm_node_line(tree, id) == line;
 }
 
 
@@ -147,20 +170,6 @@ slot_store(struct node_index *index, size_t at, uint32_t slot)
 }
 
 
-static inline uint32_t
-first_load(const uint32_t *first)
-{
-    return __atomic_load_n(first, __ATOMIC_ACQUIRE);
-}
-
-
-static inline void
-first_store(uint32_t *first, uint32_t id)
-{
-    __atomic_store_n(first, id, __ATOMIC_RELEASE);
-}
-
-
 /* Look for a node or context in an index: its slot, or the free one where it
    goes.  *found is the number in it.  Without the lock the slot may not be
    read once more: a free one may be another node's by then. */
@@ -170,12 +179,11 @@ node_probe(const struct call_tree *tree, const struct node_index *index,
 {
     struct probe probe = probe_begin(index, parent, node_key(code, line),
                                      NODE_BITS, NODES_BUCKET);
+    uint64_t key = tm_node_key(parent, code, line);
     uint32_t slot;
     while ((slot = slot_load(index, probe.at)) != 0) {
         *found = SLOT_NODE(slot);
-        if (slot == (*found | probe.tag) && node_is(tree, *found, code, line)
-            && tm_node_at(tree, *found)->parent == parent)
-        {
+        if (slot == (*found | probe.tag) && node_is(tree, *found, key, line)) {
             return probe;
         }
         probe_next(&probe);
@@ -215,8 +223,9 @@ PART node_id
 tm_find_node(const struct call_tree *tree, node_id parent, code_id code,
              int32_t line)
 {
-    node_id found = first_load(&tm_node_at(tree, parent)->first_child);
-    if (node_is(tree, found, code, line)) {
+    node_id found = first_load(&tm_packed_node_at(tree, parent)->first_child)
+                    & NODE_MASK;
+    if (node_is(tree, found, tm_node_key(parent, code, line), line)) {
         return found;
     }
     (void)node_probe(tree, index_of(&tree->nodes), parent, code, line, &found);
@@ -228,7 +237,9 @@ static inline context_id
 context_find(const struct call_tree *tree, node_id node, code_id code,
              uint32_t instr_domain, int32_t line, uint32_t late)
 {
-    context_id found = first_load(&tm_node_at(tree, node)->first_context);
+    context_id found =
+        first_load(&tm_packed_node_at(tree, node)->first_context)
+        & CONTEXT_MASK;
     if (found != CONTEXT_NONE
         && context_is(tree, found, code, instr_domain, line, late))
     {
@@ -264,12 +275,12 @@ index_new(size_t nslots)
 
 /* Whether a node is the first one; it is, if there is no other. */
 static inline int
-is_first(uint32_t *first, uint32_t id)
+is_first(uint32_t *first, uint32_t mask, uint32_t id)
 {
-    if (*first == 0) {
+    if ((*first & mask) == 0) {
         first_store(first, id);
     }
-    return *first == id;
+    return (*first & mask) == id;
 }
 
 
@@ -280,17 +291,19 @@ index_fill_nodes(const struct call_tree *tree, struct node_index *index)
 {
     uint32_t n = 0;
     for (node_id id = NODE_ROOT + 1; id < tree->nodes.used; id++) {
-        const struct frame_node *node = tm_node_at(tree, id);
-        if (node->parent == NODE_NONE
-            || is_first(&tm_node_at(tree, node->parent)->first_child, id))
+        node_id parent = tm_node_parent(tree, id);
+        if (parent == NODE_NONE
+            || is_first(&tm_packed_node_at(tree, parent)->first_child,
+                        NODE_MASK, id))
         {
             continue;
         }
         n++;
         if (index != NULL) {
+            struct frame_node node = tm_node(tree, id);
             node_id found;
-            struct probe probe = node_probe(tree, index, node->parent,
-                                            node->code, node->line, &found);
+            struct probe probe = node_probe(tree, index, parent, node.code,
+                                            node.line, &found);
             slot_store(index, probe.at, id | probe.tag);
         }
     }
@@ -305,7 +318,8 @@ index_fill_contexts(const struct call_tree *tree, struct node_index *index)
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = tm_context_at(tree, id);
         if (context->node == NODE_NONE
-            || is_first(&tm_node_at(tree, context->node)->first_context, id))
+            || is_first(&tm_packed_node_at(tree, context->node)->first_context,
+                        CONTEXT_MASK, id))
         {
             continue;
         }
@@ -432,11 +446,13 @@ tm_seek_node(struct call_tree *tree, node_id parent, code_id code,
              int32_t line, struct index_place *place)
 {
     struct number_space *space = &tree->nodes;
-    *place = (struct index_place){
-        .first = &tm_node_at(tree, parent)->first_child,
-    };
-    place->found = *place->first;
-    if (place->found == NODE_NONE || node_is(tree, place->found, code, line)) {
+    uint32_t *first = &tm_packed_node_at(tree, parent)->first_child;
+    *place = (struct index_place){.found = *first & NODE_MASK};
+    if (place->found == NODE_NONE) {
+        place->first = first;
+        return 0;
+    }
+    if (node_is(tree, place->found, tm_node_key(parent, code, line), line)) {
         return 0;
     }
     struct probe probe = node_probe(tree, space->index, parent, code, line,
@@ -460,13 +476,13 @@ tm_seek_context(struct call_tree *tree, node_id node, code_id code,
                 struct index_place *place)
 {
     struct number_space *space = &tree->contexts;
-    *place = (struct index_place){
-        .first = &tm_node_at(tree, node)->first_context,
-    };
-    place->found = *place->first;
-    if (place->found == CONTEXT_NONE
-        || context_is(tree, place->found, code, instr_domain, line, late))
-    {
+    uint32_t *first = &tm_packed_node_at(tree, node)->first_context;
+    *place = (struct index_place){.found = *first & CONTEXT_MASK};
+    if (place->found == CONTEXT_NONE) {
+        place->first = first;
+        return 0;
+    }
+    if (context_is(tree, place->found, code, instr_domain, line, late)) {
         return 0;
     }
     struct probe probe = context_probe(tree, space->index, node, code,
@@ -489,7 +505,7 @@ PART void
 tm_enter_number(struct number_space *space, const struct index_place *place,
                 uint32_t number)
 {
-    if (*place->first == 0) {
+    if (place->first != NULL) {
         first_store(place->first, number);
         return;
     }
@@ -536,14 +552,16 @@ check_node_index(const struct call_tree *tree)
 {
     size_t indexed = 0;
     for (node_id id = NODE_ROOT + 1; id < tree->nodes.used; id++) {
-        const struct frame_node *node = tm_node_at(tree, id);
-        if (node->parent == NODE_NONE) {
+        node_id parent = tm_node_parent(tree, id);
+        if (parent == NODE_NONE) {
             continue;
         }
-        if (tm_find_node(tree, node->parent, node->code, node->line) != id) {
+        struct frame_node node = tm_node(tree, id);
+        if (tm_find_node(tree, parent, node.code, node.line) != id) {
             return "node index: I3, a node is not found by its key";
         }
-        indexed += tm_node_at(tree, node->parent)->first_child != id;
+        indexed += (tm_packed_node_at(tree, parent)->first_child & NODE_MASK)
+                   != id;
     }
     return index_is_full_of(&tree->nodes, indexed)
            ? NULL : "node index: I3, the index names what is no node";
@@ -565,7 +583,8 @@ check_context_index(const struct call_tree *tree)
         {
             return "node index: I3, a context is not found by its key";
         }
-        indexed += tm_node_at(tree, context->node)->first_context != id;
+        indexed += (tm_packed_node_at(tree, context->node)->first_context
+                    & CONTEXT_MASK) != id;
     }
     return index_is_full_of(&tree->contexts, indexed)
            ? NULL : "node index: I3, the index names what is no context";

@@ -61,8 +61,8 @@ PART context_id tm_find_context(const struct call_tree *, node_id, code_id,
 struct index_place {
     uint32_t found;             /* the number, or 0: there is none yet */
     uint32_t tag;               /* what the slot has above the number */
-    uint32_t *first;
-    size_t at;                  /* the slot, if there is a first one */
+    uint32_t *first;            /* NULL: there is a first one */
+    size_t at;                  /* the slot then */
 };
 
 /* Find a node or context, or the place where it goes, and make room there.  0,

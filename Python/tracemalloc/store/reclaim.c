@@ -34,7 +34,7 @@ node_mark(const struct call_tree *tree, unsigned char *marks, node_id id)
 {
     while (id != NODE_ROOT && marks[id] != 2) {
         marks[id] = 2;
-        id = tm_node_at(tree, id)->parent;
+        id = tm_node_parent(tree, id);
     }
 }
 
@@ -92,12 +92,11 @@ tm_reclaim(struct call_tree *tree, struct code_table *codes,
         }
     }
     for (node_id id = NODE_ROOT + 1; id < tree->nodes.used; id++) {
-        const struct frame_node *node = tm_node_at(tree, id);
-        if (node->parent == NODE_NONE) {
+        if (tm_node_parent(tree, id) == NODE_NONE) {
             continue;
         }
         if (roots->nodes[id]) {
-            used_codes[node->code] = 1;
+            used_codes[tm_node_code(tree, id)] = 1;
         }
         else {
             tm_free_node(tree, id);
