@@ -2,21 +2,38 @@
 
 #include "model_parts.h"
 
+/* What is known of a context before it is reclaimed, or not. */
+enum { IS_ROOT = 1, HAS_COUNTERS = 2 };
+
 static int
-model_context_is_needed(context_id id, const unsigned char *roots, int all)
+model_context_is_needed(context_id id, const unsigned char *known,
+                        enum reclaim_reach reach)
 {
     const struct m_context *context = &m.contexts[id];
-    return id == CONTEXT_UNKNOWN || roots[id] || context->live_blocks != 0
-           || context->peak_blocks != 0
-           || (!all && (context->code == CODE_NONE
-                        || m.codes[context->code].state == LIVE));
+    if (id == CONTEXT_UNKNOWN || (known[id] & IS_ROOT)
+        || context->live_blocks != 0 || context->peak_blocks != 0)
+    {
+        return 1;
+    }
+    switch (reach) {
+    case REACH_ALL:
+        return 0;
+    case REACH_SMALL:
+        return context->code == CODE_NONE
+               || (m.codes[context->code].state == LIVE
+                   && (known[id] & HAS_COUNTERS) != 0);
+    case REACH_DEAD:
+        return context->code == CODE_NONE
+               || m.codes[context->code].state == LIVE;
+    }
+    return 1;
 }
 
 
 /* What reclaim should do, and do it: the number of nodes taken. */
 static long
-model_reclaim(const unsigned char *root_contexts,
-              const unsigned char *root_nodes, int all)
+model_reclaim(const unsigned char *known_contexts,
+              const unsigned char *root_nodes, enum reclaim_reach reach)
 {
     unsigned char *nodes = calloc(m.nnodes, 1);
     unsigned char *used_codes = calloc(m.ncodes, 1);
@@ -30,7 +47,7 @@ model_reclaim(const unsigned char *root_contexts,
         if (!context->used) {
             continue;
         }
-        if (model_context_is_needed(id, root_contexts, all)) {
+        if (model_context_is_needed(id, known_contexts, reach)) {
             nodes[context->node] = 1;
             used_codes[context->code] = 1;
         }
@@ -96,7 +113,7 @@ model_reclaim_names(void)
 void
 step_reclaim(void)
 {
-    int all = random_below(3) == 0;
+    enum reclaim_reach reach = (enum reclaim_reach)random_below(3);
     struct reclaim_roots roots = {
         .contexts = calloc(tree.contexts.used, 1),
         .nodes = calloc(tree.nodes.used, 1),
@@ -107,18 +124,21 @@ step_reclaim(void)
           && nodes != NULL);
     for (uint32_t n = random_below(8); n > 0; n--) {
         uint32_t id = pick(m.ncontexts, context_is_used);
-        roots.contexts[id] = contexts[id] = 1;
+        roots.contexts[id] = contexts[id] = IS_ROOT;
         id = pick(m.nnodes, node_is_used);
         roots.nodes[id] = nodes[id] = 1;
     }
+    for (context_id id = CONTEXT_UNKNOWN; id < m.ncontexts; id++) {
+        contexts[id] |= tm_context_at(&tree, id)->has_counters * HAS_COUNTERS;
+    }
     _PyTraceMalloc_RenewEpochs(&tree, &bytes);
     call_begin();
-    long taken = tm_reclaim(&tree, &codes, &bytes, &roots, all);
+    long taken = tm_reclaim(&tree, &codes, &bytes, &roots, reach);
     free(roots.contexts);
     free(roots.nodes);
     CHECK(taken >= 0 || call_lacked_memory());
     if (taken >= 0) {
-        CHECK_EQUAL(taken, model_reclaim(contexts, nodes, all));
+        CHECK_EQUAL(taken, model_reclaim(contexts, nodes, reach));
         /* Without memory for it alone, names stay for another time. */
         if (!call_lacked_memory()) {
             model_reclaim_names();

@@ -38,7 +38,7 @@ end(void)
 
 /* With at most one context and one node that caches hold. */
 static long
-reclaim(context_id context, node_id node, int all)
+reclaim(context_id context, node_id node, enum reclaim_reach reach)
 {
     struct reclaim_roots roots = {
         .contexts = calloc(tree.contexts.used, 1),
@@ -47,7 +47,7 @@ reclaim(context_id context, node_id node, int all)
     CHECK(roots.contexts != NULL && roots.nodes != NULL);
     roots.contexts[context] = 1;
     roots.nodes[node] = 1;
-    long taken = tm_reclaim(&tree, &codes, &bytes, &roots, all);
+    long taken = tm_reclaim(&tree, &codes, &bytes, &roots, reach);
     free(roots.contexts);
     free(roots.nodes);
     tm_reindex(&tree);
@@ -93,7 +93,7 @@ static void
 test_empty(void)
 {
     begin(0);
-    CHECK_EQUAL(reclaim(0, 0, 1), 0);
+    CHECK_EQUAL(reclaim(0, 0, REACH_ALL), 0);
     CHECK(context_is_there(CONTEXT_UNKNOWN));
     end();
 }
@@ -121,7 +121,7 @@ test_live_contexts_stay(void)
     /* A higher peak, at which the dead one had nothing. */
     count_any(&tree, &bytes, tm_context_at(&tree, live), 20);
 
-    CHECK_EQUAL(reclaim(0, 0, 1), 3);
+    CHECK_EQUAL(reclaim(0, 0, REACH_ALL), 3);
     CHECK(context_is_there(live) && !context_is_there(dead));
     CHECK(node_is_there(outer) && node_is_there(inner));
     CHECK(!node_is_there(aside) && !node_is_there(lonely));
@@ -142,7 +142,7 @@ test_accounts_keep_their_sums(void)
     /* What went before there was an account was in none. */
     tm_count_free(&bytes, count_one(context_add(NODE_ROOT, 1), 1000), 1000);
     count_any(&tree, &bytes, tm_context_at(&tree, CONTEXT_UNKNOWN), 5000);
-    CHECK_EQUAL(reclaim(0, 0, 1), 1);
+    CHECK_EQUAL(reclaim(0, 0, REACH_ALL), 1);
     CHECK(tree.accounts == NULL);
     for (uint32_t i = 0; i < 4; i++) {
         /* Accounts 0, 0, 3 and 3. */
@@ -161,7 +161,7 @@ test_accounts_keep_their_sums(void)
     }
     free(memo);
     count_any(&tree, &bytes, tm_context_at(&tree, CONTEXT_UNKNOWN), 5000);
-    CHECK_EQUAL(reclaim(0, 0, 1), 12);
+    CHECK_EQUAL(reclaim(0, 0, REACH_ALL), 12);
     CHECK(!node_is_there(roots[3]));
     CHECK(tree.naccounts > 3);
     CHECK_EQUAL(tree.accounts[0].blocks, 3);
@@ -180,7 +180,7 @@ test_contexts_of_the_peak_stay(void)
     context_id id = context_add(node_add(NODE_ROOT, 1), 2);
     count_any(&tree, &bytes, tm_context_at(&tree, id), 10);
     tm_count_free(&bytes, tm_context_at(&tree, id), 10);
-    CHECK_EQUAL(reclaim(0, 0, 1), 0);
+    CHECK_EQUAL(reclaim(0, 0, REACH_ALL), 0);
     uint64_t nblocks, nbytes;
     tm_context_peak(tm_context_at(&tree, id), &bytes, &nblocks, &nbytes);
     CHECK_EQUAL(nblocks, 1);
@@ -188,7 +188,7 @@ test_contexts_of_the_peak_stay(void)
 
     /* A higher peak without it: now it may go. */
     count_any(&tree, &bytes, tm_context_at(&tree, CONTEXT_UNKNOWN), 11);
-    CHECK_EQUAL(reclaim(0, 0, 1), 2);
+    CHECK_EQUAL(reclaim(0, 0, REACH_ALL), 2);
     CHECK(!context_is_there(id));
     end();
 }
@@ -201,7 +201,7 @@ test_roots_stay(void)
     node_id outer = node_add(NODE_ROOT, 1), inner = node_add(outer, 2);
     node_id other = node_add(NODE_ROOT, 3), gone = node_add(inner, 4);
     context_id kept = context_add(other, 5), lost = context_add(inner, 5);
-    CHECK_EQUAL(reclaim(kept, inner, 1), 2);
+    CHECK_EQUAL(reclaim(kept, inner, REACH_ALL), 2);
     CHECK(context_is_there(kept) && !context_is_there(lost));
     CHECK(node_is_there(outer) && node_is_there(inner)
           && node_is_there(other));
@@ -220,12 +220,41 @@ test_mild_takes_dead_code_only(void)
         &tree, tm_context_at(&tree, CONTEXT_UNKNOWN), 1);
     tm_retire_code(&codes, 4);
     /* The node that nobody needs goes as well. */
-    CHECK_EQUAL(reclaim(0, 0, 0), 2);
+    CHECK_EQUAL(reclaim(0, 0, REACH_DEAD), 2);
     CHECK(context_is_there(living) && context_is_there(none));
     CHECK(!context_is_there(dead) && !node_is_there(aside));
     CHECK_EQUAL(codes.retired, 0);
-    CHECK_EQUAL(reclaim(0, 0, 1), 3);
+    CHECK_EQUAL(reclaim(0, 0, REACH_ALL), 3);
     CHECK(!context_is_there(living) && !context_is_there(none));
+    end();
+}
+
+
+static void
+test_first_takes_small_ones(void)
+{
+    begin(5);
+    node_id node = node_add(NODE_ROOT, 1);
+    context_id small = context_add(node, 2), busy = context_add(node, 3);
+    context_id dead = context_add(node, 4), held = context_add(node, 5);
+    count_any(&tree, &bytes, tm_context_at(&tree, small), 10);
+    tm_count_free(&bytes, tm_context_at(&tree, small), 10);
+    _PyTraceMalloc_GiveCounters(&tree, tm_context_at(&tree, busy));
+    _PyTraceMalloc_GiveCounters(&tree, tm_context_at(&tree, dead));
+    tm_retire_code(&codes, 4);
+    count_any(&tree, &bytes, tm_context_at(&tree, held), 20);
+
+    struct reclaim_pace pace;
+    tm_begin_pace(&pace);
+    CHECK_EQUAL(tm_pace_reach(&pace, &tree), REACH_SMALL);
+    CHECK_EQUAL(reclaim(0, 0, REACH_SMALL), 2);
+    CHECK(context_is_there(busy) && context_is_there(held));
+    CHECK(!context_is_there(small) && !context_is_there(dead));
+    CHECK_EQUAL(tree.reclaimed_bytes, 10);
+    tm_set_pace(&pace, &tree, &codes, &bytes, 2);
+    CHECK_EQUAL(tm_pace_reach(&pace, &tree), REACH_DEAD);
+    tm_count_miss(&pace, &bytes);
+    CHECK_EQUAL(tm_pace_reach(&pace, &tree), REACH_ALL);
     end();
 }
 
@@ -241,14 +270,14 @@ test_codes_stay_while_named(void)
     for (code_id code = 1; code <= 4; code++) {
         tm_retire_code(&codes, code);
     }
-    CHECK_EQUAL(reclaim(other, 0, 1), 0);
+    CHECK_EQUAL(reclaim(other, 0, REACH_ALL), 0);
     /* 1 by a node, 2 by a context with blocks, 3 by a root; 4 by nobody. */
     CHECK_EQUAL(codes.retired, 3);
     CHECK(tm_code_at(&codes, 1)->file != NAME_NONE);
     CHECK(tm_code_at(&codes, 4)->file == NAME_NONE);
     tm_count_free(&bytes, tm_context_at(&tree, id), 5);
     tm_bytes_maximum(&bytes, 0);
-    CHECK_EQUAL(reclaim(0, 0, 1), 3);
+    CHECK_EQUAL(reclaim(0, 0, REACH_ALL), 3);
     CHECK_EQUAL(codes.retired, 0);
     end();
 }
@@ -264,12 +293,12 @@ test_without_memory_nothing_changes(void)
     unsigned char contexts[8] = {0}, nodes[8] = {0};
     struct reclaim_roots roots = {.contexts = contexts, .nodes = nodes};
     test_fail_after(0, 1);
-    CHECK(tm_reclaim(&tree, &codes, &bytes, &roots, 1) == -1);
+    CHECK(tm_reclaim(&tree, &codes, &bytes, &roots, REACH_ALL) == -1);
     test_fail_never();
     CHECK_SOUND(tm_check_tree(&tree));
     CHECK(context_is_there(id) && node_is_there(node));
     CHECK_EQUAL(codes.retired, 1);
-    CHECK_EQUAL(reclaim(0, 0, 1), 2);
+    CHECK_EQUAL(reclaim(0, 0, REACH_ALL), 2);
     end();
 }
 
@@ -297,7 +326,7 @@ test_plateau(void)
             }
             tm_retire_code(&codes, code);
         }
-        reclaim(0, node, 0);
+        reclaim(0, node, REACH_DEAD);
         if (round == 10) {
             size = test_live_bytes();
         }
@@ -360,7 +389,7 @@ test_calls_for_a_reclaim_when_nothing_is_left(void)
     tm_bytes_maximum(&bytes, 4000);
     tm_begin_pace(&pace);
     CHECK(tm_count_miss(&pace, &bytes));
-    CHECK(tm_pace_is_hard(&pace, &tree));
+    CHECK_EQUAL(tm_pace_reach(&pace, &tree), REACH_ALL);
     size_t expected = nodes / 64;
     for (int i = 0; i < 10; i++) {
         tm_set_pace(&pace, &tree, &none, &bytes, i % 2 ? 0 : -1);
@@ -404,7 +433,7 @@ block_note(struct reclaim_pace *pace, uint32_t n, size_t size, int *reclaims)
     if (id != CONTEXT_NONE ? tm_pace_is_due(pace, &tree)
         : tm_count_miss(pace, &bytes))
     {
-        long taken = reclaim(id, 0, tm_pace_is_hard(pace, &tree));
+        long taken = reclaim(id, 0, tm_pace_reach(pace, &tree));
         tm_set_pace(pace, &tree, &codes, &bytes, taken);
         ++*reclaims;
     }
@@ -477,6 +506,8 @@ const struct test reclaim_tests[] = {
     {"what the caches hold stays", test_roots_stay},
     {"the mild form takes contexts of dead code only",
      test_mild_takes_dead_code_only},
+    {"the first reclaim takes small contexts of code that lives",
+     test_first_takes_small_ones},
     {"numbers of dead code stay while they are named",
      test_codes_stay_while_named},
     {"without memory nothing changes", test_without_memory_nothing_changes},

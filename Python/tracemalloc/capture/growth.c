@@ -35,7 +35,7 @@ tm_reclaim_now(enum access access)
         tm_clear_site_cache();
         taken = tm_reclaim(
             tree, &S->codes, &S->bytes, &roots,
-            tm_pace_is_hard(&S->pace, tree));
+            tm_pace_reach(&S->pace, tree));
         if (taken > 0) {
             tm_reindex(tree);
         }

@@ -13,7 +13,7 @@
 static int
 context_is_needed(const struct context *context,
                   const struct code_table *codes,
-                  const struct traced_bytes *bytes, int all)
+                  const struct traced_bytes *bytes, enum reclaim_reach reach)
 {
     if (tm_context_live_blocks(context) != 0) {
         return 1;
@@ -23,8 +23,12 @@ context_is_needed(const struct context *context,
     if (peak_blocks != 0) {
         return 1;
     }
-    return !all && (context->code == CODE_NONE
-                    || tm_code_at(codes, context->code)->owner != NULL);
+    if (reach == REACH_ALL) {
+        return 0;
+    }
+    return context->code == CODE_NONE
+           || (tm_code_at(codes, context->code)->owner != NULL
+               && (reach == REACH_DEAD || context->has_counters));
 }
 
 
@@ -55,7 +59,7 @@ account_keep(struct call_tree *tree, uint32_t *memo,
 PART long
 tm_reclaim(struct call_tree *tree, struct code_table *codes,
            const struct traced_bytes *bytes,
-           struct reclaim_roots *roots, int all)
+           struct reclaim_roots *roots, enum reclaim_reach reach)
 {
     unsigned char *used_codes = calloc(codes->used, 1);
     uint32_t *memo = tree->naccounts == 0 ? NULL
@@ -78,7 +82,7 @@ tm_reclaim(struct call_tree *tree, struct code_table *codes,
             continue;
         }
         if (id == CONTEXT_UNKNOWN || roots->contexts[id]
-            || context_is_needed(context, codes, bytes, all))
+            || context_is_needed(context, codes, bytes, reach))
         {
             node_mark(tree, roots->nodes, context->node);
             used_codes[context->code] = 1;
@@ -128,6 +132,7 @@ tm_begin_pace(struct reclaim_pace *pace)
         .nodes = RECLAIM_NODES,
         .retired = RECLAIM_RETIRED,
         .patience = 1,
+        .first = 1,
     };
 }
 
@@ -176,6 +181,7 @@ tm_set_pace(struct reclaim_pace *pace,
         pace->patience = larger(2 * pace->patience, nodes / 64);
         pace->patience = pace->patience < nodes ? pace->patience : nodes;
     }
+    pace->first = 0;
     pace->misses = 0;
     pace->held = bytes_held(bytes);
 }
@@ -191,10 +197,13 @@ tm_count_miss(struct reclaim_pace *pace,
 }
 
 
-PART int
-tm_pace_is_hard(const struct reclaim_pace *pace,
-                const struct call_tree *tree)
+PART enum reclaim_reach
+tm_pace_reach(const struct reclaim_pace *pace, const struct call_tree *tree)
 {
-    return pace->misses > 0
-           || (size_t)tree->contexts.live + tree->nodes.live > RECLAIM_ALL;
+    if (pace->misses > 0
+        || (size_t)tree->contexts.live + tree->nodes.live > RECLAIM_ALL)
+    {
+        return REACH_ALL;
+    }
+    return pace->first ? REACH_SMALL : REACH_DEAD;
 }

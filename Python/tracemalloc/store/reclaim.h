@@ -8,8 +8,10 @@
        a node      of a context that is needed, or above one that is
 
    In the mild form only contexts of dead code go: they cannot come back, so
-   nothing is lost but their history, whose sum is kept.  Names go with the
-   last code object that has them.
+   nothing is lost but their history, whose sum is kept.  The first reclaim
+   takes those of live code as well that have no counters: most are of modules
+   that were imported, and their history is short.  Names go with the last code
+   object that has them.
 
    Time: proportional to the nodes; 1 byte each of memory meanwhile, and 4
    more if there are accounts. */
@@ -29,11 +31,15 @@
 #  define RECLAIM_ALL 4096
 #  define RECLAIM_RETIRED 1024
 #else
-#  define RECLAIM_CONTEXTS ((size_t)1 << 15)
+#  define RECLAIM_CONTEXTS ((size_t)1 << 14)
 #  define RECLAIM_NODES ((size_t)1 << 16)
 #  define RECLAIM_ALL ((size_t)1 << 18)
 #  define RECLAIM_RETIRED ((size_t)1 << 22)
 #endif
+
+/* Contexts that hold nothing go if their code is dead; or if it is, or they
+   have no counters; or all of them. */
+enum reclaim_reach { REACH_DEAD, REACH_SMALL, REACH_ALL };
 
 /* What calls for the next reclaim: nodes that were added, or nodes that could
    not be, for want of numbers or of memory; in either case the more of these,
@@ -49,6 +55,7 @@ struct reclaim_pace {
     size_t held;                /* half of what was traced then, and at the
                                    peak: much less calls for one as well, if
                                    there are misses */
+    int first;                  /* there was no reclaim yet */
 };
 
 /* No reclaim has been yet. */
@@ -70,9 +77,9 @@ tm_pace_is_due(const struct reclaim_pace *pace, const struct call_tree *tree)
 
 PART int tm_count_miss(struct reclaim_pace *, const struct traced_bytes *);
 
-/* Whether the next reclaim is to take contexts of live code, too. */
-PART int tm_pace_is_hard(const struct reclaim_pace *,
-                         const struct call_tree *);
+/* What the next reclaim is to take. */
+PART enum reclaim_reach tm_pace_reach(const struct reclaim_pace *,
+                                      const struct call_tree *);
 
 /* What must stay though no live block names it. */
 struct reclaim_roots {
@@ -80,13 +87,12 @@ struct reclaim_roots {
     unsigned char *nodes;       /* by node_id */
 };
 
-/* Take away contexts without live blocks, now and at the peak, then nodes
-   without contexts.  With `all` 0 only those of code objects that are dead.
-   Number of nodes taken, or -1 when out of memory (nothing changed).  The
-   caller has marked the roots, in arrays of `used` bytes each, which serve for
-   more marks. */
+/* Take away contexts without live blocks, now and at the peak, that are within
+   reach, then nodes without contexts.  Number of nodes taken, or -1 when out
+   of memory (nothing changed).  The caller has marked the roots, in arrays of
+   `used` bytes each, which serve for more marks. */
 PART long tm_reclaim(struct call_tree *, struct code_table *,
                      const struct traced_bytes *, struct reclaim_roots *,
-                     int all);
+                     enum reclaim_reach);
 
 #endif  /* !TRACEMALLOC_RECLAIM_H */
