@@ -83,7 +83,7 @@ def read_bounded(path, limit):
 
     Raises what read() and Snapshot.load() do.
     """
-    with _open(path) as stream:
+    with open_file(path) as stream:
         return _named(path, _read_bounded, stream, limit)
 
 
