@@ -22,7 +22,7 @@ from unittest import mock
 
 from tracemalloc._cli import serve
 from tracemalloc._agent import (
-    deadline, metrics, page, requests, server, sources)
+    answers, deadline, metrics, page, requests, server, sources)
 
 A = (5, "read", (2, 2000), (5, 5000))
 B = (7, "load", (1, 100), (9, 900))
@@ -597,7 +597,7 @@ class ServerTests(unittest.TestCase):
         """Answers what it is told to."""
 
         def __init__(self):
-            self.result = requests.Answer(200, "text/plain", b"yes\n")
+            self.result = answers.Answer(200, "text/plain", b"yes\n")
             self.held = None
 
         def answer(self, method, target, fields):
@@ -716,7 +716,7 @@ class ServerTests(unittest.TestCase):
                     reader.readinto(bytearray(1))
 
     def test_slow_readers_end(self):
-        self.requests.result = requests.Answer(200, "text/plain",
+        self.requests.result = answers.Answer(200, "text/plain",
                                                bytes(1 << 26))
         with mock.patch.object(server, "TO_READ", 0.05):
             connection = self.connect()

@@ -4,6 +4,7 @@
     profiles    one profile of one process, or of many
     metrics     their figures in the text format of Prometheus
     page        the same for people
+    answers     what answers have in common, also those of the viewer
     requests    what may be asked for, and by whom
     server      who listens, and for how long
     ingest      what a Pyroscope server takes

@@ -5,16 +5,17 @@ import io
 import sys
 import time
 from threading import BoundedSemaphore
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from tracemalloc._agent import metrics, page, profiles
+from tracemalloc._agent.answers import (
+    Answer, Refused, Turn, admit_by_name, parameters, refusal)
 from tracemalloc._agent.sources import SourceError
-from tracemalloc._cli.screen import printable
 
 # Longest difference, in seconds; who asks for one waits so long.
 MOST_SECONDS = 600
-# Profiles that are made at the same time; others wait for so many seconds.
-_AT_ONCE, _PATIENCE = 2, 20
+# Profiles that are made at the same time.
+_AT_ONCE = 2
 # The largest profile, compressed: it is made in memory.
 MOST_BYTES = 32 << 20
 
@@ -28,28 +29,6 @@ _PARAMETERS = ("pid", "record", "seconds", "labels", "least", "ended", "debug",
 
 # Differences that are waited for at the same time.
 _WAITING = 8
-
-class Refused(Exception):
-    """What is asked for is not to be had; a status, and a text that says why.
-    """
-
-    def __init__(self, status, text, **headers):
-        super().__init__(text)
-        self.status = status
-        self.headers = headers
-
-
-class Answer:
-    """status, headers (a dict) and body (bytes)."""
-
-    def __init__(self, status, kind, body, **headers):
-        self.status = status
-        self.headers = {
-            "Content-Type": kind, "Content-Length": str(len(body)),
-            "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-        } | {name.replace("_", "-"): text for name, text in headers.items()}
-        self.body = body
 
 
 class _Bounded(io.BytesIO):
@@ -93,13 +72,13 @@ class Requests:
                               Allow="GET, HEAD")
             return self._route(target)
         except Refused as refused:
-            return _refusal(refused.status, str(refused), **refused.headers)
+            return refusal(refused.status, str(refused), **refused.headers)
         except SourceError as error:
-            return _refusal(503, str(error))
+            return refusal(503, str(error))
         except profiles.ProfileError as error:
-            return _refusal(422, str(error))
+            return refusal(422, str(error))
         except MemoryError:
-            return _refusal(503, "there is not enough memory")
+            return refusal(503, "there is not enough memory")
 
     def _admit(self, headers):
         """Raise Refused for whom must not ask."""
@@ -111,10 +90,7 @@ class Requests:
                               "Authorization: Bearer TOKEN",
                               WWW_Authenticate="Bearer")
         elif self._is_local:
-            if not _is_local_name(headers.get("Host", "")):
-                raise Refused(421, "ask by the name localhost, or an address "
-                              "of it: other names may be those of other "
-                              "sites")
+            admit_by_name(headers)
 
     def _route(self, target):
         try:
@@ -125,10 +101,10 @@ class Requests:
         if path == "/" or path == _PROFILE:
             return self._page()
         if path == "/metrics":
-            return self._metrics(_parameters(parts.query, ("ended",)))
+            return self._metrics(parameters(parts.query, ("ended",)))
         name = path.removeprefix(_PROFILE)
         if path.startswith(_PROFILE) and name in profiles.SHOWN:
-            return self._profile(name, _parameters(parts.query, _PARAMETERS))
+            return self._profile(name, parameters(parts.query, _PARAMETERS))
         if path.startswith(_PROFILE) and name in _ELSEWHERE:
             raise Refused(404, f"there is no profile {name!r} of memory: "
                           "switch it off in what scrapes here, and ask for "
@@ -143,7 +119,7 @@ class Requests:
         told = metrics.told_by_account(processes, ended)
         if told:
             # As for profiles, whole records are read.
-            with _Turn(self._making):
+            with Turn(self._making):
                 for process in told:
                     try:
                         accounts[process.path] = metrics.accounts_of(process)
@@ -178,7 +154,7 @@ class Requests:
         if seconds:
             self._difference(stream, asked, shown, labels, seconds)
         else:
-            with _Turn(self._making):
+            with Turn(self._making):
                 profiles.write_state(self._chosen(asked), stream,
                                      shown=shown, labels=labels,
                                      least=least)
@@ -188,12 +164,12 @@ class Requests:
 
     def _difference(self, stream, asked, shown, labels, seconds):
         difference = profiles.Difference(stream, shown=shown, labels=labels)
-        with _Turn(self._waiting, 0):
-            with _Turn(self._making):
+        with Turn(self._waiting, patience=0):
+            with Turn(self._making):
                 difference.begin(self._chosen(asked))
             if self._wait(seconds):
                 raise Refused(503, "the agent ends")
-            with _Turn(self._making):
+            with Turn(self._making):
                 difference.end(self._chosen(asked, difference), seconds)
 
     def _chosen(self, asked, since=None):
@@ -231,62 +207,6 @@ class Requests:
         if processes:
             text += f"; {len(processes)} have ended: ask with ended=1"
         return Refused(404, text)
-
-
-class _Turn:
-    """One of the few places where a profile is made; waits for it a while."""
-
-    def __init__(self, places, patience=_PATIENCE):
-        self._places = places
-        self._patience = patience
-
-    def __enter__(self):
-        if not self._places.acquire(timeout=self._patience):
-            raise Refused(503, "too many profiles are asked for at once",
-                          Retry_After="10")
-
-    def __exit__(self, *exc_info):
-        self._places.release()
-
-
-def is_loopback(address):
-    """Return whether an IP address is one of this machine only."""
-    from ipaddress import ip_address
-
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_local_name(host):
-    """Return whether a header Host names this machine by what is its own.
-
-    A page of some other site may have its name made to point here, and would
-    read what there is.
-    """
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    return name.lower() == "localhost" or is_loopback(name.strip("[]"))
-
-
-def _refusal(status, text, **headers):
-    text = "".join(map(printable, text.splitlines()))
-    return Answer(status, "text/plain; charset=utf-8",
-                  f"{text}\n".encode("utf-8", "backslashreplace"), **headers)
-
-
-def _parameters(query, known):
-    """Return the parameters of a request; Refused if one is not known."""
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=20,
-                          errors="surrogateescape")
-    except ValueError:
-        raise Refused(400, "there are too many parameters") from None
-    for name, _ in pairs:
-        if name not in known:
-            raise Refused(400, f"there is no parameter {name!r}; there are "
-                          + ", ".join(known))
-    return dict(pairs)
 
 
 def _sent(name):

@@ -112,6 +112,7 @@ class Server(ThreadingMixIn, TCPServer):
 
     where    -- (host, port), or the name of a socket in the file system
     requests -- has the method answer() of Requests
+    name     -- command that errors are told of
     Raises OSError if nobody can listen there.
     """
 
@@ -120,8 +121,9 @@ class Server(ThreadingMixIn, TCPServer):
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(self, where, requests):
+    def __init__(self, where, requests, name="serve"):
         self.requests = requests
+        self._name = name
         self._free = threading.BoundedSemaphore(MOST_CLIENTS)
         self._path = None
         if isinstance(where, str):
@@ -175,11 +177,12 @@ class Server(ThreadingMixIn, TCPServer):
                                         kwargs={"poll_interval": 0.2})
         self._thread.start()
 
-    def stop(self):
+    def stop(self, patience=TO_END):
+        """End; answers that are on their way have so many seconds."""
         self.shutdown()
         self._thread.join()
         self.server_close()
-        deadline = time.monotonic() + TO_END
+        deadline = time.monotonic() + patience
         for _ in range(MOST_CLIENTS):
             # Each has ended whose place is free.
             left = max(deadline - time.monotonic(), 0)
@@ -227,7 +230,7 @@ class Server(ThreadingMixIn, TCPServer):
     def tell(self, text):
         """Write a line to standard error."""
         try:
-            sys.stderr.write("python -m tracemalloc serve: "
+            sys.stderr.write(f"python -m tracemalloc {self._name}: "
                              f"{printable(text)}\n")
             sys.stderr.flush()
         except (OSError, ValueError, AttributeError):

@@ -116,7 +116,7 @@ def source_of(options):
 
 def _where(options):
     """Return what to bind to, and whether only this machine can connect."""
-    from tracemalloc._agent.requests import is_loopback
+    from tracemalloc._agent.answers import is_loopback
 
     if isinstance(options.listen, str):
         return options.listen, True
