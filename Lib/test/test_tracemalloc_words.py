@@ -446,7 +446,7 @@ class UndecodableTests(CommandTests):
 
     def test_every_command_reads_them(self):
         for command in COMMANDS[1:]:
-            if command in ("serve", "push", "ps", "dump", "live"):
+            if command in ("serve", "push", "view", "ps", "dump", "live"):
                 # They go on until somebody stops them, or read records.
                 continue
             options = {"check": ["--max-held", "9"], "diff": [self.name],

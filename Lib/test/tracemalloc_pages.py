@@ -48,8 +48,8 @@ def _added_up(table, like):
     return found
 
 
-class Page:
-    """What is on a page.
+class PageData:
+    """What a page is told.
 
     data     the whole of it
     nodes    [(parent, frame)] by node; a frame is (file, line, function), or
@@ -59,13 +59,8 @@ class Page:
     groups   [(thread, domain, process, module, account)]
     """
 
-    def __init__(self, text):
-        self.text = text
-        parser = _Elements()
-        parser.feed(text)
-        self.elements = parser.elements
-        self._texts = parser.texts
-        self.data = self._data()
+    def __init__(self, data):
+        self.data = data
         tree = self.data["tree"]
         names = tree["names"]
         files = [names[number] for number in tree["files"]["name"]]
@@ -99,32 +94,6 @@ class Page:
 
     def frame(self, number):
         return self.frames[number] if number >= 0 else None
-
-    def texts(self, tag):
-        return [self._texts.get(number, "") for number, (name, _)
-                in enumerate(self.elements) if name == tag]
-
-    def _data(self):
-        for number, (tag, attributes) in enumerate(self.elements):
-            if attributes.get("id") == "data":
-                text = self._texts[number]
-                if attributes["data-encoding"] == "deflate":
-                    text = zlib.decompress(base64.b64decode(text))
-                return json.loads(text)
-        raise ValueError("the page has no data")
-
-    def policy(self):
-        """Return what the page allows: {directive: [sources]}."""
-        found = [attributes["content"] for tag, attributes in self.elements
-                 if attributes.get("http-equiv") == "Content-Security-Policy"]
-        return {name: sources for name, *sources in (
-            part.split() for part in found[0].split(";"))}
-
-    @staticmethod
-    def source_of(text):
-        """Return what a policy calls a text that it allows."""
-        digest = hashlib.sha256(text.encode()).digest()
-        return f"'sha256-{base64.b64encode(digest).decode()}'"
 
     # Sums
 
@@ -173,3 +142,41 @@ class Page:
 LOADS = re.compile(r"""(?:src|href)\s*=\s*["']?(?!data:|\#)[a-z]+:"""
                    r"|@import|url\(|\bfetch\(|XMLHttpRequest|WebSocket"
                    r"|\beval\(|new Function|innerHTML|document\.write")
+
+
+class Page(PageData):
+    """What is on a page; see PageData."""
+
+    def __init__(self, text):
+        self.text = text
+        parser = _Elements()
+        parser.feed(text)
+        self.elements = parser.elements
+        self._texts = parser.texts
+        super().__init__(self._data())
+
+    def texts(self, tag):
+        return [self._texts.get(number, "") for number, (name, _)
+                in enumerate(self.elements) if name == tag]
+
+    def _data(self):
+        for number, (tag, attributes) in enumerate(self.elements):
+            if attributes.get("id") == "data":
+                text = self._texts[number]
+                if attributes["data-encoding"] == "deflate":
+                    text = zlib.decompress(base64.b64decode(text))
+                return json.loads(text)
+        raise ValueError("the page has no data")
+
+    def policy(self):
+        """Return what the page allows: {directive: [sources]}."""
+        found = [attributes["content"] for tag, attributes in self.elements
+                 if attributes.get("http-equiv") == "Content-Security-Policy"]
+        return {name: sources for name, *sources in (
+            part.split() for part in found[0].split(";"))}
+
+    @staticmethod
+    def source_of(text):
+        """Return what a policy calls a text that it allows."""
+        digest = hashlib.sha256(text.encode()).digest()
+        return f"'sha256-{base64.b64encode(digest).decode()}'"

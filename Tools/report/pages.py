@@ -208,11 +208,14 @@ def make_tried(folder):
     maker = Maker()
     maker.make(60_000)
     many = maker.snapshot()
+    many.dump(os.path.join(folder, "many.tmz"))
     write(folder, "many.html", render([many], ["many"], "many", Limits()))
     write(folder, "empty.html", render(
         [tracemalloc.Snapshot([], 1)], ["empty"], "empty", Limits()))
     facts = {"snapshots": [*map(facts_of, loaded)], "sizes": sizes(),
              "routes": facts_of(accounts), "record": remembered(folder),
+             "tracebacks": [{"size": stat.size}
+                            for stat in loaded[2].statistics("traceback")],
              "many": {"total": sum(many.traces._data.live()[0])},
              "files": [*map(os.path.basename, files)]}
     write(folder, "facts.json", json.dumps(facts))
@@ -244,6 +247,26 @@ def seeming(name):
     return name
 
 
+# What the viewer shows besides snapshots: it ends when its input does.
+SERVICE = """\
+import json, sys
+cache = [json.loads('["%s"]' % ("x" * number)) for number in range(4000)]
+print("started", flush=True)
+sys.stdin.read()
+"""
+
+
+def write_viewed(folder, loaded):
+    """Write a folder for the viewer: snapshots, and a program for a record.
+    """
+    viewed = os.path.join(folder, "viewed")
+    shutil.rmtree(viewed, ignore_errors=True)
+    os.mkdir(viewed, 0o700)
+    for name, snapshot in zip(("json.tmz", "email.tmz"), loaded):
+        snapshot.dump(os.path.join(viewed, name))
+    write(folder, "service.py", SERVICE)
+
+
 def make_shown(folder):
     for package in "json", "email":
         name = os.path.join(folder, f"{package}.tmz")
@@ -263,6 +286,7 @@ def make_shown(folder):
                                 package]}
         loaded.append(tracemalloc.Snapshot._of(
             data, snapshot.traceback_limit, metadata))
+    write_viewed(folder, loaded)
     read = sources.read
     sources.read = lambda name: read(name.replace("/app", EXAMPLES, 1))
     sources._changed = lambda name: 0

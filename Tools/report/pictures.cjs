@@ -3,6 +3,7 @@
 //     node pictures.cjs PACKAGES CHROMIUM PAGES TARGET
 
 const path = require("node:path");
+const {spawn} = require("node:child_process");
 
 const [packages, program, folder, target] = process.argv.slice(2);
 const {chromium} = require(path.join(packages, "node_modules",
@@ -16,6 +17,33 @@ const PICTURES = {
     "report-source": ["email.html", "#view=source", "dark", null],
     "report-table": ["difference.html", "#view=table", "light", null],
 };
+
+const line = (program) => new Promise((done) =>
+    program.stdout.once("data", (text) => done(String(text))));
+
+/** The viewer, of a folder where a program runs as well. */
+async function takeViewer(browser) {
+    const start = (...words) => spawn(process.env.FORK, words, {
+        stdio: ["pipe", "pipe", "inherit"]});
+    const viewed = path.join(folder, "viewed");
+    const service = start("-X", `tracemalloc=25,record=${viewed}`,
+                          path.join(folder, "service.py"));
+    await line(service);
+    const viewer = start("-m", "tracemalloc", "view", viewed);
+    const [url] = /http:\S+/.exec(await line(viewer));
+    const page = await browser.newPage({
+        viewport: {width: 1200, height: 660}, colorScheme: "light"});
+    await page.goto(url);
+    const entry = (name) => page.locator(".snapshot", {hasText: name});
+    await entry("email").locator(".name").click();
+    await entry("json").locator("input").check();
+    await page.locator("h1", {hasText: "json.tmz -> email.tmz"}).waitFor();
+    await page.waitForTimeout(1500);
+    await page.screenshot({path: path.join(target, "viewer.png")});
+    await page.close();
+    viewer.kill();
+    service.stdin.end();
+}
 
 async function main() {
     const browser = await chromium.launch({
@@ -45,6 +73,7 @@ async function main() {
         await page.screenshot({path: path.join(target, `${name}.png`)});
         await page.close();
     }
+    await takeViewer(browser);
     await browser.close();
 }
 

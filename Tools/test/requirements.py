@@ -30,7 +30,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))           # started with -I, as the runner is
 
 import known                            # noqa: E402
-import packages                         # noqa: E402
 import results                          # noqa: E402
 import runner                           # noqa: E402
 
@@ -39,7 +38,6 @@ PASS, FAIL, SKIP, NONE = "pass", "FAIL", "skip", "NO TEST"
 ID = re.compile(r"[A-Z][0-9]{1,3}")
 PYTHON, DRIVER, CORE, CONTRACT = "python", "driver", "core", "contract"
 
-VIEWER = "test_tracemalloc_viewer"      # has tests that need Qt
 CONTRACT_LINE = "contract:"
 SHELL_TEST = re.compile(r"^(test_[A-Za-z0-9_]*)\(\) \{$", re.M)
 SHELL_RESULT = re.compile(r"^  (ok  |skip|FAIL)  ([A-Za-z0-9_]+)", re.M)
@@ -327,19 +325,6 @@ def run_tests(execution, tests, workers, progress):
     return found
 
 
-def add_qt(options, environment, progress):
-    """Name an interpreter that has Qt to the tests of the viewer's window."""
-    try:
-        python = packages.find(options.fork, "PySide6.QtWidgets",
-                               options.packages.absolute() / "qt", environment,
-                               "PySide6-Essentials")
-    except packages.Missing as reason:
-        print(f"the viewer's window is not tested: {reason}", file=progress,
-              flush=True)
-    else:
-        environment["TRACEMALLOC_QT_PYTHON"] = str(python)
-
-
 # ------------------------------------------------------------------ the report
 
 # tests: [(Test, word, detail)]
@@ -435,9 +420,6 @@ def parse(arguments):
         help="programs run side by side (default: the number of cores)")
     parser.add_argument("--report", type=pathlib.Path, metavar="FILE",
                         help="write the table as JSON there, logs beside it")
-    parser.add_argument("--packages", type=pathlib.Path, metavar="DIR",
-                        help="install Qt there, which the viewer's window "
-                        "needs, below DIR (default: leave that out)")
     parser.add_argument("--timeout", type=float,
                         default=runner.DEFAULT_TIMEOUT, metavar="SECONDS",
                         help="for one program (default: %(default).0f)")
@@ -485,8 +467,6 @@ def examine(options, logs, stream, progress):
     if not options.list:
         wanted = dict.fromkeys(test for name in table
                                for test in carriers[name])
-        if options.packages and any(test.where == VIEWER for test in wanted):
-            add_qt(options, environment, progress)
         found = run_tests(Execution(options, environment, logs), wanted,
                           options.jobs, progress)
     rows = make_rows(table, carriers, found)

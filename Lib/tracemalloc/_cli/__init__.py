@@ -6,6 +6,7 @@
             questions to snapshot files, or to records
     ps      lists records
     dump    makes snapshot files of them
+    view    serves the page of report to the one who asks
     serve, push
             what running programs hold, for servers that collect it
 
@@ -49,6 +50,7 @@ COMMANDS = {
     "live": ("live", "watch what a running program holds, and what grows"),
     "export": ("export", "write a snapshot as JSON, CSV, stacks or a profile"),
     "report": ("report", "one page for a browser: flame graph, table, source"),
+    "view": ("view", "the same, served: a list of files, running programs"),
     "serve": ("serve", "answer what collects profiles and metrics, by HTTP"),
     "push": ("push", "send profiles to a Pyroscope server, now and then"),
     "show": ("show", "the command line of 2013: tops, blocks, comparisons"),

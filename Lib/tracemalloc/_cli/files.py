@@ -169,6 +169,11 @@ def _of_accounts(filename, snapshot, accounts):
                 text += ": it has none, or was written by a Python that "
                 text += "knows none"
             note(text)
+    return part_of_accounts(snapshot, accounts)
+
+
+def part_of_accounts(snapshot, accounts):
+    """Return what was allocated in accounts of such names."""
     return named_part(snapshot, "account", {
         "" if name == NO_ACCOUNT else name for name in accounts})
 

@@ -74,13 +74,20 @@ def tell_difference(old_name, new_name, old, new):
 
 def tell_programs(known):
     """Do the same for many: pairs of a file's name and its program."""
+    text = different_programs(known)
+    if text:
+        note(text)
+
+
+def different_programs(known):
+    """Return what is to be told of such pairs, or None."""
     known = [(name, program) for name, program in known if program]
     for name, program in known[1:]:
         first_name, first = known[0]
         if program != first:
-            note(f"{first_name} is of the program {_shown(first)}, {name} of "
-                 f"{_shown(program)}: they may have little in common")
-            return
+            return (f"{first_name} is of the program {_shown(first)}, {name} "
+                    f"of {_shown(program)}: they may have little in common")
+    return None
 
 
 def tell_limits(old_name, new_name, both):

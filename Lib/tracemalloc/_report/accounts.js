@@ -14,8 +14,13 @@ export function hasAccounts(profile) {
 
 /** Return a copy of a Profile in which the first frame of each call path is
     its account.  Frames keep their numbers; those of accounts come behind
-    them, from `firstAccount` on. */
+    them, from `firstAccount` on.  The same copy, until call paths are added
+    to the profile. */
 export function withAccounts(profile) {
+    return profile.apart ??= made(profile);
+}
+
+function made(profile) {
     const copy = new Profile(profile);
     copy.firstAccount = profile.frames.file.length;
     addFrames(copy);
@@ -56,7 +61,7 @@ function addNodes(profile) {
         }
         rowsOf.get(frame).push(row);
     });
-    const [parent, frame] = [[0], [OTHER]];
+    const [parent, frame, origin] = [[0], [OTHER], [0]];
     const node = new Int32Array(rows.node.length);
     const place = new Int32Array(parents.length);
     for (const [account, members] of rowsOf) {
@@ -71,12 +76,14 @@ function addNodes(profile) {
         place[0] = parent.length;
         parent.push(0);
         frame.push(account);
+        origin.push(0);
         // Callers have smaller numbers.
         for (let at = 1; at < place.length; at++) {
             if (place[at] === 0) {
                 place[at] = parent.length;
                 parent.push(place[parents[at]]);
                 frame.push(frames[at]);
+                origin.push(at);
             }
         }
         for (const row of members) {
@@ -85,5 +92,6 @@ function addNodes(profile) {
     }
     profile.parent = Int32Array.from(parent);
     profile.frame = Int32Array.from(frame);
+    profile.origin = Int32Array.from(origin);
     profile.rows = {...rows, node};
 }

@@ -25,7 +25,7 @@ function sumOf(table, set, figure, chosen, counts) {
 }
 
 export class Details {
-    /** told: {change(choices)} */
+    /** told: {change(choices), open(nodes) or null} */
     constructor(profile, told) {
         this.profile = profile;
         this.told = told;
@@ -43,6 +43,7 @@ export class Details {
         const members = view.members(node);
         const {rows} = this.profile;
         this.#show(view.frame(node), view.label(node), choice,
+                   view.frame(node) === OTHER ? view.sums(node) : [],
                    this.#figures(choice, rows, (row) =>
                        members[rows.node[row]]),
                    this.#way(view, node));
@@ -54,13 +55,13 @@ export class Details {
         const keys = this.profile.keys(group);
         const wanted = keys.of[frame];
         const keyOf = this.profile.spotKeys(keys);
-        this.#show(frame, keys.label(wanted), choice,
+        this.#show(frame, keys.label(wanted), choice, [],
                    this.#figures(choice, spots, (row) =>
                        keyOf[row] === wanted),
                    this.#callers(frame, group, choice));
     }
 
-    #show(frame, label, choice, figures, more) {
+    #show(frame, label, choice, sums, figures, more) {
         this.element.hidden = false;
         const head = frame === OTHER || frame < 0
             ? [make("h2", {}, label),
@@ -73,7 +74,8 @@ export class Details {
                     this.#placeText(frame, choice.group))];
         fill(this.element, make("div", {className: "details-head"},
              make("div", {className: "details-name"}, ...head),
-             frame >= 0 ? this.#buttons(frame, choice) : null),
+             frame >= 0 ? this.#buttons(frame, choice)
+                 : this.told.open && sums.length ? this.#opening(sums) : null),
              make("div", {className: "details-body"},
                   figures,
                   make("div", {className: "details-more"},
@@ -90,6 +92,12 @@ export class Details {
         }
         const place = group === "line" && line ? `${name}:${line}` : name;
         return `${place}  \u00b7  ${this.profile.module(frame)}`;
+    }
+
+    #opening(sums) {
+        return make("div", {className: "details-buttons"}, make("button", {
+            type: "button", className: "open",
+            onclick: () => this.told.open(sums)}, "Show these call paths"));
     }
 
     #buttons(frame, choice) {

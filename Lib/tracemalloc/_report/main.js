@@ -1,4 +1,5 @@
-// The page: what is chosen, and the views of it.
+// The page: what is chosen, and the views of it.  `start.js` shows the one that
+// is in a file, `viewer.js` those that are served.
 
 import {hasAccounts, withAccounts} from "./accounts.js";
 import {Colors} from "./colors.js";
@@ -7,7 +8,7 @@ import {fill, make} from "./dom.js";
 import {Flame} from "./flame.js";
 import {countText, durationText, figureText, plural, shareText, sizeText,
         timeText} from "./format.js";
-import {FIGURES, GROUPS, embedded} from "./profile.js";
+import {FIGURES, GROUPS, OTHER} from "./profile.js";
 import {matching, parse} from "./search.js";
 import {Source} from "./source.js";
 import {State} from "./state.js";
@@ -31,14 +32,21 @@ const HELP = [
     ["?", "this help"],
 ];
 
-class Page {
-    constructor(profile) {
+export class Page {
+    /** root: element that the page is in; served: null, or what a viewer adds:
+        {open(nodes), madeBy, notes, keys} */
+    constructor(profile, {root = document.body, state = new State(),
+                          served = null} = {}) {
+        // The one that is shown, and the one without frames of accounts.
         this.profile = this.plain = profile;
         this.hasAccounts = hasAccounts(profile);
-        this.state = new State();
+        this.root = root;
+        this.state = state;
+        this.served = served;
         this.dark = matchMedia("(prefers-color-scheme: dark)");
         const change = (choices) => this.state.set(choices);
-        this.details = new Details(profile, {change});
+        this.details = new Details(profile, {
+            change, open: served && ((nodes) => served.open(nodes))});
         this.flame = new Flame({
             select: (node) => this.#selectNode(node, true),
             step: (node) => this.#selectNode(node, false),
@@ -46,7 +54,7 @@ class Page {
             move: (from, to) => this.#moved(from, to),
         });
         this.table = new Table(profile, {
-            select: (frame) => change({selected: `f${frame}`}),
+            select: (name) => change({selected: name}),
             sort: (sort) => change({sort}),
         });
         this.treemap = new Treemap(profile, {
@@ -58,11 +66,30 @@ class Page {
         this.timeline = profile.sets > 1 || profile.history?.time.length > 1
             ? new Timeline(profile, {change}) : null;
         this.#build();
-        this.state.onChange(() => this.update());
-        this.dark.addEventListener("change", () => this.update());
-        addEventListener("keydown", (event) => this.#onKey(event));
-        addEventListener("beforeprint", () => this.#forPrint(true));
-        addEventListener("afterprint", () => this.#forPrint(false));
+        const {signal} = this.#closing;
+        this.state.onChange(() => this.update(), signal);
+        this.dark.addEventListener("change", () => this.update(), {signal});
+        addEventListener("keydown", (event) => this.#onKey(event), {signal});
+        addEventListener("beforeprint", () => this.#forPrint(true), {signal});
+        addEventListener("afterprint", () => this.#forPrint(false), {signal});
+        this.update();
+    }
+
+    #closing = new AbortController();
+
+    /** Take the page away; another one may come in its place. */
+    close() {
+        this.#closing.abort();
+        fill(this.root);
+    }
+
+    /** Show what the profile has now: call paths were added to it.  With that
+        other choices, because some numbers may have changed. */
+    renew(choices = {}) {
+        this.made = "";
+        this.view = null;
+        this.#plain = null;
+        this.state.set(choices, false);
         this.update();
     }
 
@@ -90,7 +117,7 @@ class Page {
         const main = make("main", {id: "main", tabIndex: -1}, this.empty,
                           ...Object.values(this.views),
                           this.details.element);
-        document.body.append(
+        this.root.append(
             make("a", {className: "skip", href: "#view=table"},
                  "Show the table, which has all numbers"),
             this.#header(), this.#tabs(), this.#tools(),
@@ -247,8 +274,13 @@ class Page {
 
     #footer() {
         const {profile} = this;
-        const notes = [];
-        if (profile.leftOut) {
+        const notes = [...this.served?.notes ?? []];
+        if (profile.leftOut && this.served) {
+            notes.push(`${plural(profile.leftOut, "call path")} below `
+                + `${Number((100 * profile.share).toPrecision(2))}% of every `
+                + "total were summed as (other) at first, and are loaded when "
+                + "that is opened.");
+        } else if (profile.leftOut) {
             notes.push(`${plural(profile.leftOut, "call path")} below `
                 + `${Number((100 * profile.share).toPrecision(2))}% of every `
                 + "total are summed as (other); totals are exact.");
@@ -265,8 +297,8 @@ class Page {
         if (dropped) {
             notes.push(`${plural(dropped, "block")} could not be recorded.`);
         }
-        notes.push("Made by python -m tracemalloc report; nothing is loaded "
-            + "from anywhere.");
+        notes.push(this.served?.madeBy ?? "Made by python -m tracemalloc "
+            + "report; nothing is loaded from anywhere.");
         return make("footer", {}, ...notes.map((note) =>
             make("p", {}, note)));
     }
@@ -274,7 +306,8 @@ class Page {
     #help() {
         this.help = make("dialog", {className: "help"},
             make("h2", {}, "Keys"),
-            make("dl", {}, ...HELP.flatMap(([keys, text]) => [
+            make("dl", {}, ...[...HELP, ...this.served?.keys ?? []].flatMap(
+                ([keys, text]) => [
                 make("dt", {}, keys), make("dd", {}, text)])),
             make("form", {method: "dialog"},
                 make("button", {}, "Close")));
@@ -286,8 +319,9 @@ class Page {
     /** Return what the state means: sets, filters, values of nodes. */
     #chosen() {
         const {state} = this;
-        const group = this.#groups().includes(state.group) ? state.group
-            : "line";
+        const group = !this.#groups().includes(state.group)
+            || (state.group === "path" && state.view !== "table") ? "line"
+            : state.group;
         const profile = this.#useProfile(group === "account");
         const sets = profile.sets;
         const number = (text, usual) => {
@@ -313,7 +347,8 @@ class Page {
             byChange,
             group,
             // What frames of call paths are put together by.
-            pathGroup: group === "account" ? "line" : group,
+            pathGroup: group === "account" || group === "path" ? "line"
+                : group,
             values: valuesOf(profile, {older, newer, figure: column, chosen,
                                        byChange}),
             matchingKeys: (keys) => matching(profile, keys, query),
@@ -323,8 +358,7 @@ class Page {
 
     /** Return the profile that is shown, and have all views show it. */
     #useProfile(apart) {
-        this.profile = apart ? this.accounts ??= withAccounts(this.plain)
-            : this.plain;
+        this.profile = apart ? withAccounts(this.plain) : this.plain;
         for (const each of [this.details, this.table, this.treemap,
                             this.source]) {
             each.profile = this.profile;
@@ -596,12 +630,20 @@ class Page {
     }
 
     #selectNode(node, zoom) {
+        if (zoom && node && this.served
+                && this.view.frame(node) === OTHER) {
+            this.served.open(this.view.sums(node));
+            return;
+        }
         const address = node ? this.view.address(node) : "";
         this.state.set(zoom ? {selected: address, at: address, range: ""}
             : {selected: address}, zoom);
     }
 
     #moved(from, to) {
+        if (this.#closing.signal.aborted) {
+            return;
+        }
         const total = this.view.width[0] || 1;
         const whole = to - from >= total * 0.9999;
         this.state.set({range: whole ? ""
@@ -653,10 +695,21 @@ class Page {
     }
 
     #treemapLook() {
-        this.view ??= new View(this.profile, {
-            group: "line", inverted: false, foldImports: false,
-            foldStandard: false, focus: -1, relation: ""}, this.choice.values);
+        this.view ??= this.#plainView();
         return this.#look();
+    }
+
+    #plain = null;
+
+    /** Return the View of all call paths as they are. */
+    #plainView() {
+        const {values} = this.choice;
+        if (this.#plain?.values.width !== values.width) {
+            this.#plain = new View(this.profile, {
+                group: "line", inverted: false, foldImports: false,
+                foldStandard: false, focus: -1, relation: ""}, values);
+        }
+        return this.#plain;
     }
 
     #hoverBox(box, event) {
@@ -673,8 +726,18 @@ class Page {
     }
 
     #showFrameDetails() {
-        const found = /^([fpm])(\d+)(?:\.(\d+))?$/.exec(this.state.selected);
         const {profile} = this;
+        const path = /^n(\d+)$/.exec(this.state.selected);
+        if (path && this.choice.group === "path") {
+            const view = this.#plainView();
+            const node = view.find(path[1]);
+            if (node) {
+                this.details.showNode(view, node,
+                                      {...this.choice, group: "line"});
+                return;
+            }
+        }
+        const found = /^([fpm])(\d+)(?:\.(\d+))?$/.exec(this.state.selected);
         const number = Number(found?.[2]);
         if (!found || (found[1] === "f"
                 && number >= profile.frames.line.length)) {
@@ -761,11 +824,3 @@ class Page {
         }
     }
 }
-
-embedded().then((profile) => {
-    globalThis.tracemallocReport = new Page(profile);
-}, (error) => {
-    document.body.append(make("p", {className: "empty"},
-        `The report cannot be shown: ${error.message}. It needs a browser of `
-        + "2023 or later."));
-});

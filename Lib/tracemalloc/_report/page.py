@@ -19,10 +19,11 @@ from tracemalloc._report.shape import (
     LIKE, Groups, Limits, Shape, shares, shown_name)
 from tracemalloc._report.sources import Sources, wanted_files
 
-# The modules, each after those that it imports.
-MODULES = ("dom", "format", "profile", "accounts", "tree", "search", "state",
-           "colors", "source", "flame", "details", "table", "treemap",
-           "timeline", "main")
+# The modules, each after those that it imports; the last one begins.
+PARTS = ("dom", "format", "profile", "accounts", "tree", "search", "state",
+         "colors", "source", "flame", "details", "table", "treemap",
+         "timeline", "main")
+MODULES = (*PARTS, "start")
 
 # More is compressed, where Python has zlib.
 _MUCH = 200_000
@@ -41,7 +42,7 @@ _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class) (\w+))",
 
 
 def bundle(read, modules=MODULES):
-    """Return one script of all modules; read(name) returns the text of one.
+    """Return one script of *modules*; read(name) returns the text of one.
 
     A module of ours imports names from others of ours and exports functions,
     constants and classes where they are defined; it becomes a function that
@@ -66,10 +67,6 @@ def bundle(read, modules=MODULES):
         parts.append(f"const of_{name} = (() => {{\n{text}"
                      f"return {{{', '.join(exported)}}};\n}})();\n")
     return "".join(parts)
-
-
-def _asset(name):
-    return files(__package__).joinpath(name).read_text("utf-8")
 
 
 # Data
@@ -139,23 +136,44 @@ def _history(parts, records):
     return history_of(pictures, time())
 
 
-def _data(shape, parts, names, limits, title, history):
-    metadata = [part.metadata for part in parts]
-    tree = shape.to_json()
-    times = [time for each in metadata
-             if (time := _number(each, "time")) is not None]
-    sources = Sources(wanted_files(shape) if limits.source else (),
-                      limits.source, min(times, default=None))
-    _place_columns(tree["spots"], tree["frames"], sources.files)
-    return {
-        "version": 1, "title": shown_name(title),
-        "snapshots": [_describe(name, part)
-                      for name, part in zip(names, parts)],
-        "history": history,
-        "figures": shape.joined.known(), "like": LIKE, "tree": tree,
-        "sources": {"files": sources.found, "leftOut": sources.left_out,
-                    "wanted": bool(limits.source)},
-    }
+class Whole:
+    """Snapshots as a page needs them, before anything is left out.
+
+    Arguments and errors are those of render().  Time: O(contexts).
+    """
+
+    def __init__(self, snapshots, limits, processes=None, records=None):
+        self.parts = [Part(snapshot, 0 if processes else number,
+                           processes[number] if processes else "")
+                      for number, snapshot in enumerate(snapshots)]
+        self.joined = Joined(self.parts)
+        self.shares = shares(self.joined)
+        self.groups = Groups(self.joined, limits)
+        self.history = _history(self.parts, records)
+
+    def shape(self, limits):
+        """Return the Shape of a page with such limits."""
+        return Shape(self.joined, self.shares, self.groups, limits)
+
+    def data(self, shape, names, limits, title):
+        """Return what a page is told, as a dict for JSON."""
+        metadata = [part.metadata for part in self.parts]
+        tree = shape.to_json()
+        times = [time for each in metadata
+                 if (time := _number(each, "time")) is not None]
+        sources = Sources(wanted_files(shape) if limits.source else (),
+                          limits.source, min(times, default=None))
+        _place_columns(tree["spots"], tree["frames"], sources.files)
+        return {
+            "version": 1, "title": shown_name(title),
+            "snapshots": [_describe(name, part)
+                          for name, part in zip(names, self.parts)],
+            "history": self.history,
+            "figures": self.joined.known(), "like": LIKE, "tree": tree,
+            "sources": {"files": sources.found,
+                        "leftOut": sources.left_out,
+                        "wanted": bool(limits.source)},
+        }
 
 
 def _place_columns(spots, frames, files):
@@ -169,18 +187,42 @@ def _place_columns(spots, frames, files):
             spots[name][place] = file.column(of_line, spots[name][place])
 
 
-def _html(data, title):
-    encoding, text = _encoded(data)
-    script, style = bundle(_asset), _asset("style.css")
+def policy(script, style, more=""):
+    """Return the Content-Security-Policy of a page with one of each."""
     sums = [b64encode(sha256(part.encode()).digest()).decode()
             for part in (script, style)]
+    return (f"default-src 'none'; script-src 'sha256-{sums[0]}'; "
+            f"style-src 'sha256-{sums[1]}'; base-uri 'none'; "
+            f"form-action 'none'{more}")
+
+
+def asset(name):
+    """Return a text of ours that a browser reads."""
+    return files(__package__).joinpath(name).read_text("utf-8")
+
+
+def _html(data, title):
+    encoding, text = _encoded(data)
+    return document(
+        title, bundle(asset), asset("style.css"),
+        "This report is drawn by a script: allow scripts for it. It loads "
+        "nothing from anywhere.",
+        f"""<script type="application/json" id="data" \
+data-encoding="{encoding}">\
+{text}</script>
+""")
+
+
+def document(title, script, style, no_script, body="", more=""):
+    """Return a page of our scripts; *no_script* is told where none may run,
+    and *more* is what the policy allows besides.
+    """
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
-script-src 'sha256-{sums[0]}'; style-src 'sha256-{sums[1]}'; \
-base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" \
+content="{policy(script, style, more)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
@@ -188,11 +230,8 @@ base-uri 'none'; form-action 'none'">
 <style>{style}</style>
 </head>
 <body>
-<noscript>This report is drawn by a script: allow scripts for it. It loads \
-nothing from anywhere.</noscript>
-<script type="application/json" id="data" data-encoding="{encoding}">\
-{text}</script>
-<script type="module">{script}</script>
+<noscript>{no_script}</noscript>
+{body}<script type="module">{script}</script>
 </body>
 </html>
 """
@@ -214,15 +253,9 @@ def render(snapshots, names, title, limits=None, processes=None,
     """
     limits = (limits or Limits()).for_sets(
         1 if processes else len(snapshots))
-    parts = [Part(snapshot, 0 if processes else number,
-                  processes[number] if processes else "")
-             for number, snapshot in enumerate(snapshots)]
-    joined = Joined(parts)
-    found, groups = shares(joined), Groups(joined, limits)
-    history = _history(parts, records)
+    whole = Whole(snapshots, limits, processes, records)
     for _ in range(20):
-        shape = Shape(joined, found, groups, limits)
-        text = _html(_data(shape, parts, names, limits, title, history),
+        text = _html(whole.data(whole.shape(limits), names, limits, title),
                      title)
         size = len(text.encode("utf-8"))
         if size <= limits.page_size:

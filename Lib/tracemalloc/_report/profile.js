@@ -16,7 +16,7 @@ export const FIGURES = {
 
 export const GROUPS = {
     line: "Lines", function: "Functions", file: "Files", module: "Modules",
-    account: "Accounts",
+    account: "Accounts", path: "Call paths",
 };
 
 function bytesOf(text) {
@@ -37,7 +37,7 @@ async function inflated(text) {
     return new Response(stream).text();
 }
 
-/** Return the Profile in the page.  (A viewer would fetch it instead.) */
+/** Return the Profile in the page.  (A viewer fetches it instead.) */
 export async function embedded() {
     const element = document.getElementById("data");
     const text = element.textContent;
@@ -82,6 +82,14 @@ class Keys {
         }
         return this.labels[key] ??= this.describe(this.first[key]);
     }
+}
+
+/** Return a column with more numbers behind it, of the same kind. */
+function joined(column, more) {
+    const found = new column.constructor(column.length + more.length);
+    found.set(column);
+    found.set(more, column.length);
+    return found;
 }
 
 /** Add a column to another, if there is one. */
@@ -155,8 +163,13 @@ export class Profile {
             data.like);
         this.sources = data.sources;
         this.sets = tree.rows.sets.length;
-        // Frames of accounts, in a copy that has them: accounts.js.
+        // Node that is a sum -> what a viewer knows it by.
+        this.places = new Map(data.sums ?? []);
+        // Made by accounts.js: the copy that has frames of accounts, and in
+        // that the first of these, and what each node is a copy of.
+        this.apart = null;
         this.firstAccount = Infinity;
+        this.origin = null;
         this.sampled = this.snapshots.some((each) => each.interval);
     }
 
@@ -235,6 +248,7 @@ export class Profile {
 
     /** Return the Keys by which frames are put together. */
     keys(group) {
+        group = group === "path" ? "line" : group;
         if (!this.#keys.has(group)) {
             this.#keys.set(group, this.#makeKeys(group));
         }
@@ -292,6 +306,95 @@ export class Profile {
         }
         return Int32Array.from(frame, (each) =>
             each === OTHER ? keys.count : keys.of[each]);
+    }
+
+    // What is loaded later
+
+    #frameNumbers = null;
+
+    /** Return a function that gives the number of a frame that is told as
+        [file, module, kind, line, function]; new ones get a number. */
+    #numbering() {
+        const {names, files, frames} = this;
+        const key = (parts) => JSON.stringify(parts);
+        if (!this.#frameNumbers) {
+            this.#frameNumbers = {
+                names: new Map(names.map((name, at) => [name, at])),
+                files: new Map(files.name.map((name, at) => [key(
+                    [names[name], names[files.module[at]], files.kind[at]]),
+                    at])),
+                frames: new Map(frames.line.map((line, at) => [key(
+                    [frames.file[at], line, names[frames.function[at]]]),
+                    at])),
+            };
+        }
+        const known = this.#frameNumbers;
+        // Several names may look alike: there are more of them than keys.
+        const number = (table, name, column, add) => {
+            if (!known[table].has(name)) {
+                known[table].set(name, column.length);
+                add();
+            }
+            return known[table].get(name);
+        };
+        const name = (text) => number("names", text, names,
+                                      () => names.push(text));
+        return ([file, module, kind, line, called]) => {
+            const place = number("files", key([file, module, kind]),
+                                 files.name, () => {
+                const [fileName, moduleName] = [name(file), name(module)];
+                files.name.push(fileName);
+                files.module.push(moduleName);
+                files.kind.push(kind);
+            });
+            return number("frames", key([place, line, called]), frames.line,
+                          () => {
+                frames.file.push(place);
+                frames.line.push(line);
+                frames.function.push(name(called));
+                frames.cut.push(0);
+            });
+        };
+    }
+
+    /** Put the call paths in the place of nodes that summed them up.
+
+        nodes: the sums, in the order that they were asked for; below: what a
+        viewer answers.  Numbers of other nodes stay as they are. */
+    adopt(nodes, below) {
+        const first = this.parent.length;
+        const numberOf = this.#numbering();
+        this.frames.file = [...this.frames.file];
+        const frames = below.frames.map(numberOf);
+        this.frames.file = Int32Array.from(this.frames.file);
+        this.frame = joined(this.frame, below.nodes.frame.map((frame) =>
+            frame === OTHER ? OTHER : frames[frame]));
+        const above = this.parent;
+        this.parent = joined(above, below.nodes.parent.map((parent) =>
+            parent < 0 ? above[nodes[-parent - 1]] : first + parent));
+        const gone = new Set(nodes);
+        const {rows} = this;
+        const keep = [...rows.node.keys()].filter((row) =>
+            !gone.has(rows.node[row]));
+        const kept = (column) => column.constructor.from(
+            keep, (row) => column[row]);
+        rows.node = joined(kept(rows.node), below.rows.node.map((node) =>
+            first + node));
+        rows.group = joined(kept(rows.group), below.rows.group);
+        rows.sets = rows.sets.map((figures, set) => Object.fromEntries(
+            Object.entries(figures).map(([figure, column]) => [figure,
+                joined(kept(column), below.rows.sets[set][figure])])));
+        for (const node of nodes) {
+            this.places.delete(node);
+        }
+        for (const [node, place] of below.sums) {
+            this.places.set(first + node, place);
+        }
+        if (!this.places.size) {
+            this.frames.cut.fill(0);
+        }
+        this.#keys.clear();
+        this.apart = null;
     }
 
     // Sums

@@ -7,6 +7,8 @@ const DEFAULTS = {
     search: "", thread: "", domain: "", process: "", module: "",
     account: "", older: "", newer: "", at: "", range: "", focus: "", relation: "",
     sort: "", file: "", line: "", selected: "", theme: "",
+    // Of the viewer: numbers of snapshots, sums that are opened.
+    snapshots: "", together: "", opened: "",
 };
 
 /** The choices, as texts; listeners are told after each change. */
@@ -42,8 +44,13 @@ export class State {
         return `#${given}`;
     }
 
-    onChange(listener) {
+    /** Have a listener told, until the signal says otherwise. */
+    onChange(listener, signal) {
         this.#listeners.push(listener);
+        signal?.addEventListener("abort", () => {
+            this.#listeners = this.#listeners.filter((each) =>
+                each !== listener);
+        });
     }
 
     #tell() {

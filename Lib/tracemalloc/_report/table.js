@@ -62,7 +62,7 @@ const COLUMNS = {
 };
 
 export class Table {
-    /** told: {select(frame), sort(name)} */
+    /** told: {select("f" and a frame, or "n" and a node), sort(name)} */
     constructor(profile, told) {
         this.profile = profile;
         this.told = told;
@@ -88,6 +88,10 @@ export class Table {
     }
 
     #compute(choice) {
+        if (choice.group === "path") {
+            this.#computePaths(choice);
+            return;
+        }
         const {profile} = this;
         const {older, newer, chosen, group} = choice;
         const keys = profile.keys(group);
@@ -117,6 +121,7 @@ export class Table {
             }
             this.rows.push({
                 frame: other ? OTHER : keys.first[key],
+                name: `f${keys.first[key]}`,
                 place: other ? "(other)" : profile.place(
                     keys.first[key], group, group === "line"
                         && keys.isMixed(profile, key)),
@@ -130,6 +135,54 @@ export class Table {
                 gone: choice.older >= 0 && !blocks[key] && blocksBefore[key],
                 fresh: choice.older >= 0 && blocks[key]
                     && !blocksBefore[key],
+            });
+        }
+        this.total = size.reduce((sum, each) => sum + each, 0);
+    }
+
+    /** Each call path is a row, by what it allocates itself. */
+    #computePaths(choice) {
+        const {profile} = this;
+        const {older, newer, chosen} = choice;
+        const {parent, frame} = profile;
+        const figure = FIGURES[choice.state.figure];
+        const own = (set, name) => profile.own(set, name, chosen);
+        const [size, blocks] = [own(newer, figure.bytes),
+                                own(newer, figure.blocks)];
+        const [sizeBefore, blocksBefore] = [own(older, figure.bytes),
+                                            own(older, figure.blocks)];
+        const callees = size.map((value, node) => value - sizeBefore[node]);
+        const depth = new Int32Array(parent.length);
+        for (let node = 1; node < parent.length; node++) {
+            depth[node] = depth[parent[node]] + 1;
+        }
+        for (let node = parent.length - 1; node > 0; node--) {
+            callees[parent[node]] += callees[node];
+        }
+        const keys = profile.keys("line");
+        const matches = choice.query && choice.matchingKeys(keys);
+        this.rows = [];
+        for (let node = 1; node < parent.length; node++) {
+            const at = frame[node];
+            if (!size[node] && !sizeBefore[node] && !blocks[node]
+                    && !blocksBefore[node]) {
+                continue;
+            }
+            if (matches && (at === OTHER || !matches[keys.of[at]])) {
+                continue;
+            }
+            const callers = depth[node] - 1;
+            this.rows.push({
+                frame: at, name: `n${node}`,
+                place: (at === OTHER ? "(other)" : profile.place(at))
+                    + (callers ? `  (+${callers})` : ""),
+                size: size[node], blocks: blocks[node],
+                change: size[node] - sizeBefore[node],
+                blocksChange: blocks[node] - blocksBefore[node],
+                average: blocks[node] ? size[node] / blocks[node] : 0,
+                callees: callees[node], cut: 0,
+                gone: older >= 0 && !blocks[node] && blocksBefore[node],
+                fresh: older >= 0 && blocks[node] && !blocksBefore[node],
             });
         }
         this.total = size.reduce((sum, each) => sum + each, 0);
@@ -149,7 +202,8 @@ export class Table {
         this.#compute(choice);
         const compared = choice.older >= 0;
         this.columns = compared
-            ? ["change", "size", "blocksChange", "blocks", "callees"]
+            ? ["change", "size", "blocksChange", "blocks", "average",
+               "callees"]
             : ["size", "share", "cumulative", "blocks", "average", "callees"];
         const byBlocks = choice.state.unit === "blocks";
         let sort = choice.state.sort || (compared
@@ -208,10 +262,15 @@ export class Table {
                         className: "arrow", "aria-hidden": "true"},
                         current ? (ascending ? "\u25b4" : "\u25be") : "")));
         };
-        const group = this.choice.group;
+        const group = this.#groupText();
         fill(this.head, make("tr", {role: "row"},
             ...this.columns.map((name) => head(name, ...COLUMNS[name])),
             head("location", group, "in the order of names")));
+    }
+
+    #groupText() {
+        const {group} = this.choice;
+        return group === "path" ? "call path" : group;
     }
 
     #cell(row, name) {
@@ -240,7 +299,8 @@ export class Table {
 
     #location(row) {
         const {profile, choice} = this;
-        if (row.frame === OTHER) {
+        const isPath = choice.group === "path";
+        if (row.frame === OTHER && !isPath) {
             return make("td", {role: "cell", className: "location"},
                         "(other)");
         }
@@ -251,11 +311,12 @@ export class Table {
                 row.fresh ? "new" : "gone"));
         }
         const source = choice.group === "line"
+                || (isPath && row.frame !== OTHER)
             ? plainLine(profile, row.frame) : "";
         return make("td", {role: "cell", className: "location"},
             make("button", {
                 type: "button", className: "link",
-                onclick: () => this.told.select(row.frame)},
+                onclick: () => this.told.select(row.name)},
                 row.place), ...marks,
             source ? make("code", {}, source) : null);
     }
@@ -266,7 +327,7 @@ export class Table {
         const fragment = document.createDocumentFragment();
         for (const row of next) {
             fragment.append(make("tr", {
-                role: "row", className: selected === `f${row.frame}` ? "current" : ""},
+                role: "row", className: selected === row.name ? "current" : ""},
                 ...this.columns.map((name) => this.#cell(row, name)),
                 this.#location(row)));
         }
@@ -291,7 +352,7 @@ export class Table {
             make("td", {className: "location"},
                  this.choice.query ? "total of what matches" : "total")));
         this.caption.textContent =
-            plural(this.rows.length, this.choice.group);
+            plural(this.rows.length, this.#groupText());
     }
 
     #save() {
@@ -303,7 +364,7 @@ export class Table {
             return /[",\r\n]/.test(plain)
                 ? `"${plain.replaceAll('"', '""')}"` : plain;
         };
-        const lines = [[...names, this.choice.group].join(",")];
+        const lines = [[...names, this.#groupText()].join(",")];
         for (const row of this.rows) {
             lines.push([...names.map((name) => row[name]),
                         cell(row.place)].join(","));

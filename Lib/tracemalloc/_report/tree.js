@@ -392,6 +392,24 @@ export class View {
         return found;
     }
 
+    /** Return the sums that are part of a node of this view, the biggest
+        first, by the nodes of the profile without accounts. */
+    sums(node) {
+        const members = this.members(node);
+        const {frame, places, origin} = this.profile;
+        const {width} = this.values;
+        const sizes = new Map();
+        for (let each = 1; each < members.length; each++) {
+            const sum = origin ? origin[each] : each;
+            if (members[each] && frame[each] === OTHER && places.has(sum)) {
+                // Several accounts may have a part of it.
+                sizes.set(sum, (sizes.get(sum) ?? 0) + width[each]);
+            }
+        }
+        return [...sizes.keys()].sort((one, other) =>
+            sizes.get(other) - sizes.get(one) || one - other);
+    }
+
     /** Return the sum of `values` of nodes that match, without counting what
         is below one that does again. */
     matched(matches, values = this.width) {

@@ -1,0 +1,217 @@
+"""The files that one can look at: snapshots and records.
+
+They are looked up again and again: files appear, change and vanish.  Nothing
+that somebody else wrote there is taken at its word; what cannot be read is an
+entry that says why.
+"""
+
+import os
+import stat
+
+from tracemalloc._cli.files import is_process
+from tracemalloc._compact import MAGIC
+from tracemalloc._record import places
+
+# More files than these are not looked at, and it is said that there are more.
+MOST = 10_000
+
+# What begins like this in a folder is tried; names tell nothing.
+_HEAD = 128
+_RECORD = b"\x89TMR\r\n\x1a\n"
+_OF_MODULES = b"tracemalloc"
+
+
+class Entry:
+    """One file.
+
+    number  -- what it is asked for by, a text; stays the same
+    path    -- its name
+    version -- changes with what is in it; None if it is not there
+    status  -- what os.stat() tells, or None
+    fault   -- why it cannot be read, or None
+    """
+
+    def __init__(self, number, path):
+        self.number, self.path = number, path
+        self.version = self.status = self.fault = None
+
+    @property
+    def name(self):
+        return os.path.basename(self.path) or self.path
+
+    def look(self):
+        """Look at the file, without opening it."""
+        try:
+            self.status = status = os.stat(self.path)
+        except (OSError, ValueError) as error:
+            self.version = self.status = None
+            self.fault = getattr(error, "strerror", None) or str(error)
+            return
+        self.fault = None
+        if not stat.S_ISREG(status.st_mode):
+            # Opening a pipe would wait for ever.
+            self.fault = "is no regular file, as snapshots and records are"
+        self.version = (f"{status.st_mtime_ns}-{status.st_size}"
+                        f"-{status.st_ino}")
+
+
+def head_of(path):
+    """Return the first bytes of a regular file; b'' if it cannot be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+                             | getattr(os, "O_BINARY", 0))
+    except (OSError, ValueError):
+        return b""
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return b""
+        return os.read(descriptor, _HEAD)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def is_candidate(path):
+    """Return whether a file of a folder begins as a snapshot or record does.
+    """
+    if path.endswith((".tmz", places.SUFFIX)):
+        return True
+    head = head_of(path)
+    return head.startswith((MAGIC, _RECORD)) or (
+        # A pickle whose first object is one of ours.
+        head.startswith((b"\x80", b"ctracemalloc", b"ccopy_reg"))
+        and _OF_MODULES in head)
+
+
+class Place:
+    """What one names: a file, a folder, or the number of a process."""
+
+    def __init__(self, what, children=False, is_folder=False):
+        self.what = what
+        self._children = children
+        # Whether it is one even while there is none: a program makes it.
+        self._is_folder = is_folder
+        self._known = {}
+        self.fault = None
+
+    @property
+    def is_file(self):
+        return not is_process(self.what) and not os.path.isdir(self.what)
+
+    def find(self):
+        """Return the paths of files; sets fault if nothing can be looked at.
+        """
+        self.fault = None
+        try:
+            if self._is_folder or os.path.isdir(self.what):
+                return self._in_folder()
+            if not is_process(self.what) and not self._children:
+                # One that vanishes stays an entry.
+                return [self.what]
+            found = places.find(self.what, children=self._children)
+        except (OSError, ValueError) as error:
+            if not (self._is_folder
+                    and isinstance(error, FileNotFoundError)):
+                reason = getattr(error, "strerror", None) or error
+                self.fault = f"{self.what}: {reason}"
+            return []
+        if not found:
+            self.fault = (f"process {self.what} has no record: it needs to "
+                          "run with -X tracemalloc=25,record")
+        return found
+
+    def _in_folder(self):
+        known, found = {}, []
+        with os.scandir(self.what) as listed:
+            for each in listed:
+                # Hidden ones are being written.
+                if each.name.startswith("."):
+                    continue
+                try:
+                    if not each.is_file():
+                        continue
+                    status = each.stat()
+                except OSError:
+                    continue
+                key = (each.name, status.st_mtime_ns, status.st_size,
+                       status.st_ino)
+                known[key] = is_file = (self._known[key] if key in self._known
+                                        else is_candidate(each.path))
+                if is_file:
+                    found.append(each.path)
+        self._known = known
+        return found
+
+
+class Entries:
+    """The files of some places; may be asked by many threads, one at a time.
+
+    whats    -- files, folders and numbers of processes
+    children -- with records of processes that those of records started
+    Without whats: the folder of this user's records, and the current folder.
+    """
+
+    def __init__(self, whats, children=False):
+        self._places = [Place(what, children) for what in whats] or [
+            Place(places.default_folder(), is_folder=True),
+            Place(os.curdir, is_folder=True)]
+        self._entries, self._by_number = {}, {}
+        self.faults = []
+        self.more = 0
+        self.look()
+        # Those that somebody named, in the order of their time.
+        named = {place.what for place in self._places
+                 if whats and place.is_file}
+        self.named = [entry for entry in reversed(self.entries)
+                      if entry.path in named]
+
+    @property
+    def what(self):
+        return ", ".join(place.what for place in self._places)
+
+    def look(self):
+        """Look at all places; sets entries, faults and more.
+
+        entries come in the order of their time, the newest first.
+        """
+        found = dict.fromkeys(path for place in self._places
+                              for path in place.find())
+        self.faults = [place.fault for place in self._places if place.fault]
+        self.more = max(len(found) - MOST, 0)
+        entries = []
+        for path in list(found)[:MOST]:
+            entry = self._entries.get(path)
+            if entry is None:
+                entry = Entry(str(len(self._entries) + 1), path)
+                self._entries[path] = self._by_number[entry.number] = entry
+            entry.look()
+            entries.append(entry)
+        entries.sort(key=_newest_first)
+        self.entries = entries
+
+    def get(self, number):
+        """Return an Entry, also of a file that has vanished; or None."""
+        return self._by_number.get(number)
+
+
+def _newest_first(entry):
+    when = entry.status.st_mtime_ns if entry.status else 0
+    return -when, entry.path
+
+
+def check_places(whats, children=False):
+    """Return what is wrong with the first place that is not there, or None.
+    """
+    for what in whats:
+        place = Place(what, children)
+        place.find()
+        if place.fault:
+            return place.fault
+        if not is_process(what):
+            try:
+                os.stat(what)
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or error
+                return f"{what}: {reason}"
+    return None
