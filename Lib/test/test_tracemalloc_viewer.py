@@ -631,6 +631,11 @@ class RecordTests(Records, Asking):
         self.assertEqual([each["pid"] for each in found["entries"]],
                          [process.pid])
         self.assertEqual(found["chosen"], [found["entries"][0]["number"]])
+        process.communicate("")
+        gone, = self.ask("list")["entries"]
+        # A record that lies elsewhere cannot be told to be its any more.
+        self.assertEqual(gone["number"], found["entries"][0]["number"])
+        self.assertEqual(gone["state"], "exited")
 
     def test_the_page_of_report_tells_how_the_process_is(self):
         process = self.start_program("""

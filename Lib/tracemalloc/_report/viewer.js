@@ -336,6 +336,9 @@ class Viewer {
 
     async #openAll() {
         const {page} = this;
+        if (this.#opening || !page) {
+            return;
+        }
         const profile = page.plain;
         this.#opening = true;
         this.busy.hidden = false;

@@ -93,6 +93,7 @@ class Place:
         # Whether it is one even while there is none: a program makes it.
         self._is_folder = is_folder
         self._known = {}
+        self._last = []
         self.fault = None
 
     @property
@@ -116,6 +117,8 @@ class Place:
                 reason = getattr(error, "strerror", None) or error
                 self.fault = f"{self.what}: {reason}"
             return []
+        # What a process has left that is no more.
+        self._last = found = found or self._last
         if not found:
             self.fault = (f"process {self.what} has no record: it needs to "
                           "run with -X tracemalloc=25,record")

@@ -129,6 +129,9 @@ class Listing:
         except IndexError:
             # What was wanted is no longer.
             return
+        if self._snapshots.get(entry.number, (None,))[0] == version:
+            # It was being found out when it was wanted again.
+            return
         found = read_safely(
             lambda: about_snapshot(entry.path, self._max_size))
         self._snapshots[entry.number] = version, *found
