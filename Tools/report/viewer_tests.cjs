@@ -141,8 +141,7 @@ const tests = {
         await reader.page.goForward();
         await says(reader, `Live: ${change}`);
         await box(reader, "2.tmz").check();
-        await reader.page.locator(".tabs button", {hasText: "Timeline"})
-            .waitFor();
+        await says(reader, "(3 files)", "h1");
         await reader.view("Timeline");
         await reader.picture("viewer-timeline");
         await entry(reader, "1.tmz").locator(".name").click();
@@ -306,6 +305,8 @@ const tests = {
         assert.ok(await held() < 120_000_000);
         await reader.page.locator(".banner button").click();
         await more(120_000_000);
+        await reader.page.locator(".snapshots button", {hasText: "Pause"})
+            .click();
         program.process.kill("SIGKILL");
         await says(reader, "killed or crashed", ".snapshot .state");
         await says(reader, "killed or crashed, record written",
@@ -322,6 +323,7 @@ const tests = {
         await says(reader, `Live: ${sizeText(last.total)} in`);
         rmSync(path.join(files.folder, "3.tmz"));
         await entry(reader, "3.tmz").waitFor({state: "detached"});
+        await says(reader, "3.tmz is no longer there", ".banner");
         await says(reader, `Live: ${sizeText(last.total)} in`);
         await reader.picture("viewer-faults");
         rmSync(path.join(files.folder, "1.tmz"));

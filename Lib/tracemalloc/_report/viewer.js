@@ -131,6 +131,9 @@ class Viewer {
         clearTimeout(this.#timer);
         try {
             this.#list = await ask("list");
+            for (const entry of this.#list.entries) {
+                this.#names.set(entry.number, entry.name);
+            }
             this.#ended = false;
             this.#draw();
             this.#refresh();
@@ -144,6 +147,7 @@ class Viewer {
     }
 
     #ended = false;
+    #names = new Map();         // of all that were listed, by number
 
     #draw() {
         this.snapshots.show(this.#list, {
@@ -401,11 +405,14 @@ class Viewer {
             lines.push(`Not loaded: ${this.#loaded.fault}`);
         }
         const chosen = this.#list ? this.#chosen() : [];
-        for (const entry of this.#list?.entries ?? []) {
-            if (entry.fault && entry.size === null && this.page
-                    && chosen.includes(entry.number)) {
-                lines.push(`${entry.name} is no longer there: what is shown `
-                    + "was in it.");
+        for (const number of this.page && this.#list ? chosen : []) {
+            const entry = this.#list.entries.find((each) =>
+                each.number === number);
+            // One that is not listed may be one of too many.
+            if (entry ? entry.fault && entry.size === null
+                : !this.#list.more) {
+                lines.push(`${this.#names.get(number) ?? "A file"} is no `
+                    + "longer there: what is shown was in it.");
             }
         }
         const newer = this.#isNewer && (this.#paused || this.state.opened);
