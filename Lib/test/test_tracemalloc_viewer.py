@@ -18,7 +18,7 @@ import tracemalloc
 import unittest
 from email.message import Message
 from test import support
-from test.support import os_helper, threading_helper
+from test.support import os_helper, socket_helper, threading_helper
 from test.test_tracemalloc_report import random_snapshot, true_sums
 from test.tracemalloc_commands import CommandTests, full_snapshot, snapshot_of
 from test.tracemalloc_pages import Page, PageData
@@ -278,6 +278,13 @@ class ListTests(Asking):
             os.mkfifo(self.path("d.tmz"))
         self.view(self.folder)
         self.assertEqual({*self.entries()}, {"a", "no.tmz"})
+
+    def test_of_a_folder_of_very_many_files_names_tell(self):
+        for name in "a", "b.tmz":
+            self.dump(name)
+        with support.swap_attr(entries, "MOST_TRIED", 0):
+            self.view(self.folder)
+        self.assertEqual({*self.entries()}, {"b.tmz"})
 
     def test_a_file_that_is_named_stays_when_it_is_gone(self):
         path = self.dump("a.tmz")
@@ -751,10 +758,11 @@ class CommandLineTests(CommandTests):
             port = taken.getsockname()[1]
             self.assertIn("in use", self.fails("view", "a.tmz", "--port",
                                                str(port)))
-        for host in "localhost", "127.0.0.2":
-            with contextlib.suppress(AssertionError):
-                _, address = self.start_view("a.tmz", "--listen", f"{host}:0")
-                self.assertEqual(self.get(address)[0], 200)
+        hosts = ["127.0.0.1"] + ["[::1]"] * socket_helper.IPV6_ENABLED
+        for host in hosts:
+            _, address = self.start_view("a.tmz", "--listen", f"{host}:0")
+            self.assertTrue(address.startswith(f"http://{host}:"), address)
+            self.assertEqual(self.get(address)[0], 200)
 
     def test_a_browser_is_not_told_the_token_where_others_see_it(self):
         script = os.path.join(self.folder, "browser")

@@ -15,6 +15,9 @@ from tracemalloc._record import places
 # More files than these are not looked at, and it is said that there are more.
 MOST = 10_000
 
+# Of so many files of a folder the beginning is looked at; of others the name.
+MOST_TRIED = 20_000
+
 # What begins like this in a folder is tried; names tell nothing.
 _HEAD = 128
 _RECORD = b"\x89TMR\r\n\x1a\n"
@@ -72,11 +75,14 @@ def head_of(path):
         os.close(descriptor)
 
 
-def is_candidate(path):
-    """Return whether a file of a folder begins as a snapshot or record does.
+def is_candidate(path, may_open=True):
+    """Return whether a file of a folder begins as a snapshot or record does,
+    or has such a name.
     """
     if path.endswith((".tmz", places.SUFFIX)):
         return True
+    if not may_open:
+        return False
     head = head_of(path)
     return head.startswith((MAGIC, _RECORD)) or (
         # A pickle whose first object is one of ours.
@@ -139,8 +145,9 @@ class Place:
                     continue
                 key = (each.name, status.st_mtime_ns, status.st_size,
                        status.st_ino)
-                known[key] = is_file = (self._known[key] if key in self._known
-                                        else is_candidate(each.path))
+                known[key] = is_file = (
+                    self._known[key] if key in self._known
+                    else is_candidate(each.path, len(known) < MOST_TRIED))
                 if is_file:
                     found.append(each.path)
         self._known = known
