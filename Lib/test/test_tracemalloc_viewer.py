@@ -25,6 +25,7 @@ from test.tracemalloc_pages import Page, PageData
 from test.tracemalloc_records import Records
 
 from tracemalloc._cli import view
+from tracemalloc._record import reader
 from tracemalloc._report import Limits, below
 from tracemalloc._report.page import Whole
 from tracemalloc._viewer import entries, listing, requests, shown
@@ -440,6 +441,16 @@ class DataTests(Asking):
             tracemalloc.Filter(True, "*", 10, all_frames=False)])
         self.assertEqual(self.totals("b.pickle"), [136])
 
+    def test_only_some_accounts(self):
+        snapshot = random_snapshot(5, accounts=3)
+        self.dump("d.tmz", snapshot=snapshot)
+        sizes = {stat.traceback[0].filename: stat.size
+                 for stat in snapshot.statistics("account")}
+        for names in ["account 1"], ["account 0", "<no account>"], ["x"]:
+            self.view(self.folder, accounts=names)
+            self.assertEqual(self.totals("d.tmz"), [
+                sum(sizes.get(name, 0) for name in names)])
+
     def test_files_of_one_name_are_told_apart(self):
         os.mkdir(self.path("other"))
         other = self.dump("other/a.tmz")
@@ -464,12 +475,14 @@ class BelowTests(Asking):
     limits = Limits(nodes=60)
 
     def opened(self, data, ask, at_once=200):
-        """Open all sums; return {figure: {frames: sum with callees}}."""
+        """Open all sums; return nodes as a page has them, and the rows as
+        (node, figures, group).
+        """
         page = PageData(data)
         nodes = list(page.nodes)
         rows = [(node, {figure: column[at] for figure, column
-                        in page.rows_of[-1].items()})
-                for at, (node, _) in enumerate(page.rows)]
+                        in page.rows_of[-1].items()}, group)
+                for at, (node, group) in enumerate(page.rows)]
         places = dict(data["sums"])
         self.assertTrue(places)
         while places:
@@ -489,22 +502,23 @@ class BelowTests(Asking):
                 nodes.append((nodes[some[-parent - 1]][0] if parent < 0
                               else first + parent, frame))
             sets = found["rows"]["sets"][-1]
-            new = [(first + node, {figure: column[at]
-                                   for figure, column in sets.items()})
-                   for at, node in enumerate(found["rows"]["node"])]
+            new = [(first + node, {figure: column[at] for figure, column
+                                   in sets.items()}, group)
+                   for at, (node, group) in enumerate(zip(
+                       found["rows"]["node"], found["rows"]["group"]))]
             for figure in sets:
                 self.assertEqual(sum(row[1][figure] for row in new),
                                  sum(row[1][figure] for row in gone))
             rows += new
             places |= {first + node: place for node, place in found["sums"]}
-        self.assertNotIn(None, [nodes[node][1] for node, _ in rows])
+        self.assertNotIn(None, [nodes[node][1] for node, *_ in rows])
         return nodes, rows
 
     def check(self, data, snapshot, ask, **options):
         nodes, rows = self.opened(data, ask, **options)
         for figure in "size", "count", "allocated_size", "peak_count":
             own = [0] * len(nodes)
-            for node, figures in rows:
+            for node, figures, _ in rows:
                 own[node] += figures[figure]
             for node in range(len(nodes) - 1, 0, -1):
                 self.assertLess(nodes[node][0], node)
@@ -527,14 +541,24 @@ class BelowTests(Asking):
                               if size},
                              {path: size for path, size in sums.items()
                               if size})
+        accounts = PageData(data).data["tree"]["groups"]["account"]
+        names = data["tree"]["names"]
+        sizes = {}
+        for _, figures, group in rows:
+            name = names[accounts[group]]
+            sizes[name] = sizes.get(name, 0) + figures["size"]
+        self.assertEqual(sizes, {
+            stat.traceback[0].filename: stat.size
+            for stat in snapshot.statistics("account")})
 
     def test_all_call_paths_are_exact_when_they_are_opened(self):
-        snapshot = random_snapshot(5)
-        self.dump("a.tmz", snapshot=snapshot)
-        self.view(self.folder)
-        data = self.data("a.tmz")
-        self.check(data, snapshot, lambda places: self.ask(
-            f"below?key={data['key']}&at={','.join(places)}"))
+        for accounts in 0, 4:
+            snapshot = random_snapshot(5, accounts=accounts)
+            self.dump("a.tmz", snapshot=snapshot)
+            self.view(self.folder)
+            data = self.data("a.tmz")
+            self.check(data, snapshot, lambda places: self.ask(
+                f"below?key={data['key']}&at={','.join(places)}"))
 
     def test_also_if_an_answer_has_room_for_little(self):
         for seed, most in (6, 1), (7, 3), (8, 40):
@@ -627,6 +651,43 @@ class RecordTests(Records, Asking):
         data = self.ask(f"data?files={gone['number']}")
         self.assertTrue(data["history"]["state"].startswith("gone: killed"))
         self.assertGreater(PageData(data).total("size"), 5_000_000)
+
+    def test_a_record_has_accounts_and_what_its_ring_remembers(self):
+        for number in range(2):
+            self.run_program("""
+                kept = []
+                for number in range(6):
+                    with tracemalloc.account(f"GET /{number % 2}"):
+                        kept.append(bytes(100_000))
+                    _tracemalloc._write_record()
+                os.kill(os.getpid(), 9)
+                """, status=-9)
+        self.view(self.folder)
+        paths = {each["path"]: each["number"]
+                 for each in self.ask("list")["entries"]}
+        pictures = [reader.read(path) for path in paths]
+        for path, picture in zip(paths, pictures):
+            data = self.ask(f"data?files={paths[path]}")
+            found = data["history"]
+            self.assertGreater(len(found["time"]), 1)
+            self.assertEqual(found["traced"][-1], picture.current)
+            self.assertEqual(found["peak"][-1], picture.peak)
+            page = PageData(data)
+            sizes = {}
+            for (_, group), size in zip(page.rows, page.rows_of[0]["size"]):
+                name = page.groups[group][4]
+                sizes[name] = sizes.get(name, 0) + size
+            self.assertEqual(sizes, {
+                stat.traceback[0].filename: stat.size for stat
+                in tracemalloc.Snapshot.load(path).statistics("account")})
+            self.assertGreater(sizes["GET /1"], 300_000)
+        numbers = ".".join(paths.values())
+        found = self.ask(f"data?files={numbers}&together=1")["history"]
+        self.assertEqual(found["state"], "2 processes: 2 gone")
+        self.assertEqual(max(found["peak"]),
+                         sum(picture.peak for picture in pictures))
+        # They are of two processes: one is not the other's past.
+        self.assertIsNone(self.ask(f"data?files={numbers}")["history"])
 
     def test_a_process_by_its_number(self):
         process = self.start_program("""

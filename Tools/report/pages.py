@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tracemalloc
+from array import array
 
 from made import Maker
 from tracemalloc import _format_size
@@ -109,6 +110,20 @@ def routes(folder):
     subprocess.run([sys.executable, "-m", "tracemalloc", "run", "-q",
                     "-o", name, program], check=True)
     return tracemalloc.Snapshot.load(name)
+
+
+def in_accounts(snapshot):
+    """Return a snapshot whose contexts are in three accounts, or in none."""
+    data = snapshot.traces._data
+    columns = data.columns()
+    first = len(data.names)
+    accounts = [0, *range(first, first + 3)]
+    columns["context_account"] = array("I", (
+        accounts[number % 4]
+        for number in range(len(columns["context_path"]))))
+    data = SnapshotData([*data.names, "GET /cart", "GET /stock", "POST /buy"],
+                        **columns)
+    return tracemalloc.Snapshot._of(data, snapshot.traceback_limit, {})
 
 
 REMEMBERED = '''\
@@ -210,6 +225,10 @@ def make_tried(folder):
     many = maker.snapshot()
     many.dump(os.path.join(folder, "many.tmz"))
     write(folder, "many.html", render([many], ["many"], "many", Limits()))
+    maker = Maker()
+    maker.make(8_000)
+    apart = in_accounts(maker.snapshot())
+    apart.dump(os.path.join(folder, "accounts.tmz"))
     write(folder, "empty.html", render(
         [tracemalloc.Snapshot([], 1)], ["empty"], "empty", Limits()))
     facts = {"snapshots": [*map(facts_of, loaded)], "sizes": sizes(),
@@ -217,6 +236,7 @@ def make_tried(folder):
              "tracebacks": [{"size": stat.size}
                             for stat in loaded[2].statistics("traceback")],
              "many": {"total": sum(many.traces._data.live()[0])},
+             "apart": facts_of(apart),
              "files": [*map(os.path.basename, files)]}
     write(folder, "facts.json", json.dumps(facts))
 

@@ -106,6 +106,20 @@ for line in sys.stdin:
     print(line.strip(), flush=True)
 `;
 
+/** The same in accounts; each line is remembered. */
+const ACCOUNTS = `
+import _tracemalloc
+import sys
+import tracemalloc
+kept = []
+for line in sys.stdin:
+    name, size = line.split()
+    with tracemalloc.account(name):
+        kept.append(bytearray(int(size)))
+    _tracemalloc._write_record()
+    print(line.strip(), flush=True)
+`;
+
 const tests = {
     async "the list shows files, the newest first"(reader) {
         const files = new Files(reader, "1.tmz", "2.tmz", "3.tmz");
@@ -252,6 +266,106 @@ const tests = {
         await close(reader, viewer);
     },
 
+    async "accounts are exact while call paths are loaded"(reader) {
+        const {account, total} = facts.apart;
+        const viewer = await view(reader, path.join(folder, "accounts.tmz"),
+                                  "--min", "0.05");
+        await reader.choose("group", "account");
+        await reader.settled();
+        const check = async () => {
+            const nodes = await reader.nodes();
+            assert.equal(nodes[0].value, total);
+            assert.deepEqual(
+                nodes.filter(({depth}) => depth === 1).map(
+                    ({label, value}) => [label, value]).sort(),
+                account.map(({filename, size}) => [filename, size]).sort());
+            return nodes;
+        };
+        await check();
+        const here = () => reader.page.evaluate(() => {
+            const {parent, places} = globalThis.tracemallocReport.plain;
+            return {nodes: parent.length, sums: places.size};
+        });
+        assert.ok((await here()).sums > 10);
+        const open = async () => {
+            const {nodes} = await here();
+            await reader.page.locator("button.open").click();
+            await reader.page.waitForFunction((nodes) =>
+                globalThis.tracemallocReport.plain.parent.length > nodes
+                && !document.querySelector(".busy:not([hidden])"), nodes);
+        };
+        // The widest sum in one account: others have parts of it, too.
+        const step = () => reader.page.evaluate(() => {
+            const {flame} = globalThis.tracemallocReport;
+            const {view} = flame;
+            const found = Array.from(view.key.keys()).filter((node) =>
+                view.key[node] === -1 && node
+                && view.path(node).some((each) =>
+                    view.label(each) === "GET /stock"))
+                .sort((one, other) => view.width[other] - view.width[one])[0];
+            flame.told.step(found);
+            return view.label(view.parent[found]);
+        });
+        await step();
+        assert.match(await reader.text(".details h2"), /\(other\)/);
+        await open();
+        const more = await check();
+        // What is selected stays so: here and in another window.
+        await reader.clickNode("GET /stock", 1);
+        const size = account.find(({filename}) =>
+            filename === "GET /stock").text;
+        const selected = async () => {
+            assert.equal(await reader.text(".details h2"), "GET /stock");
+            assert.match(await reader.text(".details-figures"),
+                         new RegExp(`Live\\s+${size}`));
+        };
+        await selected();
+        await reader.page.reload();
+        await shown(reader);
+        assert.equal((await check()).length, more.length);
+        await selected();
+        const caller = await step();
+        await open();
+        await check();
+        // Of what was opened, the sum or its caller, and that is zoomed to.
+        const head = await reader.text(".details h2");
+        assert.ok(head === "(other)" || caller.startsWith(head), head);
+        assert.match(await reader.text(".crumbs"), /GET \/stock/);
+        await reader.clickNode("GET /stock", 1);
+        await reader.page.locator(".load-all").click();
+        await reader.page.waitForFunction(() =>
+            !globalThis.tracemallocReport.plain.places.size
+            && !document.querySelector(".busy:not([hidden])"));
+        const all = await check();
+        assert.ok(all.every(({label}) => label !== "(other)"));
+        await selected();
+        await reader.picture("viewer-accounts");
+        await reader.page.reload();
+        await shown(reader);
+        assert.equal((await check()).length, all.length);
+        await selected();
+        // Below an account is what the filter lets through.
+        const told = (nodes, from) => nodes.map(({label, depth, value}) =>
+            `${depth - from} ${label} ${value}`).sort();
+        const inside = all.map(() => false);
+        all.forEach(({label, depth, parent}, at) => {
+            inside[at] = inside[parent] || (depth === 1
+                && label === "GET /stock");
+        });
+        const below = all.filter(({depth}, at) => inside[at] && depth > 1);
+        await reader.choose("group", "line");
+        await reader.choose("account", "GET /stock");
+        await reader.settled();
+        const filtered = (await reader.nodes()).slice(1);
+        assert.ok(filtered.length > 1000);
+        assert.deepEqual(told(filtered, 0), told(below, 1));
+        await reader.view("Table");
+        await reader.choose("group", "path");
+        await says(reader, `Live: ${size} in`);
+        assert.match(await reader.text(".table tfoot"), new RegExp(size));
+        await close(reader, viewer);
+    },
+
     async "a table of call paths has what tracebacks hold"(reader) {
         const viewer = await view(reader, path.join(folder, "3.tmz"));
         await reader.view("Table");
@@ -277,7 +391,7 @@ const tests = {
         await program.tell("900000");
         const viewer = await view(reader, files.folder);
         await says(reader, "running", ".snapshot .state");
-        await says(reader, "running, record written", "header .facts");
+        await says(reader, "was running, written", "header .facts");
         await says(reader, "written", ".snapshot .facts");
         await reader.search("hold");
         const held = () => reader.page.evaluate(() => {
@@ -309,8 +423,54 @@ const tests = {
             .click();
         program.process.kill("SIGKILL");
         await says(reader, "killed or crashed", ".snapshot .state");
-        await says(reader, "killed or crashed, record written",
+        await says(reader, "gone: killed, crashed, or replaced",
                    "header .facts");
+        await close(reader, viewer);
+    },
+
+    async "records show accounts, and what they remember"(reader) {
+        const files = new Files(reader);
+        const program = new Program(
+            reader, "-X", `tracemalloc=25,record=${files.folder}`, "-c",
+            ACCOUNTS);
+        await program.tell("GET_/cart 900000");
+        await program.tell("GET_/stock 300000");
+        const viewer = await view(reader, files.folder);
+        const head = ".report header .facts";
+        await says(reader, "was running, written", head);
+        await reader.choose("group", "account");
+        await reader.settled();
+        await reader.clickNode("GET_/stock", 1);
+        await program.tell("GET_/new 700000");
+        await program.tell("GET_/stock 80000000");
+        await reader.page.waitForFunction(() => {
+            const {view} = globalThis.tracemallocReport;
+            return view && [...view.children(0)].some((node) =>
+                view.label(node) === "GET_/stock"
+                && view.after[node] > 80_000_000);
+        });
+        await reader.settled();
+        // It has another number, and is the same account.
+        assert.equal(await reader.text(".details h2"), "GET_/stock");
+        assert.match(await reader.text(".crumbs"), /GET_\/stock/);
+        await reader.view("Timeline");
+        await reader.settled();
+        await reader.picture("viewer-record");
+        const line = reader.page.locator(".chart .line.traced");
+        const moments = async () => (await line.getAttribute("points"))
+            .split(" ").length;
+        assert.ok(await moments() > 2);
+        program.process.kill("SIGKILL");
+        await says(reader, "gone: killed, crashed, or replaced", head);
+        assert.equal((await reader.text(head)).match(/written/g).length, 1);
+        assert.ok(await line.isVisible());
+        await reader.view("Table");
+        await reader.settled();
+        const rows = await reader.rows();
+        assert.deepEqual(
+            rows.map((row) => row.at(-1)).filter((name) =>
+                name.startsWith("GET_")),
+            ["GET_/stock", "GET_/cart", "GET_/new"]);
         await close(reader, viewer);
     },
 

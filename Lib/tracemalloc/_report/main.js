@@ -89,6 +89,7 @@ export class Page {
         this.made = "";
         this.view = null;
         this.#plain = null;
+        this.#accounts = null;
         this.state.set(choices, false);
         this.update();
     }
@@ -358,7 +359,9 @@ export class Page {
 
     /** Return the profile that is shown, and have all views show it. */
     #useProfile(apart) {
-        this.profile = apart ? withAccounts(this.plain) : this.plain;
+        // What is loaded meanwhile changes no numbers until renew() is called.
+        this.profile = apart ? this.#accounts ??= withAccounts(this.plain)
+            : this.plain;
         for (const each of [this.details, this.table, this.treemap,
                             this.source]) {
             each.profile = this.profile;
@@ -695,10 +698,14 @@ export class Page {
     }
 
     #treemapLook() {
-        this.view ??= this.#plainView();
+        if (this.view?.profile !== this.profile) {
+            this.made = "";
+            this.view = this.#plainView();
+        }
         return this.#look();
     }
 
+    #accounts = null;
     #plain = null;
 
     /** Return the View of all call paths as they are. */

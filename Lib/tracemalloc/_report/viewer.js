@@ -241,7 +241,7 @@ class Viewer {
         try {
             const data = await ask(`data?${what}`);
             if (number === this.#loading) {
-                await this.#show(new Profile(data), data);
+                await this.#show(new Profile(data), data, number);
                 this.#isNewer = false;
             }
         } catch (error) {
@@ -265,13 +265,16 @@ class Viewer {
         }
     }
 
-    async #show(profile, data) {
+    async #show(profile, data, number) {
         const {state} = this;
         const old = this.page?.profile;
         const carry = this.#carry && old;
         this.#carry = false;
         if (!carry) {
             await this.#openAgain(profile, data.key);
+            if (number !== this.#loading) {
+                return;
+            }
         }
         const where = new Whereabouts(this.report);
         this.page?.close();
@@ -307,11 +310,32 @@ class Viewer {
         return some;
     }
 
-    /** Open the sums that the address names. */
+    /** Open all sums, as long as that is wanted. */
+    async #belowAll(profile, key, isWanted = () => true) {
+        while (profile.places.size && isWanted()) {
+            this.busy.textContent = "Loading call paths \u2026 "
+                + `${plural(profile.parent.length, "is", "are")} here`;
+            await this.#below(profile, key, [...profile.places.keys()]);
+        }
+    }
+
+    /** Open the sums that the address names, in the same order, so that all
+        get the numbers that they had. */
     async #openAgain(profile, key) {
         for (const group of this.state.opened.split("_").filter(Boolean)) {
-            await this.#below(profile, key, group.split(".").map(Number));
+            if (group === "all") {
+                await this.#belowAll(profile, key);
+            } else {
+                await this.#below(profile, key,
+                                  group.split(".").map(Number));
+            }
         }
+    }
+
+    /** Return what the address says if some more are opened. */
+    #alsoOpened(more) {
+        const opened = [this.state.opened, more].filter(Boolean).join("_");
+        return opened.length < MOST_ADDRESS ? {opened} : {};
     }
 
     async #open(nodes) {
@@ -325,10 +349,8 @@ class Viewer {
         try {
             const some = await this.#below(page.plain, page.key, nodes);
             if (page === this.page) {
-                const opened = [this.state.opened, some.join(".")].filter(
-                    Boolean).join("_");
                 this.rest.hidden = !page.plain.places.size;
-                this.#renew(opened.length < MOST_ADDRESS ? {opened} : {});
+                this.#renew(this.#alsoOpened(some.join(".")));
             }
         } catch (error) {
             this.#failed(error);
@@ -348,15 +370,11 @@ class Viewer {
         this.busy.hidden = false;
         this.rest.disabled = true;
         try {
-            while (profile.places.size && page === this.page) {
-                this.busy.textContent = "Loading call paths \u2026 "
-                    + `${plural(profile.parent.length, "is", "are")} here`;
-                await this.#below(profile, page.key,
-                                  [...profile.places.keys()]);
-            }
+            await this.#belowAll(profile, page.key,
+                                 () => page === this.page);
             if (page === this.page) {
                 this.rest.hidden = true;
-                this.#renew({opened: "all"});
+                this.#renew(this.#alsoOpened("all"));
             }
         } catch (error) {
             this.#failed(error);
