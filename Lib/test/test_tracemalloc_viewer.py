@@ -785,6 +785,14 @@ class CommandLineTests(CommandTests):
             self.assertEqual(process.wait(support.LONG_TIMEOUT), 0)
             self.assertEqual(process.stderr.read(), "")
 
+    def test_only_an_account_that_is_asked_for(self):
+        whole = sum(stat.size for stat in tracemalloc.Snapshot.load(
+            "a.tmz").statistics("account"))
+        for name, size in ("<no account>", whole), ("shop", 0):
+            _, address = self.start_view("--account", name, "a.tmz")
+            _, body = self.get(address, "data?files=1")
+            self.assertEqual(PageData(json.loads(body)).total("size"), size)
+
     def test_each_viewer_has_a_token_of_its_own(self):
         _, one = self.start_view("a.tmz")
         _, other = self.start_view("a.tmz")
