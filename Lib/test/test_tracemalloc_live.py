@@ -11,7 +11,7 @@ import unittest
 from shlex import join
 from shutil import which
 from test import support
-from test.support import os_helper
+from test.support import import_helper, os_helper
 from unittest import mock
 
 from tracemalloc._cli import _main
@@ -697,6 +697,34 @@ class RecordTests(unittest.TestCase):
                          self.folder)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout.count("running"), 2)
+
+    @unittest.skipUnless(hasattr(os, "openpty"), "needs pseudo-terminals")
+    def test_tables_on_a_terminal_that_cannot_be_drawn_on(self):
+        import_helper.import_module("curses")
+        self.program.grow(5000)
+        self.program.end()
+        for name, told in (("dumb", "dumb cannot be drawn on"),
+                           ("no-such-terminal", "called no-such-terminal"),
+                           ("", "called unknown")):
+            with self.subTest(name):
+                ours, theirs = os.openpty()
+                with open(ours, "rb", buffering=0) as stream:
+                    process = subprocess.Popen(
+                        [sys.executable, "-m", "tracemalloc", "live",
+                         self.folder], stdin=theirs, stdout=theirs,
+                        stderr=subprocess.PIPE, text=True,
+                        env={**os.environ, "TERM": name})
+                    os.close(theirs)
+                    text = b""
+                    with contextlib.suppress(OSError):
+                        # EIO when the last of them has closed it.
+                        while part := stream.read(4096):
+                            text += part
+                _, notes = process.communicate()
+                self.assertEqual(process.returncode, 0, notes)
+                self.assertIn(told, notes)
+                self.assertEqual(notes.count("\n"), 1)
+                self.assertIn(b"grower.py:5", text)
 
     @unittest.skipUnless(which("tmux"), "needs tmux")
     def test_on_a_real_terminal(self):

@@ -1,9 +1,10 @@
 """live: what a program holds, while it runs."""
 
+import os
 import sys
 import time
 
-from tracemalloc._cli import UsageError, rows
+from tracemalloc._cli import UsageError, note, rows
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.screen import Screen, is_terminal
 from tracemalloc._cli.units import number, seconds
@@ -39,12 +40,29 @@ def _parser():
     return parser
 
 
-def _curses_or_none():
+def _can_draw():
+    """Return whether there is a terminal to draw on.
+
+    Tells why not, if there is one.
+    """
+    if not (is_terminal(sys.stdout) and is_terminal(sys.stdin)):
+        return False
+    name = os.environ.get("TERM") or "unknown"
     try:
         import curses
+
+        curses.setupterm(name)
     except ImportError:
-        return None
-    return curses
+        reason = "this Python has no module curses"
+    except curses.error:
+        reason = (f"nothing is known here of a terminal called {name}: "
+                  "TERM=xterm may do")
+    else:
+        if curses.tigetstr("cup"):
+            return True
+        reason = f"a terminal called {name} cannot be drawn on"
+    note(f"{reason}; here are tables, which Ctrl-C ends")
+    return False
 
 
 def main(arguments):
@@ -56,8 +74,7 @@ def main(arguments):
     model = Model(options.group_by, options.sort, options.every,
                   options.full_paths)
     model.take(source.read())
-    if (options.plain or _curses_or_none() is None
-            or not (is_terminal(sys.stdout) and is_terminal(sys.stdin))):
+    if options.plain or not _can_draw():
         return _write_tables(options, source, model)
     from tracemalloc._live.display import Terminal
     from tracemalloc._live.loop import run
