@@ -57,18 +57,25 @@ def cut(text, width):
 def cut_location(text, width):
     """Return 'FILE:LINE FUNCTION' so that it is not too wide.
 
-    Folders at the begin go first, then the end of the function's name.
+    Folders at the begin go first, then the end of the function's name; but
+    __init__.py keeps the folder that it is called after.  What stands for
+    several calls, '... 7 frames of MODULES', loses its end.
     """
     if width is None or cells(text) <= width:
         return text
+    if text.startswith("... "):
+        return cut(text, width)
     rest = text
     slash = text.find("/", max(0, len(text) - width))
     while slash >= 0:
         rest = text[slash + 1:]
         if cells(rest) + 4 <= width:
-            return ".../" + rest
+            return _of_package(text[:slash], rest, width) or ".../" + rest
         slash = text.find("/", slash + 1)
-    rest = text.rpartition("/")[2]
+    above, _, rest = text.rpartition("/")
+    named = _of_package(above, rest, width)
+    if named:
+        return named
     folders = ".../" * (rest != text)
     found = _IN_FUNCTION.fullmatch(rest)
     if found:
@@ -81,6 +88,22 @@ def cut_location(text, width):
     while rest and cells(rest) > width - 3:
         rest = rest[1:]
     return "..." + rest
+
+
+def _of_package(folders, rest, width):
+    """Return a location with the folder above a file of a package.
+
+    '' if the file has a name of its own, or there is no room.
+    """
+    if not rest.startswith(("__init__.py:", "__main__.py:")):
+        return ""
+    above, slash, folder = folders.rpartition("/")
+    text = ".../" * bool(slash) + f"{folder}/{rest}"
+    found = _IN_FUNCTION.fullmatch(text)
+    # The function's name gives way, the number of the line does not.
+    if not folder or not found or cells(found[1]) + 8 > width:
+        return ""
+    return cut(text, width)
 
 
 def wrapped(text, width):
