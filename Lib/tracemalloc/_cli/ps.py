@@ -119,6 +119,35 @@ def command_text(program):
     return printable(shlex.join([first, *program[1:]]))
 
 
+# Options of the interpreter whose value is a word of its own.
+_WITH_VALUE = "-X", "-W", "--check-hash-based-pycs"
+
+
+def _without_interpreter(program):
+    """Return the words of a command from the script, -m or -c on."""
+    at = 1
+    while at < len(program) and program[at].startswith("-"):
+        word = program[at]
+        if word in _WITH_VALUE:
+            at += 1
+        elif not word.startswith(("--", "-X", "-W")) and (
+                {*word} & {"c", "m"} or word == "-"):
+            break
+        at += 1
+    return program[at:]
+
+
+def _short_command(program, width):
+    """Return a command line in a column: where it is short of room, what all
+    programs have in common goes, which is how the interpreter is started.
+    """
+    text = command_text(program)
+    words = _without_interpreter(program)
+    if len(text) > width and words:
+        text = printable(shlex.join(words))
+    return cut(text, width)
+
+
 def _show(place, found, options):
     screen = Screen(options.color)
     screen.title(f"{place}: {rows.plural(len(found), 'record')}")
@@ -144,7 +173,6 @@ def _show(place, found, options):
         left = screen.width - sum(
             2 + max(len(texts[at]) for texts in (head, *(
                 line[0] for line in lines))) for at in range(len(head) - 1))
-        for texts, _, _ in lines:
-            # Of a command, the beginning tells most.
-            texts[-1] = cut(texts[-1], max(left, 20))
+        for (texts, _, _), picture in zip(lines, found):
+            texts[-1] = _short_command(picture.program, max(left, 20))
     screen.table(head, lines)
