@@ -88,12 +88,18 @@ class ArgumentTests(CommandTests):
                 (["top", "--frob", "a.tmz"],
                  "top: unrecognized arguments: --frob"),
                 (["top", "a.tmz", "b.tmz"],
-                 "top: b.tmz is one file too many: diff, tree and traceback "
-                 "take two, series and show any number (--help lists the "
-                 "options)"),
+                 "top: b.tmz: too many files: diff, tree and traceback take "
+                 "two, series and report any number, report --processes adds "
+                 "up those of workers (--help lists the options)"),
                 (["tree", "a.tmz", "b.tmz", "full.tmz"],
-                 "tree: full.tmz is one file too many: series and show take "
-                 "any number"),
+                 "tree: full.tmz: too many files: series and report take any "
+                 "number"),
+                (["top", "--grop", "function", "a.tmz"],
+                 "unrecognized arguments: --grop a.tmz; did you mean "
+                 "--group-by? (--help lists the options)"),
+                (["top", "--grop=function", "a.tmz"],
+                 "unrecognized arguments: --grop=function; did you mean "
+                 "--group-by?"),
                 (["diff", "a.tmz"],
                  "diff: the following arguments are required: NEW"),
                 (["top", "-n", "-1", "a.tmz"],
@@ -286,6 +292,18 @@ class ScreenTests(CommandTests):
                 ("<frozen codecs>:325 decode()", 12, "...decs>:325"),
                 ("/a/b.py:1 function()", 10, ".../b.py:1"),
                 ("/a/bc/d.py:f", 10, ".../d.py:f"),
+                ("/a/bc/__init__.py:12 Client.fetch()", 33,
+                 ".../bc/__init__.py:12 Client.f..."),
+                ("/a/bc/__init__.py:12 Client.fetch()", 29,
+                 ".../bc/__init__.py:12 Clie..."),
+                ("/a/bc/__init__.py:12 Client.fetch()", 24,
+                 ".../__init__.py:12 Cl..."),
+                ("bc/__init__.py:12 Client.fetch()", 31,
+                 "bc/__init__.py:12 Client.fet..."),
+                ("/__init__.py:12 Client.fetch()", 29,
+                 ".../__init__.py:12 Client...."),
+                ("... 11 frames of socketserver, flask/app", 25,
+                 "... 11 frames of socke..."),
                 ("/a/\u4e2d" * 9 + "/d.py:1", 15,
                  ".../a/\u4e2d/d.py:1"),
                 ("/a/\u4e2d" * 9 + "/d.py:1", 14, ".../\u4e2d/d.py:1"),

@@ -13,7 +13,7 @@ from test.tracemalloc_records import Records, environment
 import_helper.import_module("_tracemalloc")
 
 from tracemalloc import _cli
-from tracemalloc._cli import rows
+from tracemalloc._cli import ps, rows, screen
 from tracemalloc._record import places
 
 
@@ -75,7 +75,26 @@ class CommandTests(Records):
         process = self.start_program("print(1, flush=True); input()")
         path, = places.list_folder(self.folder)
         self.assertRegex(self.command("top", path)[0],
-                         f"(?m)^process {process.pid} is running; {ends}")
+                         f"(?m)^process {process.pid} was running; {ends}")
+
+    def test_a_narrow_list_of_records_tells_programs_apart(self):
+        for words, shown in (
+                ("python -X tracemalloc=25,record app.py 80", "app.py 80"),
+                ("python -Im app 80", "-Im app 80"),
+                ("python -W error -O -c pass", "-c pass"),
+                ("python --check-hash-based-pycs never app.py", "app.py"),
+                ("python -Xdev -Wmodule -u app.py -m", "app.py -m"),
+                ("python - x", "- x"), ("python", "python"),
+                ("python -X tracemalloc", "python -X tracemalloc"),
+                ("", "'?'")):
+            with self.subTest(words):
+                words = words.split()
+                self.assertEqual(ps._short_command(words, 5)[:2], shown[:2])
+                narrow = max(len(ps.command_text(words)) - 1, 1)
+                self.assertEqual(ps._short_command(words, narrow),
+                                 screen.cut(shown, narrow))
+                self.assertEqual(ps._short_command(words, 99),
+                                 ps.command_text(words))
 
     def test_how_a_family_ended(self):
         self.run_program("""
@@ -135,8 +154,17 @@ class CommandTests(Records):
                 with self.subTest(arguments=arguments):
                     out, _ = self.command("stats", "--json", *arguments)
                     self.assertEqual(json.loads(out)["size"], size)
-            self.assertIn("process 999999999 has no record in " + folder,
-                          self.fails("top", "999999999"))
+            for command in "top", "live", "ps":
+                self.assertIn(
+                    f"process 999999999 has no record in {folder}, and does "
+                    "not run; ", self.fails(command, "999999999"))
+                self.assertIn(
+                    f"process {os.getpid()} has no record in {folder}, and "
+                    "none open: start it with -X tracemalloc=25,record",
+                    self.fails(command, str(os.getpid())))
+            # Here a number is no pattern.
+            self.assertIn("process 999999999 has no record",
+                          self.fails("top", "--mine", "999999999"))
             self.assertIn("is a folder, and has no record in it",
                           self.fails("top", self.folder))
 

@@ -287,6 +287,9 @@ class CommandNameTests(CommandTests):
                     f"{word}: there is no such command or file; did you mean "
                     f"{meant}? (--help lists the commands)", self.fails(word))
         self.assertIn("such command or file (", self.fails("xylophone"))
+        self.assertIn("did you mean live 4711, or top 4711?",
+                      self.fails("4711"))
+        self.assertIn("nothing has to be attached", self.fails("attach"))
 
     def test_help_is_a_command(self):
         self.assertEqual(self.output("help"), self.output("--help"))

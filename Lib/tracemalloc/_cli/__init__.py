@@ -66,7 +66,11 @@ def _overview():
         f"usage: {PROGRAM} COMMAND [options] ...",
         f"       {PROGRAM} [options of show] FILE...",
         "",
-        "Trace a program's memory, and read the snapshots.",
+        "Trace a program's memory, and read the snapshots.  A program that "
+        "is started",
+        "with -X tracemalloc=25,record can be asked while it runs, and when "
+        "it was",
+        "killed: by its number, in the place of a snapshot file.",
         "",
         *(f"  {name:11}{text}" for name, (_, text) in COMMANDS.items()),
         "",
@@ -195,13 +199,18 @@ def _main(arguments):
 _ELSEWHERE = {"flamegraph": "report", "transform": "export", "table": "top",
               "summary": "top", "compare": "diff", "info": "stats",
               "leaks": "diff", "record": "run", "list": "ps",
-              "attach": "dump", "help": "--help", "html": "report"}
+              "help": "--help", "html": "report"}
 
 
 def _meant(word):
     """Return a question about the command that was meant, or ''."""
     from difflib import get_close_matches
 
+    if word == "attach":
+        return ("; nothing has to be attached: live, dump and all others read "
+                "a program that was started with -X tracemalloc=25,record")
+    if word.isascii() and word.isdigit():
+        return f"; did you mean live {word}, or top {word}?"
     near = get_close_matches(word, COMMANDS, 1)
     meant = _ELSEWHERE.get(word) or (near[0] if near else None)
     return f"; did you mean {meant}?" if meant else ""

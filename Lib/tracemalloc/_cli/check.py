@@ -8,7 +8,7 @@ from tracemalloc._cli import UsageError, rows
 from tracemalloc._cli.diff import Diff
 from tracemalloc._cli.files import load
 from tracemalloc._cli.names import names_of
-from tracemalloc._cli.options import Parser, checked
+from tracemalloc._cli.options import A_FILE, Parser, checked
 from tracemalloc._cli.programs import tell_difference
 from tracemalloc._cli.screen import Screen
 from tracemalloc._cli.top import Top
@@ -32,7 +32,7 @@ def _parser():
         "check", "Compare a snapshot with limits.  The exit status is 0 if it "
                  "keeps to them,\nand 1 if not.",
         "check --max-growth 5% --baseline old.tmz new.tmz")
-    parser.add_argument("file", metavar="FILE", help="snapshot file")
+    parser.add_argument("file", metavar="FILE", help=A_FILE)
     parser.add_argument("--max-peak", type=checked(size), metavar="SIZE",
                         help="most memory held at any time")
     parser.add_argument("--max-held", type=checked(size), metavar="SIZE",

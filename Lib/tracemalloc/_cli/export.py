@@ -8,7 +8,7 @@ from functools import partial
 from tracemalloc import _export
 from tracemalloc._cli import UsageError, rows
 from tracemalloc._cli.files import Progress, chosen, load
-from tracemalloc._cli.options import FIGURES, Parser
+from tracemalloc._cli.options import A_FILE, FIGURES, Parser
 from tracemalloc._cli.screen import is_terminal, printable
 from tracemalloc._writing import write_file
 
@@ -30,7 +30,7 @@ def _parser():
         "export", "Write a snapshot as JSON, as a table, for flame graphs, or "
         "as a\nprofile for pprof.",
         "export --at-peak -o peak.collapsed app.tmz")
-    parser.add_argument("file", metavar="FILE", help="snapshot file")
+    parser.add_argument("file", metavar="FILE", help=A_FILE)
     parser.add_argument("--format", choices=_FORMATS,
                         metavar="FORMAT",
                         help=f"{', '.join(_FORMATS)} (default: what "

@@ -119,7 +119,7 @@ class Register:
 
     def _add(self, *fields):
         line = "\t".join(map(_escaped, map(str, fields))) + "\n"
-        if not _is_there(self.root):
+        if not is_there(self.root):
             # There is nobody who would read it, and take it away.
             return
         is_new = self._told != os.getpid()
@@ -183,7 +183,7 @@ class Child:
         """'ended', 'running', or 'lost' without a word."""
         if self.filename is not None:
             return "ended"
-        return "running" if _is_there(self.pid) else "lost"
+        return "running" if is_there(self.pid) else "lost"
 
     def to_json(self):
         return {"pid": self.pid, "parent": self.parent, "name": self.name,
@@ -191,7 +191,7 @@ class Child:
                 "peak_size": self.peak, "file": self.filename or None}
 
 
-def _is_there(pid):
+def is_there(pid):
     """Whether a process is running, as far as that can be known."""
     if os.name != "posix":
         return True

@@ -19,8 +19,9 @@ OPTION = "--mine"
 def with_values(arguments):
     """Return arguments where --mine always has a value, '' for its default.
 
-    A word behind it is the pattern, unless it is an option or names a file
-    that is there and is no source file: that is a snapshot.
+    A word behind it is the pattern, unless it is an option, the number of a
+    process, or names a file that is there and is no source file: that is a
+    snapshot.
     """
     waiting, found = list(arguments), []
     while waiting:
@@ -36,6 +37,8 @@ def with_values(arguments):
 
 
 def _is_snapshot(name):
+    if name.isascii() and name.isdigit():
+        return True
     try:
         return (os.path.exists(name) and not os.path.isdir(name)
                 and not name.endswith(".py"))

@@ -19,6 +19,8 @@ FIGURES = ("size", "count", "peak_size", "peak_count", "allocated_size",
 
 WHEN = ("auto", "always", "never")
 
+A_FILE = "snapshot file or record, or the number of a process with a record"
+
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line; help ends with an example."""
@@ -56,12 +58,21 @@ class Parser(argparse.ArgumentParser):
     def error(self, message):
         found = re.fullmatch("unrecognized arguments: ([^-].*)", message)
         if found:
-            message = f"{found[1]} is one file too many: {self._several}"
+            message = f"{found[1]}: too many files: {self._several}"
+        elif message.startswith("unrecognized arguments: "):
+            message += self._meant(message.split()[2].partition("=")[0])
         raise UsageError(f"{message} (--help lists the options)")
 
+    def _meant(self, option):
+        """Return a question about the option that was meant, or ''."""
+        from difflib import get_close_matches
+
+        near = get_close_matches(option, self._option_string_actions, 1)
+        return f"; did you mean {near[0]}?" if near else ""
+
     # What takes more files than this command.
-    _several = ("diff, tree and traceback take two, series and show any "
-                "number")
+    _several = ("diff, tree and traceback take two, series and report any "
+                "number, report --processes adds up those of workers")
     _has_mine = False
 
     def parse_args(self, args=None, namespace=None):
@@ -77,10 +88,10 @@ class Parser(argparse.ArgumentParser):
     def add_one_or_two(self):
         """Take one snapshot file, or two that are compared."""
         self.add_argument("file", metavar="FILE",
-                          help="snapshot file; with a second one, the earlier")
+                          help=f"{A_FILE}; with a second one, the earlier")
         self.add_argument("new", metavar="NEW", nargs="?",
                           help="the later snapshot file: show what changed")
-        self._several = "series and show take any number"
+        self._several = "series and report take any number"
 
     def add_two(self):
         """Take two snapshot files that are compared."""
@@ -88,7 +99,7 @@ class Parser(argparse.ArgumentParser):
                           help="the earlier snapshot file")
         self.add_argument("new", metavar="NEW",
                           help="the later snapshot file")
-        self._several = "series and show take any number"
+        self._several = "series and report take any number"
 
     def add_mine(self):
         self.add_argument(

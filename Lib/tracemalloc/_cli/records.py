@@ -1,5 +1,7 @@
 """Records in the place of snapshot files."""
 
+import os
+
 from tracemalloc._cli import UsageError, note
 from tracemalloc._cli.files import is_process, reading
 from tracemalloc._record import places
@@ -13,13 +15,26 @@ def find(what, children=False):
     """
     found = reading(what, lambda: places.find(what, children=children))
     if not found and is_process(what):
-        raise UsageError(
-            f"process {what} has no record in {places.default_folder()}, and "
-            "none open; it needs to run with -X tracemalloc=25,record, or "
-            "name the file or folder")
+        raise UsageError(nothing_of(what))
     if not found:
         raise UsageError(f"{what}: is a folder, and has no record in it")
     return found
+
+
+def nothing_of(pid):
+    """Return why there is no record of a process, and what can be done."""
+    from tracemalloc._cli.family import is_there
+
+    text = f"process {pid} has no record in {places.default_folder()}, and "
+    if not is_there(int(pid)):
+        return (f"{text}does not run; ps lists what has one; of another "
+                "folder, name the file")
+    opened = f"/proc/{pid}/fd"
+    if os.path.isdir(opened) and not os.access(opened, os.R_OK):
+        return (f"{text}is of another user: ask as that one or as root, or "
+                "name the file")
+    return (f"{text}none open: start it with -X tracemalloc=25,record, or "
+            "name the file or folder")
 
 
 def pictures(what, children=False):

@@ -370,7 +370,8 @@ def time_text(value):
 
 
 # What is known of the end of a process by the state of its record.
-_ENDS = {"running": "is running", "exited": "has exited",
+# What runs when a record is read need not when a copy of it is.
+_ENDS = {"running": "was running", "exited": "has exited",
          "stopped": "is no longer traced",
          "gone": "is gone (killed, crashed, exec)"}
 

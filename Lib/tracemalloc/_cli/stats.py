@@ -6,7 +6,7 @@ import sys
 from tracemalloc._checked import metadata_json
 from tracemalloc._cli import rows
 from tracemalloc._cli.files import load
-from tracemalloc._cli.options import Parser
+from tracemalloc._cli.options import A_FILE, Parser
 from tracemalloc._cli.screen import Screen, printable, wrapped
 from tracemalloc._mine import OTHERS
 
@@ -17,7 +17,7 @@ def _parser():
     parser = Parser(
         "stats", "Show the sums of a snapshot, and the process it is of.",
         "stats snapshot.tmz")
-    parser.add_argument("file", metavar="FILE", help="snapshot file")
+    parser.add_argument("file", metavar="FILE", help=A_FILE)
     parser.add_filters()
     parser.add_mine()
     return parser

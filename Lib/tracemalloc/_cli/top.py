@@ -7,7 +7,7 @@ from tracemalloc._checked import metadata_json
 from tracemalloc._cli import UsageError, rows
 from tracemalloc._cli.files import load
 from tracemalloc._cli.names import names_of
-from tracemalloc._cli.options import Parser
+from tracemalloc._cli.options import A_FILE, Parser
 from tracemalloc._cli.screen import Screen
 
 
@@ -15,7 +15,7 @@ def _parser():
     parser = Parser(
         "top", "Show the lines that hold most memory, or other groups.",
         "top --group-by function --limit 20 snapshot.tmz")
-    parser.add_argument("file", metavar="FILE", help="snapshot file")
+    parser.add_argument("file", metavar="FILE", help=A_FILE)
     parser.add_group_by()
     parser.add_cumulative()
     parser.add_limit(10, "groups to show")

@@ -1,6 +1,8 @@
 """Where the figures come from: records, read again and again."""
 
 from tracemalloc._cli import UsageError
+from tracemalloc._cli.files import is_process
+from tracemalloc._cli.records import nothing_of
 from tracemalloc._errors import SnapshotFormatError
 from tracemalloc._record import places, reader
 
@@ -40,7 +42,6 @@ class Records:
 
 
 def _nothing(what):
-    if what.isdigit():
-        return (f"process {what} has no record; start it with "
-                "-X tracemalloc=25,record")
+    if is_process(what):
+        return nothing_of(what)
     return f"{what}: there are no records in it"
