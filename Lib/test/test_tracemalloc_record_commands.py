@@ -144,6 +144,10 @@ class CommandTests(Records):
             folder = os.path.join(self.folder, "tracemalloc")
             parent, child = self.records(folder)
             whole = parent.current + child.current
+            early = os.path.join(self.folder, "early.tmz")
+            snapshot = child.snapshot()
+            snapshot.metadata["time"] = 1
+            snapshot.dump(early)
             for arguments, size in [
                     ([str(parent.pid)], parent.current),
                     ([str(child.pid)], child.current),
@@ -154,6 +158,13 @@ class CommandTests(Records):
                 with self.subTest(arguments=arguments):
                     out, _ = self.command("stats", "--json", *arguments)
                     self.assertEqual(json.loads(out)["size"], size)
+                    if "--children" not in arguments:
+                        out, _ = self.command("series", "--json", early,
+                                              *arguments)
+                        self.assertEqual(
+                            [each["size"]
+                             for each in json.loads(out)["files"]],
+                            [child.current, size])
             for command in "top", "live", "ps":
                 self.assertIn(
                     f"process 999999999 has no record in {folder}, and does "

@@ -66,7 +66,7 @@ def load(filename, options):
     The file may be a record; of a process by its number, or with those of the
     processes that it started.
     """
-    if _is_of_records(filename, options):
+    if is_of_records(filename, options):
         return load_with_records(filename, options)[0]
     snapshot = reading(filename, lambda: tracemalloc.Snapshot.load(
         filename, max_size=options.max_size))
@@ -79,7 +79,7 @@ def load_with_records(filename, options):
     from tracemalloc._format import MAX_SIZE
     from tracemalloc._record import reader
 
-    if _is_of_records(filename, options):
+    if is_of_records(filename, options):
         found = records.pictures(filename, options.children)
     # What is no file, such as a pipe, can be read once.
     elif os.path.isfile(filename) and reading(
@@ -93,7 +93,8 @@ def load_with_records(filename, options):
     return chosen(filename, snapshot, options), found
 
 
-def _is_of_records(filename, options):
+def is_of_records(filename, options):
+    """Whether an argument stands for records that have to be found."""
     return (getattr(options, "children", False) or is_process(filename)
             or os.path.isdir(filename))
 

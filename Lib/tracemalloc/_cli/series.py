@@ -13,7 +13,7 @@ from itertools import compress
 
 from tracemalloc import _format, _ranking
 from tracemalloc._cli import UsageError, note, rows
-from tracemalloc._cli.files import Progress, load, reading
+from tracemalloc._cli.files import Progress, is_of_records, load, reading
 from tracemalloc._cli.names import Names, full_names
 from tracemalloc._cli.options import FIGURES, Parser
 from tracemalloc._cli.programs import program_of, tell_programs
@@ -41,8 +41,9 @@ def _parser():
         "series", "Show what grew over many snapshots, steady growth first.",
         "series --group-by function app-*.tmz")
     parser.add_argument("files", metavar="FILE", nargs="+",
-                        help="snapshot files, two or more; they are sorted by "
-                             "the time when they were taken")
+                        help="snapshot files, or numbers of processes with "
+                             "records, two or more; they are sorted by the "
+                             "time when they were taken")
     parser.add_group_by()
     parser.add_cumulative()
     parser.add_limit(10, "groups to show")
@@ -77,14 +78,23 @@ def _time_in(metadata):
     return None
 
 
+def _metadata_of(name, options):
+    if is_of_records(name, options):
+        from tracemalloc._cli import records
+
+        return records.snapshot_of(
+            name, records.pictures(name, options.children)).metadata
+    return reading(
+        name, lambda: _format.read_metadata(name, options.max_size))
+
+
 def files_in_order(options):
     """Return the Files, the oldest first, and whether times are known."""
     found = []
     with Progress("reading when snapshots were taken") as progress:
         for number, name in enumerate(options.files):
             progress.step(number, len(options.files))
-            found.append(File(name, reading(
-                name, lambda: _format.read_metadata(name, options.max_size))))
+            found.append(File(name, _metadata_of(name, options)))
     unknown = [file.name for file in found if file.time is None]
     if unknown:
         if len(unknown) < len(found):
