@@ -444,6 +444,9 @@ class ScreenTests(CommandTests):
 
     @unittest.skipUnless(hasattr(os, "mkfifo"), "needs named pipes")
     def test_interrupted(self):
+        # Shells have jobs in the background ignore it, with what these start.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
         os.mkfifo("pipe.tmz")
         with subprocess.Popen(
                 [sys.executable, "-m", "tracemalloc", "top", "pipe.tmz"],
