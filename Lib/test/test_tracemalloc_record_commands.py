@@ -47,7 +47,8 @@ class CommandTests(Records):
                 self.assertTrue(out)
         out, _ = self.command("diff", path, path)
         self.assertTrue(out)
-        self.assertIn("average sizes", self.command("top", path)[0])
+        self.assertIn("sizes of single blocks are averages",
+                      self.command("top", path)[0])
 
     def test_how_a_process_ended(self):
         source = """

@@ -414,5 +414,5 @@ def _estimate(snapshot):
     if interval:
         return f"estimated from samples, one per {bytes_text(interval)}"
     if snapshot.metadata.get("sizes") == "average":
-        return "the file tells sums only, so that blocks have average sizes"
+        return "sums are exact; sizes of single blocks are averages"
     return ""
