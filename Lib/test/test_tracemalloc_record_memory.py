@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import unittest
-from test.support import LONG_TIMEOUT, import_helper, sleeping_retry
+from test.support import (LONG_TIMEOUT, check_sanitizer, import_helper,
+                          sleeping_retry)
 from test.tracemalloc_records import PRELUDE, Records, environment
 
 import_helper.import_module("_tracemalloc")
@@ -178,6 +179,8 @@ def printed(*arguments):
 
 
 @unittest.skipUnless(sys.platform == "linux", "needs Linux")
+@unittest.skipIf(check_sanitizer(address=True),
+                 "the sanitizer takes terabytes of address space")
 class ShortMemoryTests(Records):
 
     def run_until_it_ends(self, source, *arguments, before=()):

@@ -208,6 +208,7 @@ def without_figures(text):
     """Return a text whose numbers, and blanks to align them, do not count."""
     text = re.sub(r"[+-]?\b\d[\d,.]*", "#", text)
     text = re.sub(r"# [KMG]?i?B\b", "# B", text)
+    text = re.sub(r"# (block|line|call|branch)(?:e?s)?\b", r"# \1s", text)
     return re.sub(r"(?<=\S)  +", "  ", re.sub(r"(?m)^ +", "", text))
 
 
