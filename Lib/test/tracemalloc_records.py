@@ -66,6 +66,20 @@ class Records(unittest.TestCase):
         self.assertTrue(process.stdout.readline())
         return process
 
+    def mount(self, size):
+        """Let the folder be a file system of its own, of *size*."""
+        if not hasattr(os, "geteuid") or os.geteuid():
+            self.skipTest("needs to mount")
+        try:
+            mounted = subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={size}", "none",
+                 self.folder], capture_output=True)
+        except FileNotFoundError:
+            self.skipTest("needs mount")
+        if mounted.returncode:
+            self.skipTest("no tmpfs can be mounted")
+        self.addCleanup(subprocess.run, ["umount", self.folder], check=True)
+
     def records(self, folder=None):
         """Return the Pictures in a folder, the oldest first."""
         found = map(reader.read, places.list_folder(folder or self.folder))

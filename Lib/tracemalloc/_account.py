@@ -21,7 +21,7 @@ from _tracemalloc import (
     _account_number, _current_context, _enter_account, _get_accounts,
     _in_account, _leave_account, _quietly)
 
-from tracemalloc._text import format_size
+from tracemalloc._text import amount_text, format_size
 
 # Whom warnings are not about.
 _OURS = os.path.dirname(__file__),
@@ -64,8 +64,7 @@ class AccountFigures:
         name = "no account" if self.name is None else self.name
         if not name.isprintable():
             name = ascii(name)
-        parts = [f"{what} {format_size(size, False)} "
-                 f"({count} block{'s' * (count != 1)})"
+        parts = [amount_text(what, size, count)
                  for what, size, count in (
                      ("holds", self.size, self.count),
                      ("allocated", self.allocated_size, self.allocated_count),

@@ -32,6 +32,7 @@ import tracemalloc
 from _tracemalloc import _claim, _take_snapshot
 from tracemalloc._columns import ROWS, SnapshotData
 from tracemalloc._metadata import describe
+from tracemalloc._text import amount_text
 
 # References to the _Peaks of regions under way.
 _active = []
@@ -266,8 +267,7 @@ class Region:
         if self._last is None:
             return self._why_not()
         about = "" if self._metadata["sample_interval"] is None else "~"
-        parts = [f"{name} {about}{tracemalloc._format_size(size, False)} "
-                 f"({about}{count} block{'s' * (abs(count) != 1)})"
+        parts = [amount_text(name, size, count, about)
                  for name, size, count in (
                      ("allocated", self.allocated_size, self.allocated_count),
                      ("freed", self.freed_size, self.freed_count),

@@ -22,6 +22,12 @@ def format_size(size, sign):
     return f"{size:{plus}.{digits}f} TiB"
 
 
+def amount_text(what, size, count, about=""):
+    """Return 'what 9.8 KiB (3 blocks)'; *about* stands before figures."""
+    return (f"{what} {about}{format_size(size, False)} "
+            f"({about}{count} block{'s' * (abs(count) != 1)})")
+
+
 def average_text(size, count):
     """Return the ', average=...' end of a statistic, empty for no block."""
     return f", average={format_size(size / count, False)}" if count else ""

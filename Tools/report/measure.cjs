@@ -7,10 +7,9 @@
 
 const path = require("node:path");
 const {readdirSync, statSync} = require("node:fs");
+const {launch} = require("./browser.cjs");
 
-const [packages, program, folder] = process.argv.slice(2);
-const {chromium} = require(path.join(packages, "node_modules",
-                                     "playwright-core"));
+const [, , folder] = process.argv.slice(2);
 const SECONDS = 5;
 
 /** Zoom and pan for some seconds, a step for each frame. */
@@ -49,11 +48,7 @@ async function inPage(seconds) {
 }
 
 async function main() {
-    const browser = await chromium.launch({
-        executablePath: program, args: [
-            "--headless", "--no-sandbox", "--disable-gpu",
-            "--disable-background-networking", "--disable-component-update",
-            "--disable-sync", "--no-first-run"]});
+    const browser = await launch();
     console.log("contexts     page   nodes  first picture (processor)"
         + "  frames/s  a frame (95%; processor)");
     const pages = readdirSync(folder).filter((name) =>

@@ -4,10 +4,9 @@
 
 const path = require("node:path");
 const {spawn} = require("node:child_process");
+const {launch} = require("./browser.cjs");
 
-const [packages, program, folder, target] = process.argv.slice(2);
-const {chromium} = require(path.join(packages, "node_modules",
-                                     "playwright-core"));
+const [, , folder, target] = process.argv.slice(2);
 
 // Name -> page, address, colours, what is clicked.
 const PICTURES = {
@@ -46,11 +45,7 @@ async function takeViewer(browser) {
 }
 
 async function main() {
-    const browser = await chromium.launch({
-        executablePath: program, args: [
-            "--headless", "--no-sandbox", "--disable-gpu",
-            "--disable-background-networking", "--disable-component-update",
-            "--disable-sync", "--no-first-run"]});
+    const browser = await launch();
     for (const [name, [file, address, colorScheme, clicked]]
             of Object.entries(PICTURES)) {
         const page = await browser.newPage({

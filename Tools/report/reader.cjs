@@ -5,15 +5,9 @@
 const assert = require("node:assert/strict");
 const path = require("node:path");
 const {readFileSync} = require("node:fs");
+const {launch} = require("./browser.cjs");
 
-const [packages, program, folder, screenshots, ...names] =
-    process.argv.slice(2);
-const {chromium} = require(path.join(packages, "node_modules",
-                                     "playwright-core"));
-const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu",
-               "--disable-background-networking",
-               "--disable-component-update", "--disable-sync",
-               "--no-first-run"];
+const [, , folder, screenshots, ...names] = process.argv.slice(2);
 let format = null;
 
 /** One page in a window of its own, and what a test does with it. */
@@ -142,8 +136,7 @@ async function run(tests, allowed = /^(file|data|blob):/) {
         __dirname, "../../Lib/tracemalloc/_report/format.js"), "utf8");
     format = await import(
         `data:text/javascript,${encodeURIComponent(source)}`);
-    const browser = await chromium.launch({executablePath: program,
-                                           args: FLAGS});
+    const browser = await launch();
     let [passed, failed] = [0, 0];
     for (const [name, test] of Object.entries(tests)) {
         if (names.length && !names.some((each) => name.includes(each))) {

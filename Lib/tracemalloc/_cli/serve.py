@@ -114,20 +114,26 @@ def source_of(options):
         raise UsageError(error) from None
 
 
-def _where(options):
-    """Return what to bind to, and whether only this machine can connect."""
+def numeric_host(host, port):
+    """Return the address of a host, and whether it is this machine's only."""
     from tracemalloc._agent.answers import is_loopback
 
-    if isinstance(options.listen, str):
-        return options.listen, True
-    host, port = options.listen
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise UsageError(f"{host}: {getattr(error, 'strerror', error)}"
                          ) from None
     numeric = found[0][4][0]
-    return (numeric, port), is_loopback(numeric)
+    return numeric, is_loopback(numeric)
+
+
+def _where(options):
+    """Return what to bind to, and whether only this machine can connect."""
+    if isinstance(options.listen, str):
+        return options.listen, True
+    host, port = options.listen
+    numeric, is_local = numeric_host(host, port)
+    return (numeric, port), is_local
 
 
 def _url(server):

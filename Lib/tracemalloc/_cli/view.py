@@ -10,7 +10,7 @@ from html import escape
 from tracemalloc._cli import UsageError
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.screen import printable
-from tracemalloc._cli.serve import address
+from tracemalloc._cli.serve import address, numeric_host
 from tracemalloc._cli.units import percent, size
 
 HOST = "127.0.0.1"
@@ -66,22 +66,13 @@ def port(text):
 
 def _where(parser, options):
     """Return (address, port) to listen at, of this machine."""
-    import socket
-
-    from tracemalloc._agent.answers import is_loopback
-
     if options.listen is None:
         return HOST, options.port
     if isinstance(options.listen, str):
         parser.error("no browser connects to unix: sockets")
     host, number = options.listen
-    try:
-        found = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise UsageError(f"{host}: {getattr(error, 'strerror', error)}"
-                         ) from None
-    numeric = found[0][4][0]
-    if not is_loopback(numeric):
+    numeric, is_local = numeric_host(host, number)
+    if not is_local:
         parser.error(f"--listen {host}: other machines could connect there; "
                      "the viewer is for this one: 127.0.0.1 or [::1]")
     return numeric, number
