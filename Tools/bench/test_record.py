@@ -14,11 +14,8 @@ import pages
 import pause_loop
 import pauses
 import profiles
+from sample_data import MACHINE
 import tables
-
-MACHINE = {"cpu": "one", "cores": 1, "memory": None, "system": "s",
-           "libc": "c", "address_randomisation": "2", "governor": None,
-           "load": 0.0, "date": "2000-01-01", "commit": None}
 
 
 class CheckpointTest(unittest.TestCase):
