@@ -1,5 +1,4 @@
 """Snapshots in columns: tracemalloc._columns."""
-import tracemalloc
 import unittest
 from array import array
 from collections import Counter

@@ -7,9 +7,7 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
-import tracemalloc
 import unittest
 from test.support import (
     LONG_TIMEOUT, import_helper, os_helper, sleeping_retry)

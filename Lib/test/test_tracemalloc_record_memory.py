@@ -18,7 +18,6 @@ from test.tracemalloc_records import PRELUDE, Records, environment
 import_helper.import_module("_tracemalloc")
 
 from tracemalloc import _cli
-from tracemalloc._record import places
 
 OOM_KILLS = int(os.environ.get("OOM_KILLS", 1))
 MIB = 1 << 20

@@ -8,7 +8,7 @@ from functools import partial
 from tracemalloc import _export
 from tracemalloc._cli import UsageError, rows
 from tracemalloc._cli.files import Progress, chosen, load
-from tracemalloc._cli.options import A_FILE, FIGURES, Parser
+from tracemalloc._cli.options import A_FILE, Parser
 from tracemalloc._cli.screen import is_terminal, printable
 from tracemalloc._writing import write_file
 

@@ -3,7 +3,7 @@
 import os
 from array import array
 from collections.abc import Sequence
-from itertools import chain, islice, repeat
+from itertools import repeat
 from sys import byteorder
 
 from tracemalloc._columns import MAX_DEPTH, SnapshotData
