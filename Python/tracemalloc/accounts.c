@@ -277,11 +277,12 @@ accounts_sum_lock_held(struct account_sums *sums)
     }
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = tm_context_at(tree, id);
-        if (context->node == NODE_NONE || id == CONTEXT_OWN) {
+        node_id node = tm_context_node(context);
+        if (node == NODE_NONE || id == CONTEXT_OWN) {
             continue;
         }
         struct counters *sum = &sums->counters[
-            tm_find_account(tree, memo, context->node)];
+            tm_find_account(tree, memo, node)];
         struct counters counted = tm_shown_counters(context, &S->bytes,
                                                     sampler);
         sum->allocated_blocks += counted.allocated_blocks;

@@ -87,7 +87,7 @@ size_of_tree(const struct call_tree *tree)
     for (size_t i = 0; i < MAX_CONTEXTS >> COUNTERS_SHIFT
          && tree->counter_chunks[i] != NULL; i++)
     {
-        size += sizeof(struct counters) << COUNTERS_SHIFT;
+        size += (((size_t)1 << COUNTERS_SHIFT) + 1) * sizeof(struct counters);
     }
     return size - tree->used_counters * sizeof(struct counters);
 }

@@ -58,14 +58,14 @@ compare_contexts(void)
     for (context_id id = CONTEXT_UNKNOWN; id < m.ncontexts; id++) {
         const struct context *context = tm_context_at(&tree, id);
         const struct m_context *expected = &m.contexts[id];
-        CHECK_EQUAL(context->node, expected->node);
+        CHECK_EQUAL(tm_context_node(context), expected->node);
         if (!expected->used) {
             continue;
         }
-        CHECK_EQUAL(context->code, expected->code);
-        CHECK_EQUAL(context->instr_domain & MAX_UNIT, expected->unit);
-        CHECK_EQUAL(tm_context_domain(&tree, id), expected->domain);
-        CHECK_EQUAL(context->line, expected->line);
+        CHECK_EQUAL(tm_context_code(context), expected->code);
+        CHECK_EQUAL(tm_context_unit(context), expected->unit);
+        CHECK_EQUAL(tm_context_domain(context), expected->domain);
+        CHECK_EQUAL(tm_context_line(context), expected->line);
         struct counters counters = tm_context_counters(context);
         CHECK_EQUAL(counters.allocated_blocks, expected->allocated_blocks);
         CHECK_EQUAL(counters.allocated_bytes, expected->allocated_bytes);

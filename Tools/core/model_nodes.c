@@ -337,7 +337,7 @@ context_random(uint32_t domain)
     }
     else {
         base = both_add_context(node_random(), code,
-                                unit < 0 ? MAX_UNIT : (uint32_t)unit, line);
+                                unit < 0 ? NO_UNIT : (uint32_t)unit, line);
     }
     return both_add_context_of_domain(base, domain);
 }

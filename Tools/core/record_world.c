@@ -24,7 +24,7 @@ record_world_begin(struct record_world *world, uint64_t size)
                                    line_map_plain()), id);
     }
     /* What is hidden has its number. */
-    CHECK_EQUAL(tm_add_context(&world->tree, NODE_ROOT, CODE_NONE, MAX_UNIT,
+    CHECK_EQUAL(tm_add_context(&world->tree, NODE_ROOT, CODE_NONE, NO_UNIT,
                                0), CONTEXT_OWN);
     world->nodes[world->nnodes++] = NODE_ROOT;
     while (world->nnodes < sizeof(world->nodes) / sizeof(node_id)) {

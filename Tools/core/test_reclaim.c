@@ -78,7 +78,7 @@ node_add(node_id parent, code_id code)
 static int
 context_is_there(context_id id)
 {
-    return tm_context_at(&tree, id)->node != NODE_NONE;
+    return tm_context_node(tm_context_at(&tree, id)) != NODE_NONE;
 }
 
 
@@ -155,7 +155,7 @@ test_accounts_keep_their_sums(void)
         for (uint32_t i = 0; i < 4; i++) {
             CHECK_EQUAL(tm_find_account(&tree, memo, roots[i]), i / 2 * 3);
             CHECK_EQUAL(tm_find_account(&tree, memo,
-                                        tm_context_at(&tree, ids[i])->node),
+                                        tm_context_node(tm_context_at(&tree, ids[i]))),
                         i / 2 * 3);
         }
     }

@@ -56,12 +56,12 @@ compare_context(context_id id)
     struct record_context entry;
     memcpy(&entry, picture.tables[TABLE_CONTEXTS]
                    + (numbers[id] - 1) * sizeof(entry), sizeof(entry));
-    CHECK_EQUAL(le32(entry.line), context->line);
+    CHECK_EQUAL(le32(entry.line), tm_context_line(context));
     const uint32_t *codes = world.tables.code_numbers.data;
     const uint32_t *nodes = world.tables.node_numbers.data;
-    CHECK_EQUAL(le32(entry.code), codes[context->code]);
-    CHECK_EQUAL(le32(entry.node), context->node == NODE_ROOT
-                                  ? 0 : nodes[context->node]);
+    CHECK_EQUAL(le32(entry.code), codes[tm_context_code(context)]);
+    CHECK_EQUAL(le32(entry.node), tm_context_node(context) == NODE_ROOT
+                                  ? 0 : nodes[tm_context_node(context)]);
 }
 
 

@@ -173,7 +173,7 @@ world_random(void)
         uint32_t unit = random_below(random_below(2) ? 4 : 60);
         contexts[ncontexts] = tm_add_context(
             &tree, nodes[random_below(NPATHS)], 1 + random_below(NCODES),
-            unit == 3 ? MAX_UNIT : unit, 1 + (int32_t)ncontexts);
+            unit == 3 ? NO_UNIT : unit, 1 + (int32_t)ncontexts);
         ncontexts++;
     }
     struct cell_row *rows[3];
@@ -276,11 +276,12 @@ static void
 check_context(const struct snapshot *snapshot, size_t number, context_id id)
 {
     const struct context *context = tm_context_at(&tree, id);
-    const struct code_entry *code = tm_code_at(&codes, context->code);
+    const struct code_entry *code = tm_code_at(&codes,
+                                               tm_context_code(context));
     uint32_t root = check_path(snapshot, snapshot->context_path[number],
-                               context->node);
+                               tm_context_node(context));
     uint32_t thread = snapshot->context_thread[number];
-    if (context->code == CODE_NONE) {
+    if (tm_context_code(context) == CODE_NONE) {
         CHECK_EQUAL(thread, 0);
         CHECK_EQUAL(snapshot->context_account[number], 0);
     }
@@ -300,7 +301,7 @@ check_context(const struct snapshot *snapshot, size_t number, context_id id)
         check_name(snapshot, snapshot->context_function[number],
                    code->function);
     }
-    CHECK_EQUAL(snapshot->context_line[number], context->line);
+    CHECK_EQUAL(snapshot->context_line[number], tm_context_line(context));
     CHECK_EQUAL(snapshot->context_domain[number], 0);
     uint32_t depth = tm_context_depth(&tree, context, UINT32_MAX);
     CHECK_EQUAL(snapshot->context_depth[number], depth ? depth : 1);
@@ -316,13 +317,13 @@ check_context(const struct snapshot *snapshot, size_t number, context_id id)
     CHECK_EQUAL(snapshot->context_peak_blocks[number], peak_blocks);
     CHECK_EQUAL(snapshot->context_peak_bytes[number], peak_bytes);
 
-    uint32_t unit = context->instr_domain & MAX_UNIT;
+    uint32_t unit = tm_context_unit(context);
     struct location location = {-1, -1, -1};
-    if (unit < 3 && context->code != CODE_NONE) {
+    if (unit < 3 && tm_context_code(context) != CODE_NONE) {
         location = expected[unit];
     }
     CHECK(snapshot->context_end_line[number]
-          == (location.lines < 0 ? -1 : context->line + location.lines));
+          == (location.lines < 0 ? -1 : tm_context_line(context) + location.lines));
     CHECK(snapshot->context_column[number] == location.column);
     CHECK(snapshot->context_end_column[number] == location.end_column);
 }

@@ -84,8 +84,10 @@ context_get(struct worker *worker, node_id node, code_id code, uint32_t unit,
     }
     CHECK(id != CONTEXT_NONE);
     const struct context *context = tm_context_at(&tree, id);
-    CHECK(context->node == node && context->code == code
-          && context->instr_domain == unit && context->line == line);
+    CHECK(tm_context_node(context) == node
+          && tm_context_code(context) == code
+          && tm_context_unit(context) == unit
+          && tm_context_line(context) == line);
     return id;
 }
 

@@ -31,7 +31,7 @@ test_begins_with_root_and_unknown(void)
     CHECK_EQUAL(tree.nodes.live, 1);
     CHECK_EQUAL(tree.contexts.live, 1);
     const struct context *unknown = tm_context_at(&tree, CONTEXT_UNKNOWN);
-    CHECK_EQUAL(unknown->node, NODE_ROOT);
+    CHECK_EQUAL(tm_context_node(unknown), NODE_ROOT);
     CHECK_EQUAL(tm_context_depth(&tree, unknown, 9), 0);
     CHECK_EQUAL(tm_add_context(&tree, NODE_ROOT, CODE_NONE, 0, 0),
                 CONTEXT_UNKNOWN);
@@ -64,7 +64,6 @@ test_find_and_add(void)
     CHECK_EQUAL(tm_find_context(&tree, outer, 7, 3, 20), 0);
     CHECK_EQUAL(tm_find_context(&tree, inner, 8, 3, 20), 0);
     CHECK_EQUAL(tm_find_context(&tree, inner, 7, 4, 20), 0);
-    CHECK_EQUAL(tm_find_context(&tree, inner, 7, 3, 21), 0);
     for (uint32_t most = 0; most < 5; most++) {
         CHECK_EQUAL(tm_context_depth(&tree, tm_context_at(&tree, context),
                                      most), most < 3 ? most : 3);
@@ -83,16 +82,21 @@ test_extreme_keys(void)
     node_id node = tm_add_node(&tree, NODE_ROOT, MAX_CODES - 1,
                                INT32_MAX);
     context_id context = tm_add_context(&tree, node, MAX_CODES - 1,
-                                        MAX_UNIT, INT32_MAX);
+                                        NO_UNIT, INT32_MAX);
     CHECK_EQUAL(tm_find_context(&tree, node, MAX_CODES - 1,
-                                MAX_UNIT, INT32_MAX), context);
+                                NO_UNIT, INT32_MAX), context);
     context_id other = tm_add_context_of_domain(
         &tree, tm_context_at(&tree, context), UINT32_MAX);
     CHECK(other != context);
-    CHECK_EQUAL(tm_context_domain(&tree, context), 0);
-    CHECK_EQUAL(tm_context_domain(&tree, other), UINT32_MAX);
-    CHECK_EQUAL(tm_context_at(&tree, other)->instr_domain & MAX_UNIT,
-                MAX_UNIT);
+    for (int each = 0; each < 2; each++) {
+        const struct context *found = tm_context_at(&tree,
+                                                    each ? other : context);
+        CHECK_EQUAL(tm_context_node(found), node);
+        CHECK_EQUAL(tm_context_code(found), MAX_CODES - 1);
+        CHECK_EQUAL(tm_context_unit(found), NO_UNIT);
+        CHECK_EQUAL(tm_context_line(found), INT32_MAX);
+        CHECK_EQUAL(tm_context_domain(found), each ? UINT32_MAX : 0);
+    }
     /* Line 0 is a line. */
     CHECK(tm_add_node(&tree, NODE_ROOT, 1, 0) != NODE_NONE);
     tree_end();
@@ -219,8 +223,61 @@ test_deep_path(void)
 }
 
 
-/* Many domains at each of two instructions, more than have numbers of their
-   own. */
+/* What fits a short context, and what does not, one beside the other. */
+static void
+test_short_and_wide_contexts(void)
+{
+    static const uint32_t units[] = {
+        0, MAX_SHORT_UNIT - 1, MAX_SHORT_UNIT, SHORT_NO_UNIT, WIDE_UNIT,
+        WIDE_UNIT + 1, NO_UNIT - 1, NO_UNIT};
+    static const int32_t lines[] = {0, MAX_SHORT_LINE, MAX_SHORT_LINE + 1};
+    enum { UNITS = sizeof(units) / sizeof(units[0]), LINES = 3 };
+    context_id ids[LINES][UNITS];
+    tree_begin();
+    uint32_t n = CONTEXT_UNKNOWN;
+    for (code_id line = 0; line < LINES; line++) {
+        for (size_t unit = 0; unit < UNITS; unit++) {
+            ids[line][unit] = tm_add_context(&tree, NODE_ROOT, 1 + line,
+                                             units[unit], lines[line]);
+            CHECK_EQUAL(ids[line][unit], ++n);
+        }
+    }
+    for (int round = 0; round < 3; round++) {
+        CHECK_SOUND(tm_check_tree(&tree));
+        for (code_id line = 0; line < LINES; line++) {
+            for (size_t unit = 0; unit < UNITS; unit++) {
+                context_id id = ids[line][unit];
+                struct context *context = tm_context_at(&tree, id);
+                CHECK_EQUAL(tm_find_context(&tree, NODE_ROOT, 1 + line,
+                                            units[unit], lines[line]), id);
+                CHECK_EQUAL(tm_context_node(context), NODE_ROOT);
+                CHECK_EQUAL(tm_context_code(context), 1 + line);
+                CHECK_EQUAL(tm_context_unit(context), units[unit]);
+                CHECK_EQUAL(tm_context_line(context), lines[line]);
+                CHECK_EQUAL(tm_context_domain(context), 0);
+                int fits = lines[line] <= MAX_SHORT_LINE
+                           && (units[unit] <= MAX_SHORT_UNIT
+                               || units[unit] == NO_UNIT);
+                CHECK_EQUAL(tm_context_is_wide(context), !fits);
+                CHECK(round == 2 || context->has_counters == !fits);
+                if (round == 1) {
+                    _PyTraceMalloc_GiveCounters(&tree, context);
+                }
+            }
+        }
+        tm_reindex(&tree);
+    }
+    /* One that comes again begins anew. */
+    tm_free_context(&tree, ids[2][0]);
+    tm_reindex(&tree);
+    CHECK_EQUAL(tm_add_context(&tree, NODE_ROOT, 7, 3, 8), ids[2][0]);
+    CHECK_EQUAL(tm_context_line(tm_context_at(&tree, ids[2][0])), 8);
+    CHECK(!tm_context_at(&tree, ids[2][0])->has_counters);
+    tree_end();
+}
+
+
+/* Many domains at each of two instructions. */
 static void
 test_domains(void)
 {
@@ -237,17 +294,16 @@ test_domains(void)
             &tree, tm_context_at(&tree, far), UINT32_MAX - (N - 1 - i));
     }
     CHECK_EQUAL(tree.contexts.live, 1 + 2 + 2 * N);
-    CHECK_EQUAL(tree.ndomains, LATE_DOMAIN);
-    /* As far as there is a number left, nothing else is asked. */
-    CHECK_EQUAL(tm_context_at(&tree, here[0])->instr_domain,
-                CONTEXT_INSTR_DOMAIN(5, 1));
-    CHECK_EQUAL(tm_context_at(&tree, here[N / 2])->instr_domain,
-                CONTEXT_INSTR_DOMAIN(5, LATE_DOMAIN));
     for (int round = 0; round < 2; round++) {
         for (uint32_t i = 0; i < N; i++) {
             uint32_t domain = UINT32_MAX - i;
-            CHECK_EQUAL(tm_context_domain(&tree, here[i]), domain);
-            CHECK_EQUAL(tm_context_domain(&tree, there[i]), domain);
+            const struct context *context = tm_context_at(&tree, here[i]);
+            CHECK_EQUAL(tm_context_domain(context), domain);
+            CHECK_EQUAL(tm_context_unit(context), 5);
+            CHECK_EQUAL(tm_context_line(context), 20);
+            context = tm_context_at(&tree, there[i]);
+            CHECK_EQUAL(tm_context_domain(context), domain);
+            CHECK_EQUAL(tm_context_unit(context), 6);
             CHECK_EQUAL(tm_add_context_of_domain(
                             &tree, tm_context_at(&tree, near), domain),
                         here[i]);
@@ -267,39 +323,34 @@ test_domains(void)
     tm_reindex(&tree);
     CHECK_EQUAL(tm_add_context_of_domain(
                     &tree, tm_context_at(&tree, far), 77), here[N - 1]);
-    CHECK_EQUAL(tm_context_domain(&tree, here[N - 1]), 77);
-    tree_end();
-
-    /* Another tree has other domains. */
-    tree_begin();
-    CHECK_EQUAL(tree.ndomains, 1);
-    CHECK_EQUAL(tree.nlate_chunks, 0);
+    CHECK_EQUAL(tm_context_domain(tm_context_at(&tree, here[N - 1])), 77);
     tree_end();
 }
 
 
+/* A wide one needs counters, for which there is room as soon as there is room
+   for contexts: whatever fails, nothing is left behind. */
 static void
-test_late_domain_without_memory(void)
+test_wide_context_without_memory(void)
 {
     tree_begin();
     const struct context *unknown = tm_context_at(&tree, CONTEXT_UNKNOWN);
-    for (uint32_t i = 1; i < LATE_DOMAIN; i++) {
-        CHECK_EQUAL(tm_add_context_of_domain(&tree, unknown, i),
-                    CONTEXT_UNKNOWN + i);
+    uint32_t n = CONTEXT_UNKNOWN;
+    while (tree.contexts.used < CHUNK_SIZE) {
+        CHECK_EQUAL(tm_add_context_of_domain(&tree, unknown, n), n + 1);
+        n++;
     }
-    /* Whatever fails, nothing is left behind. */
     size_t failed = 0;
     for (;; failed++) {
         test_fail_after(failed, 0);
-        context_id id = tm_add_context_of_domain(&tree, unknown,
-                                                 5000);
+        context_id id = tm_add_context_of_domain(&tree, unknown, 5000);
         test_fail_never();
         CHECK_SOUND(tm_check_tree(&tree));
         if (id != CONTEXT_NONE) {
-            CHECK_EQUAL(tm_context_domain(&tree, id), 5000);
+            CHECK_EQUAL(tm_context_domain(tm_context_at(&tree, id)), 5000);
             break;
         }
-        CHECK_EQUAL(tree.contexts.live, LATE_DOMAIN);
+        CHECK_EQUAL(tree.contexts.live, n);
     }
     CHECK(failed >= 1);
     tree_end();
@@ -522,7 +573,7 @@ test_checker_sees_faults(void)
     node_id twin = tm_add_node(&tree, outer, 1, 9);
     context_id id = tm_add_context(&tree, inner, 1, 0, 3);
     CHECK(twin != NODE_NONE);
-    context_id second = tm_add_context(&tree, inner, 1, 9, 3);
+    context_id second = tm_add_context(&tree, inner, 1, 4, 3);
     CHECK(second != CONTEXT_NONE);
     CHECK_SOUND(tm_check_tree(&tree));
     struct context *context = tm_context_at(&tree, id);
@@ -553,11 +604,21 @@ test_checker_sees_faults(void)
     CHECK(tm_check_tree(&tree) != NULL);
     *node = sound;
 
-    context->instr_domain = 9;
+    uint64_t key = context->key;
+    context->key = tm_context_key(inner, 1, 4, 0, 3);
     CHECK(tm_check_tree(&tree) != NULL);
-    context->instr_domain = CONTEXT_INSTR_DOMAIN(0, LATE_DOMAIN);
+    /* Wide without counters, and with counters that need not be wide. */
+    context->key = tm_context_key(inner, 1, 0, 7, 3);
     CHECK(tm_check_tree(&tree) != NULL);
-    context->instr_domain = 0;
+    context->key = key;
+    struct context *short_one = tm_context_at(&tree, second);
+    uint64_t short_key = short_one->key;
+    _PyTraceMalloc_GiveCounters(&tree, short_one);
+    CHECK_SOUND(tm_check_tree(&tree));
+    short_one->key = tm_context_key(inner, 1, 4, 7, 3);
+    CHECK(tm_check_tree(&tree) != NULL);
+    short_one->key = short_key;
+    CHECK_SOUND(tm_check_tree(&tree));
 
     context->freed_blocks = 1;
     CHECK(tm_check_tree(&tree) != NULL);
@@ -620,12 +681,14 @@ test_nodes_are_aligned(void)
         context_id id = tm_add_context(&tree, node, 1, i, 1);
         CHECK(node != NODE_NONE && id != CONTEXT_NONE);
         const struct context *context = tm_context_at(&tree, id);
-        CHECK_EQUAL((uintptr_t)context % sizeof(struct context), 0);
-        CHECK_EQUAL((uintptr_t)&context->counters % sizeof(void *), 0);
+        CHECK_EQUAL((uintptr_t)context % _Alignof(struct context), 0);
+        _PyTraceMalloc_GiveCounters(&tree, tm_context_at(&tree, id));
+        CHECK_EQUAL((uintptr_t)context->counters % sizeof(struct counters),
+                    0);
         CHECK_EQUAL((uintptr_t)tm_packed_node_at(&tree, node)
                     % _Alignof(struct packed_node), 0);
     }
-    CHECK_EQUAL(sizeof(struct context), 32);
+    CHECK_EQUAL(sizeof(struct context), 24);
     tree_end();
 }
 
@@ -676,7 +739,9 @@ const struct test tree_tests[] = {
     {"a node of 70,000 frames, or as many as there are numbers",
      test_deep_path},
     {"any number of domains, each its own", test_domains},
-    {"a late domain without memory", test_late_domain_without_memory},
+    {"contexts with large numbers tell them as well",
+     test_short_and_wide_contexts},
+    {"a wide context without memory", test_wide_context_without_memory},
     {"the generation tells one tree from the next",
      test_numbers_change_meaning},
     {"numbers given back come again, empty", test_unused_numbers_come_again},

@@ -166,7 +166,7 @@ def tree():
     drawing.write(256, 46, "callers, 16 bytes", "soft")
     drawing.write(232, 190, "context: instruction under its",
                   colour=LINK)
-    drawing.write(232, 208, "callers, 32 bytes", colour=LINK)
+    drawing.write(232, 208, "callers, 24 bytes", colour=LINK)
     return drawing.text()
 
 

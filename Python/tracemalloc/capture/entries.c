@@ -92,8 +92,8 @@ tm_entry_find_context(struct frame_entry *entry, enum access access)
         return NULL;
     }
     intptr_t unit = entry_unit(entry);
-    uint32_t site = 0 <= unit && unit < (intptr_t)MAX_UNIT
-                    ? (uint32_t)unit : MAX_UNIT;
+    uint32_t site = 0 <= unit && unit < (intptr_t)NO_UNIT
+                    ? (uint32_t)unit : NO_UNIT;
     context_id id = tm_find_context(&S->tree, entry->key.parent,
                                     entry->key.code, site, line);
     if (id == CONTEXT_NONE) {

@@ -156,9 +156,9 @@ static int
 capture_is_right(PyThreadState *tstate, const struct context *context)
 {
     const struct call_tree *tree = &S->tree;
-    code_id code = context->code;
-    int32_t line = context->line;
-    node_id node = context->node;
+    code_id code = tm_context_code(context);
+    int32_t line = tm_context_line(context);
+    node_id node = tm_context_node(context);
     _PyInterpreterFrame *frame = _PyThreadState_GetFrame(tstate);
     if (frame == NULL) {
         return code == CODE_NONE && tm_node_is_root(tree, node);
@@ -208,8 +208,8 @@ capture_dump(PyThreadState *tstate, const struct context *context,
                 frame->tracemalloc_mark, (void *)frame);
     }
     fprintf(stderr, "  context, newest first:\n    code %u line %d\n",
-            context->code, context->line);
-    node_id node = context->node;
+            tm_context_code(context), tm_context_line(context));
+    node_id node = tm_context_node(context);
     for (; !tm_node_is_root(&S->tree, node);
          node = tm_node_parent(&S->tree, node))
     {

@@ -385,8 +385,10 @@ fresh_context_copy(struct record_tables *tables,
                    const struct context *context,
                    const struct record_counters *counts)
 {
-    if (fresh_nodes_copy(tables, from, context->node) < 0
-        || fresh_code_copy(tables, from->codes, context->code, 1) < 0)
+    node_id node = tm_context_node(context);
+    code_id code = tm_context_code(context);
+    if (fresh_nodes_copy(tables, from, node) < 0
+        || fresh_code_copy(tables, from->codes, code, 1) < 0)
     {
         return -1;
     }
@@ -397,11 +399,11 @@ fresh_context_copy(struct record_tables *tables,
     }
     *fresh = (struct fresh_context){
         .id = id,
-        .node = context->node,
-        .code = context->code,
-        .unit = context->instr_domain & MAX_UNIT,
-        .line = context->line,
-        .domain = tm_context_domain(from->tree, id),
+        .node = node,
+        .code = code,
+        .unit = tm_context_unit(context),
+        .line = tm_context_line(context),
+        .domain = tm_context_domain(context),
         .few = !context->has_counters,
         .counts = *counts,
         .nodes = tables->fresh_nodes.n,
@@ -488,7 +490,7 @@ tm_copy_tables(struct record_tables *tables, const struct record_source *from)
     }
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = tm_context_at(tree, id);
-        if (context->node != NODE_NONE && id != from->hidden
+        if (tm_context_node(context) != NODE_NONE && id != from->hidden
             && context_read(tables, from, id, context) < 0)
         {
             return copy_give_up(tables);
@@ -661,7 +663,7 @@ fresh_context_locate(struct record_tables *tables,
                const struct fresh_context *context)
 {
     struct location unknown = {-1, -1, -1};
-    if (context->code == CODE_NONE || context->unit == MAX_UNIT) {
+    if (context->code == CODE_NONE || context->unit == NO_UNIT) {
         return unknown;
     }
     uint32_t at = numbers_of(&tables->code_copies)[context->code];

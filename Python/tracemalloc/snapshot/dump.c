@@ -75,8 +75,9 @@ _PyMem_DumpTraceback(int fd, const void *ptr)
         dump_text(fd, "Memory block allocated at (most recent call first):\n");
         const struct context *context = tm_context_at(&S->tree,
                                                       block.context);
-        dump_call_site(fd, context->code, context->line);
-        node_id at = context->node;
+        dump_call_site(fd, tm_context_code(context),
+                       tm_context_line(context));
+        node_id at = tm_context_node(context);
         for (int left = _PyRuntime.tracemalloc.nframe - 1;
              left > 0 && !tm_node_is_root(&S->tree, at); left--)
         {

@@ -74,7 +74,7 @@ instruction_number(struct snapshot_draft *draft, code_id id, uint32_t unit)
             .location = {-1, -1, -1},
         };
         *slot = owner->first = (uint32_t)number + 1;
-        if (unit != MAX_UNIT && unit >= owner->nunits) {
+        if (unit != NO_UNIT && unit >= owner->nunits) {
             owner->nunits = unit + 1;
         }
     }
@@ -107,7 +107,7 @@ instructions_number(struct snapshot *snapshot)
             return -1;
         }
         draft->context_instructions[number] = instruction_number(
-            draft, context->code, context->instr_domain & MAX_UNIT);
+            draft, tm_context_code(context), tm_context_unit(context));
     }
     return 0;
 }
@@ -177,7 +177,7 @@ instructions_locate(struct snapshot_draft *draft)
         struct snapshot_instruction *instruction;
         for (uint32_t at = code->first; at != 0; at = instruction->next) {
             instruction = &draft->instructions[at - 1];
-            if (instruction->unit != MAX_UNIT) {
+            if (instruction->unit != NO_UNIT) {
                 instruction->location = units[instruction->unit];
             }
         }

@@ -160,12 +160,12 @@ nodes_number(struct snapshot *snapshot)
     snapshot->npaths = 1;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = tm_context_at(tree, id);
-        if (context->node != NODE_NONE && id != draft->from->hidden
+        if (tm_context_node(context) != NODE_NONE && id != draft->from->hidden
             && tm_context_counters(context).allocated_blocks != 0)
         {
             draft->contexts[snapshot->ncontexts++] = id;
             draft->context_numbers[id] = (uint32_t)snapshot->ncontexts;
-            path_number(snapshot, context->node);
+            path_number(snapshot, tm_context_node(context));
             draft->nlive += tm_context_live_blocks(context) != 0;
         }
     }
@@ -311,20 +311,21 @@ context_copy(struct snapshot *snapshot, size_t number,
     struct snapshot_draft *draft = snapshot->draft;
     const struct snapshot_source *from = draft->from;
     const struct code_entry *code = tm_code_at(from->codes,
-                                               context->code);
-    uint32_t path = draft->path_numbers[context->node];
+                                               tm_context_code(context));
+    node_id node = tm_context_node(context);
+    int has_frame = tm_context_code(context) != CODE_NONE;
+    uint32_t path = draft->path_numbers[node];
     uint32_t root = path != 0 ? draft->path_roots[path]
-                    : (uint32_t)tm_node_line(from->tree, context->node);
-    uint32_t depth = draft->path_depths[path] + (context->code != CODE_NONE);
+                    : (uint32_t)tm_node_line(from->tree, node);
+    uint32_t depth = draft->path_depths[path] + (uint32_t)has_frame;
     /* A block without any frame is shown with one. */
     depth = depth < 1 ? 1 : depth > MAX_NFRAME ? MAX_NFRAME : depth;
 
     snapshot->context_path[number] = path;
     snapshot->context_file[number] = name_number(snapshot, code->file);
     snapshot->context_function[number] = function_number(snapshot, code);
-    snapshot->context_line[number] = context->line;
-    snapshot->context_domain[number] = tm_context_domain(
-        from->tree, draft->contexts[number]);
+    snapshot->context_line[number] = tm_context_line(context);
+    snapshot->context_domain[number] = tm_context_domain(context);
     snapshot->context_depth[number] = depth;
     if (from->parts & SNAPSHOT_COUNTERS) {
         counters_copy(snapshot, number, context);
@@ -332,7 +333,7 @@ context_copy(struct snapshot *snapshot, size_t number,
     if (snapshot->context_account != NULL) {
         snapshot->context_account[number] = 0;
     }
-    if (context->code == CODE_NONE) {
+    if (!has_frame) {
         /* Of all threads that have no frame. */
         snapshot->context_thread[number] = 0;
         return 0;

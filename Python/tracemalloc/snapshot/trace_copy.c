@@ -32,9 +32,10 @@ static int
 location_copy(struct location *where, const struct code_table *codes,
               const struct context *context)
 {
-    const struct code_entry *code = tm_code_at(codes, context->code);
-    uint32_t unit = context->instr_domain & MAX_UNIT;
-    if (unit == MAX_UNIT || code->nlocations == 0) {
+    const struct code_entry *code = tm_code_at(codes,
+                                               tm_context_code(context));
+    uint32_t unit = tm_context_unit(context);
+    if (unit == NO_UNIT || code->nlocations == 0) {
         return 0;
     }
     struct location *units = malloc((unit + 1) * sizeof(units[0]));
@@ -67,11 +68,12 @@ tm_copy_trace(struct trace_copy *trace, const struct code_table *codes,
         free(trace->frames);
         return -1;
     }
-    if (context->code != CODE_NONE && n > 0) {
-        trace->frames[trace->nframes++] = frame_copy(codes, context->code,
-                                                     context->line);
+    code_id code = tm_context_code(context);
+    if (code != CODE_NONE && n > 0) {
+        trace->frames[trace->nframes++] = frame_copy(
+            codes, code, tm_context_line(context));
     }
-    for (node_id at = context->node; trace->nframes < n;) {
+    for (node_id at = tm_context_node(context); trace->nframes < n;) {
         struct frame_node node = tm_node(tree, at);
         trace->frames[trace->nframes++] = frame_copy(codes, node.code,
                                                      node.line);

@@ -20,7 +20,9 @@ static_assert(MAX_CODES <= (size_t)1 << CODE_BITS, "codes fit a key");
 static_assert((uint64_t)MAX_ACCOUNTS * THREAD_SLOTS + THREAD_SLOTS
               <= (uint64_t)INT32_MAX,
               "the lines of roots are lines");
-static_assert(sizeof(struct context) == 32, "two in a cache line");
+static_assert(sizeof(struct context) == 24,
+              "contexts are many: keep them small");
+static_assert(sizeof(struct counters) == 64, "a cache line");
 
 
 /* --- numbers ------------------------------------------------------------- */
@@ -60,7 +62,8 @@ counters_reserve(struct call_tree *tree, context_id id)
 {
     struct counters **chunk = &tree->counter_chunks[id >> COUNTERS_SHIFT];
     if (*chunk == NULL) {
-        *chunk = calloc((size_t)1 << COUNTERS_SHIFT, sizeof((*chunk)[0]));
+        *chunk = tm_new_zeros(sizeof((*chunk)[0]) << COUNTERS_SHIFT,
+                              sizeof((*chunk)[0]));
     }
     return *chunk != NULL ? 0 : -1;
 }
@@ -72,7 +75,7 @@ context_take(struct call_tree *tree)
     struct number_space *space = &tree->contexts;
     context_id id = space->unused;
     if (id != CONTEXT_NONE) {
-        space->unused = tm_context_at(tree, id)->code;
+        space->unused = tm_context_code(tm_context_at(tree, id));
         space->live++;
         return id;
     }
@@ -82,8 +85,7 @@ context_take(struct call_tree *tree)
         if (id >= MAX_CONTEXTS || counters_reserve(tree, id) < 0) {
             return CONTEXT_NONE;
         }
-        struct context *contexts = tm_new_zeros(
-            CHUNK_SIZE * sizeof(contexts[0]), sizeof(contexts[0]));
+        struct context *contexts = calloc(CHUNK_SIZE, sizeof(contexts[0]));
         if (contexts == NULL) {
             return CONTEXT_NONE;
         }
@@ -123,7 +125,9 @@ tm_free_node(struct call_tree *tree, node_id id)
 static void
 context_give_back(struct call_tree *tree, context_id id)
 {
-    *tm_context_at(tree, id) = (struct context){.code = tree->contexts.unused};
+    *tm_context_at(tree, id) = (struct context){
+        .key = (uint64_t)tree->contexts.unused << NODE_BITS,
+    };
     tree->contexts.unused = id;
     tree->contexts.live--;
 }
@@ -133,7 +137,8 @@ PART void
 tm_free_context(struct call_tree *tree, context_id id)
 {
     const struct context *context = tm_context_at(tree, id);
-    struct packed_node *node = tm_packed_node_at(tree, context->node);
+    struct packed_node *node = tm_packed_node_at(tree,
+                                                 tm_context_node(context));
     if ((node->first_context & CONTEXT_MASK) == id) {
         node->first_context &= ~CONTEXT_MASK;
     }
@@ -151,12 +156,9 @@ tm_free_context(struct call_tree *tree, context_id id)
 
 /* --- counters ------------------------------------------------------------ */
 
-void
-_PyTraceMalloc_GiveCounters(struct call_tree *tree, struct context *context)
+static struct counters *
+counters_take(struct call_tree *tree)
 {
-    if (context->has_counters) {
-        return;
-    }
     struct counters *counters = tree->unused_counters;
     if (counters != NULL) {
         tree->unused_counters = counters->next_unused;
@@ -167,7 +169,21 @@ _PyTraceMalloc_GiveCounters(struct call_tree *tree, struct context *context)
         counters = &tree->counter_chunks[at >> COUNTERS_SHIFT]
                         [at & (((uint32_t)1 << COUNTERS_SHIFT) - 1)];
     }
+    return counters;
+}
+
+
+void
+_PyTraceMalloc_GiveCounters(struct call_tree *tree, struct context *context)
+{
+    if (context->has_counters) {
+        return;
+    }
+    struct counters *counters = counters_take(tree);
     *counters = tm_context_counters(context);
+    counters->unit = tm_context_unit(context);
+    counters->domain = 0;
+    counters->line = context->few.line;
     context->counters = counters;
     __atomic_store_n(&context->has_counters, 1, __ATOMIC_RELEASE);
 }
@@ -181,8 +197,6 @@ tm_init_tree(struct call_tree *tree)
     tree->generation++;
     tree->nodes.used = NODE_ROOT;
     tree->contexts.used = CONTEXT_UNKNOWN;
-    tree->ndomains = 1;
-    tree->domains[0] = 0;
     if (tm_init_indexes(tree) < 0
         || node_take(tree) != NODE_ROOT
         || tm_add_context(tree, NODE_ROOT, CODE_NONE, 0, 0)
@@ -205,20 +219,18 @@ tm_fini_tree(struct call_tree *tree)
         tree->wide_chunks[i] = NULL;
     }
     for (size_t i = 0; i < tree->contexts.chunks; i++) {
-        tm_free_zeros(tree->context_chunks[i]);
-        free(tree->late_chunks[i]);
+        free(tree->context_chunks[i]);
         tree->context_chunks[i] = NULL;
-        tree->late_chunks[i] = NULL;
     }
     for (size_t i = 0; i < MAX_CONTEXTS >> COUNTERS_SHIFT
          && tree->counter_chunks[i] != NULL; i++)
     {
-        free(tree->counter_chunks[i]);
+        tm_free_zeros(tree->counter_chunks[i]);
         tree->counter_chunks[i] = NULL;
     }
     tree->unused_counters = NULL;
     tree->used_counters = 0;
-    tree->nlate_chunks = tree->nwide_chunks = 0;
+    tree->nwide_chunks = 0;
     tm_fini_indexes(tree);
     memset(&tree->nodes, 0, sizeof(tree->nodes));
     memset(&tree->contexts, 0, sizeof(tree->contexts));
@@ -343,32 +355,35 @@ tm_find_account(const struct call_tree *tree, uint32_t *memo, node_id id)
 }
 
 
-/* Room for the domain of a context, if it is a late one. */
-static int
-late_reserve(struct call_tree *tree, context_id id, uint32_t instr_domain)
+/* What a new context is. */
+static void
+context_begin(struct call_tree *tree, struct context *context, uint64_t key,
+              uint32_t unit, uint32_t domain, int32_t line)
 {
-    uint32_t **chunk = &tree->late_chunks[id >> CHUNK_SHIFT];
-    if (instr_domain >> 24 == LATE_DOMAIN && *chunk == NULL) {
-        *chunk = calloc(CHUNK_SIZE, sizeof((*chunk)[0]));
-        if (*chunk == NULL) {
-            return -1;
-        }
-        tree->nlate_chunks++;
+    context->key = key;
+    if (!tm_context_is_wide(context)) {
+        context->few.line = (uint16_t)line;
+        return;
     }
-    return 0;
+    struct counters *counters = counters_take(tree);
+    *counters = (struct counters){
+        .unit = unit,
+        .domain = domain,
+        .line = line,
+    };
+    context->counters = counters;
+    context->has_counters = 1;
 }
 
 
-/* `late` is the domain of a context with LATE_DOMAIN, otherwise 0. */
 static context_id
-context_add(struct call_tree *tree, node_id node, code_id code,
-            uint32_t instr_domain, int32_t line, uint32_t late)
+context_add(struct call_tree *tree, node_id node, code_id code, uint32_t unit,
+            uint32_t domain, int32_t line)
 {
     assert(node != NODE_NONE && line >= 0);
+    uint64_t key = tm_context_key(node, code, unit, domain, line);
     struct index_place place;
-    if (tm_seek_context(tree, node, code, instr_domain, line, late,
-                        &place) < 0)
-    {
+    if (tm_seek_context(tree, key, unit, domain, &place) < 0) {
         return CONTEXT_NONE;
     }
     if (place.found != CONTEXT_NONE) {
@@ -378,18 +393,7 @@ context_add(struct call_tree *tree, node_id node, code_id code,
     if (id == CONTEXT_NONE) {
         return CONTEXT_NONE;
     }
-    if (late_reserve(tree, id, instr_domain) < 0) {
-        context_give_back(tree, id);
-        return CONTEXT_NONE;
-    }
-    struct context *context = tm_context_at(tree, id);
-    context->node = node;
-    context->code = code;
-    context->instr_domain = instr_domain;
-    context->line = line;
-    if (instr_domain >> 24 == LATE_DOMAIN) {
-        tree->late_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK] = late;
-    }
+    context_begin(tree, tm_context_at(tree, id), key, unit, domain, line);
     tm_enter_number(&tree->contexts, &place, id);
     return id;
 }
@@ -399,24 +403,8 @@ PART context_id
 tm_add_context(struct call_tree *tree, node_id node, code_id code,
                uint32_t unit, int32_t line)
 {
-    assert(unit <= MAX_UNIT);
-    return context_add(tree, node, code, unit, line, 0);
-}
-
-
-/* The number of a domain, or LATE_DOMAIN. */
-static uint32_t
-domain_number(struct call_tree *tree, uint32_t domain)
-{
-    uint32_t number = 0;
-    while (number < tree->ndomains && tree->domains[number] != domain) {
-        number++;
-    }
-    if (number == tree->ndomains && number < LATE_DOMAIN) {
-        tree->domains[number] = domain;
-        tree->ndomains++;
-    }
-    return number;
+    assert(unit <= NO_UNIT);
+    return context_add(tree, node, code, unit, 0, line);
 }
 
 
@@ -424,12 +412,10 @@ PART context_id
 tm_add_context_of_domain(struct call_tree *tree,
                          const struct context *context, uint32_t domain)
 {
-    assert(context->instr_domain <= MAX_UNIT);
-    uint32_t number = domain_number(tree, domain);
-    uint32_t unit = context->instr_domain;
-    return context_add(tree, context->node, context->code,
-                       CONTEXT_INSTR_DOMAIN(unit, number), context->line,
-                       number == LATE_DOMAIN ? domain : 0);
+    assert(tm_context_domain(context) == 0);
+    return context_add(tree, tm_context_node(context),
+                       tm_context_code(context), tm_context_unit(context),
+                       domain, tm_context_line(context));
 }
 
 
@@ -440,8 +426,8 @@ tm_size_of_tree(const struct call_tree *tree)
 {
     size_t size = CHUNK_SIZE * (tree->nodes.chunks * sizeof(struct packed_node)
                                 + tree->nwide_chunks * sizeof(int32_t)
-                                + tree->nlate_chunks * sizeof(uint32_t));
-    size += tree->contexts.chunks * (CHUNK_SIZE + 1) * sizeof(struct context);
+                                + tree->contexts.chunks
+                                  * sizeof(struct context));
     size += tree->used_counters * sizeof(struct counters);
     return size + tm_size_of_indexes(tree);
 }
@@ -527,13 +513,16 @@ static const char *
 check_context(const struct call_tree *tree, context_id id)
 {
     const struct context *context = tm_context_at(tree, id);
-    if (!node_exists(tree, context->node)) {
+    if (!node_exists(tree, tm_context_node(context))) {
         return "call tree: I2, a context has no node";
     }
-    if (context->instr_domain >> 24 == LATE_DOMAIN
-        && tree->late_chunks[id >> CHUNK_SHIFT] == NULL)
+    if ((tm_context_is_wide(context) && !context->has_counters)
+        || context->key != tm_context_key(
+            tm_context_node(context), tm_context_code(context),
+            tm_context_unit(context), tm_context_domain(context),
+            tm_context_line(context)))
     {
-        return "call tree: I6, a context has no domain";
+        return "call tree: I6, a context is not what its key says";
     }
     struct counters counters = tm_context_counters(context);
     if (counters.freed_blocks > counters.allocated_blocks
@@ -551,7 +540,7 @@ check_contexts(const struct call_tree *tree)
 {
     size_t live = 0, unused = 0, counted = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
-        if (tm_context_at(tree, id)->node == NODE_NONE) {
+        if (tm_context_node(tm_context_at(tree, id)) == NODE_NONE) {
             continue;
         }
         live++;
@@ -562,7 +551,7 @@ check_contexts(const struct call_tree *tree)
         }
     }
     for (context_id id = tree->contexts.unused; id != CONTEXT_NONE;
-         id = tm_context_at(tree, id)->code)
+         id = tm_context_code(tm_context_at(tree, id)))
     {
         unused++;
     }

@@ -36,6 +36,7 @@ struct packed_node {
 #define NODE_MASK (((uint32_t)1 << NODE_BITS) - 1)
 #define CONTEXT_MASK (((uint32_t)1 << CONTEXT_BITS) - 1)
 #define CODE_BITS 25
+#define CODE_MASK (((code_id)1 << CODE_BITS) - 1)
 #define LOW_LINE_BITS (64 - CODE_BITS - NODE_BITS)
 #define HIGH_LINE_BITS ((32 - NODE_BITS) + (32 - CONTEXT_BITS))
 
@@ -61,22 +62,32 @@ struct counters {
     /* Live when traced memory was highest; see `epoch`. */
     uint64_t peak_blocks;
     uint64_t peak_bytes;
+    /* What the context is of; fixed. */
+    uint32_t unit;
+    uint32_t domain;
+    int32_t line;
 };
 
 /* An instruction that allocates, under its callers.  Nearly all allocate
    little: they count beside their key, in as few bits as that takes.  All
-   others have counters. */
+   others have counters.
+
+       key  instruction, or WIDE_UNIT   code   node of the callers
+           high                                          low bits
+
+   The instruction is in code units; a context is of one domain only.  Another
+   domain than 0, and what takes more bits than nearly all take, is told by
+   counters: such a context is a wide one, and has them from the beginning. */
 struct context {
-    node_id node;               /* the callers; NODE_NONE: unused */
-    code_id code;               /* fixed while used; unused: next unused */
-    uint32_t instr_domain;      /* see CONTEXT_INSTR_DOMAIN(); fixed */
-    int32_t line;               /* fixed while used; >= 0 */
+    uint64_t key;               /* fixed while used; unused: next unused, as a
+                                   code would be, and no node */
     union {
         struct {
             uint16_t allocated_bytes;
             uint16_t peak_bytes;
             uint8_t allocated_blocks;
             uint8_t peak_blocks;
+            uint16_t line;      /* fixed while used */
         } few;
         struct counters *counters;      /* if `has_counters` */
     };
@@ -95,15 +106,21 @@ struct context {
 #  define MAX_FEW UINT8_MAX
 #endif
 
-/* The instruction in code units, and the number of the domain: a context is
-   of one domain only.  Domain 0 has number 0.  The last number stands for all
-   domains that came when the others were given away; there `late_chunks` says
-   which it is. */
-#define CONTEXT_INSTR_DOMAIN(unit, number) \
-    ((uint32_t)(unit) | (uint32_t)(number) << 24)
-#define MAX_UNIT ((1u << 24) - 1)
-#define MAX_DOMAINS 256
-#define LATE_DOMAIN (MAX_DOMAINS - 1)
+/* No instruction: before the first one, or beyond what is told apart. */
+#define NO_UNIT ((1u << 24) - 1)
+
+/* The instruction as a key has it: one of the first, none, or one that
+   counters tell. */
+#define UNIT_SHIFT (NODE_BITS + CODE_BITS)
+#define WIDE_UNIT ((1u << (64 - UNIT_SHIFT)) - 1)
+#define SHORT_NO_UNIT (WIDE_UNIT - 1)
+#ifdef Py_TRACEMALLOC_STRESS
+#  define MAX_SHORT_UNIT 6u
+#  define MAX_SHORT_LINE 100
+#else
+#  define MAX_SHORT_UNIT (SHORT_NO_UNIT - 1)
+#  define MAX_SHORT_LINE UINT16_MAX
+#endif
 
 /* The tree of all that ever called an allocation:
 
@@ -137,7 +154,7 @@ struct context {
          without a block.  Bytes count modulo 2**64, since extensions may
          report any size
      I5  numbers up to `used`: 0, the live ones and the chain of unused ones
-     I6  a context with LATE_DOMAIN has a place in `late_chunks`
+     I6  a wide context has counters, and could be no short one
      I7  each of the counters ever given is one context's or in the chain of
          unused ones; there is room for as many as for contexts
      I8  a node with WIDE_LINE has a place in `wide_chunks`
@@ -149,8 +166,6 @@ struct call_tree {
     struct number_space contexts;
     struct node_index *replaced;    /* readers may still be in there */
     uint32_t generation;            /* bumped when numbers change meaning */
-    uint32_t ndomains;
-    uint32_t domains[MAX_DOMAINS];  /* by number */
     uint64_t reclaimed_blocks;      /* allocated and freed in contexts that */
     uint64_t reclaimed_bytes;       /*     were reclaimed since */
     struct reclaimed *accounts;     /* the same, by account; NULL as long as
@@ -169,9 +184,6 @@ struct call_tree {
     struct counters *counter_chunks[MAX_CONTEXTS >> COUNTERS_SHIFT];
     struct counters *unused_counters;   /* chain; access, like the next */
     uint32_t used_counters;             /* ever given */
-    /* Domains of contexts with LATE_DOMAIN; NULL where there is none. */
-    uint32_t *late_chunks[MAX_CONTEXTS >> CHUNK_SHIFT];
-    size_t nlate_chunks;
 };
 
 /* A tree of the root and the unknown context.  0, or -1 when out of memory. */
@@ -179,7 +191,9 @@ PART int tm_init_tree(struct call_tree *);
 PART void tm_fini_tree(struct call_tree *);
 
 /* A node or context, added if new: NODE_NONE or CONTEXT_NONE when out of
-   memory or numbers.  The context is of domain 0, `unit` its instruction. */
+   memory or numbers.  The context is of domain 0, `unit` its instruction or
+   NO_UNIT, and the line is always the same for that instruction of that code
+   object.  Contexts need access, too. */
 PART node_id tm_add_node(struct call_tree *, node_id parent, code_id,
                          int32_t line);
 PART context_id tm_add_context(struct call_tree *, node_id, code_id,
@@ -250,7 +264,7 @@ static inline code_id
 tm_node_code(const struct call_tree *tree, node_id id)
 {
     uint64_t key = tm_packed_node_at(tree, id)->key;
-    return (code_id)(key >> NODE_BITS) & (((code_id)1 << CODE_BITS) - 1);
+    return (code_id)(key >> NODE_BITS) & CODE_MASK;
 }
 
 /* The high bits of a node's line, or WIDE_HIGH_LINE. */
@@ -311,13 +325,63 @@ tm_context_at(const struct call_tree *tree, context_id id)
     return &tree->context_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK];
 }
 
-static inline uint32_t
-tm_context_domain(const struct call_tree *tree, context_id id)
+/* The callers of a context; NODE_NONE: it is unused. */
+static inline node_id
+tm_context_node(const struct context *context)
 {
-    uint32_t number = tm_context_at(tree, id)->instr_domain >> 24;
-    return number == LATE_DOMAIN
-        ? tree->late_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK]
-        : tree->domains[number];
+    return (node_id)context->key & NODE_MASK;
+}
+
+static inline code_id
+tm_context_code(const struct context *context)
+{
+    return (code_id)(context->key >> NODE_BITS) & CODE_MASK;
+}
+
+static inline int
+tm_context_is_wide(const struct context *context)
+{
+    return context->key >> UNIT_SHIFT == WIDE_UNIT;
+}
+
+static inline uint32_t
+tm_context_domain(const struct context *context)
+{
+    return tm_context_is_wide(context) ? context->counters->domain : 0;
+}
+
+/* The instruction in code units, or NO_UNIT. */
+static inline uint32_t
+tm_context_unit(const struct context *context)
+{
+    uint32_t unit = (uint32_t)(context->key >> UNIT_SHIFT);
+    if (unit == WIDE_UNIT) {
+        return context->counters->unit;
+    }
+    return unit == SHORT_NO_UNIT ? NO_UNIT : unit;
+}
+
+/* Needs access: counters may be given. */
+static inline int32_t
+tm_context_line(const struct context *context)
+{
+    return context->has_counters ? context->counters->line
+                                 : context->few.line;
+}
+
+/* The key of a context; `line` and `domain` only tell whether it is wide. */
+static inline uint64_t
+tm_context_key(node_id node, code_id code, uint32_t unit, uint32_t domain,
+               int32_t line)
+{
+    uint32_t short_unit = unit == NO_UNIT ? SHORT_NO_UNIT : unit;
+    if (domain != 0 || line > MAX_SHORT_LINE
+        || (unit > MAX_SHORT_UNIT && unit != NO_UNIT))
+    {
+        short_unit = WIDE_UNIT;
+    }
+    return (uint64_t)short_unit << UNIT_SHIFT
+           | (uint64_t)code << NODE_BITS | node;
 }
 
 /* Whether a node is the root of a thread: it has no frame. */
@@ -333,8 +397,8 @@ static inline uint32_t
 tm_context_depth(const struct call_tree *tree, const struct context *context,
                  uint32_t most)
 {
-    uint32_t depth = context->code != CODE_NONE;
-    for (node_id id = context->node;
+    uint32_t depth = tm_context_code(context) != CODE_NONE;
+    for (node_id id = tm_context_node(context);
          depth < most && !tm_node_is_root(tree, id);
          id = tm_node_parent(tree, id))
     {

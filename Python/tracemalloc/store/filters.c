@@ -95,10 +95,12 @@ filter_matches(const struct trace_filter *filter, uint32_t nframe,
                const struct code_table *codes,
                const struct call_tree *tree, const struct context *context)
 {
-    if (filter_matches_frame(filter, codes, context->code, context->line)) {
+    if (filter_matches_frame(filter, codes, tm_context_code(context),
+                             tm_context_line(context)))
+    {
         return 1;
     }
-    node_id at = context->node;
+    node_id at = tm_context_node(context);
     for (uint32_t left = filter->all_frames ? nframe - 1 : 0;
          left > 0 && !tm_node_is_root(tree, at); left--)
     {
@@ -228,7 +230,7 @@ tm_check_filters(const struct filter_set *set,
                  const struct call_tree *tree)
 {
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
-        if (tm_context_at(tree, id)->node == NODE_NONE) {
+        if (tm_context_node(tm_context_at(tree, id)) == NODE_NONE) {
             continue;
         }
         int result = tm_recall_filter_result(set, tree, id);

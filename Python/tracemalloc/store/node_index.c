@@ -60,20 +60,13 @@ node_key(code_id code, int32_t line)
 }
 
 
+/* What contexts under one node are told apart by, for the hash: the key, but
+   for the node, and what a wide one has beside it. */
 static inline uint64_t
-context_key(code_id code, uint32_t instr_domain, uint32_t late)
+context_hashed(uint64_t key, uint32_t unit, uint32_t domain)
 {
-    return code ^ (uint64_t)instr_domain * 0xff51afd7ed558ccdu
-           ^ (uint64_t)late << 32;
-}
-
-
-/* The domain of a context if it is a late one, otherwise 0. */
-static inline uint32_t
-context_late(const struct call_tree *tree, context_id id,
-             uint32_t instr_domain)
-{
-    return instr_domain >> 24 == LATE_DOMAIN ? tm_context_domain(tree, id) : 0;
+    return key >> NODE_BITS
+           ^ ((uint64_t)domain << 32 | unit) * 0xff51afd7ed558ccdu;
 }
 
 
@@ -93,13 +86,14 @@ node_is(const struct call_tree *tree, node_id id, uint64_t key, int32_t line)
 
 
 static inline int
-context_is(const struct call_tree *tree, context_id id, code_id code,
-           uint32_t instr_domain, int32_t line, uint32_t late)
+context_is(const struct call_tree *tree, context_id id, uint64_t key,
+           uint32_t unit, uint32_t domain)
 {
     const struct context *context = tm_context_at(tree, id);
-    return context->instr_domain == instr_domain && context->code == code
-           && context->line == line
-           && context_late(tree, id, instr_domain) == late;
+    return context->key == key
+           && (!tm_context_is_wide(context)
+               || (context->counters->unit == unit
+                   && context->counters->domain == domain));
 }
 
 
@@ -195,18 +189,16 @@ node_probe(const struct call_tree *tree, const struct node_index *index,
 
 static inline struct probe
 context_probe(const struct call_tree *tree, const struct node_index *index,
-              node_id node, code_id code, uint32_t instr_domain, int32_t line,
-              uint32_t late, context_id *found)
+              uint64_t key, uint32_t unit, uint32_t domain, context_id *found)
 {
-    struct probe probe = probe_begin(index, node,
-                                     context_key(code, instr_domain, late),
+    struct probe probe = probe_begin(index, (node_id)key & NODE_MASK,
+                                     context_hashed(key, unit, domain),
                                      CONTEXT_BITS, CONTEXTS_BUCKET);
     uint32_t slot;
     while ((slot = slot_load(index, probe.at)) != 0) {
         *found = SLOT_CONTEXT(slot);
         if (slot == (*found | probe.tag)
-            && context_is(tree, *found, code, instr_domain, line, late)
-            && tm_context_at(tree, *found)->node == node)
+            && context_is(tree, *found, key, unit, domain))
         {
             return probe;
         }
@@ -234,19 +226,17 @@ tm_find_node(const struct call_tree *tree, node_id parent, code_id code,
 
 
 static inline context_id
-context_find(const struct call_tree *tree, node_id node, code_id code,
-             uint32_t instr_domain, int32_t line, uint32_t late)
+context_find(const struct call_tree *tree, uint64_t key, uint32_t unit,
+             uint32_t domain)
 {
-    context_id found =
-        first_load(&tm_packed_node_at(tree, node)->first_context)
-        & CONTEXT_MASK;
-    if (found != CONTEXT_NONE
-        && context_is(tree, found, code, instr_domain, line, late))
-    {
+    const struct packed_node *node =
+        tm_packed_node_at(tree, (node_id)key & NODE_MASK);
+    context_id found = first_load(&node->first_context) & CONTEXT_MASK;
+    if (context_is(tree, found, key, unit, domain)) {
         return found;
     }
-    (void)context_probe(tree, index_of(&tree->contexts), node, code,
-                        instr_domain, line, late, &found);
+    (void)context_probe(tree, index_of(&tree->contexts), key, unit, domain,
+                        &found);
     return found;
 }
 
@@ -255,7 +245,8 @@ PART context_id
 tm_find_context(const struct call_tree *tree, node_id node, code_id code,
                 uint32_t unit, int32_t line)
 {
-    return context_find(tree, node, code, unit, line, 0);
+    return context_find(tree, tm_context_key(node, code, unit, 0, line), unit,
+                        0);
 }
 
 
@@ -317,8 +308,9 @@ index_fill_contexts(const struct call_tree *tree, struct node_index *index)
     uint32_t n = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = tm_context_at(tree, id);
-        if (context->node == NODE_NONE
-            || is_first(&tm_packed_node_at(tree, context->node)->first_context,
+        node_id node = tm_context_node(context);
+        if (node == NODE_NONE
+            || is_first(&tm_packed_node_at(tree, node)->first_context,
                         CONTEXT_MASK, id))
         {
             continue;
@@ -326,10 +318,9 @@ index_fill_contexts(const struct call_tree *tree, struct node_index *index)
         n++;
         if (index != NULL) {
             context_id found;
-            uint32_t late = context_late(tree, id, context->instr_domain);
             struct probe probe = context_probe(
-                tree, index, context->node, context->code,
-                context->instr_domain, context->line, late, &found);
+                tree, index, context->key, tm_context_unit(context),
+                tm_context_domain(context), &found);
             slot_store(index, probe.at, id | probe.tag);
         }
     }
@@ -471,29 +462,28 @@ tm_seek_node(struct call_tree *tree, node_id parent, code_id code,
 
 
 PART int
-tm_seek_context(struct call_tree *tree, node_id node, code_id code,
-                uint32_t instr_domain, int32_t line, uint32_t late,
-                struct index_place *place)
+tm_seek_context(struct call_tree *tree, uint64_t key, uint32_t unit,
+                uint32_t domain, struct index_place *place)
 {
     struct number_space *space = &tree->contexts;
-    uint32_t *first = &tm_packed_node_at(tree, node)->first_context;
+    uint32_t *first = &tm_packed_node_at(tree, (node_id)key & NODE_MASK)
+                           ->first_context;
     *place = (struct index_place){.found = *first & CONTEXT_MASK};
     if (place->found == CONTEXT_NONE) {
         place->first = first;
         return 0;
     }
-    if (context_is(tree, place->found, code, instr_domain, line, late)) {
+    if (context_is(tree, place->found, key, unit, domain)) {
         return 0;
     }
-    struct probe probe = context_probe(tree, space->index, node, code,
-                                       instr_domain, line, late,
+    struct probe probe = context_probe(tree, space->index, key, unit, domain,
                                        &place->found);
     if (place->found == CONTEXT_NONE && space_is_full(space)) {
         if (index_replace(tree, space, space_more_slots(space)) < 0) {
             return -1;
         }
-        probe = context_probe(tree, space->index, node, code, instr_domain,
-                              line, late, &place->found);
+        probe = context_probe(tree, space->index, key, unit, domain,
+                              &place->found);
     }
     place->at = probe.at;
     place->tag = probe.tag;
@@ -574,16 +564,16 @@ check_context_index(const struct call_tree *tree)
     size_t indexed = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = tm_context_at(tree, id);
-        if (context->node == NODE_NONE) {
+        node_id node = tm_context_node(context);
+        if (node == NODE_NONE) {
             continue;
         }
-        uint32_t late = context_late(tree, id, context->instr_domain);
-        if (context_find(tree, context->node, context->code,
-                         context->instr_domain, context->line, late) != id)
+        if (context_find(tree, context->key, tm_context_unit(context),
+                         tm_context_domain(context)) != id)
         {
             return "node index: I3, a context is not found by its key";
         }
-        indexed += (tm_packed_node_at(tree, context->node)->first_context
+        indexed += (tm_packed_node_at(tree, node)->first_context
                     & CONTEXT_MASK) != id;
     }
     return index_is_full_of(&tree->contexts, indexed)

@@ -66,13 +66,13 @@ struct index_place {
 };
 
 /* Find a node or context, or the place where it goes, and make room there.  0,
-   or -1 when out of memory.  `late` is the domain of a context with
-   LATE_DOMAIN, otherwise 0.  The place is good until the index changes. */
+   or -1 when out of memory.  A context has its key, see tm_context_key(), and
+   for a wide one the instruction and the domain, which are told always.  The
+   place is good until the index changes. */
 PART int tm_seek_node(struct call_tree *, node_id parent, code_id,
                       int32_t line, struct index_place *);
-PART int tm_seek_context(struct call_tree *, node_id, code_id,
-                         uint32_t instr_domain, int32_t line, uint32_t late,
-                         struct index_place *);
+PART int tm_seek_context(struct call_tree *, uint64_t key, uint32_t unit,
+                         uint32_t domain, struct index_place *);
 
 /* Let a node or context that is complete be found from now on. */
 PART void tm_enter_number(struct number_space *, const struct index_place *,

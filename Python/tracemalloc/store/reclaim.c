@@ -26,8 +26,9 @@ context_is_needed(const struct context *context,
     if (reach == REACH_ALL) {
         return 0;
     }
-    return context->code == CODE_NONE
-           || (tm_code_at(codes, context->code)->owner != NULL
+    code_id code = tm_context_code(context);
+    return code == CODE_NONE
+           || (tm_code_at(codes, code)->owner != NULL
                && (reach == REACH_DEAD || context->has_counters));
 }
 
@@ -49,7 +50,8 @@ account_keep(struct call_tree *tree, uint32_t *memo,
              const struct context *context)
 {
     struct reclaimed *kept =
-        &tree->accounts[tm_find_account(tree, memo, context->node)];
+        &tree->accounts[tm_find_account(tree, memo,
+                                        tm_context_node(context))];
     struct counters counters = tm_context_counters(context);
     kept->blocks += counters.allocated_blocks;
     kept->bytes += counters.allocated_bytes;
@@ -78,14 +80,15 @@ tm_reclaim(struct call_tree *tree, struct code_table *codes,
     }
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = tm_context_at(tree, id);
-        if (context->node == NODE_NONE) {
+        node_id node = tm_context_node(context);
+        if (node == NODE_NONE) {
             continue;
         }
         if (id == CONTEXT_UNKNOWN || roots->contexts[id]
             || context_is_needed(context, codes, bytes, reach))
         {
-            node_mark(tree, roots->nodes, context->node);
-            used_codes[context->code] = 1;
+            node_mark(tree, roots->nodes, node);
+            used_codes[tm_context_code(context)] = 1;
         }
         else {
             if (memo != NULL) {

@@ -1,6 +1,6 @@
 /* Aligned memory full of zeros.
 
-   Called by cells.c and call_tree.c, for their chunks; calls nobody.  Memory
+   Called by cells.c and call_tree.c, for rows and counters; calls nobody.  Memory
    of calloc() is not touched before it is used, and aligned_alloc() has
    nothing like it.
 
