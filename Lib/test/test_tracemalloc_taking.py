@@ -301,6 +301,46 @@ class PositionTests(unittest.TestCase):
             "-X", "no_debug_ranges").split())
         self.assertEqual(unknown, total)
 
+    def test_far_down_in_long_functions_and_files(self):
+        run(r"""
+            source = "".join((
+                "def near(n):\n",
+                "    a = bytes(n), bytes(n)\n",
+                "    n = n\n" * 5_000,
+                "    b = bytes(n), bytes(n)\n",
+                "    c = [bytes(n),\n",
+                "         bytes(n)]\n",
+                "    return a, b, c\n",
+                "\n" * 70_000,
+                "def far(n): return bytes(n), (bytes(n),\n",
+                "                              n)\n"))
+            code, scope = load(source)
+            _tracemalloc.start(1)
+            kept = [scope["near"](50), scope["far"](50), scope["near"](60)]
+            here = {("near", 2, 2), ("near", 5003, 5003), ("near", 5004, 5004),
+                    ("near", 5004, 5005), ("near", 5005, 5005),
+                    ("far", 75007, 75007)}
+            for known in positions_of(code), None:
+                found = script_contexts(_tracemalloc._take_snapshot())
+                places = {key[:5] for key in found}
+                assert here <= {place[:3] for place in places}, places
+                if known is not None:
+                    assert places <= known, places - known
+                    alive = found
+                for line in 2, 5003:
+                    columns = {key[3:5]: n for key, n in found.items()
+                               if key[:3] == ("near", line, line)}
+                    # The pair may come from the free list, from before.
+                    columns.pop((8, 26), None)
+                    assert columns == {(8, 16): 2, (18, 26): 2}, columns
+                # The same when the code objects are dead.
+                scope.clear()
+                del code
+                gc.collect()
+                code = None
+            assert found == alive, found - alive
+            """)
+
     def test_instrumented_code(self):
         run(r"""
             code, scope = load("def f():\n    return [bytes(100), bytes(200)]")
