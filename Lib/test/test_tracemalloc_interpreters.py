@@ -120,6 +120,44 @@ class OwnArenasTests(unittest.TestCase):
             """))
 
 
+    def test_arenas_that_go_while_others_allocate(self):
+        # Most of their blocks are freed then; rows of cells come and go.
+        script_helper.assert_python_ok("-c", textwrap.dedent("""\
+            import _interpreters, _tracemalloc, threading, tracemalloc
+            tracemalloc.start()
+            ends = threading.Event()
+            turns = 0
+            def allocate():
+                global turns
+                while not ends.is_set():
+                    kept = [bytearray(n) for n in range(500)]
+                    del kept
+                    turns += 1
+            thread = threading.Thread(target=allocate)
+            thread.start()
+            shared = _interpreters.new_config("isolated", gil="shared")
+            left = []
+            for _ in range(6):
+                interpreter = _interpreters.create(shared)
+                fault = _interpreters.exec(
+                    interpreter, "kept = [str(i) * 2 for i in range(30_000)]")
+                assert fault is None, fault.formatted
+                _tracemalloc._check()
+                before = turns
+                _interpreters.destroy(interpreter)
+                _tracemalloc._check()
+                left.append(tracemalloc.get_traced_memory()[0])
+                while turns == before:
+                    ends.wait(.001)
+            ends.set()
+            thread.join()
+            _tracemalloc._check()
+            assert _tracemalloc._get_dropped() == 0
+            # Two MiB were kept in each.
+            assert left[-1] - left[0] < 5 * 500_000, left
+            """))
+
+
 # Creates an interpreter with a GIL of its own in a thread without any thread
 # state, while the calling thread keeps the GIL.  Whether it waits for that is
 # seen by what it makes first: a thread state of this interpreter, to wait

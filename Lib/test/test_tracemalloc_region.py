@@ -1,6 +1,7 @@
 """tracemalloc.trace(): what a part of a program does with memory."""
 import _tracemalloc
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -455,6 +456,26 @@ class InterruptionTests(unittest.TestCase):
             self.assertEqual(region.allocated_size, 0)
 
         self.everywhere(use)
+
+    def test_a_finalizer_with_a_region_anywhere_in_another(self):
+        finalized = []
+
+        class Finalized:
+            def __del__(self):
+                with tracemalloc.trace() as region:
+                    finalized.append(tracemalloc.is_tracing())
+                finalized.append(region.allocated_size is not None)
+
+        def use():
+            Finalized()                         # by its last reference
+            garbage = Finalized()
+            garbage.itself = garbage
+            del garbage
+            gc.collect(0)                       # by the collector
+
+        self.everywhere(use)
+        self.assertGreater(len(finalized), 400)
+        self.assertEqual(set(finalized), {True})
 
     def test_a_region_that_begins_anywhere_in_another_and_ends_later(self):
         waiting = []
