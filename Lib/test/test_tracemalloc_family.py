@@ -337,6 +337,113 @@ class OtherChildrenTests(FamilyTests):
         self.assertEqual([name for name in os.listdir()
                           if name.startswith(".")], [])
 
+    KILLED = """\
+        import os, signal, sys
+        read, write = os.pipe()
+        child = os.fork()
+        if not child:
+            kept = bytearray(3_000_000)
+            if "record" in sys.argv:
+                import _tracemalloc
+                _tracemalloc._write_record()
+                _tracemalloc._write_record()
+            os.write(write, b".")
+            signal.pause()
+        os.read(read, 1)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        """
+
+    def test_a_forked_child_that_is_killed(self):
+        self.write("program.py", self.KILLED)
+        _, (child,), errors = self.family()
+        self.assertEqual(errors, [])
+        self.assertEqual(
+            [child[name] for name in ("state", "name", "size", "peak_size",
+                                      "file", "record")],
+            ["lost", "program.py", None, None, None, None])
+        process = self.start("run", "-n", "1", "-o", "out.tmz", "program.py")
+        self.assertRegex(
+            process.stderr, r"(?m)^ *\d+ +\? +\? +program\.py +killed or "
+                            "crashed; nothing is left of it$")
+
+    def start_recorded(self, *arguments, options="25,record=."):
+        process = subprocess.run(
+            [sys.executable, "-X", f"tracemalloc={options}", "-m",
+             "tracemalloc", "run", *arguments], capture_output=True,
+            text=True)
+        return process, process.stderr.splitlines()
+
+    def test_the_record_of_a_child_that_is_killed(self):
+        self.write("program.py", self.KILLED)
+        process, lines = self.start_recorded(
+            "--json", "-o", "out.tmz", "program.py", "record")
+        self.assertEqual(process.returncode, 0, process.stderr)
+        child, = json.loads(lines[-1])["children"]
+        self.assertEqual((child["state"], child["file"]), ("lost", None))
+        self.assertGreater(child["size"], 3_000_000)
+        found = self.json("stats", child["record"])
+        self.assertEqual(
+            (found["metadata"]["pid"], found["size"],
+             found["metadata"]["traced_memory_peak"]),
+            (child["pid"], child["size"], child["peak_size"]))
+        process, lines = self.start_recorded(
+            "-n", "1", "-o", "out.tmz", "program.py", "record")
+        self.assertRegex(
+            process.stderr, r"(?m)^ *\d+ .* program\.py +killed or crashed, "
+                            r"tracemalloc\.\d+\.tmrec$")
+
+    def test_a_record_goes_on(self):
+        # It is of the program alone, as the file is.
+        process, lines = self.start_recorded(
+            "-q", "-o", "out.tmz", "-c", "kept = bytearray(3_000_000)")
+        self.assertEqual((process.returncode, lines), (0, []))
+        record, = (name for name in os.listdir() if name.endswith(".tmrec"))
+        for name in record, "out.tmz":
+            found = self.json("top", name)
+            self.assertGreater(found["total"]["size"], 3_000_000)
+            self.assertLess(found["total"]["size"], 4_000_000)
+        for arguments, options, text in (
+                (["--frames", "3"], "25,record=.",
+                 "leave --frames out, or give -X tracemalloc=3,record"),
+                (["--sample-interval", "1MiB"], "25,record=.",
+                 "give it sample=1048576, too")):
+            process, lines = self.start_recorded(
+                *arguments, "-c", "print(1)", options=options)
+            self.assertEqual((process.returncode, process.stdout, len(lines)),
+                             (2, "", 1))
+            self.assertIn(text, lines[0])
+        process, lines = self.start_recorded(
+            "-q", "-o", "7.tmz", "-c",
+            "import tracemalloc; print(tracemalloc.get_traceback_limit())",
+            options="7,sample=64KiB,record=.")
+        self.assertEqual((process.stdout, lines), ("7\n", []))
+
+    def test_children_that_become_other_programs_are_none(self):
+        self.write("program.py", """\
+            import os, signal, subprocess, sys
+            for path in "/no/such/program", sys.executable:
+                child = os.fork()
+                if not child:
+                    try:
+                        os.execv(path, [path, "-c", "pass"])
+                    except OSError:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                print(os.waitpid(child, 0)[1])
+            child = os.fork()
+            if not child:
+                os.execlp(sys.executable, sys.executable, "-c", "pass")
+            os.wait()
+            os.spawnv(os.P_WAIT, sys.executable,
+                      [sys.executable, "-c", "pass"])
+            subprocess.run([sys.executable, "-c", "pass"],
+                           preexec_fn=os.getpid)
+            """)
+        out, children, _ = self.family()
+        self.assertEqual(out, "9\n0\n")
+        # The first one stayed what it was.
+        self.assertEqual([child["state"] for child in children], ["lost"])
+
     OTHER = """\
         import os, subprocess, sys
         print(subprocess.run([sys.executable, "-c",
@@ -494,6 +601,8 @@ class OtherChildrenTests(FamilyTests):
         register.begin()
         register.end(1, 2, "a\tb\n%0A")
         self.assertEqual(register.children()[-1].filename, "a\tb\n%0A")
+        register.leave()
+        self.assertEqual(len(register.children()), 1)
 
 
 if __name__ == "__main__":

@@ -376,6 +376,49 @@ class RunTests(CommandTests):
                          f"python -m tracemalloc run: {self.folder}/gone/"
                          "x.tmz: No such file or directory\n")
 
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "needs pipes with names")
+    def test_a_pipe_that_nobody_reads_yet(self):
+        os.mkfifo("pipe")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tracemalloc", "run", "-q", "-o", "pipe",
+             "-c", "kept = bytearray(3_000_000)"], stderr=subprocess.PIPE,
+            text=True)
+        self.assertRegex(process.stderr.readline(),
+                         "run: .*pipe is a pipe, and this waits until "
+                         "somebody reads it")
+        with open("pipe", "rb") as stream, open("read.tmz", "wb") as read:
+            read.write(stream.read())
+        self.assertEqual(process.communicate(), (None, ""))
+        self.assertEqual(process.returncode, 0)
+        self.assertGreater(self.json("stats", "read.tmz")["size"], 3_000_000)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tracemalloc", "run", "-n", "0", "-o",
+             "pipe", "-c", "import sys; sys.exit(3)"],
+            stderr=subprocess.PIPE, text=True)
+        process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate()[1]
+        self.assertRegex(rest, r"\A[^\n]* run: \S*pipe: interrupted\nTraced "
+                               r"memory at exit: [^\n]*\n\Z")
+        self.assertEqual(process.returncode, 3)
+        # With a reader, there is nothing to say; other commands say it, too.
+        reader = subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE)
+        descriptor = os.open("pipe", os.O_WRONLY)
+        found = self.start("export", "--format", "json", "-o", "pipe",
+                           "read.tmz")
+        self.assertEqual((found.returncode, found.stderr), (0, ""))
+        os.close(descriptor)
+        self.assertTrue(json.loads(reader.communicate()[0]))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tracemalloc", "export", "--format",
+             "json", "-o", "pipe", "read.tmz"], stderr=subprocess.PIPE,
+            text=True)
+        self.assertIn("note: pipe is a pipe, and this waits",
+                      process.stderr.readline())
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+        self.assertEqual(process.returncode, -signal.SIGINT)
+
     def test_what_can_be_no_file_is_said_before_the_program_runs(self):
         os.mkdir("folder")
         for name, what in (("folder", "Is a directory"),

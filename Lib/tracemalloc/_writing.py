@@ -32,6 +32,13 @@ _NO_PLACE = (errno.ENOSPC, errno.EFBIG, errno.EIO,
              getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
+def tell_wait(filename):
+    """Is called before writing waits until somebody reads a pipe.
+
+    Commands put something here that tells their users.
+    """
+
+
 def write_file(filename, write):
     """Have write(stream) make the file, which is there only when complete.
 
@@ -44,7 +51,7 @@ def write_file(filename, write):
         return
     target, status, is_replaced = _find(os.fsdecode(filename))
     if not is_replaced:
-        with open(target, "wb") as stream:
+        with _open_in_place(target, status) as stream:
             write(stream)
         return
     # What may not be written to must not be replaced either.
@@ -103,6 +110,24 @@ def check_place(filename):
         what = "folder" if status is None else "file"
         raise PermissionError(errno.EACCES, f"the {what} is not writable",
                               folder if status is None else target)
+
+
+def _open_in_place(target, status):
+    """Open what is no regular file for writing.
+
+    Of a pipe with a name that nobody reads yet, tell_wait() is told first.
+    """
+    if status is not None and stat.S_ISFIFO(status.st_mode):
+        try:
+            descriptor = os.open(target, os.O_WRONLY | os.O_NONBLOCK | _FLAGS)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            tell_wait(target)
+        else:
+            os.set_blocking(descriptor, True)
+            return open(descriptor, "wb")
+    return open(target, "wb")
 
 
 def _open_beside(target, may_fail):

@@ -138,6 +138,15 @@ def note(text):
     _say("", f"note: {text}")
 
 
+def _waits(name):
+    return (f"{name} is a pipe, and this waits until somebody reads it: "
+            "Ctrl-C ends it")
+
+
+def _tell_wait(name):
+    note(_waits(name))
+
+
 def _say(command, error):
     try:
         print(f"{name_of(command)}: {_one_line(error)}", file=sys.stderr)
@@ -176,6 +185,9 @@ def _main(arguments):
                              "commands)")
         from importlib import import_module
 
+        from tracemalloc import _writing
+
+        _writing.tell_wait = _tell_wait
         module = COMMANDS[command or "show"][0]
         status = import_module(f"tracemalloc._cli.{module}").main(arguments)
         sys.stdout.flush()

@@ -8,6 +8,9 @@
                         signal.getsignal() and signal.signal() say SIG_DFL.
     os._exit()          in forked children, where it is the usual end
 
+Whether a child becomes another program is told to the register of the family,
+see family.py: os.execv() and os.execve(), which all of that kind in os call.
+
 A handler in Python runs when the main thread comes back to Python: while that
 is in C code that does not ask for signals, the process goes on.  A second
 signal ends it at once; then, and after SIGKILL, there is no file.
@@ -110,3 +113,29 @@ def before_exit(function):
         after(*arguments, **keywords)
 
     os._exit = _exit
+
+
+def around_exec(before, after_failure):
+    """Have os.execv() and os.execve() call functions, in this process.
+
+    *after_failure* is called if the process is still the same program.
+    """
+    for name in "execv", "execve":
+        function = getattr(os, name, None)
+        if function is not None:
+            setattr(os, name, _around(function, before, after_failure))
+
+
+def _around(function, before, after_failure):
+    def execute(*arguments, **keywords):
+        before()
+        try:
+            function(*arguments, **keywords)
+        except BaseException:
+            after_failure()
+            raise
+
+    execute.__name__ = execute.__qualname__ = function.__name__
+    if function in os.supports_fd:
+        os.supports_fd.add(execute)
+    return execute

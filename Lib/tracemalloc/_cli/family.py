@@ -12,7 +12,11 @@ all of them add lines to, the register: beside the snapshots, and there only
 while the program runs, once there is a child.
 
     begin <tab> pid <tab> parent <tab> name
+    exec  <tab> pid <tab> parent <tab> name
     end   <tab> pid <tab> parent <tab> name <tab> held <tab> peak <tab> file
+
+A child tells that it begins before its program goes on, so that one that is
+killed is known.  One that becomes another program is no child any more.
 
 Modules are imported here when somebody needs them: to import this one changes
 nothing for the program.
@@ -134,6 +138,9 @@ class Register:
     def begin(self):
         self._add("begin", os.getpid(), os.getppid(), process_name())
 
+    def leave(self):
+        self._add("exec", os.getpid(), os.getppid(), process_name())
+
     def end(self, held, peak, filename):
         self._add("end", os.getpid(), os.getppid(), process_name(), held,
                   peak, filename or "")
@@ -154,7 +161,10 @@ class Register:
                 if kind == "end":
                     held, peak, child.filename = rest
                     child.held, child.peak = int(held), int(peak)
-                found[child.pid] = child
+                if kind == "exec":
+                    found.pop(child.pid, None)
+                else:
+                    found[child.pid] = child
             except ValueError:
                 # Such as a line that a full disk has cut.
                 continue
@@ -171,12 +181,12 @@ class Child:
     """A process of the family: held and peak are bytes, None if unknown.
 
     filename is '' if it could not write a file, None if it has not ended in a
-    way that lets it.
+    way that lets it.  record is the name of its record, if that tells more.
     """
 
     def __init__(self, pid, parent, name):
         self.pid, self.parent, self.name = pid, parent, name
-        self.held = self.peak = self.filename = None
+        self.held = self.peak = self.filename = self.record = None
 
     @property
     def state(self):
@@ -188,7 +198,8 @@ class Child:
     def to_json(self):
         return {"pid": self.pid, "parent": self.parent, "name": self.name,
                 "state": self.state, "size": self.held,
-                "peak_size": self.peak, "file": self.filename or None}
+                "peak_size": self.peak, "file": self.filename or None,
+                "record": self.record}
 
 
 def is_there(pid):

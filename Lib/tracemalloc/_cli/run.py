@@ -27,11 +27,11 @@ from importlib.util import MAGIC_NUMBER
 from io import open_code
 
 import tracemalloc
-from _tracemalloc import _quietly
+from _tracemalloc import _get_record, _quietly, get_sample_interval
+from tracemalloc import _writing
 from tracemalloc._cli import (
-    PROGRAM, UsageError, _one_line, endings, family, units)
+    PROGRAM, UsageError, _one_line, _waits, endings, family, units)
 from tracemalloc._groups import MACHINERY
-from tracemalloc._writing import check_place
 
 HELP = f"""\
 usage: {PROGRAM} run [options] SCRIPT [arguments ...]
@@ -284,6 +284,9 @@ class Recorder:
         self._is_followed = options.children != family.NONE and (
             self._is_child or not _is_special(expand(self._template, 1)))
         self._actions = endings.DefaultActions(self._end)
+        self._tells_exec = False
+        # That of -X tracemalloc, which goes on.
+        self._record = _get_record()
         self._begin_process()
 
     def _begin_process(self):
@@ -332,7 +335,7 @@ class Recorder:
     def _check_place(name):
         """UsageError if no file can be written: at exit it is too late."""
         try:
-            check_place(name)
+            _writing.check_place(name)
         except OSError as error:
             reason = error.strerror
             if reason.endswith("folder is not writable"):
@@ -345,6 +348,8 @@ class Recorder:
         UsageError if files cannot be written where they should.
         """
         options = self._options
+        if self._record is not None:
+            self._check_record()
         if options.on_signal:
             import signal
 
@@ -353,9 +358,6 @@ class Recorder:
             # The program that is run is somebody else's family.
             family.joined.pop().cancel()
         atexit.register(self._at_exit)
-        arguments = {}
-        if options.sample_interval:
-            arguments["sample_interval"] = options.sample_interval
         # The types of syntax trees are made when compile() is called first.
         # A program that is started directly does not pay for them.
         compile("", "<string>", "exec")
@@ -364,14 +366,44 @@ class Recorder:
             from tracemalloc import _watch  # noqa: F401
         self._follow()
         self._actions.install()
-        # -X tracemalloc may have begun already, with other frames.
-        tracemalloc.stop()
-        tracemalloc.start(options.frames, **arguments)
+        _writing.tell_wait = _tell_wait
+        self._start_tracing()
         try:
             self._start_watch()
         except OSError as error:
             self.cancel()
             raise UsageError(f"{error.filename}: {error.strerror}") from None
+
+    def _check_record(self):
+        """UsageError for options that a record which is kept does not have.
+        """
+        options = self._options
+        frames = tracemalloc.get_traceback_limit()
+        if "frames" in vars(options) and options.frames != frames:
+            raise UsageError(
+                f"--frames {options.frames}: -X tracemalloc keeps a record "
+                f"with {frames} frames: leave --frames out, or give -X "
+                f"tracemalloc={options.frames},record")
+        interval = get_sample_interval()
+        if options.sample_interval not in (None, interval):
+            raise UsageError(
+                f"--sample-interval {options.sample_interval}: -X tracemalloc "
+                "keeps a record with other samples, or none: give it "
+                f"sample={options.sample_interval}, too")
+        options.frames, options.sample_interval = frames, interval
+
+    def _start_tracing(self):
+        options = self._options
+        if self._record is not None:
+            # To begin anew would end the record.
+            tracemalloc.clear_traces()
+            return
+        arguments = {}
+        if options.sample_interval:
+            arguments["sample_interval"] = options.sample_interval
+        # -X tracemalloc may have begun already, with other frames.
+        tracemalloc.stop()
+        tracemalloc.start(options.frames, **arguments)
 
     def _start_watch(self):
         """Write files at intervals, if that was asked for."""
@@ -411,6 +443,14 @@ class Recorder:
                 util.register_after_fork(self, Recorder._tell_begin)
             else:
                 self._tell_begin()
+            self._follow_exec()
+
+    def _follow_exec(self):
+        """Have it told when a child becomes another program."""
+        if not self._tells_exec:
+            self._tells_exec = True
+            endings.around_exec(lambda: _quietly(self._tell_exec),
+                                lambda: _quietly(self._tell_begin))
 
     def _arguments(self):
         """Return what of the options concerns children that are started."""
@@ -444,6 +484,9 @@ class Recorder:
         self._template = _for_children(self._template)
         # The way in which such processes end.
         endings.before_exit(self._at_os_exit)
+        if not _is_for_exec():
+            self._tell_begin()
+            self._follow_exec()
         if tracemalloc.is_tracing():
             tracemalloc.reset_peak()
             self._attempt(self._template, self._start_watch)
@@ -452,8 +495,15 @@ class Recorder:
             util.register_after_fork(self, Recorder._tell_begin)
 
     def _tell_begin(self):
-        if self._pid == os.getpid() and not self._options.no_file:
-            self._attempt(self._register.name, self._register.begin)
+        self._tell_register(self._register.begin)
+
+    def _tell_exec(self):
+        self._tell_register(self._register.leave)
+
+    def _tell_register(self, function):
+        if (self._pid == os.getpid() and self._is_child and self._is_followed
+                and not (self._closing or self._options.no_file)):
+            self._attempt(self._register.name, function)
 
     # Writing
 
@@ -480,6 +530,12 @@ class Recorder:
         except Exception as error:
             reason = getattr(error, "strerror", None) or error
             _say(_one_line(f"{PROGRAM} run: {name}: {reason}"))
+            return False
+        except KeyboardInterrupt:
+            if not self._closing:
+                raise
+            # The program has ended, and has nobody who would take it.
+            _say(_one_line(f"{PROGRAM} run: {name}: interrupted"))
             return False
         finally:
             self._writing = False
@@ -624,7 +680,7 @@ class Recorder:
         from tracemalloc._cli.summary import Summary
 
         summary = Summary(snapshot, files, children, self._options,
-                          self._folder, self._ended_by)
+                          self._folder, self._ended_by, self._record)
         if self._ended_by is not None:
             # The stream of the program may be in the middle of a line, and
             # what it has not written yet stays so, as without us.
@@ -641,6 +697,27 @@ class Recorder:
             # The program's last words come first.
             sys.stdout.flush()
         summary.write(stream)
+
+
+def _tell_wait(name):
+    _say(_one_line(f"{PROGRAM} run: {_waits(name)}"))
+
+
+def _is_for_exec():
+    """Whether a child was forked to be another program at once.
+
+    By subprocess with a preexec_fn, or by os.spawnv() and the like.
+    """
+    subprocess = sys.modules.get("subprocess")
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    if frame is None:
+        return False
+    spawn = getattr(os, "_spawnvef", None)
+    return frame.f_code is getattr(spawn, "__code__", None) or (
+        subprocess is not None
+        and frame.f_code.co_filename == subprocess.__file__)
 
 
 def _is_special(name):

@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import sys
+from contextlib import suppress
 
 from tracemalloc._cli import rows
 from tracemalloc._cli.names import names_of
@@ -26,9 +27,11 @@ class Summary:
     folder   -- where the program began, and where the user still is; None if
                 that is not known
     ended_by -- number of a signal, or None
+    record   -- name of the program's own record, or None
     """
 
-    def __init__(self, snapshot, files, children, options, folder, ended_by):
+    def __init__(self, snapshot, files, children, options, folder, ended_by,
+                 record=None):
         self._snapshot, self._files = snapshot, files
         self._options = options
         self._folder = folder
@@ -36,6 +39,8 @@ class Summary:
         # else.
         self._current, self._peak = (snapshot.metadata[name] for name in (
             "traced_memory", "traced_memory_peak"))
+        if record is not None:
+            _look_into_records(children, record)
         self._children = sorted(
             children, key=lambda child: (-(child.peak or 0), child.pid))
         self._signal = ended_by and _signal_name(ended_by)
@@ -100,6 +105,8 @@ class Summary:
         for child in shown:
             name = printable(child.name)
             name += " " * (width - cells(name) + 2)
+            if child.record is not None:
+                name += _STATES[child.state] + ", "
             table.append((
                 [str(child.pid), rows.bytes_text(child.held),
                  rows.bytes_text(child.peak), (name, self._file_of(child))],
@@ -110,11 +117,12 @@ class Summary:
         screen.table(["pid", "held", "at peak", "name, file"], table)
 
     def _file_of(self, child):
-        if child.filename:
-            return printable(self._short(child.filename))
-        return {"ended": "no file", "running": "still running",
-                "lost": "no file: killed, or another program now"
-                }[child.state]
+        filename = child.filename or child.record
+        if filename:
+            return printable(self._short(filename))
+        if child.state == "lost":
+            return f"{_STATES['lost']}; nothing is left of it"
+        return _STATES[child.state]
 
     def _write_files(self, screen, stream, moment):
         before = self._files.get("before")
@@ -145,6 +153,40 @@ class Summary:
         except (OSError, ValueError):
             return name
         return min(relative, name, key=len)
+
+
+# How a child is that has no file.
+_STATES = {"ended": "no file", "running": "still running",
+           "lost": "killed or crashed"}
+
+
+def _look_into_records(children, record):
+    """Find what the records of a family tell of children that have no file.
+
+    *record* is that of the program, which lies where theirs do.
+    """
+    from tracemalloc import SnapshotFormatError
+    from tracemalloc._record import places, reader
+
+    wanted = {child.pid: child for child in children if not child.filename}
+    if not wanted:
+        return
+    try:
+        own = reader.read_about(record)
+        paths = places.list_folder(os.path.dirname(record))
+    except (OSError, SnapshotFormatError):
+        # It has been removed.
+        return
+    found = []
+    for path in paths:
+        with suppress(OSError, SnapshotFormatError):
+            found.append(reader.read_about(path))
+    # Of one number the newest.
+    for about in sorted(found, key=lambda about: about.started):
+        child = wanted.get(about.pid)
+        if child is not None and about.family == own.family:
+            child.record = about.path
+            child.held, child.peak = about.current, about.peak
 
 
 def _signal_name(number):
