@@ -7,6 +7,8 @@ import os
 import re
 import tracemalloc
 import unittest
+from types import SimpleNamespace
+from unittest import mock
 from test.support import import_helper, os_helper
 from test.tracemalloc_records import Records, environment
 
@@ -55,7 +57,7 @@ class CommandTests(Records):
             kept = [str(i) for i in range(9999)]
             _tracemalloc._write_record()
             """
-        ends = "figures of 20[-0-9: ]{17}$"
+        ends = "figures of 20[-0-9: ]{17}, [0-9]+ s ago$"
         for more, status, said in (
                 ("", 0, "has exited"), ("os._exit(0)", 0, "has exited"),
                 ("tracemalloc.stop()", 0, "is no longer traced"),
@@ -109,7 +111,31 @@ class CommandTests(Records):
         first = self.records()[0]
         shown = self.command("top", "--children", first.path)[0]
         self.assertRegex(shown, "(?m)^4 processes: 1 exited, 3 gone; figures "
-                                "of 20")
+                                "of 20.*[0-9] s ago$")
+
+    def test_how_long_ago_figures_were(self):
+        snapshot = self.snapshot_of_nothing()
+        now = 1_800_000_000.5
+
+        def shown(moment, oldest=None):
+            record = {"state": "gone"} if oldest is None else {
+                "states": ["gone", "gone"], "oldest": oldest}
+            snapshot.metadata = {"record": record, "time": moment}
+            with mock.patch("time.time", return_value=now):
+                text = rows.record_text(snapshot)
+            return text.partition("figures of ")[2][19:].partition(", ")[2]
+
+        for seconds, text in (
+                (0, "0 s"), (-5, "0 s"), (119, "119 s"), (120, "2 min"),
+                (7199, "120 min"), (7200, "2 h"), (172_800, "2 d")):
+            self.assertEqual(shown(now - seconds), f"{text} ago")
+        self.assertEqual(shown(now - 1, now - 300), "5 min to 1 s ago")
+        self.assertEqual(shown(now - 1, now - 1), "1 s ago")
+        # A clock that was far ahead, and texts of who knows whom.
+        for moment in now + 61, 0.0:
+            self.assertEqual(shown(moment), "" if moment else "20833 d ago")
+        for oldest in "long", -1e300, float("nan"):
+            self.assertEqual(shown(now, oldest), "")
 
     def test_what_a_file_says_of_an_end_is_not_believed(self):
         snapshot = self.snapshot_of_nothing()
@@ -248,7 +274,93 @@ class CommandTests(Records):
         self.assertEqual(snapshot.metadata["pid"], picture.pid)
         self.assertIn("x/y.tmz: No such file",
                       self.fails("dump", picture.path, "-o", "x/y.tmz"))
-        self.assertIn("-o/--output", self.fails("dump", picture.path))
+        self.assertIn("needs a file name",
+                      self.fails("dump", picture.path, "-o", ""))
+
+    def test_dump_without_a_name_writes_over_nothing(self):
+        self.run_program("")
+        picture = self.record()
+        self.enterContext(os_helper.change_cwd(self.folder))
+        for ending in "", "-2", "-3":
+            name = f"tracemalloc.{picture.pid}{ending}.tmz"
+            self.assertFalse(os.path.exists(name))
+            _, err = self.command("dump", picture.path)
+            self.assertIn(f" {name}: ", err)
+            self.assertEqual(
+                tracemalloc.Snapshot.load(name).metadata["pid"], picture.pid)
+
+    def test_a_snapshot_and_a_family(self):
+        self.run_program("""
+            if os.fork():
+                os.wait()
+            """)
+        parent, child = self.records()
+        old = os.path.join(self.folder, "old.tmz")
+        self.command("dump", parent.path, "-o", old)
+        out, err = self.command("diff", "--children", old, parent.path)
+        self.assertIn("old.tmz is a snapshot, to which --children adds "
+                      "nothing: to have all of a family in one, write it "
+                      "with dump --children PID", err)
+        self.assertIn(" lines changed", out)
+        self.command("dump", "--children", parent.path, "-o", old)
+        out, err = self.command("diff", "--children", old, parent.path)
+        self.assertEqual(err, "")
+        self.assertIn("nothing changed", out)
+        self.assertIn("No such file",
+                      self.fails("top", "--children", old + "x"))
+
+    def test_ps_shows_whose_child_it_is(self):
+        def about(number, parent, family="a", pid=None):
+            return SimpleNamespace(pid=pid or number, parent=parent,
+                                   family=family, number=number)
+
+        for found, shown in (
+                ([], []),
+                ([about(1, 0), about(2, 1), about(3, 2), about(4, 1)],
+                 ["1", "|- 2", "|  `- 3", "`- 4"]),
+                # Families stay together, and a parent without a record is
+                # passed over.
+                ([about(1, 0), about(5, 0, "b"), about(2, 7), about(6, 5, "b")],
+                 ["1", "`- 2", "5", "`- 6"]),
+                # The same number in another family, and one that is used
+                # again.
+                ([about(1, 0), about(2, 1), about(3, 1, "b"), about(4, 2),
+                  about(5, 1, pid=2), about(6, 2)],
+                 ["1", "|- 2", "|  `- 4", "`- 5", "   `- 6", "3"]),
+                # Who began a second record.
+                ([about(1, 0), about(2, 0, pid=1), about(3, 1)],
+                 ["1", "2", "`- 3"]),
+                # A forked child begins its record later than one of its own.
+                ([about(1, 0), about(3, 2), about(2, 1)],
+                 ["1", "`- 2", "   `- 3"]),
+                # Numbers in a file can be anything.
+                ([about(1, 1), about(2, 2)], ["1", "`- 2"]),
+                ([about(1, 2), about(2, 1)], ["2", "`- 1"]),
+                ([about(1, 0), about(2, 3), about(3, 2)],
+                 ["1", "`- 3", "   `- 2"])):
+            self.assertEqual(
+                [f"{mark}{each.number}" for mark, each in ps._trees(found)],
+                shown)
+        chain = [about(number, number - 1) for number in range(1, 9999)]
+        trees = ps._trees(chain)
+        self.assertEqual(len(trees), len(chain))
+        self.assertEqual(max(len(mark) for mark, _ in trees),
+                         ps._MOST_INDENT + 3)
+        self.run_program("""
+            for _ in range(2):
+                if not os.fork():
+                    if not os.fork():
+                        os._exit(0)
+                    os.wait()
+                    os._exit(0)
+                os.wait()
+            """)
+        out, _ = self.command("ps", self.folder)
+        title, head, *lines = out.splitlines()
+        self.assertEqual(head.split()[-3:], ["since", "age", "command"])
+        commands = [line[head.index("command"):].partition("python")[0]
+                    for line in lines]
+        self.assertEqual(commands, ["", "|- ", "|  `- ", "`- ", "   `- "])
 
 
 if __name__ == "__main__":

@@ -70,6 +70,7 @@ def load(filename, options):
         return load_with_records(filename, options)[0]
     snapshot = reading(filename, lambda: tracemalloc.Snapshot.load(
         filename, max_size=options.max_size))
+    _tell_children(filename, snapshot, options)
     return chosen(filename, snapshot, options)
 
 
@@ -95,8 +96,24 @@ def load_with_records(filename, options):
 
 def is_of_records(filename, options):
     """Whether an argument stands for records that have to be found."""
-    return (getattr(options, "children", False) or is_process(filename)
-            or os.path.isdir(filename))
+    if is_process(filename) or os.path.isdir(filename):
+        return True
+    if not getattr(options, "children", False):
+        return False
+    from tracemalloc._record.reader import is_record
+
+    return not os.path.isfile(filename) or reading(
+        filename, lambda: is_record(filename))
+
+
+def _tell_children(filename, snapshot, options):
+    """Tell that --children finds none of what is a snapshot of one process.
+    """
+    if (getattr(options, "children", False)
+            and "processes" not in snapshot.metadata):
+        note(f"{filename} is a snapshot, to which --children adds nothing: "
+             "to have all of a family in one, write it with dump --children "
+             "PID")
 
 
 def chosen(filename, snapshot, options):

@@ -16,6 +16,8 @@ from tracemalloc._record import places
 from tracemalloc._record.reader import read_about
 
 _STYLES = {"running": "less", "gone": "more"}
+# Columns in front of a command that tell whose child it is.
+_MOST_INDENT = 12
 
 
 def _parser():
@@ -103,13 +105,70 @@ def _as_json(picture):
     }
 
 
-def _ago(moment, now):
-    """Return how long ago a time in nanoseconds was, as text."""
-    seconds = max(now - moment / 1e9, 0)
-    for unit, size in ("d", 86400), ("h", 3600), ("min", 60):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+def _parents(found):
+    """Return for each Picture the number of the one above it, or None.
+
+    Above it is its parent, or if that has no record the first process of the
+    family, from which all others come.  *found* begins with the oldest record,
+    which need not be that of the oldest process: forked ones begin theirs
+    later.
+    """
+    known, firsts = {}, {}
+    for number, picture in enumerate(found):
+        known.setdefault((picture.family, picture.pid), []).append(number)
+        firsts.setdefault(picture.family, number)
+    parents = [None] * len(found)
+    for number, picture in enumerate(found):
+        family = picture.family
+        again = [each for each in known[family, picture.pid]
+                 if each < number and found[each].parent == picture.parent]
+        if again:
+            # It has begun a record for the second time.
+            parents[number] = parents[again[0]]
+            continue
+        places = known.get((family, picture.parent), ())
+        # A number may have been used again: the newest that is older.
+        earlier = [each for each in places if each < number]
+        for above in (*earlier[-1:], *places, firsts[family]):
+            if not _is_below(above, number, parents):
+                parents[number] = above
+                break
+    return parents
+
+
+# Nobody has so many processes above him.
+_MOST_ABOVE = 100
+
+
+def _is_below(number, above, parents):
+    """Whether one is below another, or is it; or so deep that it is odd."""
+    for _ in range(_MOST_ABOVE):
+        if number is None:
+            return False
+        if number == above:
+            return True
+        number = parents[number]
+    return True
+
+
+def _trees(found):
+    """Return [(mark, Picture)]: children stand below who started them."""
+    below = {}
+    for number, parent in enumerate(_parents(found)):
+        below.setdefault(parent, []).append(number)
+    lines = []
+    waiting = [("", "", number) for number in reversed(below.get(None, ()))]
+    while waiting:
+        indent, mark, number = waiting.pop()
+        lines.append((indent + mark, found[number]))
+        if mark:
+            indent += "   " if mark == "`- " else "|  "
+        # What is deeper would have no room.
+        indent = indent[:_MOST_INDENT]
+        children = below.get(number, ())
+        waiting += [(indent, "|- " if child != children[-1] else "`- ", child)
+                    for child in reversed(children)]
+    return lines
 
 
 def command_text(program):
@@ -158,21 +217,25 @@ def _show(place, found, options):
         return
     now = time.time()
     lines = []
-    for picture in found:
+    trees = _trees(found)
+    for mark, picture in trees:
         cells = [
             str(picture.pid), picture.state,
             rows.bytes_text(picture.current), rows.bytes_text(picture.peak),
-            rows.bytes_text(picture.rss), _ago(picture.started, now),
-            _ago(picture.written, now), command_text(picture.program)]
+            rows.bytes_text(picture.rss),
+            *(rows.age_text(now - moment / 1e9)
+              for moment in (picture.started, picture.written)),
+            (mark, command_text(picture.program))]
         styles = [None, _STYLES.get(picture.state), "size", "size", "size",
                   None, None, "location"]
         lines.append((cells, styles, []))
-    head = ["pid", "state", "traced", "peak", "resident", "since", "seen",
+    head = ["pid", "state", "traced", "peak", "resident", "since", "age",
             "command"]
     if screen.width is not None:
         left = screen.width - sum(
             2 + max(len(texts[at]) for texts in (head, *(
                 line[0] for line in lines))) for at in range(len(head) - 1))
-        for (texts, _, _), picture in zip(lines, found):
-            texts[-1] = _short_command(picture.program, max(left, 20))
+        for (texts, _, _), (mark, picture) in zip(lines, trees):
+            texts[-1] = mark, _short_command(
+                picture.program, max(left - len(mark), 20))
     screen.table(head, lines)

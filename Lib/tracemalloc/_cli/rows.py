@@ -369,6 +369,31 @@ def time_text(value):
     return str(value)
 
 
+def age_text(seconds):
+    """Return a number of seconds since something was, as text."""
+    seconds = max(seconds, 0)
+    for unit, size in ("d", 86400), ("h", 3600), ("min", 60):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+# Older figures, in seconds, are of no record that anybody keeps.
+_OLDEST = 100 * 365 * 86400
+
+
+def _ages_text(moments):
+    """Return how long ago Unix times were, '' if they make no sense."""
+    now = time.time()
+    ages = [now - moment for moment in moments
+            if isinstance(moment, (int, float))]
+    # A clock may be behind another one's, by some seconds.
+    if len(ages) < len(moments) or not all(-60 < age < _OLDEST
+                                           for age in ages):
+        return ""
+    return f", {' to '.join(dict.fromkeys(map(age_text, ages)))} ago"
+
+
 # What is known of the end of a process by the state of its record.
 # What runs when a record is read need not when a copy of it is.
 _ENDS = {"running": "was running", "exited": "has exited",
@@ -394,14 +419,16 @@ def record_text(snapshot):
         state, = states
         pid = snapshot.metadata.get("pid")
         who = f"process {pid} " if isinstance(pid, int) else "the process "
-        return f"{who}{_ENDS[state]}; figures of {time_text(moment)}"
+        return (f"{who}{_ENDS[state]}; figures of {time_text(moment)}"
+                + _ages_text([moment]))
     counts = Counter(states)
     ends = ", ".join(f"{counts[state]} {state}"
                      for state in _ENDS if state in counts)
-    times = dict.fromkeys(map(time_text, (record.get("oldest", moment),
-                                          moment)))
+    moments = record.get("oldest", moment), moment
+    times = dict.fromkeys(map(time_text, moments))
     return printable(f"{plural(len(states), 'process', 'processes')}: {ends}; "
-                     f"figures of {' to '.join(times)}")
+                     f"figures of {' to '.join(times)}"
+                     + _ages_text(moments))
 
 
 def estimate_text(*snapshots):
