@@ -1,7 +1,9 @@
 """Accounts: what a program allocated for each thing that it does."""
 import asyncio
 import concurrent.futures.thread
+import contextlib
 import contextvars
+import inspect
 import os
 import sys
 import tempfile
@@ -21,8 +23,17 @@ from tracemalloc import _account, account
 SIZE = 1_000_003        # nothing else has this size
 
 
+def tearDownModule():
+    asyncio.set_event_loop_policy(None)
+
+
 def make(kept, number=1):
     kept.extend(bytearray(SIZE) for _ in range(number))
+
+
+@coroutine
+def sleep():
+    yield
 
 
 def big(name):
@@ -388,6 +399,101 @@ class FlowTests(AccountTests):
         self.assertEqual(big(two)[0], 3)
         with self.assertRaisesRegex(RuntimeError, "not been entered"):
             a.__exit__(None, None, None)
+
+    def test_each_statement_leaves_its_own_entry(self):
+        # One account in several contexts at once: generators that are ended
+        # in another context, which is in it, too, or after others were.
+        shared, inside = self.names(2)
+        a = account(shared)
+
+        def statement():
+            with a:
+                yield
+
+        def stack():
+            with contextlib.ExitStack() as several:
+                several.enter_context(a)
+                yield
+
+        @contextlib.contextmanager
+        def manager():
+            with a:
+                yield
+
+        def managed():
+            with manager():
+                yield
+
+        async def coroutine():
+            with a:
+                await sleep()
+
+        async def asynchronous():
+            async with contextlib.AsyncExitStack() as several:
+                several.enter_context(a)
+                await sleep()
+
+        for make_one in statement, stack, managed, coroutine, asynchronous:
+            with self.subTest(make_one.__name__):
+                first, other, third = (contextvars.copy_context()
+                                       for _ in range(3))
+                begun = make_one()
+                first.run(begun.send, None)
+                other.run(a.__enter__)
+                third.run(a.__enter__)
+                third.run(begun.close)
+                self.assertEqual(
+                    [context.run(self.current) for context in
+                     (first, other, third)], [0, a._number, a._number])
+                third.run(a.__exit__, None, None, None)
+                other.run(a.__exit__, None, None, None)
+                self.assertEqual(
+                    [context.run(self.current) for context in
+                     (first, other, third)], [0, 0, 0])
+                self.assertEqual(a._entered, {})
+        # From a context that is in none, while another thread is.
+        entered, leave = threading.Event(), threading.Event()
+
+        def work():
+            with a:
+                entered.set()
+                leave.wait()
+                make(self.kept, 2)
+
+        begun = statement()
+        contextvars.copy_context().run(next, begun)
+        with threading_helper.start_threads([
+                threading.Thread(target=work)], leave.set):
+            entered.wait()
+            begun.close()
+            leave.set()
+        self.assertEqual(big(shared)[0], 2)
+
+    def test_who_is_never_finished_keeps_nothing(self):
+        shared, = self.names(1)
+        a = account(shared)
+
+        def statement():
+            kept = Dies()
+            with a:
+                yield
+
+        class Dies:
+            def __del__(this):
+                died.append(1)
+
+        died = []
+        begun = statement()
+        contextvars.copy_context().run(next, begun)
+        self.assertEqual(died, [])
+        del begun
+        self.assertEqual(died, [1])
+        self.assertEqual(a._entered, {})
+
+    def test_frames_that_are_suspended(self):
+        self.assertEqual(
+            _account._SUSPENDED, inspect.CO_GENERATOR | inspect.CO_COROUTINE
+            | inspect.CO_ASYNC_GENERATOR)
 
     def test_finalizers_and_handlers_run_where_they_are_called(self):
         one, two = self.names(2)

@@ -14,7 +14,9 @@ could wait for: what is changed is changed by single operations.
 
 import os
 import warnings
+from contextlib import ExitStack
 from functools import partial, wraps
+from sys import _getframe
 from time import perf_counter as _clock
 
 from _tracemalloc import (
@@ -204,7 +206,9 @@ class Account:
             soft_limit = _limit_of(soft_limit)
         self._name = name
         self._number = 0 if name is None else _account_number(name)
-        self._entered = {}      # by id of the context: what to go back to
+        # What to go back to: by the frame that has entered it, if that can be
+        # suspended, and else by the id of the context.
+        self._entered = {}
         if soft_limit is not None:
             _set_limit(name, soft_limit, callback)
 
@@ -261,19 +265,42 @@ class Account:
         return f"<account {self._name!r}>"
 
 
+# A generator or coroutine may be ended in another context than the one in
+# which it was suspended; its frame tells then which entry is its own.
+_SUSPENDED = 0x20 | 0x80 | 0x200    # as in inspect, which is large
+_CONTEXTLIB = ExitStack.close.__code__.co_filename
+
+
+def _suspendable():
+    """Return the frame whose statement this is, if it can be suspended.
+
+    contextlib stands between a statement and what was put on an exit stack.
+    """
+    frame = _getframe(3)
+    while frame is not None and frame.f_code.co_filename == _CONTEXTLIB:
+        frame = frame.f_back
+    if frame is not None and frame.f_code.co_flags & _SUSPENDED:
+        return frame
+    return None
+
+
 def _enter(account):
     entry = _enter_account(account._number)
-    account._entered.setdefault(id(entry[0]), []).append(entry)
+    # Who is keyed by a frame keeps it; it is there anyway until it leaves.
+    key = _suspendable() or id(entry[0])
+    account._entered.setdefault(key, []).append(entry)
 
 
 def _leave(account):
     entered = account._entered
     if not entered:
         raise RuntimeError("this account has not been entered")
-    key = id(_current_context())
+    key = _suspendable()
     if key not in entered:
-        # What began in another context is ended in this one, as an event loop
-        # does with generators that nobody has finished.
+        key = id(_current_context())
+    if key not in entered:
+        # What began in another context is ended in this one, by nobody whose
+        # frame is known.
         key = next(reversed(entered))
     entries = entered[key]
     entry = entries.pop()
