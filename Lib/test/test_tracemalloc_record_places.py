@@ -244,6 +244,37 @@ class FileTests(Places):
         self.addCleanup(os.chmod, self.folder, 0o700)
         self.refused("25,record={}", CANNOT, "Permission denied")
 
+    def test_who_has_inherited_it_goes_on_without(self):
+        missing = os.path.join(self.folder, "missing", "x")
+        variables = {"PYTHONTRACEMALLOC": f"25,record={missing}"}
+        code = ("import _tracemalloc, os; "
+                "print(_tracemalloc.get_traceback_limit(), "
+                "_tracemalloc.is_tracing(), _tracemalloc._get_record())")
+
+        def run(env, *options):
+            return subprocess.run([sys.executable, *options, "-c", code],
+                                  env=env, text=True, capture_output=True)
+
+        # Who gives it gets an error, also by the variable.
+        process = run(environment(**variables))
+        self.assertEqual((process.returncode, process.stdout), (1, ""))
+        self.assertIn(f"OSError: {CANNOT}", process.stderr)
+        env = environment(**variables,
+                          PYTHONTRACEMALLOC_FAMILY="0123456789abcdef" * 2)
+        for options in (), ("-X", f"tracemalloc=25,record={missing}"):
+            process = run(env, *options)
+            self.assertEqual((process.returncode, process.stdout),
+                             (0, "25 True None\n"), process.stderr)
+            self.assertRegex(
+                process.stderr, rf"\Atracemalloc: {CANNOT}.*missing.*; "
+                r"process \d+, which another one has started, goes on "
+                r"without\n\Z")
+        # Only so far as that is what is wrong.
+        env["PYTHONTRACEMALLOC"] = "70000,record=" + self.folder
+        self.assertEqual(run(env).returncode, 1)
+        env["PYTHONTRACEMALLOC"] = "25,record=" + self.folder
+        self.assertIn("tmrec", run(env).stdout)
+
     def test_a_device(self):
         self.refused("25,record=/dev/null", CANNOT, "/dev/null")
 

@@ -285,18 +285,6 @@ sampling_seed(void)
 }
 
 
-int
-_PyTraceMalloc_Start(int nframe)
-{
-    struct record_options options = {
-        .place = S->option_record_size != 0 ? tm_record_option() : NULL,
-        .size = S->option_record_size,
-    };
-    return _PyTraceMalloc_StartRecording(nframe, S->option_interval,
-                                         &options);
-}
-
-
 /* Whether tracing may start; if not, an exception is set. */
 static int
 start_is_possible(int nframe)
@@ -364,15 +352,17 @@ tracing_stop(void)
 }
 
 
-int
-_PyTraceMalloc_StartRecording(int nframe, uint64_t interval,
-                              const struct record_options *options)
+/* 0, or -1: with an exception, or with what is wrong with the record. */
+static int
+recording_start(int nframe, uint64_t interval,
+                const struct record_options *options, const char **fault)
 {
+    *fault = NULL;
     if (!start_is_possible(nframe)) {
         return -1;
     }
     uint64_t seed = interval != 0 ? sampling_seed() : 0;
-    const char *fault = NULL;
+    const char *told = NULL;
     int failed = 0, begun = 0;
     control_lock();
     if (options->place != NULL && !tm_has_record()) {
@@ -381,7 +371,7 @@ _PyTraceMalloc_StartRecording(int nframe, uint64_t interval,
         int tracing = tm_is_tracing();
         failed = tm_begin_record(
             options, tracing ? _PyRuntime.tracemalloc.nframe : nframe,
-            tracing ? S->sampler.interval : interval, &fault) < 0;
+            tracing ? S->sampler.interval : interval, &told) < 0;
         begun = !failed;
     }
     int result = failed ? -1 : tracing_start(nframe, interval, seed);
@@ -390,10 +380,49 @@ _PyTraceMalloc_StartRecording(int nframe, uint64_t interval,
     }
     control_unlock();
     if (failed) {
-        PyErr_SetString(PyExc_OSError, fault);
+        *fault = told;
     }
     else if (result < 0) {
         PyErr_NoMemory();
+    }
+    return result;
+}
+
+
+int
+_PyTraceMalloc_StartRecording(int nframe, uint64_t interval,
+                              const struct record_options *options)
+{
+    const char *fault;
+    int result = recording_start(nframe, interval, options, &fault);
+    if (fault != NULL) {
+        PyErr_SetString(PyExc_OSError, fault);
+    }
+    return result;
+}
+
+
+int
+_PyTraceMalloc_Start(int nframe)
+{
+    struct record_options options = {
+        .place = S->option_record_size != 0 ? tm_record_option() : NULL,
+        .size = S->option_record_size,
+    };
+    const char *fault;
+    int result = recording_start(nframe, S->option_interval, &options,
+                                 &fault);
+    if (fault != NULL && !tm_is_first_of_family()) {
+        /* Options that are inherited must not keep a program from running,
+           such as one that goes on as another user. */
+        fprintf(stderr, "tracemalloc: %s; process %ld, which another one has "
+                "started, goes on without\n", fault, (long)getpid());
+        options.place = NULL;
+        result = recording_start(nframe, S->option_interval, &options,
+                                 &fault);
+    }
+    if (fault != NULL) {
+        PyErr_SetString(PyExc_OSError, fault);
     }
     return result;
 }

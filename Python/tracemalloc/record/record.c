@@ -163,6 +163,13 @@ command_find(struct about_process *about)
 /* --- begin and end ------------------------------------------------------- */
 
 PART int
+tm_is_first_of_family(void)
+{
+    return R->about.is_first;
+}
+
+
+PART int
 tm_has_record(void)
 {
     return R->on || R->orphan;

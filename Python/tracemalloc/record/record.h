@@ -34,6 +34,10 @@ PART void tm_prepare_record(void);
    know its family.  Before Python copies the environment. */
 PART void tm_tell_family(void);
 
+/* Whether no other process with a record has started this one, as far as
+   tm_prepare_record() found. */
+PART int tm_is_first_of_family(void);
+
 /* The record's path, or NULL if there is none. */
 extern const char *_PyTraceMalloc_RecordPath(char *path, size_t room);
 
