@@ -419,6 +419,37 @@ what is installed
             2915 B  100.0%       7    416 B  total
             """)
 
+    HINT = "(most of this is in libraries; {} shows which of your lines it " \
+           "is for)"
+
+    def test_a_table_full_of_libraries_names_the_option(self):
+        snapshot_of().dump("nothing.tmz")
+        for arguments in (["top"], ["top", "-g", "file"],
+                          ["diff", "-n", "1", "nothing.tmz"]):
+            text = self.output(*arguments, "mine.tmz")
+            self.assertEqual(text.splitlines()[-1],
+                             self.HINT.format("--mine"))
+        for arguments in (["top", "--mine"], ["top", "-g", "module"],
+                          ["top", "-g", "traceback"], ["top", "-c"],
+                          ["top", "--json"],
+                          ["top", "--include", self.here],
+                          ["diff", "mine.tmz"],
+                          ["diff", "--mine", "mine.tmz"]):
+            self.assertNotIn("most of this",
+                             self.output(*arguments, "mine.tmz"))
+        # Seen from elsewhere, the option has to say what is one's own.
+        os.mkdir("elsewhere")
+        os.chdir("elsewhere")
+        self.addCleanup(os.chdir, self.folder)
+        text = self.output("top", "../mine.tmz")
+        option = f"--mine={self.folder}/*"
+        self.assertIn(self.HINT.format(f"--mine='{self.folder}/*'"), text)
+        self.assertIn("shop/cart.py", self.output("top", option,
+                                                  "../mine.tmz"))
+        # No frame is one's own.
+        snapshot_of((9, 1, (self.there, 4), (self.there, 3))).dump("no.tmz")
+        self.assertNotIn("most of this", self.output("top", "no.tmz"))
+
     def test_patterns(self):
         for patterns, lines in (
                 (["*/web/*"], [(self.there, 4), (PACKAGE, 1),

@@ -5,6 +5,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 import tracemalloc
 import unittest
 from types import SimpleNamespace
@@ -16,7 +18,7 @@ import_helper.import_module("_tracemalloc")
 
 from tracemalloc import _cli
 from tracemalloc._cli import ps, rows, screen
-from tracemalloc._record import places
+from tracemalloc._record import imported, places
 
 
 class CommandTests(Records):
@@ -288,6 +290,66 @@ class CommandTests(Records):
             self.assertIn(f" {name}: ", err)
             self.assertEqual(
                 tracemalloc.Snapshot.load(name).metadata["pid"], picture.pid)
+
+    def test_modules_are_named_as_they_are_imported(self):
+        folder = os.path.join(self.folder, "srv")
+        files = {
+            "main.py": "import json, flat, shop.views, outer.inner.deep; "
+                       "import shop.cli",
+            "flat.py": "", "shop/__init__.py": "", "shop/views.py": "",
+            # No __init__.py: only the folder of the program names it.
+            "outer/inner/deep.py": "", "shop/cli.py": ""}
+        for name, text in files.items():
+            name = os.path.join(folder, *name.split("/"))
+            os.makedirs(os.path.dirname(name), exist_ok=True)
+            with open(name, "w") as stream:
+                stream.write(f"{text}\nkept = [str(i) for i in range(999)]\n")
+        for number, (command, also) in enumerate((
+                (["main.py"], "main outer"), (["./main.py"], "main outer"),
+                ([os.path.join(folder, "main.py")], "main outer"),
+                # The folder above a package that has an __init__.py.
+                (["-m", "shop.cli"], ""),
+                (["-m", "tracemalloc", "run", "-q", "--no-file", "main.py"],
+                 "main outer"),
+                (["-c", "import main"], "main"))):
+            with self.subTest(command):
+                place = os.path.join(self.folder, str(number))
+                os.mkdir(place)
+                subprocess.run(
+                    [sys.executable, "-X", f"tracemalloc=25,record={place}",
+                     *command], cwd=folder, check=True, env=environment())
+                path, = places.list_folder(place)
+                found = json.loads(self.command(
+                    "top", "--json", "-n", "99", "-g", "module", path)[0])
+                modules = {group["module"] for group in found["groups"]}
+                wanted = {"shop", *also.split()}
+                if "main" in wanted:
+                    wanted |= {"json", "flat"}
+                self.assertLessEqual(wanted, modules)
+                self.assertFalse(modules & {"views", "cli", "decoder"})
+
+    def test_folders_to_import_from(self):
+        library = "/usr/lib/python3.13"
+        for command, names, folders in (
+                (["python", "app.py"], ["/srv/app.py", "/srv/x/y.py"],
+                 ["/srv"]),
+                (["python", "app.py"],
+                 ["/srv/app.py", "/v/site-packages/x/app.py"],
+                 ["/srv", "/v/site-packages"]),
+                # Which of them it is, nobody knows.
+                (["python", "app.py"], ["/srv/app.py", "/srv/x/app.py"], []),
+                (["python", "/app.py"], [], ["/"]),
+                (["python", "-m", "a.b"], ["/srv/a/b/__main__.py"], ["/srv"]),
+                (["python", "-m", "a"], ["/srv/a.py", "/srv/c.py"], ["/srv"]),
+                (["python", "-m", ""], ["/srv/a.py"], []),
+                (["python"], [library + "/json/decoder.py", "<string>"],
+                 [library]),
+                # What a record without sense says does no harm.
+                (["python", "-c", ""],
+                 ["/no\0/x.py", "//", "/", "/a/../b", "/no/a/__init__.py"],
+                 ["/no"])):
+            with self.subTest(command=command, names=names):
+                self.assertEqual(imported.folders_of(command, names), folders)
 
     def test_a_snapshot_and_a_family(self):
         self.run_program("""

@@ -3,11 +3,11 @@
 import json
 import sys
 
-from tracemalloc._cli import UsageError, rows
+from tracemalloc._cli import UsageError, mine, rows
 from tracemalloc._cli.files import load_two
 from tracemalloc._cli.names import names_of
 from tracemalloc._cli.options import Parser
-from tracemalloc._cli.screen import Screen
+from tracemalloc._cli.screen import Screen, wrapped
 
 FIGURES = ("size", "count", "allocated_size", "allocated_count",
            "freed_size", "freed_count", "temporary")
@@ -140,4 +140,8 @@ def main(arguments):
     screen.title(f"{options.old} -> {options.new}: {diff.title()}")
     rows.write_notes(screen, options, old, new)
     diff.write(screen, names_of(old, new, full=options.full_paths))
+    text = mine.hint(options, new, (
+        (stat.traceback[-1].filename, stat.size_diff) for stat in diff.stats))
+    for line in wrapped(text, screen.width) if text else ():
+        screen.write(line, "head")
     return 0

@@ -12,6 +12,7 @@ from tracemalloc._cli import note
 from tracemalloc._cli.screen import printable
 from tracemalloc._groups import folders_in
 from tracemalloc._installed import is_installed
+from tracemalloc._stacks import data_of
 
 OPTION = "--mine"
 
@@ -67,6 +68,44 @@ def _nothing_found(snapshot, patterns):
                 snapshot, _mine.below(folder)):
             return f"{text}, or here {OPTION}={shlex.quote(folder + '/*')}"
     return text
+
+
+# A table is full of libraries if they have this share of what it shows.
+_FULL = 2 / 3
+
+
+def hint(options, snapshot, shown):
+    """Return a text about --mine if a table is full of libraries, or ''.
+
+    shown -- (file name, figure) of each of its rows
+    """
+    if (options.mine is not None or options.cumulative
+            or options.group_by not in ("lineno", "filename", "function")):
+        return ""
+    folders = folders_of(snapshot)
+    shown = [(name, abs(figure)) for name, figure in shown]
+    whole = sum(figure for _, figure in shown)
+    others = sum(figure for name, figure in shown
+                 if is_installed(name, folders))
+    if not whole or others < _FULL * whole:
+        return ""
+    option = _of_callers(snapshot, folders)
+    return option and (f"(most of this is in libraries; {option} shows which "
+                       "of your lines it is for)")
+
+
+def _of_callers(snapshot, folders):
+    """Return the option that finds one's own frames among callers, or ''."""
+    data, _ = data_of(snapshot)
+    callers = {data.names[file] for file in data.path_file[1:]}
+    own = {name for name in callers if not name.startswith("<")
+           and not is_installed(name, folders)}
+    if any(map(_mine.Mine([""], folders), own)):
+        return OPTION
+    for folder in folders:
+        if any(map(_mine.below(folder), own)):
+            return f"{OPTION}={shlex.quote(os.path.join(folder, '*'))}"
+    return ""
 
 
 def folders_of(*snapshots):

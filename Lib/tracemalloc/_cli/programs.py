@@ -10,12 +10,12 @@ from tracemalloc._cli.screen import printable
 _WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 
 
-def program_of(metadata):
-    """Return what a process ran: '-m MODULE', '-c CODE' or a script's name.
+def run_by(command):
+    """Return what a command ran as (kind, name): ('-m', MODULE), ('-c', CODE)
+    or ('script', NAME).
 
-    None if the metadata do not tell, or if it was an interactive session.
+    None if it does not tell, or if it was an interactive session.
     """
-    command = metadata.get("command")
     if (not isinstance(command, (list, tuple)) or len(command) < 2
             or not all(isinstance(word, str) for word in command)):
         return None
@@ -27,9 +27,23 @@ def program_of(metadata):
     if not found:
         return None
     if found[0] in ("-m", "-c"):
-        return " ".join(found[:2])
-    # The same script may be called by several names.
-    return os.path.basename(found[0].rstrip("/")) or found[0]
+        return found[0], " ".join(found[1:2])
+    return "script", found[0]
+
+
+def program_of(metadata):
+    """Return what a process ran: '-m MODULE', '-c CODE' or a script's name.
+
+    None if the metadata do not tell, or if it was an interactive session.
+    """
+    found = run_by(metadata.get("command"))
+    if found is None:
+        return None
+    kind, name = found
+    if kind == "script":
+        # The same script may be called by several names.
+        return os.path.basename(name.rstrip("/")) or name
+    return f"{kind} {name}".rstrip()
 
 
 def _program_in(words):

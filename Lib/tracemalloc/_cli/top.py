@@ -4,11 +4,11 @@ import json
 import sys
 
 from tracemalloc._checked import metadata_json
-from tracemalloc._cli import UsageError, rows
+from tracemalloc._cli import UsageError, mine, rows
 from tracemalloc._cli.files import load
 from tracemalloc._cli.names import names_of
 from tracemalloc._cli.options import A_FILE, Parser
-from tracemalloc._cli.screen import Screen
+from tracemalloc._cli.screen import Screen, wrapped
 
 
 def _parser():
@@ -181,4 +181,9 @@ def main(arguments):
     screen = begin(options, snapshot, top)
     if screen is not None:
         top.write(screen, names_of(snapshot, full=options.full_paths))
+        text = mine.hint(options, snapshot, (
+            (stat.traceback[-1].filename, top.figures_of(stat)[0])
+            for stat in top.stats))
+        for line in wrapped(text, screen.width) if text else ():
+            screen.write(line, "head")
     return 0

@@ -1,7 +1,7 @@
 """The records of several processes as one snapshot."""
 
 from array import array
-from itertools import repeat
+from itertools import chain, repeat
 
 from tracemalloc._columns import (
     ACCOUNTS, CONTEXTS, NAMED, PATHS, ROWS, TOTALS, SnapshotData)
@@ -30,6 +30,8 @@ def merge(pictures):
                                for each in pictures])):
         metadata[name] = sum(values)
     metadata["time"] = max(each.written for each in pictures) / 1e9
+    metadata["path"] = list(dict.fromkeys(chain.from_iterable(
+        each.snapshot().metadata["path"] for each in pictures)))
     metadata["processes"] = [each.pid for each in pictures]
     metadata["record"] = metadata["record"] | {
         "states": [each.state for each in pictures],

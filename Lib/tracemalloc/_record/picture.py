@@ -99,6 +99,7 @@ class _Timeline(Sequence):
 
 
 def _snapshot(picture):
+    from tracemalloc._record.imported import folders_of
     from tracemalloc._snapshot import Snapshot
 
     head, checkpoint = picture._head, picture._checkpoint
@@ -114,7 +115,9 @@ def _snapshot(picture):
     limit = min(max(head.limit, 1), MAX_DEPTH)
     metadata = {
         "time": picture.written / 1e9, "pid": picture.pid,
-        "command": picture.program, "python": picture.version, "limit": limit,
+        "command": picture.program,
+        "path": folders_of(picture.program, data.names),
+        "python": picture.version, "limit": limit,
         "sample_interval": picture.sample_interval,
         "traced_memory": picture.current, "traced_memory_peak": picture.peak,
         "tracer_memory": checkpoint.tracer_memory,
