@@ -12,13 +12,18 @@ from shlex import join
 from shutil import which
 from test import support
 from test.support import import_helper, os_helper
+from test.tracemalloc_records import Records
 from unittest import mock
 
 from tracemalloc._cli import _main
 from tracemalloc._live import curve, loop
 from tracemalloc._live.display import Cells
 from tracemalloc._live.model import KEYS, SORTS, Model, _ACTIONS
+from tracemalloc._live.moment import Moment
+from tracemalloc._live.source import Records as Source
 from tracemalloc._live.view import View, duration_text, program_text
+from tracemalloc._record import layout, reader
+from tracemalloc._record.family import merge
 
 SECOND = 1_000_000_000
 BEGIN = 1_700_000_000 * SECOND
@@ -766,6 +771,84 @@ class RecordTests(unittest.TestCase):
         wait_for("calls, by line")
         call("send-keys", "q")
         wait_for("ended with 0")
+
+
+class FamilyTests(Records):
+    """What is read again and again, of several processes."""
+
+    def make(self, number):
+        # Each has lines of its own, and all have some in common.
+        self.run_program(f"""
+            kept = [str(i) for i in range({number} * 1000)]
+            exec({"\n" * number!r} "own = [bytes(9) for _ in range(9999)]")
+            """)
+
+    def source(self):
+        calls = []
+        source = Source(self.folder)
+        return source, lambda: source.read(lambda *step: calls.append(step)), \
+            calls
+
+    def test_only_what_was_written_is_read_again(self):
+        for number in range(3):
+            self.make(number)
+        source, read, calls = self.source()
+        first = read()
+        self.assertEqual(calls, [(1, 3), (2, 3), (3, 3)])
+        with mock.patch.object(reader, "read", side_effect=AssertionError):
+            again = read()
+        self.assertEqual([*map(id, first)], [*map(id, again)])
+        process = self.start_program("print(1, flush=True); input()")
+        fourth, = {*read()} - {*first}
+        self.assertEqual((fourth.pid, fourth.state), (process.pid, "running"))
+        process.kill()
+        process.wait()
+        changed, = {*read()} - {*first}
+        self.assertEqual((changed.pid, changed.state), (process.pid, "gone"))
+        # What is damaged is left out, and what has vanished forgotten.
+        os.unlink(first[0].path)
+        with open(first[1].path, "r+b") as stream:
+            stream.seek(3 * layout.PAGE)
+            stream.write(b"x" * (os.path.getsize(first[1].path)
+                                 - 3 * layout.PAGE))
+        self.assertEqual({each.pid for each in read()},
+                         {each.pid for each in first if each is not first[0]
+                          } | {process.pid})
+        self.assertEqual({each.pid for each in Source(self.folder).read()},
+                         {first[2].pid, process.pid})
+
+    def test_figures_are_those_of_one_snapshot_of_all(self):
+        for number in range(3):
+            self.make(number)
+        pictures = Source(self.folder).read()
+        moment = Moment(pictures)
+        whole = merge(pictures)
+        names = {"live": "size", "blocks": "count", "peak": "peak_size",
+                 "allocated": "allocated_size",
+                 "temporary_blocks": "freed_count"}
+        for group_by, cumulative in (
+                ("lineno", False), ("function", False), ("module", False),
+                ("thread", False), ("account", False), ("filename", True)):
+            groups = whole._group_by(group_by, cumulative).whole()
+            columns = [groups.figure(name) for name in names.values()]
+            self.assertEqual(
+                moment.table(group_by, cumulative),
+                {frames[-1]: dict(zip(names, figures)) for frames, *figures
+                 in zip(groups.names, *columns)})
+        self.assertEqual(moment.total(), moment.current)
+        self.assertEqual(moment.parts("thread"), ["MainThread"])
+        self.assertEqual(moment.table("lineno", part=("thread", "MainThread")),
+                         {name: figures for name, figures
+                          in moment.table("lineno").items()
+                          if name[0] != "<unknown>"})
+        self.assertEqual(moment.tree("lineno", False, "live").size,
+                         moment.current)
+        # Those that are read again are the only ones that are added up.
+        later = Moment([*pictures[:2], reader.read(pictures[2].path)], moment)
+        self.assertEqual([one is other for one, other in zip(
+            later._ones.values(), moment._ones.values())],
+            [True, True, False])
+        self.assertEqual(later.table("lineno"), moment.table("lineno"))
 
 
 class CommandTests(unittest.TestCase):

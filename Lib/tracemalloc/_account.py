@@ -271,23 +271,23 @@ _SUSPENDED = 0x20 | 0x80 | 0x200    # as in inspect, which is large
 _CONTEXTLIB = ExitStack.close.__code__.co_filename
 
 
-def _suspendable():
+def _suspendable(frame):
     """Return the frame whose statement this is, if it can be suspended.
 
     contextlib stands between a statement and what was put on an exit stack.
     """
-    frame = _getframe(3)
-    while frame is not None and frame.f_code.co_filename == _CONTEXTLIB:
+    while frame is not None:
+        code = frame.f_code
+        if code.co_filename != _CONTEXTLIB:
+            return frame if code.co_flags & _SUSPENDED else None
         frame = frame.f_back
-    if frame is not None and frame.f_code.co_flags & _SUSPENDED:
-        return frame
     return None
 
 
 def _enter(account):
     entry = _enter_account(account._number)
     # Who is keyed by a frame keeps it; it is there anyway until it leaves.
-    key = _suspendable() or id(entry[0])
+    key = _suspendable(_getframe(2)) or id(entry[0])
     account._entered.setdefault(key, []).append(entry)
 
 
@@ -295,13 +295,13 @@ def _leave(account):
     entered = account._entered
     if not entered:
         raise RuntimeError("this account has not been entered")
-    key = _suspendable()
+    key = _suspendable(_getframe(2))
     if key not in entered:
         key = id(_current_context())
-    if key not in entered:
-        # What began in another context is ended in this one, by nobody whose
-        # frame is known.
-        key = next(reversed(entered))
+        if key not in entered:
+            # What began in another context is ended in this one, by nobody
+            # whose frame is known.
+            key = next(reversed(entered))
     entries = entered[key]
     entry = entries.pop()
     if not entries:

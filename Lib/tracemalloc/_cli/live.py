@@ -5,6 +5,7 @@ import sys
 import time
 
 from tracemalloc._cli import UsageError, note, rows
+from tracemalloc._cli.files import Progress
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.screen import Screen, is_terminal
 from tracemalloc._cli.units import number, seconds
@@ -73,7 +74,10 @@ def main(arguments):
     source = Records(options.record, options.children)
     model = Model(options.group_by, options.sort, options.every,
                   options.full_paths)
-    model.take(source.read())
+    # To read many records takes seconds.
+    with Progress(f"reading {options.record}") as progress:
+        model.take(source.read(progress.step))
+        model.rows()
     if options.plain or not _can_draw():
         return _write_tables(options, source, model)
     from tracemalloc._live.display import Terminal

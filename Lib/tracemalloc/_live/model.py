@@ -80,7 +80,7 @@ class Model:
     def _moment(self):
         chosen = [picture for picture in self._pictures
                   if self.process in (None, picture.pid)]
-        return Moment(chosen or self._pictures)
+        return Moment(chosen or self._pictures, self._now)
 
     def _remember(self):
         """Take over what the record remembers, or add what is now."""
@@ -120,12 +120,8 @@ class Model:
         if self._before is None or self._now.time <= self._before.time:
             return None
         seconds = (self._now.time - self._before.time) / 1e9
-        rates = []
-        for name in "context_allocated_bytes", "context_allocated_blocks":
-            sums = [sum(getattr(each.snapshot.traces._data, name) or ())
-                    for each in (self._now, self._before)]
-            rates.append(max(sums[0] - sums[1], 0) / seconds)
-        return tuple(rates)
+        return tuple(max(now - before, 0) / seconds for now, before in zip(
+            self._now.allocated(), self._before.allocated()))
 
     # Rows
 
@@ -136,7 +132,7 @@ class Model:
         """Return the Rows, in their order; the same list until it changes."""
         if self._names is None:
             self._names = names_of(
-                self._now.snapshot, self._mark.snapshot,
+                *self._now.snapshots, *self._mark.snapshots,
                 full=self.full_paths)
         if self._rows is None:
             self._rows = self._tree_rows() if self.is_tree else self._list()

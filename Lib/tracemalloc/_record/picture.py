@@ -3,7 +3,8 @@
 import os
 from array import array
 from collections.abc import Sequence
-from itertools import repeat
+from itertools import compress, count, repeat
+from operator import sub
 from sys import byteorder
 
 from tracemalloc._columns import MAX_DEPTH, SnapshotData
@@ -199,7 +200,9 @@ def _data(tables):
         "contexts", "I", tables["contexts"])
     if max(node, default=0) >= len(path_of_node):
         raise ValueError("a context has no such caller")
-    if any(not (of or at) for of, at in zip(code, end)):
+    nowhere = [index for index, of in enumerate(code) if not of] \
+        if 0 in code else []
+    if not all(end[index] for index in nowhere):
         raise ValueError("a context is nowhere")
     labels = _thread_names(tables["threads"], names)
     first_label = len(names)
@@ -207,21 +210,24 @@ def _data(tables):
     roots = array("I", map(thread_of_node.__getitem__, node))
     if max(roots, default=0) // len(labels) > MAX_ACCOUNTS:
         raise ValueError("there is no such thread")
-    threads = array("I", (root % len(labels) for root in roots))
-    accounts = _accounts([root // len(labels) for root in roots],
-                         tables["accounts"], names, first_label)
+    # There are few roots, and many contexts.
+    known = {*roots}
+    label_of = {root: first_label + root % len(labels) for root in known}
+    account_of = {root: root // len(labels) for root in known}
+    accounts = None
+    if any(account_of.values()):
+        accounts = _accounts(list(map(account_of.__getitem__, roots)),
+                             tables["accounts"], names, first_label)
     unknown = len(names)
     names.append("<unknown>")
     columns = {f"context_{name}": column
                for name, column in codes.columns(code).items()}
     if accounts is not None:
         columns["context_account"] = accounts
-    columns["context_thread"] = array("I", (
-        first_label + thread if number else 0
-        for thread, number in zip(threads, code)))
-    for index, number in enumerate(code):
-        if not number:
-            columns["context_file"][index] = unknown
+    columns["context_thread"] = array("I", map(label_of.__getitem__, roots))
+    for index in nowhere:
+        columns["context_thread"][index] = 0
+        columns["context_file"][index] = unknown
     path = array("I", map(path_of_node.__getitem__, node))
     data = SnapshotData(
         names, **paths, **columns, **_totals(tables, len(path)),
@@ -229,9 +235,8 @@ def _data(tables):
         context_end_line=_signed(end), context_column=_signed(start),
         context_end_column=_signed(last), context_domain=domain,
         context_depth=array("I", repeat(0, len(path))))
-    depths = data.path_depths()
-    data.context_depth = array("I", (
-        min(depths[number] + 1, MAX_DEPTH) for number in path))
+    depths = [min(depth + 1, MAX_DEPTH) for depth in data.path_depths()]
+    data.context_depth = array("I", map(depths.__getitem__, path))
     return data
 
 
@@ -329,13 +334,12 @@ def _totals(tables, length):
               halves[2]]
     totals = [array("Q", list(column)) for column in totals]
     known = len(counters[0])
-    for index, kind in enumerate(few[11::12]):
-        if kind:
-            number = numbers[index]
-            if not 0 < number <= known:
-                raise ValueError("a context has no such counts")
-            for column, counted in zip(totals, counters):
-                column[index] = counted[number - 1]
+    for index in compress(count(), few[11::12]):
+        number = numbers[index]
+        if not 0 < number <= known:
+            raise ValueError("a context has no such counts")
+        for column, counted in zip(totals, counters):
+            column[index] = counted[number - 1]
     names = ("allocated_blocks", "freed_blocks", "allocated_bytes",
              "freed_bytes", "peak_blocks", "peak_bytes")
     found = {f"context_{name}": column
@@ -351,18 +355,18 @@ _MOST_BLOCKS = 1 << 48
 def _rows(allocated_blocks, freed_blocks, allocated_bytes, freed_bytes):
     """Return columns of rows: two sizes per context, one byte apart."""
     context, sizes, counts = array("I"), array("Q"), array("Q")
-    for number, figures in enumerate(zip(allocated_blocks, freed_blocks,
-                                         allocated_bytes, freed_bytes)):
-        made, freed, more, less = figures
-        count = made - freed
-        if count == 0:
-            continue
-        if not 0 < count < _MOST_BLOCKS:
-            raise ValueError("more blocks were freed than allocated")
-        least, rest = divmod(more - less & _MASK, count)
-        for size, number_of in (least, count - rest), (least + 1, rest):
-            if number_of:
-                context.append(number)
-                sizes.append(size)
-                counts.append(number_of)
+    live = list(map(sub, allocated_blocks, freed_blocks))
+    if live and not (0 <= min(live) and max(live) < _MOST_BLOCKS):
+        raise ValueError("more blocks were freed than allocated")
+    for number in compress(count(), live):
+        blocks = live[number]
+        held = allocated_bytes[number] - freed_bytes[number] & _MASK
+        least, rest = divmod(held, blocks)
+        context.append(number)
+        sizes.append(least)
+        counts.append(blocks - rest)
+        if rest:
+            context.append(number)
+            sizes.append(least + 1)
+            counts.append(rest)
     return {"row_context": context, "row_size": sizes, "row_count": counts}
