@@ -351,6 +351,81 @@ class CommandTests(Records):
             with self.subTest(command=command, names=names):
                 self.assertEqual(imported.folders_of(command, names), folders)
 
+    def test_processes_one_by_one_and_together(self):
+        self.run_program("""
+            for number in range(1, 4):
+                if not os.fork():
+                    kept = [bytes(1000) for _ in range(1000 * number)]
+                    os._exit(0)
+                os.wait()
+            """)
+        first, *others = pictures = self.records()
+        dumped = os.path.join(self.folder, "dumped.tmz")
+        self.command("dump", others[2].path, "-o", dumped)
+        whole = sum(picture.current for picture in pictures)
+        for arguments in ([self.folder], ["--children", first.path],
+                          [first.path, *(each.path for each in others[:2]),
+                           dumped]):
+            with self.subTest(arguments):
+                found = json.loads(self.command(
+                    "top", "--json", "--processes", *arguments)[0])
+                self.assertEqual(found["total"]["size"], whole)
+                self.assertEqual(
+                    [(each["pid"], each["size"], each["count"])
+                     for each in found["processes"]],
+                    [(each.pid, each.current, each.blocks)
+                     for each in (*others[::-1], first)])
+                self.assertEqual(found["metadata"]["traced_memory"], whole)
+        out, err = self.command("top", "--processes", "-n", "2", first.path,
+                                others[0].path, dumped)
+        self.assertEqual(err, "")
+        title, _, head, *lines = out.splitlines()
+        self.assertRegex(title, r"/command\.\d+\.tmrec and 2 more: 2 of ")
+        self.assertEqual(head.split(),
+                         ["pid", "size", "share", "blocks", "process"])
+        self.assertRegex(lines[0], rf"^{others[2].pid} .*dumped\.tmz$")
+        self.assertRegex(lines[1], rf"^{others[0].pid} .* exited$")
+        self.assertRegex(lines[2], r" 1 more$")
+        self.assertRegex(lines[3], r" 100\.0% .* total$")
+        # What a filter lets through, of each; it may match nothing in one.
+        found = json.loads(self.command(
+            "top", "--json", "--processes", "--include", "<string>:7",
+            "--sort", "count", self.folder)[0])
+        self.assertEqual([each["count"] for each in found["processes"]],
+                         sorted((each["count"] for each
+                                 in found["processes"]), reverse=True))
+        self.assertEqual(found["processes"][-1]["count"], 0)
+        self.assertEqual(sum(each["count"] for each in found["processes"]),
+                         found["total"]["count"])
+
+    def test_what_cannot_be_added_up(self):
+        snapshot = self.snapshot_of_nothing()
+        names = [os.path.join(self.folder, name) for name in (
+            "one.tmz", "two.tmz", "peak.tmz")]
+        for name, interval in zip(names, (None, 1000)):
+            snapshot.metadata = {"sample_interval": interval}
+            snapshot.dump(name)
+        self.assertIn("samples at different intervals",
+                      self.fails("top", "--processes", *names[:2]))
+        self.run_program("""
+            kept = [bytes(1000)]
+            tracemalloc.take_peak_snapshot().dump(sys.argv[1])
+            """, names[2])
+        self.assertIn("peak.tmz: is of the peak alone",
+                      self.fails("top", "--processes", names[0], names[2]))
+        self.assertIn("too many files: diff, ",
+                      self.fails("top", names[0], names[1]))
+        # What tells live memory only, beside what tells more.
+        path = self.record().path
+        known = tracemalloc.Snapshot.load(path)
+        known.dump(names[0] + ".pickle", format="pickle")
+        found = json.loads(self.command(
+            "top", "--json", "--processes", path, names[0] + ".pickle")[0])
+        self.assertEqual(found["total"]["count"],
+                         2 * self.record().blocks)
+        self.assertIn("tells what is live only", self.fails(
+            "top", "--at-peak", "--processes", path, names[0] + ".pickle"))
+
     def test_a_snapshot_and_a_family(self):
         self.run_program("""
             if os.fork():

@@ -68,14 +68,21 @@ def load(filename, options):
     """
     if is_of_records(filename, options):
         return load_with_records(filename, options)[0]
+    return chosen(filename, _load_file(filename, options), options)
+
+
+def _load_file(filename, options):
     snapshot = reading(filename, lambda: tracemalloc.Snapshot.load(
         filename, max_size=options.max_size))
     _tell_children(filename, snapshot, options)
-    return chosen(filename, snapshot, options)
+    return snapshot
 
 
-def load_with_records(filename, options):
-    """Return what load() does, and the Pictures of the records it is of."""
+def load_with_records(filename, options, choose=True):
+    """Return what load() does, and the Pictures of the records it is of.
+
+    Unless *choose*, all of it.
+    """
     from tracemalloc._cli import records
     from tracemalloc._format import MAX_SIZE
     from tracemalloc._record import reader
@@ -89,9 +96,13 @@ def load_with_records(filename, options):
         found = [reading(filename, lambda: reader.read_bounded(filename,
                                                                limit))]
     else:
-        return load(filename, options), []
-    snapshot = records.snapshot_of(filename, found)
-    return chosen(filename, snapshot, options), found
+        found = []
+        snapshot = _load_file(filename, options)
+    if found:
+        snapshot = records.snapshot_of(filename, found)
+    if choose:
+        snapshot = chosen(filename, snapshot, options)
+    return snapshot, found
 
 
 def is_of_records(filename, options):

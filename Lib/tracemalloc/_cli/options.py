@@ -58,10 +58,17 @@ class Parser(argparse.ArgumentParser):
     def error(self, message):
         found = re.fullmatch("unrecognized arguments: ([^-].*)", message)
         if found:
-            message = f"{found[1]}: too many files: {self._several}"
+            message = self._too_many(found[1])
         elif message.startswith("unrecognized arguments: "):
             message += self._meant(message.split()[2].partition("=")[0])
         raise UsageError(f"{message} (--help lists the options)")
+
+    def _too_many(self, name):
+        return f"{name}: too many files: {self._several}"
+
+    def too_many(self, name):
+        """Refuse a file that is one too many."""
+        self.error(self._too_many(name))
 
     def _meant(self, option):
         """Return a question about the option that was meant, or ''."""
@@ -72,7 +79,8 @@ class Parser(argparse.ArgumentParser):
 
     # What takes more files than this command.
     _several = ("diff, tree and traceback take two, series and report any "
-                "number, report --processes adds up those of workers")
+                "number, top and report add up those of workers with "
+                "--processes")
     _has_mine = False
 
     def parse_args(self, args=None, namespace=None):

@@ -15,7 +15,11 @@ def _parser():
     parser = Parser(
         "top", "Show the lines that hold most memory, or other groups.",
         "top --group-by function --limit 20 snapshot.tmz")
-    parser.add_argument("file", metavar="FILE", help=A_FILE)
+    parser.add_argument("files", metavar="FILE", nargs="+", help=A_FILE)
+    parser.add_argument("--processes", action="store_true",
+                        help="the files are of processes that work together: "
+                             "show what each has, and add them up; also of "
+                             "a folder of records, and with --children")
     parser.add_group_by()
     parser.add_cumulative()
     parser.add_limit(10, "groups to show")
@@ -160,11 +164,13 @@ class Top:
         return what
 
 
-def begin(options, snapshot, top):
+def begin(options, snapshot, top, processes=None):
     """Write all as JSON and return None, or return a screen with the title."""
     if options.json:
-        json.dump({"file": options.file, **top.to_json()}, sys.stdout,
-                  indent=1)
+        found = {"file": options.file, **top.to_json()}
+        if processes is not None:
+            found["processes"] = processes.to_json()
+        json.dump(found, sys.stdout, indent=1)
         print()
         return None
     screen = Screen(options.color)
@@ -173,13 +179,32 @@ def begin(options, snapshot, top):
     return screen
 
 
+def _load(parser, options):
+    """Return the Snapshot to show, and a table of processes or None."""
+    first, *others = options.files
+    options.file = first
+    if not options.processes:
+        if others:
+            parser.too_many(others[0])
+        return load(first, options), None
+    from tracemalloc._cli.processes import Table, processes_of, sum_of
+
+    if others:
+        options.file += f" and {len(others)} more"
+    found = processes_of(options)
+    return sum_of(found, options), Table(found, options)
+
+
 def main(arguments):
-    options = _parser().parse_args(arguments)
-    snapshot = load(options.file, options)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    snapshot, processes = _load(parser, options)
     top = Top(snapshot, options.group_by, options.cumulative, options.limit,
               options.sort)
-    screen = begin(options, snapshot, top)
+    screen = begin(options, snapshot, top, processes)
     if screen is not None:
+        if processes is not None:
+            processes.write(screen, options.limit)
         top.write(screen, names_of(snapshot, full=options.full_paths))
         text = mine.hint(options, snapshot, (
             (stat.traceback[-1].filename, top.figures_of(stat)[0])

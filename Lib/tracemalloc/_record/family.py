@@ -16,7 +16,7 @@ def merge(pictures):
     moments: the sum is what all together held at most, if they met.
     O(contexts) of all.
     """
-    merged = _Merged()
+    merged = Merged()
     for picture in pictures:
         merged.add(picture.snapshot().traces._data)
     first = pictures[0].snapshot()
@@ -40,12 +40,13 @@ def merge(pictures):
     return Snapshot._of(merged.data(), limit, metadata)
 
 
-class _Merged:
+class Merged:
     """Columns of several snapshots, one behind the other."""
 
     def __init__(self):
         self._names = {"": 0}
         self._paths = {}
+        self._unknown = False
         self._columns = {name: array(code) for name, code in
                          (PATHS | CONTEXTS | ACCOUNTS | TOTALS
                           | ROWS).items()}
@@ -53,7 +54,8 @@ class _Merged:
             self._columns[name].append(0)
 
     def data(self):
-        columns = dict(self._columns)
+        columns = {name: column for name, column in self._columns.items()
+                   if not (self._unknown and name in TOTALS)}
         if not any(columns["context_account"]):
             del columns["context_account"]
         return SnapshotData(list(self._names), **columns)
@@ -66,7 +68,9 @@ class _Merged:
         for name in (*CONTEXTS, *ACCOUNTS, *TOTALS):
             column = getattr(data, name)
             if column is None:
-                # No process was in an account.
+                # No process was in an account, or what is no record tells
+                # what is live only.
+                self._unknown |= name in TOTALS
                 column = repeat(0, len(data))
             elif name in NAMED:
                 column = map(names.__getitem__, column)
