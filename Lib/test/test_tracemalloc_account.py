@@ -105,6 +105,11 @@ class FigureTests(AccountTests):
         @a
         def count(): yield; yield
 
+        # Where somebody has ever traced or monitored, as other tests do, the
+        # interpreter makes something for each code that runs for the first
+        # time.
+        nothing.__wrapped__()
+        list(count.__wrapped__())
         for _ in range(3):
             with a:
                 pass
