@@ -127,6 +127,9 @@ const tests = {
         const names = () => reader.page.locator(".snapshot .name")
             .allInnerTexts();
         assert.deepEqual(await names(), ["3.tmz", "2.tmz", "1.tmz"]);
+        // Not when the files were copied here.
+        await reader.page.locator(".snapshot .facts", {hasText: /taken \d/})
+            .nth(2).waitFor();
         await says(reader, `Live: ${sizeText(last.total)} in`);
         await says(reader, `${sizeText(last.total)}  \u00b7`,
                    ".snapshot.chosen .facts");

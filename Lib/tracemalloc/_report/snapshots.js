@@ -8,6 +8,16 @@ const MANY = 12;                // more can be searched by name
 const STATES = {running: "running", stopped: "tracing stopped",
                 exited: "ended", gone: "killed or crashed"};
 
+/** When a snapshot was taken; of what does not tell, when the file was
+    written, which copying changes. */
+function momentText(entry) {
+    if (entry.taken) {
+        return `taken ${timeText(entry.taken)}`;
+    }
+    return entry.changed === null ? null
+        : `changed ${timeText(entry.changed)}`;
+}
+
 /** One line of the list; it stays the same element while it changes. */
 class Row {
     constructor(number, told) {
@@ -41,7 +51,7 @@ class Row {
             isRecord ? `${entry.program || "?"}, process ${entry.pid}` : null,
             isRecord ? `written ${
                 durationText(Math.max(0, now - entry.taken))} ago`
-                : entry.changed === null ? null : timeText(entry.changed),
+                : momentText(entry),
             entry.size === null ? null : `file ${sizeText(entry.size)}`,
         ].filter(Boolean);
         this.box.checked = chosen;
