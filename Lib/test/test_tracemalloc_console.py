@@ -89,14 +89,15 @@ class ArgumentTests(CommandTests):
                  "top: unrecognized arguments: --frob"),
                 (["top", "a.tmz", "b.tmz"],
                  "top: b.tmz: too many files: diff, tree and traceback take "
-                 "two, series and report any number, report --processes adds "
-                 "up those of workers (--help lists the options)"),
+                 "two, series and report any number, top and report add up "
+                 "those of workers with --processes (--help lists the "
+                 "options)"),
                 (["tree", "a.tmz", "b.tmz", "full.tmz"],
                  "tree: full.tmz: too many files: series and report take any "
                  "number"),
                 (["top", "--grop", "function", "a.tmz"],
-                 "unrecognized arguments: --grop a.tmz; did you mean "
-                 "--group-by? (--help lists the options)"),
+                 "unrecognized arguments: --grop; did you mean --group-by? "
+                 "(--help lists the options)"),
                 (["top", "--grop=function", "a.tmz"],
                  "unrecognized arguments: --grop=function; did you mean "
                  "--group-by?"),

@@ -303,7 +303,8 @@ class CommandTests(Records):
             name = os.path.join(folder, *name.split("/"))
             os.makedirs(os.path.dirname(name), exist_ok=True)
             with open(name, "w") as stream:
-                stream.write(f"{text}\nkept = [str(i) for i in range(999)]\n")
+                stream.write(f"{text}\n"
+                             "kept = [str(i) for i in range(999)]\n")
         for number, (command, also) in enumerate((
                 (["main.py"], "main outer"), (["./main.py"], "main outer"),
                 ([os.path.join(folder, "main.py")], "main outer"),
@@ -457,8 +458,8 @@ class CommandTests(Records):
                  ["1", "|- 2", "|  `- 3", "`- 4"]),
                 # Families stay together, and a parent without a record is
                 # passed over.
-                ([about(1, 0), about(5, 0, "b"), about(2, 7), about(6, 5, "b")],
-                 ["1", "`- 2", "5", "`- 6"]),
+                ([about(1, 0), about(5, 0, "b"), about(2, 7),
+                  about(6, 5, "b")], ["1", "`- 2", "5", "`- 6"]),
                 # The same number in another family, and one that is used
                 # again.
                 ([about(1, 0), about(2, 1), about(3, 1, "b"), about(4, 2),
