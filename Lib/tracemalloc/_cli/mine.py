@@ -82,6 +82,11 @@ def hint(options, snapshot, shown):
     if (options.mine is not None or options.cumulative
             or options.group_by not in ("lineno", "filename", "function")):
         return ""
+    try:
+        os.getcwd()
+    except OSError:
+        # It has been removed, and relative names tell nothing.
+        return ""
     folders = folders_of(snapshot)
     shown = [(name, abs(figure)) for name, figure in shown]
     whole = sum(figure for _, figure in shown)
