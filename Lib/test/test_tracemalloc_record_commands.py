@@ -89,6 +89,9 @@ class CommandTests(Records):
                 ("python -W error -O -c pass", "-c pass"),
                 ("python --check-hash-based-pycs never app.py", "app.py"),
                 ("python -Xdev -Wmodule -u app.py -m", "app.py -m"),
+                ("python -m tracemalloc run -n 3 app.py -n 4", "app.py -n 4"),
+                ("python -m tracemalloc run -q -m app 1", "-m app 1"),
+                ("python -m tracemalloc run -q", "-m tracemalloc run -q"),
                 ("python - x", "- x"), ("python", "python"),
                 ("python -X tracemalloc", "python -X tracemalloc"),
                 ("", "'?'")):

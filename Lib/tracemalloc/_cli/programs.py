@@ -63,21 +63,31 @@ def _program_in(words):
     return None
 
 
-def _program_of_run(words):
-    """Return what `run` ran."""
+def words_after_run(words):
+    """Return the words of what `run` ran, and its arguments; None if nothing.
+
+    *words* are those behind `run`.
+    """
     from tracemalloc._cli.run import value_follows
 
+    words = list(words)
     while words:
         word = words.pop(0)
         if word == "--":
-            return words[:1]
-        if word[:2] in ("-m", "-c"):
-            return [word[:2], *([word[2:]] if word[2:] else []), *words]
-        if not word.startswith("-"):
-            return [word]
+            return words
+        if word[:2] in ("-m", "-c") or not word.startswith("-"):
+            return [word, *words]
         if value_follows(word):
             words = words[1:]
     return None
+
+
+def _program_of_run(words):
+    """Return what `run` ran."""
+    words = words_after_run(words)
+    if words and words[0][:2] in ("-m", "-c") and len(words[0]) > 2:
+        return [words[0][:2], words[0][2:], *words[1:]]
+    return words
 
 
 def tell_difference(old_name, new_name, old, new):

@@ -10,6 +10,7 @@ from tracemalloc import SnapshotFormatError
 from tracemalloc._cli import UsageError, note, rows
 from tracemalloc._cli.files import reading
 from tracemalloc._cli.options import Parser, checked
+from tracemalloc._cli.programs import words_after_run
 from tracemalloc._cli.screen import Screen, cut, printable
 from tracemalloc._cli.units import number
 from tracemalloc._record import places
@@ -193,7 +194,10 @@ def _without_interpreter(program):
                 {*word} & {"c", "m"} or word == "-"):
             break
         at += 1
-    return program[at:]
+    words = program[at:]
+    if words[:3] == ["-m", "tracemalloc", "run"]:
+        return words_after_run(words[3:]) or words
+    return words
 
 
 def _short_command(program, width):
