@@ -52,6 +52,18 @@ class JsonTests(unittest.TestCase):
         self.assertEqual(
             sum(context["count"] for context in found["contexts"]), len(RAW))
 
+    def test_metadata_that_are_no_numbers_are_left_out(self):
+        def constant(name):
+            self.fail(f"{name} is no JSON")
+
+        for number in float("nan"), float("inf"), -float("inf"):
+            snapshot = full_snapshot()
+            snapshot.metadata = {"time": number, "deep": [{"of": number}],
+                                 "pid": 7}
+            found = json.loads(exported(_export.export_json, snapshot),
+                               parse_constant=constant)
+            self.assertEqual(found["metadata"], {"pid": 7})
+
     def test_one_context_per_line(self):
         lines = exported(_export.export_json, full_snapshot()).splitlines()
         self.assertEqual(len(lines), 5)

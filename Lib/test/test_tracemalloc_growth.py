@@ -537,6 +537,11 @@ what is installed
         self.assertIn(f"--mine finds no file below {self.folder} that is not "
                       "installed: name what is yours, as in --mine='*/shop/*'"
                       ", or here --mine='/far/away/*'", err)
+        for path in 5, "/far/away", {"/far/away": 1}, [5, None]:
+            snapshot.metadata = {"path": path}
+            snapshot.dump("odd.tmz")
+            _, _, err = self.call("top", "--mine", "odd.tmz")
+            self.assertTrue(err.endswith("as in --mine='*/shop/*'\n"), err)
 
     def test_only_frames_that_the_limit_leaves(self):
         data = tracemalloc.Snapshot.load("mine.tmz").traces._data
@@ -608,6 +613,10 @@ class ProgramTests(CommandTests):
                 self.assertEqual(programs.program_of(
                     {"command": command.split()}), expected)
         for command in None, 3, [3, 4], "python app.py", ["python", 4]:
+            self.assertIsNone(programs.program_of({"command": command}))
+        # Of a file with very many words, no more is looked at.
+        for word in "-B", "-X":
+            command = ["python", *[word] * 10_000, "app.py"]
             self.assertIsNone(programs.program_of({"command": command}))
 
     def test_different_programs_are_told(self):

@@ -262,6 +262,14 @@ class SumTests(unittest.TestCase):
         self.assertEqual(page.nodes, [(0, None)])
         self.assertEqual(page.total("size"), 0)
 
+    def test_contexts_that_hold_nothing_are_on_no_page(self):
+        snapshot = full_snapshot((1, "f", (1, 10), (1, 10), (1, 10)),
+                                 (2, "g", (0, 0), (0, 0), (0, 0)))
+        page = page_of(snapshot)
+        self.assertEqual([frame and frame[2] for _, frame in page.nodes],
+                         [None, "<module>", "f"])
+        self.assertEqual(page.data["tree"]["leftOut"], 0)
+
     def test_a_snapshot_of_the_peak_has_a_page(self):
         snapshot = random_snapshot(11)
         columns = snapshot.traces._data.columns()
@@ -582,6 +590,13 @@ class SourceTests(CommandTests):
         found = self.file_of(self.page_of_file(os.path.abspath("odd.py"),
                                                [(1, 1, 0, 1)]))
         self.assertEqual(found["text"][1], "$ % &")
+
+    def test_source_with_lone_surrogates_has_no_colours_from_there_on(self):
+        self.write("odd.py", "# coding: utf-7\nx = '+2AA-'\n")
+        found = self.file_of(self.page_of_file(os.path.abspath("odd.py"),
+                                               [(2, 1, 0, 1)]))
+        self.assertEqual(found["text"], ["# coding: utf-7", "x = '\ud800'"])
+        self.assertEqual(found["tokens"][1], [])
 
     def test_source_can_be_left_out(self):
         page = self.page_of_file(os.path.abspath("app.py"), [(2, 2, 0, 3)],

@@ -484,6 +484,12 @@ class ModuleOfTests(unittest.TestCase):
                 ("<unknown>", "<unknown>"), ("", "")]:
             self.assertEqual(_groups.module_of(filename, ()), module)
 
+    def test_so_many_folders_count_as_an_interpreter_may_have(self):
+        folders = [f"/{number}" for number in range(1_000_000)]
+        found = _groups.folders_in({"path": folders})
+        self.assertTrue(100 < len(found) < 10_000)
+        self.assertEqual(found, folders[:len(found)])
+
 
 class FigureTests(unittest.TestCase):
 

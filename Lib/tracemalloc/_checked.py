@@ -6,6 +6,7 @@ Loaded on first use: snapshots of this process need neither.
 from array import array
 from collections import _count_elements
 from itertools import count, islice, repeat
+from math import isfinite
 from operator import itemgetter, le, lt
 
 import _tracemalloc
@@ -170,8 +171,11 @@ _MAX_NUMBER = 1 << 64
 _MAX_INTERVAL = 1 << 40
 
 
-def is_json(value):
-    """Whether *value* can be written as JSON, and is no monster."""
+def is_json(value, finite=False):
+    """Whether *value* can be written as JSON, and is no monster.
+
+    Infinite numbers, and what is no number, are only if not *finite*.
+    """
     waiting, left = [(value, 0)], _MAX_VALUES
     while waiting:
         each, depth = waiting.pop()
@@ -187,7 +191,10 @@ def is_json(value):
             waiting += [(item, depth + 1) for item in each.values()]
         elif type(each) in (list, tuple):
             waiting += [(item, depth + 1) for item in each]
-        elif type(each) not in (str, float, bool, type(None)):
+        elif type(each) is float:
+            if finite and not isfinite(each):
+                return False
+        elif type(each) not in (str, bool, type(None)):
             return False
     return True
 
@@ -210,6 +217,10 @@ def is_metadata(value):
 
 
 def metadata_json(metadata):
-    """Return what of a snapshot's metadata can be written as JSON."""
+    """Return what of a snapshot's metadata can be written as JSON.
+
+    What is no number is left out: Python writes and reads it, and who else
+    reads JSON refuses all of it for that.
+    """
     return {name: value for name, value in metadata.items()
-            if type(name) is str and is_json(value)}
+            if type(name) is str and is_json(value, finite=True)}

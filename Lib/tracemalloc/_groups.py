@@ -63,6 +63,9 @@ MACHINERY = ("<frozen importlib._bootstrap>",
 # Folders that packages are installed in.
 PACKAGES = ("site-packages", "dist-packages")
 
+# More folders than these are not those of an interpreter's sys.path.
+_MOST_FOLDERS = 2000
+
 UNKNOWN = "<unknown>"
 NO_ACCOUNT = "<no account>"
 
@@ -122,10 +125,16 @@ def interval_in(metadata):
 
 
 def folders_in(metadata):
+    """Return the folders that modules were imported from, as metadata tell.
+
+    Each file is compared with all of them, and metadata come from files: what
+    is too many to search for modules in is none of an interpreter.
+    """
     folders = metadata.get("path")
     if not isinstance(folders, (list, tuple)):
         return ()
-    return [folder for folder in folders if isinstance(folder, str)]
+    return [folder for folder in folders[:_MOST_FOLDERS]
+            if isinstance(folder, str)]
 
 
 class Groups:

@@ -62,9 +62,10 @@ def _standard_folders(folders):
 
     *folders* are those that modules were imported from.
     """
+    known = {*folders}
     found = {own_library()}
     found |= {folder for folder in folders
-              if os.path.join(folder, "lib-dynload") in folders}
+              if os.path.join(folder, "lib-dynload") in known}
     return tuple(map(as_folder, found))
 
 

@@ -63,9 +63,8 @@ def _nothing_found(snapshot, patterns):
                 "'*/shop/*', a module or a folder")
     text = (f"{OPTION} finds no file below {os.getcwd()} that is not "
             f"installed: name what is yours, as in {OPTION}='*/shop/*'")
-    for folder in snapshot.metadata.get("path") or ():
-        if isinstance(folder, str) and _mine.is_found(
-                snapshot, _mine.below(folder)):
+    for folder in folders_in(snapshot.metadata):
+        if _mine.is_found(snapshot, _mine.below(folder)):
             return f"{text}, or here {OPTION}={shlex.quote(folder + '/*')}"
     return text
 

@@ -6,6 +6,9 @@ import shlex
 from tracemalloc._cli import note
 from tracemalloc._cli.screen import printable
 
+# What is behind so many words is an argument of the program.
+_MOST_WORDS = 1000
+
 # Options of the interpreter whose value is a word of its own.
 _WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 
@@ -19,7 +22,8 @@ def run_by(command):
     if (not isinstance(command, (list, tuple)) or len(command) < 2
             or not all(isinstance(word, str) for word in command)):
         return None
-    found = _program_in(list(command[1:]))
+    # A file may have a million words.
+    found = _program_in(list(command[1:_MOST_WORDS]))
     if found is not None and found[:2] == ["-m", "tracemalloc"]:
         if found[2:3] != ["run"]:
             return None

@@ -106,7 +106,9 @@ class Kept:
         most = limits.nodes
         while True:
             keep = self._chosen(shares, highest, most)
-            out = [share and not kept for share, kept in zip(shares, keep)]
+            # Contexts that tell of nothing are neither shown nor left out.
+            out = [share > 0 and not kept
+                   for share, kept in zip(shares, keep)]
             # Those below which something is left out have one more.
             others = sum(map(keep.__getitem__, {*compress(parents, out)}))
             nodes = sum(keep) + others

@@ -33,8 +33,10 @@ class SourceFile:
         self.tokens = [[] for _ in lines]
         try:
             self._highlight()
-        except (tokenize.TokenError, SyntaxError, IndentationError):
-            # Then there are no colours from there on.
+        except (tokenize.TokenError, SyntaxError, ValueError):
+            # Then there are no colours from there on.  The last is for what
+            # no encoding has: files may be in one such as UTF-7, which has
+            # lone surrogates.
             pass
 
     def _highlight(self):
