@@ -361,6 +361,45 @@ class ListTests(Asking):
                          ["4.tmz", "3.tmz", "2.tmz"])
         self.assertEqual(found["more"], 2)
 
+    def test_of_more_files_than_are_looked_at_the_newest_are(self):
+        for number in range(6):
+            self.dump(f"{number}.tmz")
+        # Whatever the order in which the folder has them.
+        for newest in ([5, 4, 3], [0, 1, 2]):
+            for age, number in enumerate(newest):
+                os.utime(self.path(f"{number}.tmz"), (2e9 - age, 2e9 - age))
+            with support.swap_attr(entries, "MOST", 3):
+                self.view(self.folder)
+                found = self.ask("list")
+            self.assertEqual([each["name"] for each in found["entries"]],
+                             [f"{number}.tmz" for number in newest])
+            self.assertEqual(found["more"], 3)
+            for number in newest:
+                os.utime(self.path(f"{number}.tmz"), (1, 1))
+
+    def test_files_that_come_and_go_are_not_remembered_for_ever(self):
+        stays = self.dump("stays.tmz")
+        self.view(self.folder)
+        numbers = []
+        with support.swap_attr(entries, "MOST_GONE", 2):
+            for number in range(9):
+                path = self.dump(f"{number}.tmz")
+                self.find_out()
+                numbers.append(self.entries()[f"{number}.tmz"]["number"])
+                os.unlink(path)
+            self.find_out()
+        self.assertEqual(len({*numbers}), 9)
+        for number in numbers[:-2]:
+            self.assertIn("choose again", self.refused(
+                404, f"/{TOKEN}/data?files={number}"))
+        for number in numbers[-2:]:
+            self.refused(410, f"/{TOKEN}/data?files={number}")
+        for known in (self.listing._kinds, self.listing._snapshots,
+                      self.listing._entries._entries,
+                      self.listing._entries._by_number):
+            self.assertEqual(len(known), 3)
+        self.assertEqual(self.ask("list")["entries"][0]["path"], stays)
+
     def test_G03_G04_the_first_and_the_last_that_are_named_are_chosen(self):
         paths = [self.dump(f"{number}.tmz") for number in range(3)]
         for named, wanted in ((paths[:1], ["0.tmz"]),
@@ -606,6 +645,54 @@ class BelowTests(Asking):
         self.assertIn("too old: load it again", self.refused(
             410, f"/{TOKEN}/below?key={old}&at=0.0"))
         self.ask(f"below?key={new}&at=0.0")
+
+    def test_the_newest_page_is_kept_whatever_it_weighs(self):
+        self.dump("a.tmz", snapshot=random_snapshot(5))
+        with support.swap_attr(shown, "_KEPT_NUMBER", 10):
+            self.view(self.folder)
+            old = self.data("a.tmz")["key"]
+            new = self.data("a.tmz")["key"]
+        self.ask(f"below?key={new}&at=0.0")
+        self.refused(410, f"/{TOKEN}/below?key={old}&at=0.0")
+
+    def test_pages_of_few_contexts_with_long_call_paths_weigh_much(self):
+        path = self.dump("a.tmz", (5, 1, *range(1000)))
+        with support.swap_attr(shown, "_KEPT_NUMBER", 1900):
+            self.view(path)
+            old = self.data("a.tmz")["key"]
+            new = self.data("a.tmz")["key"]
+        self.ask(f"below?key={new}&at=0.0")
+        self.refused(410, f"/{TOKEN}/below?key={old}&at=0.0")
+
+
+class KeptTests(Asking):
+
+    def loaded(self, *names):
+        """Return which files are loaded when they are asked for."""
+        found = []
+        load = tracemalloc.Snapshot.load
+
+        def loading(path, **options):
+            found.append(os.path.basename(path))
+            return load(path, **options)
+
+        with support.swap_attr(tracemalloc.Snapshot, "load", loading):
+            for name in names:
+                self.data(name)
+        return found
+
+    def test_snapshots_weigh_what_they_take_and_not_their_files(self):
+        lines = [(5, 1, number) for number in range(1, 2000)]
+        for name in "a.tmz", "b.tmz", "c.pickle":
+            self.dump(name, *lines)
+        size = os.path.getsize(self.path("a.tmz"))
+        self.view(self.folder)
+        for name in "a.tmz", "c.pickle":
+            self.assertEqual(self.loaded(name, name), [name])
+        with support.swap_attr(shown, "_LOADED_BYTES", 4 * size):
+            self.view(self.folder)
+        for name in "a.tmz", "c.pickle":
+            self.assertEqual(self.loaded(name, name), [name, name])
 
 
 class RecordTests(Records, Asking):

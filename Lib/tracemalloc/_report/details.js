@@ -150,7 +150,7 @@ export class Details {
                            blocks ? sizeText(bytes / blocks) : "-");
             }
             body.append(make("tr", {
-                className: name === choice.state.figure ? "current" : ""},
+                className: name === choice.figure ? "current" : ""},
                 make("th", {scope: "row"}, figure.text),
                 ...cells.map((text) => make("td", {}, text))));
         }

@@ -90,7 +90,7 @@ export function codeLine(profile, entry, line, choice, spots = null) {
 }
 
 function isLive(profile, spot, choice) {
-    const column = FIGURES[choice.state.figure].bytes;
+    const column = FIGURES[choice.figure].bytes;
     return choice.chosen[profile.spots.group[spot]]
         && [choice.older, choice.newer].some((set) =>
             set >= 0 && profile.spots.sets[set][column]?.[spot]);
@@ -148,7 +148,7 @@ export class Source {
         const {spots, frames, files} = profile;
         const places = Int32Array.from(spots.frame, (frame) =>
             frame === OTHER ? files.name.length : frames.file[frame]);
-        const column = FIGURES[choice.state.figure].bytes;
+        const column = FIGURES[choice.figure].bytes;
         const sums = (set) => profile.sums(
             spots, places, files.name.length + 1, set, column, choice.chosen);
         const before = sums(choice.older);

@@ -95,7 +95,7 @@ export class Table {
         const {profile} = this;
         const {older, newer, chosen, group} = choice;
         const keys = profile.keys(group);
-        const figure = FIGURES[choice.state.figure];
+        const figure = FIGURES[choice.figure];
         const places = profile.spotKeys(keys);
         const sums = (set, name) => profile.sums(
             profile.spots, places, keys.count + 1, set, name, chosen);
@@ -145,7 +145,7 @@ export class Table {
         const {profile} = this;
         const {older, newer, chosen} = choice;
         const {parent, frame} = profile;
-        const figure = FIGURES[choice.state.figure];
+        const figure = FIGURES[choice.figure];
         const own = (set, name) => profile.own(set, name, chosen);
         const [size, blocks] = [own(newer, figure.bytes),
                                 own(newer, figure.blocks)];
@@ -205,7 +205,7 @@ export class Table {
             ? ["change", "size", "blocksChange", "blocks", "average",
                "callees"]
             : ["size", "share", "cumulative", "blocks", "average", "callees"];
-        const byBlocks = choice.state.unit === "blocks";
+        const byBlocks = choice.unit === "blocks";
         let sort = choice.state.sort || (compared
             ? (byBlocks ? "blocksChange" : "change")
             : (byBlocks ? "blocks" : "size"));

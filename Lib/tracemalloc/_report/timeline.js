@@ -23,15 +23,14 @@ function svg(tag, attributes, ...children) {
 
 /** Return where lines of a scale go: some round numbers of bytes. */
 export function ticks(most, count = 4) {
-    let step = 1;
-    for (const factor of [1, 2, 5, 10, 20, 50, 100, 200, 500]) {
-        for (let unit = 1; unit <= 1024 ** 4; unit *= 1024) {
-            if (most / (factor * unit) <= count
-                    && (step === 1 || factor * unit < step)) {
-                step = factor * unit;
-            }
-        }
+    const isEnough = (step) => most / step <= count;
+    let unit = 1;
+    // Metadata of a file tell whatever they like.
+    while (!isEnough(500 * unit)) {
+        unit *= 1024;
     }
+    const step = unit * [1, 2, 5, 10, 20, 50, 100, 200, 500].find(
+        (factor) => isEnough(factor * unit));
     const found = [];
     for (let at = 0; at <= most; at += step) {
         found.push(at);

@@ -6,7 +6,7 @@
 // frame of that behind it, as in f12.57.
 
 import {Writer, make, oncePerFrame, sharpContext} from "./dom.js";
-import {FIGURES, OTHER} from "./profile.js";
+import {OTHER} from "./profile.js";
 
 const FONT = "12px system-ui, sans-serif";
 const HEAD = 18;                // pixels for a name above what is in a box
@@ -104,7 +104,6 @@ export class Treemap {
     #grow(choice) {
         const {profile} = this;
         const {spots} = profile;
-        const unit = FIGURES[choice.state.figure][choice.state.unit];
         const count = profile.frames.line.length + 1;
         const apart = choice.group === "account";
         // By frame, and by account if these are told apart.
@@ -113,8 +112,8 @@ export class Treemap {
                 * (profile.accountFrame[spots.group[row]]
                     - profile.firstAccount) : 0));
         const sums = (set) => profile.sums(spots, places, apart
-            ? count * (count - 1 - profile.firstAccount) : count, set, unit,
-            choice.chosen);
+            ? count * (count - 1 - profile.firstAccount) : count, set,
+            choice.column, choice.chosen);
         const [after, before] = [sums(choice.newer), sums(choice.older)];
         const lines = profile.keys("line");
         const matches = choice.query && choice.matchingKeys(lines);

@@ -131,9 +131,7 @@ class Viewer {
         clearTimeout(this.#timer);
         try {
             this.#list = await ask("list");
-            for (const entry of this.#list.entries) {
-                this.#names.set(entry.number, entry.name);
-            }
+            this.#nameAll();
             this.#ended = false;
             this.#draw();
             this.#refresh();
@@ -147,7 +145,15 @@ class Viewer {
     }
 
     #ended = false;
-    #names = new Map();         // of all that were listed, by number
+    #names = new Map();         // of all that are listed or chosen, by number
+
+    #nameAll() {
+        const chosen = this.#chosen().filter((number) =>
+            this.#names.has(number));
+        this.#names = new Map([
+            ...chosen.map((number) => [number, this.#names.get(number)]),
+            ...this.#list.entries.map((entry) => [entry.number, entry.name])]);
+    }
 
     #draw() {
         this.snapshots.show(this.#list, {

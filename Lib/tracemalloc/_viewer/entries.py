@@ -7,6 +7,9 @@ entry that says why.
 
 import os
 import stat
+from heapq import nlargest
+from itertools import count
+from math import inf
 
 from tracemalloc._cli.files import is_process
 from tracemalloc._compact import MAGIC
@@ -14,6 +17,10 @@ from tracemalloc._record import places
 
 # More files than these are not looked at, and it is said that there are more.
 MOST = 10_000
+
+# So many that have vanished are remembered, those that were seen first go
+# first: a program may write a file each second, and remove it.
+MOST_GONE = 1_000
 
 # Of so many files of a folder the beginning is looked at; of others the name.
 MOST_TRIED = 20_000
@@ -107,7 +114,9 @@ class Place:
         return not is_process(self.what) and not os.path.isdir(self.what)
 
     def find(self):
-        """Return the paths of files; sets fault if nothing can be looked at.
+        """Return {path of a file: its time}; infinite of what was named.
+
+        Sets fault if nothing can be looked at.
         """
         self.fault = None
         try:
@@ -115,23 +124,23 @@ class Place:
                 return self._in_folder()
             if not is_process(self.what) and not self._children:
                 # One that vanishes stays an entry.
-                return [self.what]
+                return {self.what: inf}
             found = places.find(self.what, children=self._children)
         except (OSError, ValueError) as error:
             if not (self._is_folder
                     and isinstance(error, FileNotFoundError)):
                 reason = getattr(error, "strerror", None) or error
                 self.fault = f"{self.what}: {reason}"
-            return []
+            return {}
         # What a process has left that is no more.
         self._last = found = found or self._last
         if not found:
             self.fault = (f"process {self.what} has no record: it needs to "
                           "run with -X tracemalloc=25,record")
-        return found
+        return dict.fromkeys(found, inf)
 
     def _in_folder(self):
-        known, found = {}, []
+        known, found = {}, {}
         with os.scandir(self.what) as listed:
             for each in listed:
                 # Hidden ones are being written.
@@ -149,7 +158,7 @@ class Place:
                     self._known[key] if key in self._known
                     else is_candidate(each.path, len(known) < MOST_TRIED))
                 if is_file:
-                    found.append(each.path)
+                    found[each.path] = status.st_mtime_ns
         self._known = known
         return found
 
@@ -167,6 +176,7 @@ class Entries:
             Place(places.default_folder(), is_folder=True),
             Place(os.curdir, is_folder=True)]
         self._entries, self._by_number = {}, {}
+        self._numbers = count(1)
         self.faults = []
         self.more = 0
         self.look()
@@ -185,23 +195,33 @@ class Entries:
 
         entries come in the order of their time, the newest first.
         """
-        found = dict.fromkeys(path for place in self._places
-                              for path in place.find())
+        found = {}
+        for place in self._places:
+            found |= place.find()
         self.faults = [place.fault for place in self._places if place.fault]
         self.more = max(len(found) - MOST, 0)
+        # Files that are newer than others are not to be missed.
+        paths = nlargest(MOST, found, key=found.get) if self.more else found
         entries = []
-        for path in list(found)[:MOST]:
+        for path in paths:
             entry = self._entries.get(path)
             if entry is None:
-                entry = Entry(str(len(self._entries) + 1), path)
+                entry = Entry(str(next(self._numbers)), path)
                 self._entries[path] = self._by_number[entry.number] = entry
             entry.look()
             entries.append(entry)
         entries.sort(key=_newest_first)
         self.entries = entries
+        self._forget(found)
+
+    def _forget(self, found):
+        """Let go of files that have vanished, but for some."""
+        gone = [path for path in self._entries if path not in found]
+        for path in gone[:-MOST_GONE]:
+            del self._by_number[self._entries.pop(path).number]
 
     def get(self, number):
-        """Return an Entry, also of a file that has vanished; or None."""
+        """Return an Entry, also of a file that vanished lately; or None."""
         return self._by_number.get(number)
 
 

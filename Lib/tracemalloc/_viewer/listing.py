@@ -188,6 +188,7 @@ class Listing:
             left_out = (len(self._entries.entries) - len(listed)
                         + self._entries.more)
             faults = list(map(shown_name, self._entries.faults))
+            self._forget()
         self._want(wanted)
         # A record's time is when it was written, whatever its file says.
         found.sort(key=lambda each: -(
@@ -196,6 +197,14 @@ class Listing:
         return {"now": time.time(), "entries": found, "more": left_out,
                 "faults": faults, "what": shown_name(self._entries.what),
                 "chosen": self._first(found)}
+
+    def _forget(self):
+        """Let go of what was known of files that are forgotten."""
+        for known in self._kinds, self._snapshots:
+            # The thread that finds out goes on meanwhile.
+            for number in list(known):
+                if self._entries.get(number) is None:
+                    del known[number]
 
     def _first(self, found):
         """Return the numbers of what is shown when nobody has chosen.

@@ -7,6 +7,7 @@ paths.
 import itertools
 import threading
 from collections import OrderedDict
+from sys import getsizeof
 
 import tracemalloc
 from tracemalloc._agent.answers import Refused, Turn
@@ -23,26 +24,31 @@ from tracemalloc._viewer.listing import read_safely
 
 # Snapshots that one can choose at once.
 MOST_CHOSEN = 200
-# How many are kept, and how many contexts they may have together.
-_KEPT, _KEPT_CONTEXTS = 6, 2_000_000
-# Bytes of files whose snapshots are kept.
-_LOADED_BYTES = 128 << 20
+# How many pages are kept, and how many contexts and call paths they may have
+# together; the newest is kept in any case.
+_KEPT, _KEPT_NUMBER = 6, 4_000_000
+# Bytes of snapshots that are kept, as far as can be told.
+_LOADED_BYTES = 512 << 20
 # Pages that are made at the same time.
 _AT_ONCE = 2
 
 
 class _Newest(OrderedDict):
-    """Keeps the newest items, as long as they do not weigh too much."""
+    """Keeps the newest items, as long as they do not weigh too much.
 
-    def __init__(self, most):
+    So many of them are kept whatever they weigh.
+    """
+
+    def __init__(self, most, kept=0):
         super().__init__()
-        self._most = most
+        self._most, self._kept = most, kept
 
     def put(self, key, value, weight):
         self.pop(key, None)
-        if weight <= self._most:
+        if self._kept or weight <= self._most:
             self[key] = value, weight
-        while sum(weight for _, weight in self.values()) > self._most:
+        while len(self) > self._kept and sum(
+                weight for _, weight in self.values()) > self._most:
             self.popitem(last=False)
 
     def take(self, key):
@@ -51,6 +57,19 @@ class _Newest(OrderedDict):
             return None
         self.move_to_end(key)
         return self[key][0]
+
+
+def _bytes_of(snapshot):
+    """Return about how many bytes a snapshot takes.
+
+    Its file tells nothing of that: it may be compressed.
+    """
+    data = snapshot.traces._data
+    if data is None:
+        # A tuple each, and its size.
+        return 120 * len(snapshot.traces)
+    return (8 * sum(map(len, data.columns().values()))
+            + sum(map(getsizeof, data.names)))
 
 
 class Shown:
@@ -72,7 +91,7 @@ class Shown:
         self._lock = threading.Lock()
         self._making = threading.BoundedSemaphore(_AT_ONCE)
         self._loaded = _Newest(_LOADED_BYTES)
-        self._wholes = _Newest(_KEPT_CONTEXTS)
+        self._wholes = _Newest(_KEPT_NUMBER, kept=1)
         self._keys = itertools.count(1)
 
     # Files
@@ -103,7 +122,7 @@ class Shown:
             snapshot = snapshot.filter_traces(self._filters)
         if not is_record:
             with self._lock:
-                self._loaded.put(key, snapshot, entry.status.st_size)
+                self._loaded.put(key, snapshot, _bytes_of(snapshot))
         return snapshot, pictures
 
     def _read_snapshot(self, path):
@@ -153,7 +172,8 @@ class Shown:
         data["notes"] = [] if together else _notes(names, snapshots)
         with self._lock:
             self._wholes.put(key, whole, max(
-                len(whole.joined.nodes), _KEPT_CONTEXTS // _KEPT))
+                len(whole.joined.nodes) + len(whole.joined.parents),
+                _KEPT_NUMBER // _KEPT))
         return data
 
     def below(self, key, places):
