@@ -174,6 +174,18 @@ def hostile():
     return tracemalloc.Snapshot._of(SnapshotData.from_raw(raw), 5, metadata)
 
 
+def numbers():
+    """Return snapshots whose metadata have the highest numbers there are."""
+    found = []
+    for place in range(2):
+        snapshot = hostile()
+        snapshot.metadata = {"time": 1e9 + place, "rss": 1e308,
+                             "traced_memory": (1 << 64) - 1,
+                             "traced_memory_peak": (1 << 64) - 1}
+        found.append(snapshot)
+    return found
+
+
 def facts_of(snapshot):
     """Return what statistics say, as text of a terminal."""
     def rows(key_type):
@@ -210,6 +222,8 @@ def make_tried(folder):
     page(folder, "without-source.html", files[2:], source=0)
     write(folder, "hostile.html", render(
         [hostile()], [HOSTILE[0]], HOSTILE[0], Limits()))
+    write(folder, "numbers.html", render(
+        numbers(), ["one", "other"], "numbers", Limits()))
     sampled = tracemalloc.Snapshot.load(files[2])
     sampled.metadata["sample_interval"] = 4096
     write(folder, "sampled.html", render(
