@@ -458,6 +458,32 @@ class ScreenTests(CommandTests):
                 self.assertEqual(process.communicate(), (b"", b""))
         self.assertEqual(process.returncode, -signal.SIGINT)
 
+    def test_no_snapshot_is_replaced_by_something_else(self):
+        snapshot = full_snapshot((5, "read", (1, 8), (1, 8), (1, 8)),
+                                 metadata={"command": ["x" * 5000]})
+        for name in "kept.tmz", "kept.pickle":
+            snapshot.dump(name)
+            with open(name, "rb") as stream:
+                before = stream.read()
+            os.symlink(name, f"link to {name}")
+            for command in (["report"], ["export", "--json"],
+                            ["export", "--format", "pprof"]):
+                for output in name, f"link to {name}":
+                    self.assertIn("would take its place: name another file",
+                                  self.fails(*command, "a.tmz", "-o", output))
+            with open(name, "rb") as stream:
+                self.assertEqual(stream.read(), before)
+        # What is none is.
+        for text in "", "tracemalloc", "<!DOCTYPE html>":
+            self.write("page.html", text)
+            self.output("report", "a.tmz", "-o", "page.html")
+
+    def test_names_that_the_encoding_has_not(self):
+        done = self.start("report", "a.tmz", "-o", "\u20ac.html",
+                          env=os.environ | {"PYTHONIOENCODING": "ascii"})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertTrue(done.stdout.startswith("\\u20ac.html: "))
+
     def test_output_cannot_be_written(self):
         process = subprocess.run(
             [sys.executable, "-c", "import os, sys; os.close(1); "

@@ -269,6 +269,10 @@ class ListTests(Asking):
 
     def test_only_snapshots_and_records_of_a_folder_are_listed(self):
         self.dump("a")
+        # A pickle has its metadata in front, and these can be long.
+        self.dump("b", snapshot=full_snapshot(
+            (5, "read", (1, 8), (1, 8), (1, 8)),
+            metadata={"command": ["x" * 5000]}))
         for name, text in [("notes.txt", b"tracemalloc"), (".b.tmz", b""),
                            ("other.pickle", pickle.dumps([1, 2])),
                            ("empty", b""), ("no.tmz", b"nothing")]:
@@ -278,7 +282,7 @@ class ListTests(Asking):
         if hasattr(os, "mkfifo"):
             os.mkfifo(self.path("d.tmz"))
         self.view(self.folder)
-        self.assertEqual({*self.entries()}, {"a", "no.tmz"})
+        self.assertEqual({*self.entries()}, {"a", "b", "no.tmz"})
 
     def test_of_a_folder_of_very_many_files_names_tell(self):
         for name in "a", "b.tmz":

@@ -167,6 +167,9 @@ def _main(arguments):
     try:
         if sys.stdout is None:
             raise UsageError("standard output is closed")
+        if hasattr(sys.stdout, "reconfigure"):
+            # Names of files may have what its encoding has not.
+            sys.stdout.reconfigure(errors="backslashreplace")
         if not arguments:
             raise UsageError("name a command or a snapshot file "
                              "(--help lists the commands)")

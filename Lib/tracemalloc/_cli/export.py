@@ -7,7 +7,7 @@ from functools import partial
 
 from tracemalloc import _export
 from tracemalloc._cli import UsageError, rows
-from tracemalloc._cli.files import Progress, chosen, load
+from tracemalloc._cli.files import Progress, check_output, chosen, load
 from tracemalloc._cli.options import A_FILE, Parser
 from tracemalloc._cli.screen import is_terminal, printable
 from tracemalloc._writing import write_file
@@ -120,6 +120,8 @@ def main(arguments):
             parser.error("name a --format, one of "
                          f"{', '.join(_FORMATS)}, or an --output that "
                          f"ends in {' or '.join(_SUFFIXES)}")
+    if options.output is not None:
+        check_output(options.output)
     snapshot = load(options.file, options)
     if options.output is None and options.format == "pprof":
         return _write_profile(parser, options, snapshot)

@@ -60,6 +60,57 @@ class Progress:
         sys.stderr.flush()
 
 
+# What begins like this may be a snapshot or a record; names tell nothing.
+_HEAD = 128
+_RECORD = b"\x89TMR\r\n\x1a\n"
+_OF_MODULES = b"tracemalloc"
+# In our pickles, this stands behind the metadata.
+_BEHIND, _OF_OURS = 1 << 16, b"ctracemalloc\nSnapshot\n"
+
+
+def _head_of(path, size):
+    """Return the first bytes of a regular file; b'' if it cannot be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+                             | getattr(os, "O_BINARY", 0))
+    except (OSError, ValueError):
+        return b""
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return b""
+        return os.read(descriptor, size)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def begins_as_snapshot(path):
+    """Return whether a regular file begins as a snapshot or record does."""
+    from tracemalloc._compact import MAGIC
+
+    head = _head_of(path, _HEAD)
+    if head.startswith((MAGIC, _RECORD)):
+        return True
+    # A pickle whose first object is one of ours.
+    return (head.startswith((b"\x80", b"ctracemalloc", b"ccopy_reg"))
+            and _OF_MODULES in head
+            or head.startswith(b"\x80")
+            and _OF_OURS in _head_of(path, _BEHIND))
+
+
+def check_output(filename):
+    """Raise UsageError if something else would take a snapshot's place.
+
+    `report -o new.tmz old.tmz` is easily written, and what was in the file
+    would be lost.
+    """
+    if begins_as_snapshot(filename):
+        raise UsageError(f"{filename}: is a snapshot or record, and what is "
+                         "written would take its place: name another file "
+                         "behind -o, or remove it first")
+
+
 def load(filename, options):
     """Return the Snapshot in a file, filtered; UsageError if there is none.
 

@@ -4,7 +4,8 @@ import os
 import sys
 
 from tracemalloc._cli import UsageError, note
-from tracemalloc._cli.files import Progress, as_option, load_with_records
+from tracemalloc._cli.files import (
+    Progress, as_option, check_output, load_with_records)
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.programs import program_of, tell_programs
 from tracemalloc._cli.screen import printable
@@ -56,6 +57,7 @@ def default_name(snapshot):
 
 def write_page(filename, text):
     """Write a page; what goes wrong is a UsageError."""
+    check_output(filename)
     try:
         write_file(filename, lambda stream: stream.write(text.encode()))
     except (OSError, ValueError) as error:
@@ -143,6 +145,8 @@ def main(arguments):
                      "style alone take so much")
     if options.output == "":
         parser.error("--output needs a file name")
+    if options.output is not None:
+        check_output(options.output)
     snapshots, records = zip(*(load_with_records(name, options)
                                for name in options.files))
     filenames = options.files

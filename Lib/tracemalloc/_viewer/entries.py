@@ -11,8 +11,7 @@ from heapq import nlargest
 from itertools import count
 from math import inf
 
-from tracemalloc._cli.files import is_process
-from tracemalloc._compact import MAGIC
+from tracemalloc._cli.files import begins_as_snapshot, is_process
 from tracemalloc._record import places
 
 # More files than these are not looked at, and it is said that there are more.
@@ -24,12 +23,6 @@ MOST_GONE = 1_000
 
 # Of so many files of a folder the beginning is looked at; of others the name.
 MOST_TRIED = 20_000
-
-# What begins like this in a folder is tried; names tell nothing.
-_HEAD = 128
-_RECORD = b"\x89TMR\r\n\x1a\n"
-_OF_MODULES = b"tracemalloc"
-
 
 class Entry:
     """One file.
@@ -65,36 +58,13 @@ class Entry:
                         f"-{status.st_ino}")
 
 
-def head_of(path):
-    """Return the first bytes of a regular file; b'' if it cannot be read."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
-                             | getattr(os, "O_BINARY", 0))
-    except (OSError, ValueError):
-        return b""
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return b""
-        return os.read(descriptor, _HEAD)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
-
-
 def is_candidate(path, may_open=True):
     """Return whether a file of a folder begins as a snapshot or record does,
     or has such a name.
     """
     if path.endswith((".tmz", places.SUFFIX)):
         return True
-    if not may_open:
-        return False
-    head = head_of(path)
-    return head.startswith((MAGIC, _RECORD)) or (
-        # A pickle whose first object is one of ours.
-        head.startswith((b"\x80", b"ctracemalloc", b"ccopy_reg"))
-        and _OF_MODULES in head)
+    return may_open and begins_as_snapshot(path)
 
 
 class Place:
