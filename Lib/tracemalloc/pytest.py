@@ -13,6 +13,7 @@ what counts.  Each process that runs tests traces them by itself; under xdist
 figures travel with the reports.
 """
 
+import json
 import os
 
 import pytest
@@ -126,7 +127,8 @@ class Plugin:
         self._found = {}
         self._outcome = None
         if self._is_worker:
-            self._base = config.workerinput["tracemalloc_baseline"]
+            self._base = json.loads(
+                config.workerinput["tracemalloc_baseline"])
             self._save_to = config.workerinput["tracemalloc_saves"]
         else:
             self._base = self._read("memory_baseline")
@@ -175,7 +177,8 @@ class Plugin:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node):
         """Tell a worker of xdist, which may not see the files."""
-        node.workerinput["tracemalloc_baseline"] = self._base
+        # As JSON, which has names that xdist cannot send.
+        node.workerinput["tracemalloc_baseline"] = json.dumps(self._base)
         node.workerinput["tracemalloc_saves"] = bool(self._save_to)
 
     # Running tests

@@ -413,6 +413,18 @@ class PluginTests(unittest.TestCase):
         self.assertIn("2 tests compared, 5% or 4096 B more allowed; "
                       "1 not in it; 1 take less now\n", output)
 
+    def test_names_of_a_baseline_that_no_encoding_has(self):
+        # As of a test in a file whose name cannot be decoded.
+        self.write("test_a.py", "def test_a(): pass")
+        self.run_pytest("--memory-save-baseline", "base.json")
+        path = self.folder / "base.json"
+        path.write_text(path.read_text().replace(
+            '"tests": {', '"tests": {"b\\udcff.py::b": {"peak": 5},'))
+        for arguments in (), ("-n", "1"):
+            output = self.run_pytest("--memory-baseline", "base.json",
+                                     *arguments)
+            self.assertIn("baseline: 1 test compared", output)
+
     def test_writing_keeps_other_tests_and_leaves_out_failures(self):
         self.write("test_a.py", "def test_a(): pass")
         self.write("test_b.py", "def test_b(): pass\n"
