@@ -329,6 +329,21 @@ per min   change    size  rose  shape   trend  line
             self.output("series", *names)
         self.assertEqual(len(known), 6)
 
+    @unittest.skipUnless(os.path.isdir("/dev/fd"), "needs /dev/fd")
+    def test_what_can_be_read_once(self):
+        names, pipes = self.make(3), []
+        expected = self.json("series", *names)
+        for name in names:
+            reading, writing = os.pipe()
+            self.addCleanup(os.close, reading)
+            with open(name, "rb") as stream, open(writing, "wb") as pipe:
+                # There is room for it.
+                pipe.write(stream.read())
+            pipes.append(f"/dev/fd/{reading}")
+        found = self.json("series", *pipes)
+        self.assertEqual(found["total"], expected["total"])
+        self.assertEqual(found["groups"], expected["groups"])
+
 
 class MetadataTests(CommandTests):
     def test_of_each_format(self):

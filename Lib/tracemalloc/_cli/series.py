@@ -1,12 +1,14 @@
 """series: what grew over many snapshots.
 
 Two passes over the files, with one of them in memory at a time: the first
-reads when they were taken, the second adds them up in that order.  See
+reads when they were taken, the second adds them up in that order.  What can be
+read once only, as pipes can, stays in memory from the first pass on.  See
 tracemalloc._series for how growth is told.
 """
 
 import json
 import math
+import os
 import sys
 import time
 from itertools import compress
@@ -57,10 +59,13 @@ def _parser():
 
 
 class File:
-    """A snapshot file: when it was taken, and its totals once it was read."""
+    """A snapshot file: when it was taken, and its totals once it was read.
 
-    def __init__(self, name, metadata):
-        self.name = name
+    *snapshot* is what is in it if it cannot be read again, and None else.
+    """
+
+    def __init__(self, name, metadata, snapshot=None):
+        self.name, self.snapshot = name, snapshot
         self.time = _time_in(metadata)
         self.program = program_of(metadata)
         self.size = self.count = None
@@ -78,14 +83,18 @@ def _time_in(metadata):
     return None
 
 
-def _metadata_of(name, options):
+def _file_of(name, options):
+    """Return the File of a name."""
     if is_of_records(name, options):
         from tracemalloc._cli import records
 
-        return records.snapshot_of(
-            name, records.pictures(name, options.children)).metadata
-    return reading(
-        name, lambda: _format.read_metadata(name, options.max_size))
+        return File(name, records.snapshot_of(
+            name, records.pictures(name, options.children)).metadata)
+    if os.path.exists(name) and not os.path.isfile(name):
+        snapshot = load(name, options)
+        return File(name, snapshot.metadata, snapshot)
+    return File(name, reading(
+        name, lambda: _format.read_metadata(name, options.max_size)))
 
 
 def files_in_order(options):
@@ -94,7 +103,7 @@ def files_in_order(options):
     with Progress("reading when snapshots were taken") as progress:
         for number, name in enumerate(options.files):
             progress.step(number, len(options.files))
-            found.append(File(name, _metadata_of(name, options)))
+            found.append(_file_of(name, options))
     unknown = [file.name for file in found if file.time is None]
     if unknown:
         if len(unknown) < len(found):
@@ -121,7 +130,9 @@ class Growth:
         with Progress("adding up snapshots") as progress:
             for number, file in enumerate(files):
                 progress.step(number, len(files))
-                self._add(file, load(file.name, options))
+                snapshot, file.snapshot = file.snapshot, None
+                self._add(file, load(file.name, options)
+                          if snapshot is None else snapshot)
 
     def _add(self, file, snapshot):
         options, sort = self.options, self.options.sort
