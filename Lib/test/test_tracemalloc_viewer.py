@@ -24,6 +24,7 @@ from test.tracemalloc_commands import CommandTests, full_snapshot, snapshot_of
 from test.tracemalloc_pages import Page, PageData
 from test.tracemalloc_records import Records
 
+from tracemalloc import _format
 from tracemalloc._cli import view
 from tracemalloc._record import reader
 from tracemalloc._report import Limits, below
@@ -669,18 +670,37 @@ class BelowTests(Asking):
         self.refused(410, f"/{TOKEN}/below?key={old}&at=0.0")
 
 
+class PipeTests(Asking):
+
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "needs named pipes")
+    def test_files_that_become_pipes_are_not_waited_for(self):
+        # Between looking at it and reading it, which a folder that others
+        # may write to allows.
+        for name in "a.tmz", "b.pickle":
+            path = self.dump(name)
+            self.view(path)
+            entry = self.listing._entries.get("1")
+            os.unlink(path)
+            os.mkfifo(path)
+            for read in (self.requests._shown._read_snapshot,
+                         lambda path: listing.about_snapshot(path, None)):
+                found, fault = listing.read_safely(lambda: read(entry.path))
+                self.assertIsNone(found)
+                self.assertIn("is no regular file", fault)
+
+
 class KeptTests(Asking):
 
     def loaded(self, *names):
         """Return which files are loaded when they are asked for."""
         found = []
-        load = tracemalloc.Snapshot.load
+        load = _format.load_at_once
 
-        def loading(path, **options):
+        def loading(path, max_size):
             found.append(os.path.basename(path))
-            return load(path, **options)
+            return load(path, max_size)
 
-        with support.swap_attr(tracemalloc.Snapshot, "load", loading):
+        with support.swap_attr(_format, "load_at_once", loading):
             for name in names:
                 self.data(name)
         return found

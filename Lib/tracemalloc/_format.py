@@ -57,6 +57,27 @@ def load(filename, max_size=None):
     return _open(filename, max_size, True, to_snapshot)
 
 
+def load_at_once(filename, max_size=None):
+    """Do what load() does, but refuse what is no regular file.
+
+    Opening a pipe would wait for somebody who writes; and a file that was
+    looked at may be one by now.
+    """
+    return _open(filename, max_size, True, to_snapshot, _open_regular)
+
+
+def _open_regular(filename, mode):
+    from tracemalloc._record.reader import open_file
+
+    stream = open_file(filename)
+    if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        return stream
+    stream.close()
+    raise SnapshotFormatError(
+        f"{os.fsdecode(filename)!r} is no regular file, as snapshots and "
+        "records are")
+
+
 def read(filename, max_size=None, traces=True):
     """Return the Snapshot, or the Draft of the 2013 interface, in a file.
 
@@ -66,20 +87,21 @@ def read(filename, max_size=None, traces=True):
     return _open(filename, max_size, traces, lambda found: found)
 
 
-def read_metadata(filename, max_size=None):
+def read_metadata(filename, max_size=None, at_once=False):
     """Return the metadata of a snapshot file, a dict.
 
     Of a compact file, no more is read than what describes it; of others,
-    which have them among the rest or none, all.  Errors are those of read().
+    which have them among the rest or none, all.  Errors are those of read(),
+    or of load_at_once().
     """
-    with open(filename, "rb") as stream:
+    with (_open_regular if at_once else open)(filename, "rb") as stream:
         if stream.read(len(MAGIC)) == MAGIC:
             limit = MAX_SIZE if max_size is None else max_size
             try:
                 return _compact.read_metadata(stream, limit)
             except SnapshotFormatError as exc:
                 raise _named(exc, filename) from None
-    return load(filename, max_size).metadata
+    return (load_at_once if at_once else load)(filename, max_size).metadata
 
 
 def to_snapshot(found):
@@ -87,9 +109,9 @@ def to_snapshot(found):
     return found.to_snapshot() if isinstance(found, Draft) else found
 
 
-def _open(filename, max_size, traces, convert):
+def _open(filename, max_size, traces, convert, opened=open):
     limit = MAX_SIZE if max_size is None else max_size
-    with open(filename, "rb") as stream:
+    with opened(filename, "rb") as stream:
         status = os.fstat(stream.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None
         try:

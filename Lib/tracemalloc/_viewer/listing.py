@@ -63,9 +63,9 @@ def about_snapshot(path, max_size):
     """Return what a snapshot file tells.  Raises what loading raises."""
     from tracemalloc._stacks import data_of
 
-    found = _of_metadata(_format.read_metadata(path, max_size))
+    found = _of_metadata(_format.read_metadata(path, max_size, True))
     if found["traced"] is None:
-        data, _ = data_of(tracemalloc.Snapshot.load(path, max_size=max_size))
+        data, _ = data_of(_format.load_at_once(path, max_size))
         found["traced"] = round(sum(data.live()[0]))
     return found
 

@@ -10,10 +10,10 @@ from collections import OrderedDict
 from sys import getsizeof
 
 import tracemalloc
+from tracemalloc import _format
 from tracemalloc._agent.answers import Refused, Turn
 from tracemalloc._cli.files import part_of_accounts
 from tracemalloc._cli.programs import different_programs, program_of
-from tracemalloc._format import MAX_SIZE
 from tracemalloc._record import reader
 from tracemalloc._report import Limits
 from tracemalloc._report.below import (
@@ -83,7 +83,7 @@ class Shown:
     """
 
     def __init__(self, listing, *, filters=(), accounts=(),
-                 max_size=MAX_SIZE, limits=None):
+                 max_size=_format.MAX_SIZE, limits=None):
         self._listing = listing
         self._filters, self._accounts = filters, accounts
         self._max_size = max_size
@@ -126,7 +126,7 @@ class Shown:
         return snapshot, pictures
 
     def _read_snapshot(self, path):
-        return tracemalloc.Snapshot.load(path, max_size=self._max_size), []
+        return _format.load_at_once(path, self._max_size), []
 
     def _read_record(self, path):
         picture = reader.read_bounded(path, self._max_size)
