@@ -61,6 +61,8 @@ COMMANDS = [
     ["top", "--mine=a"], ["stats", "--mine"], ["series", FILE],
     ["tree", FILE], ["tree", "--inverted", "--mine=a", FILE],
     ["traceback", FILE], ["diff", FILE],
+    ["report", "-o", os.devnull], ["report", "-o", os.devnull, FILE],
+    ["export", "--format", "speedscope"],
 ]
 
 
