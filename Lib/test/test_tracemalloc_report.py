@@ -602,7 +602,7 @@ class SourceTests(CommandTests):
         page = self.page_of_file(os.path.abspath("app.py"), [(2, 2, 0, 3)],
                                  source=0)
         self.assertEqual(page.data["sources"],
-                         {"files": [], "leftOut": 0, "wanted": False})
+                         {"files": [], "leftOut": [], "wanted": False})
         self.assertNotIn("return read(path)", page.text)
 
     def test_a_file_that_was_changed_since_is_marked(self):
@@ -617,8 +617,13 @@ class SourceTests(CommandTests):
         snapshot = tracemalloc.Snapshot(
             [(0, 50, ((names[0], 2),), 1), (0, 5, ((names[1], 2),), 1)], 1)
         page = page_of(snapshot, source=300)
-        self.assertEqual(page.data["sources"]["leftOut"], 1)
-        self.assertEqual(len(page.data["sources"]["files"]), 1)
+        sources = page.data["sources"]
+        files = page.data["tree"]["files"]["name"]
+        texts = page.data["tree"]["names"]
+        self.assertEqual([texts[files[place]] for place
+                          in sources["leftOut"]], names[1:])
+        self.assertEqual([texts[files[entry["file"]]] for entry
+                          in sources["files"]], names[:1])
 
 
 class CommandLineTests(CommandTests):

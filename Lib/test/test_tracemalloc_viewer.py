@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tracemalloc
 import unittest
+from array import array
 from email.message import Message
 from test import support
 from test.support import os_helper, socket_helper, threading_helper
@@ -26,6 +27,7 @@ from test.tracemalloc_records import Records
 
 from tracemalloc import _format
 from tracemalloc._cli import view
+from tracemalloc._columns import SnapshotData
 from tracemalloc._record import reader
 from tracemalloc._report import Limits, below
 from tracemalloc._report.page import Whole
@@ -173,7 +175,9 @@ class AdmissionTests(Asking):
                 (400, "data?files=-1"), (400, "data?files=\u0661"),
                 (400, "data?files=" + ".".join(map(str, range(201)))),
                 (400, "data?" + "files=1&" * 99),
-                (410, "below?key=1&at=1.0"), (410, "below")]:
+                (410, "below?key=1&at=1.0"), (410, "below"),
+                (410, "source?key=1&file=1"), (410, "source"),
+                (400, "source?path=/etc/passwd")]:
             with self.subTest(target=target):
                 self.refused(status, f"/{TOKEN}/{target}")
 
@@ -539,7 +543,7 @@ class BelowTests(Asking):
             for parent, frame in zip(found["nodes"]["parent"],
                                      found["nodes"]["frame"]):
                 if frame >= 0:
-                    name, _, _, line, function = found["frames"][frame]
+                    name, _, _, line, function, _ = found["frames"][frame]
                     frame = name, line, function
                 else:
                     frame = None
@@ -717,6 +721,172 @@ class KeptTests(Asking):
             self.view(self.folder)
         for name in "a.tmz", "c.pickle":
             self.assertEqual(self.loaded(name, name), [name, name])
+
+
+class SourceTests(Asking):
+    """Source that a page does not have, which is loaded when it is asked for.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.names = {}
+        for name, lines in ("big.py", 400), ("small.py", 3), ("few.py", 2):
+            self.names[name] = self.path(name)
+            with open(self.path(name), "w", encoding="utf-8") as stream:
+                stream.writelines(f"{name[0]}{line} = 'ä' * {line}\n"
+                                  for line in range(1, lines + 1))
+
+    def snapshot(self, *places, metadata=None):
+        """Return what was allocated at (name, line, columns, size)."""
+        files = [self.names.get(name, name) for name, *_ in places]
+        snapshot = full_snapshot(*(
+            (line, "f", (1, size), (1, size), (1, size))
+            for _, line, _, size in places), metadata=metadata)
+        data = snapshot.traces._data
+        columns = data.columns()
+        names = [*data.names, *files]
+        columns["context_file"] = array("I", range(
+            len(data.names), len(names)))
+        columns["context_end_line"] = columns["context_line"]
+        for index, column in enumerate(("column", "end_column")):
+            columns[f"context_{column}"] = array(
+                "i", [between[index] for _, _, between, _ in places])
+        return tracemalloc.Snapshot._of(
+            SnapshotData(names, **columns), 5, metadata or {})
+
+    def show(self, *places, name="a.tmz", **limits):
+        self.limits = Limits(**limits)
+        self.dump(name, snapshot=self.snapshot(*places))
+        self.view(self.folder)
+        return self.data(name)
+
+    def number(self, data, name):
+        page = PageData(data)
+        files = [page.data["tree"]["names"][number] for number
+                 in page.data["tree"]["files"]["name"]]
+        return data["fileNumbers"][files.index(self.names.get(name, name))]
+
+    def source(self, data, name):
+        return self.ask(f"source?key={data['key']}"
+                        f"&file={self.number(data, name)}")
+
+    def test_a_file_that_the_page_had_no_room_for(self):
+        data = self.show(("small.py", 2, (0, 2), 900),
+                         ("few.py", 1, (5, 9), 100), source=85)
+        left_out, = data["sources"]["leftOut"]
+        self.assertEqual(data["fileNumbers"][left_out],
+                         self.number(data, "few.py"))
+        found = self.source(data, "few.py")
+        self.assertEqual(found["source"]["text"],
+                         ["f1 = 'ä' * 1", "f2 = 'ä' * 2"])
+        self.assertEqual(found["source"]["line"], [1, 2])
+        # Columns count characters, as those of a page.
+        spots = found["spots"]
+        self.assertEqual((spots["column"], spots["endColumn"]), ([5], [8]))
+        self.assertEqual(spots["sets"][0]["size"], [100])
+        self.assertEqual(spots["sets"][0]["peak_size"], [100])
+        frame, = found["frames"]
+        self.assertEqual(frame[0], self.names["few.py"])
+        self.assertEqual(frame[3:5], [1, "f"])
+        self.assertEqual(frame[5], self.number(data, "few.py"))
+
+    def test_lines_of_call_paths_that_were_summed_up(self):
+        snapshot = self.snapshot(*(
+            ("big.py", line, (0, 2), 1000 if line == 50 else 1)
+            for line in (50, *range(100, 390))))
+        self.dump("a.tmz", snapshot=snapshot)
+        self.limits = Limits(share=0.5, spots=60)
+        self.view(self.folder)
+        data = self.data("a.tmz")
+        entry, = data["sources"]["files"]
+        self.assertEqual(entry["line"], list(range(45, 56)))
+        found = self.source(data, "big.py")["source"]
+        self.assertEqual(found["line"],
+                         [*range(45, 56), *range(95, 395)])
+        self.assertEqual(found["total"], 400)
+
+    def test_expressions_that_the_page_had_no_room_for(self):
+        places = [("big.py", line, (0, 2), 1000 + line)
+                  for line in range(1, 301)]
+        small = [("small.py", line, (0, 2), line) for line in (1, 3)]
+        data = self.show(*places, *small, spots=200)
+        page = PageData(data)
+        self.assertNotIn((self.names["small.py"], 3), page.by_line("size"))
+        for name, told in ("big.py", places), ("small.py", small):
+            found = self.source(data, name)
+            lines = [found["frames"][frame][3]
+                     for frame in found["spots"]["frame"]]
+            for figure in "size", "allocated_size":
+                self.assertEqual(
+                    dict(zip(lines, found["spots"]["sets"][0][figure])),
+                    {line: size for _, line, _, size in told})
+
+    def test_of_several_snapshots_all_figures_come(self):
+        self.dump("b.tmz", snapshot=self.snapshot(
+            ("small.py", 2, (0, 2), 7)))
+        self.show(("small.py", 2, (0, 2), 900), ("few.py", 1, (5, 9), 100))
+        data = self.data("b.tmz", "a.tmz")
+        sets = self.source(data, "small.py")["spots"]["sets"]
+        self.assertEqual([figures["size"] for figures in sets],
+                         [[7], [900]])
+        sets = self.source(data, "few.py")["spots"]["sets"]
+        self.assertEqual([figures["size"] for figures in sets],
+                         [[0], [100]])
+
+    def test_only_source_of_files_that_the_snapshots_name(self):
+        for name, text in ("secret.txt", b"x"), ("latin.py", b"\xff"):
+            with open(self.path(name), "wb") as stream:
+                stream.write(text)
+            self.names[name] = self.path(name)
+        named = ["secret.txt", "latin.py", "missing.py"]
+        if hasattr(os, "mkfifo"):
+            os.mkfifo(self.path("pipe.py"))
+            self.names["pipe.py"] = self.path("pipe.py")
+            named.append("pipe.py")
+        data = self.show(("small.py", 1, (0, 2), 9), *(
+            (name, 1, (0, 2), 5) for name in named))
+        for name in named:
+            with self.subTest(name=name):
+                found = self.source(data, name)
+                self.assertIsNone(found["source"])
+                self.assertIn("shown" if name == "secret.txt"
+                              else "cannot be read", found["reason"])
+                # What is allocated there is told all the same.
+                self.assertEqual(found["spots"]["sets"][0]["size"], [5])
+        most = max(data["fileNumbers"])
+        for file in ("", "x", "-1", "1.0", "999999999", "9999999999",
+                     "\u0661", str(most + 1), "0", self.names["few.py"]):
+            with self.subTest(file=file):
+                self.refused(
+                    400, f"/{TOKEN}/source?key={data['key']}&file={file}")
+
+    def test_a_file_of_more_source_than_is_shown(self):
+        data = self.show(("small.py", 1, (0, 2), 9), source=10)
+        found = self.source(data, "small.py")
+        self.assertIsNone(found["source"])
+        self.assertIn("more than the 10 bytes", found["reason"])
+
+    def test_a_file_that_was_changed_since_is_marked(self):
+        self.dump("a.tmz", snapshot=self.snapshot(
+            ("small.py", 1, (0, 2), 9), metadata={"time": 5.0}))
+        self.view(self.folder)
+        data = self.data("a.tmz")
+        self.assertEqual(self.source(data, "small.py")["source"]["newer"], 1)
+
+    def test_nothing_is_read_if_source_is_left_out(self):
+        data = self.show(("small.py", 1, (0, 2), 9), source=0)
+        self.assertFalse(data["sources"]["wanted"])
+        self.assertIn("started with --no-source", self.refused(
+            403, f"/{TOKEN}/source?key={data['key']}"
+                 f"&file={self.number(data, 'small.py')}"))
+
+    def test_pages_that_are_too_old_are_told(self):
+        old = self.show(("small.py", 1, (0, 2), 9))
+        for _ in range(6):
+            self.data("a.tmz")
+        self.assertIn("too old", self.refused(
+            410, f"/{TOKEN}/source?key={old['key']}"
+                 f"&file={self.number(old, 'small.py')}"))
 
 
 class RecordTests(Records, Asking):

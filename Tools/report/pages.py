@@ -154,6 +154,45 @@ def remembered(folder):
             "current": picture.current}
 
 
+LATER = """\
+import tracemalloc
+
+import pass_on
+
+tracemalloc.start(25)
+kept = [*map(bytes, range(1000, 2000))]
+# As much is freed, so that all else is little of that, too.
+del kept[:500]
+pass_on.make(lambda: kept.append(bytes(9_000)))
+tracemalloc.take_snapshot().dump("later.tmz")
+"""
+
+# Callers in the midst of a long file.
+PASS_ON = "\n" * 400 + """\
+def make(work):
+    work()
+"""
+
+
+def later(folder):
+    """Write a snapshot of call paths through a file that allocates nothing,
+    and one of many lines that allocate; return what these hold.
+    """
+    write(folder, "pass_on.py", PASS_ON)
+    write(folder, "later.py", LATER)
+    lines = [f"kept.append(bytes({1000 + number}))" for number in range(900)]
+    write(folder, "lines.py", "\n".join(
+        ["import tracemalloc", "kept = [None] * 1000; del kept[:]",
+         "tracemalloc.start(25)", *lines,
+         "tracemalloc.take_snapshot().dump('lines.tmz')", ""]))
+    for name in "later.py", "lines.py":
+        subprocess.run([sys.executable, name], cwd=folder, check=True)
+    snapshot = tracemalloc.Snapshot.load(os.path.join(folder, "lines.tmz"))
+    return {stat.traceback[0].lineno: stat.size
+            for stat in snapshot.statistics("lineno")
+            if stat.traceback[0].filename == os.path.join(folder, "lines.py")}
+
+
 def write(folder, name, text):
     with open(os.path.join(folder, name), "w", encoding="utf-8") as stream:
         stream.write(text)
@@ -247,6 +286,7 @@ def make_tried(folder):
         [tracemalloc.Snapshot([], 1)], ["empty"], "empty", Limits()))
     facts = {"snapshots": [*map(facts_of, loaded)], "sizes": sizes(),
              "routes": facts_of(accounts), "record": remembered(folder),
+             "lines": later(folder),
              "tracebacks": [{"size": stat.size}
                             for stat in loaded[2].statistics("traceback")],
              "many": {"total": sum(many.traces._data.live()[0])},

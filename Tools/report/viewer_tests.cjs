@@ -11,8 +11,8 @@ const path = require("node:path");
 const {spawn} = require("node:child_process");
 const {once} = require("node:events");
 const {createServer} = require("node:http");
-const {copyFileSync, mkdtempSync, readFileSync, rmSync, utimesSync,
-       writeFileSync} = require("node:fs");
+const {copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync,
+       utimesSync, writeFileSync} = require("node:fs");
 const {tmpdir} = require("node:os");
 const {createInterface} = require("node:readline");
 const {folder, run, sizeText} = require("./reader.cjs");
@@ -266,6 +266,95 @@ const tests = {
         await reader.choose("group", "path");
         assert.ok(!(await reader.rows()).some((row) =>
             row.some((cell) => cell.includes("\u2265"))));
+        await close(reader, viewer);
+    },
+
+    async "source of call paths that are opened is loaded, too"(reader) {
+        const viewer = await view(reader, path.join(folder, "later.tmz"),
+                                  "--min", "5");
+        const {page} = reader;
+        await reader.view("Source");
+        await says(reader, "later.py", ".listing h2");
+        const files = () => page.locator(".files .name").allInnerTexts();
+        assert.ok(!(await files()).some((name) => /pass_on/.test(name)));
+        await reader.view("Flame graph");
+        await page.locator(".load-all").click();
+        await page.waitForFunction(() =>
+            !globalThis.tracemallocReport.profile.places.size);
+        await reader.clickNode("make  pass_on.py");
+        // The line, with those around it.
+        await says(reader, "work()", ".details .code .here");
+        await page.locator(".details-buttons button", {hasText: "Source"})
+            .click();
+        await says(reader, "work()", ".listing .here");
+        assert.match(await reader.text(".listing h2"), /pass_on\.py$/);
+        assert.match(await reader.text(".listing .gap"), /\d+ lines$/);
+        assert.ok((await files()).some((name) => /pass_on/.test(name)));
+        await reader.picture("viewer-source-later");
+        // The same in another window, which loads both again.
+        await page.reload();
+        await shown(reader);
+        await says(reader, "work()", ".listing .here");
+        await page.locator(".listing .here button").click();
+        await says(reader, "make", ".details h2");
+        await says(reader, "Called by (1)", ".details");
+        // A file that is no longer there is said to be so.
+        const [file, away] = ["pass_on.py", "away.py"].map((name) =>
+            path.join(folder, name));
+        renameSync(file, away);
+        reader.after(() => existsSync(away) && renameSync(away, file));
+        await page.reload();
+        await shown(reader);
+        await says(reader, "cannot be read", ".listing .empty");
+        assert.match(await reader.text(".listing h2"), /pass_on\.py$/);
+        await close(reader, viewer);
+        const other = await view(reader, path.join(folder, "later.tmz"),
+                                 "--no-source");
+        await reader.clickNode("make  pass_on.py");
+        assert.equal(await page.locator(".details .code").count(), 0);
+        await reader.view("Source");
+        await says(reader, "--no-source", ".listing .empty");
+        await close(reader, other);
+    },
+
+    async "the source has what the page had no room for"(reader) {
+        const files = new Files(reader);
+        for (let number = 0; number < 100; number++) {
+            files.add("lines.tmz", `${number}.tmz`);
+        }
+        const viewer = await view(reader, files.folder);
+        const all = Array.from({length: 100}, (_, number) => number + 1);
+        const {page} = reader;
+        await page.goto("about:blank");
+        await page.goto(`${viewer.url}#view=source&older=none&snapshots=${
+            all.join(".")}`);
+        await shown(reader);
+        const margin = () => page.locator(".listing tbody tr:not(.gap)")
+            .evaluateAll((rows) => Object.fromEntries(rows.map((row) =>
+                [row.querySelector(".number").innerText,
+                 row.querySelector(".size").innerText])
+                .filter(([, size]) => size)));
+        const wanted = Object.fromEntries(Object.entries(facts.lines).map(
+            ([line, size]) => [line, sizeText(size)]));
+        assert.ok(Object.keys(wanted).length > 899);
+        await page.waitForFunction(() => globalThis.tracemallocReport.profile
+            .sources.asked.size);
+        await reader.settled();
+        assert.deepEqual(await margin(), wanted);
+        // What was part of a sum is so no more.
+        const sums = await page.evaluate(() => {
+            const {profile, choice} = globalThis.tracemallocReport;
+            const {spots} = profile;
+            const found = {other: 0, all: 0, total: profile.total(
+                choice.newer, "size", choice.chosen)};
+            spots.sets[choice.newer].size.forEach((size, spot) => {
+                found.all += size;
+                found.other += spots.frame[spot] === -1 ? size : 0;
+            });
+            return found;
+        });
+        assert.equal(sums.all, sums.total);
+        assert.ok(sums.other < 100_000);
         await close(reader, viewer);
     },
 

@@ -6,6 +6,8 @@
     places      what a file is: program, package, standard library, import
     history     memory over time, of records
     sources     lines of source, with what highlights them
+    below       what a viewer loads later: call paths that were summed up
+    asked       the same of files: source that a page does not have
     page        data, scripts and style as one HTML file
 
     *.js        what draws the data: modules of JavaScript, of which page

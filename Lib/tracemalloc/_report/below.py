@@ -10,7 +10,6 @@ their shares.
 
 import re
 from array import array
-from bisect import bisect
 from itertools import compress
 
 from tracemalloc._report.shape import OTHER, shown_name
@@ -58,6 +57,16 @@ def parse(texts):
             raise NoSuchPlace(f"{text!r} is below the same node as another")
         found[node] = rank
     return found
+
+
+def tell_frame(joined, places, frame):
+    """Return (name of the file, its module, its kind, line, name of the
+    function, number of the file) of an index of joined.frames.
+    """
+    file, line, function = joined.frames[frame]
+    name = joined.names[file]
+    return (shown_name(name), shown_name(places.module(name)),
+            places.kind(name), line, shown_name(joined.names[function]), file)
 
 
 class Below:
@@ -148,43 +157,23 @@ class Below:
         member, group_of = self._member, self._groups.group_of
         contexts = [context for context, node in enumerate(joined.nodes)
                     if member[node]]
-        known = {}
-        rows = [known.setdefault((number_of[joined.nodes[context]],
-                                  group_of[context]), len(known))
-                for context in contexts]
-        sets = []
-        for number, (start, end) in enumerate(joined.spans):
-            first, last = bisect(contexts, start - 1), bisect(contexts,
-                                                              end - 1)
-            sums = {}
-            for figure, values in joined.figures[number].items():
-                column = [0] * len(known)
-                for at in range(first, last):
-                    column[rows[at]] += values[contexts[at] - start]
-                sums[figure] = list(map(round, column))
-            sets.append(sums)
+        known, sets = joined.sums_of(contexts, (
+            (number_of[joined.nodes[context]], group_of[context])
+            for context in contexts))
         nodes, groups = zip(*known) if known else ((), ())
         return {"node": nodes, "group": groups, "sets": sets}
 
     def to_json(self):
         """Return the answer, as a dict for JSON.
 
-        Frames are told as (name of the file, its module, its kind, line,
-        name of the function).
+        Frames are told as tell_frame() does.
         """
-        joined, places = self._joined, self._groups.places
+        joined = self._joined
         used = {frame: number for number, frame in enumerate(
             dict.fromkeys(frame for frame in self._frames
                           if frame != OTHER))} | {OTHER: OTHER}
-        frames = []
-        for frame in used:
-            if frame == OTHER:
-                continue
-            file, line, function = joined.frames[frame]
-            name = joined.names[file]
-            frames.append((shown_name(name), shown_name(places.module(name)),
-                           places.kind(name), line,
-                           shown_name(joined.names[function])))
+        frames = [tell_frame(joined, self._groups.places, frame)
+                  for frame in used if frame != OTHER]
         return {
             "nodes": {"parent": self._parents,
                       "frame": [used[frame] for frame in self._frames]},

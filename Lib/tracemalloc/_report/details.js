@@ -25,7 +25,7 @@ function sumOf(table, set, figure, chosen, counts) {
 }
 
 export class Details {
-    /** told: {change(choices), open(nodes) or null} */
+    /** told: {change(choices), open(nodes) or null, load(file) or null} */
     constructor(profile, told) {
         this.profile = profile;
         this.told = told;
@@ -114,7 +114,8 @@ export class Details {
             go("Everything below this",
                {view: "flame", focus: frame, relation: "callees", at: "",
                 range: "", selected: ""}, is("callees")),
-            linesOf(this.profile, frame) ? go("Source",
+            linesOf(this.profile, frame) || this.profile.lacksSource(
+                this.profile.frames.file[frame], 1) ? go("Source",
                 {view: "source", file: this.profile.frames.file[frame],
                  line: this.profile.frames.line[frame]}) : null);
     }
@@ -170,7 +171,14 @@ export class Details {
     #source(frame, choice) {
         const found = linesOf(this.profile, frame);
         const line = this.profile.frames.line[frame];
-        if (!found || choice.group !== "line" || !line) {
+        if (choice.group !== "line" || !line) {
+            return null;
+        }
+        const file = this.profile.frames.file[frame];
+        if (this.profile.lacksSource(file, line)) {
+            this.told.load(file);
+        }
+        if (!found) {
             return null;
         }
         const lines = make("pre", {className: "code"});

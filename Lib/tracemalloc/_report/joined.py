@@ -12,6 +12,7 @@ more memory than loading was allowed.
 """
 
 from array import array
+from bisect import bisect_left
 from functools import reduce
 from itertools import chain, repeat
 from operator import or_
@@ -166,6 +167,27 @@ class Joined:
         nodes = self.nodes[start:end]
         return summed(lambda values: _tracemalloc._sum_paths(
             self.parents, nodes, values), self.values(number, figure))
+
+    def sums_of(self, contexts, keys):
+        """Return the keys that differ, and [{figure: sums by key}] of sets.
+
+        contexts -- some contexts, in order
+        keys     -- what each of them counts for
+        """
+        known = {}
+        rows = [known.setdefault(key, len(known)) for key in keys]
+        sets = []
+        for number, (start, end) in enumerate(self.spans):
+            first, last = bisect_left(contexts, start), bisect_left(contexts,
+                                                                    end)
+            found = {}
+            for figure, values in self.figures[number].items():
+                column = [0] * len(known)
+                for at in range(first, last):
+                    column[rows[at]] += values[contexts[at] - start]
+                found[figure] = list(map(round, column))
+            sets.append(found)
+        return list(known), sets
 
     def sums(self, numbers, count, number, figure):
         """Return a set's sums by a number that each context has."""

@@ -34,7 +34,7 @@ const HELP = [
 
 export class Page {
     /** root: element that the page is in; served: null, or what a viewer adds:
-        {open(nodes), madeBy, notes, keys} */
+        {open(nodes), load(file), madeBy, notes, keys} */
     constructor(profile, {root = document.body, state = new State(),
                           served = null} = {}) {
         // The one that is shown, and the one without frames of accounts.
@@ -45,8 +45,9 @@ export class Page {
         this.served = served;
         this.dark = matchMedia("(prefers-color-scheme: dark)");
         const change = (choices) => this.state.set(choices);
+        const load = served && ((file) => served.load(file));
         this.details = new Details(profile, {
-            change, open: served && ((nodes) => served.open(nodes))});
+            change, open: served && ((nodes) => served.open(nodes)), load});
         this.flame = new Flame({
             select: (node) => this.#selectNode(node, true),
             step: (node) => this.#selectNode(node, false),
@@ -62,7 +63,7 @@ export class Page {
             zoom: (box) => change({at: box.name, selected: box.name}),
             hover: (box, event) => this.#hoverBox(box, event),
         });
-        this.source = new Source(profile, {change});
+        this.source = new Source(profile, {change, load});
         this.timeline = profile.sets > 1 || profile.history?.time.length > 1
             ? new Timeline(profile, {change}) : null;
         this.#build();

@@ -155,14 +155,17 @@ class Whole:
         """Return the Shape of a page with such limits."""
         return Shape(self.joined, self.shares, self.groups, limits)
 
+    def sources(self, wanted, room):
+        """Return the Sources of files, of so many bytes at most."""
+        times = [time for part in self.parts
+                 if (time := _number(part.metadata, "time")) is not None]
+        return Sources(wanted, room, min(times, default=None))
+
     def data(self, shape, names, limits, title):
         """Return what a page is told, as a dict for JSON."""
-        metadata = [part.metadata for part in self.parts]
         tree = shape.to_json()
-        times = [time for each in metadata
-                 if (time := _number(each, "time")) is not None]
-        sources = Sources(wanted_files(shape) if limits.source else (),
-                          limits.source, min(times, default=None))
+        sources = self.sources(wanted_files(shape) if limits.source else (),
+                               limits.source)
         _place_columns(tree["spots"], tree["frames"], sources.files)
         return {
             "version": 1, "title": shown_name(title),

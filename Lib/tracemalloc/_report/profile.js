@@ -161,7 +161,14 @@ export class Profile {
         this.spots = makeTable(
             tree.spots, ["frame", "group", "endLine", "column", "endColumn"],
             data.like);
-        this.sources = data.sources;
+        this.sources = {
+            ...data.sources,
+            // Of a viewer: files with whose names the page came, those that
+            // it has been told of since, and why some cannot be shown.
+            first: data.tree.files.name.length, asked: new Set(),
+            missing: new Map()};
+        // What a viewer knows files by.
+        this.fileNumbers = data.fileNumbers ?? null;
         this.sets = tree.rows.sets.length;
         // Node that is a sum -> what a viewer knows it by.
         this.places = new Map(data.sums ?? []);
@@ -312,24 +319,30 @@ export class Profile {
 
     #frameNumbers = null;
 
-    /** Return a function that gives the number of a frame that is told as
-        [file, module, kind, line, function]; new ones get a number. */
+    /** Return the numbers of frames that are told as [file, module, kind,
+        line, function, what a viewer knows the file by]; new ones get a
+        number. */
+    #numbersOf(told) {
+        this.frames.file = [...this.frames.file];
+        const numbers = told.map(this.#numbering());
+        this.frames.file = Int32Array.from(this.frames.file);
+        return numbers;
+    }
+
     #numbering() {
-        const {names, files, frames} = this;
+        const {names, files, frames, fileNumbers} = this;
         const key = (parts) => JSON.stringify(parts);
         if (!this.#frameNumbers) {
             this.#frameNumbers = {
                 names: new Map(names.map((name, at) => [name, at])),
-                files: new Map(files.name.map((name, at) => [key(
-                    [names[name], names[files.module[at]], files.kind[at]]),
-                    at])),
+                // Several names may look alike.
+                files: new Map(fileNumbers.map((number, at) => [number, at])),
                 frames: new Map(frames.line.map((line, at) => [key(
                     [frames.file[at], line, names[frames.function[at]]]),
                     at])),
             };
         }
         const known = this.#frameNumbers;
-        // Several names may look alike: there are more of them than keys.
         const number = (table, name, column, add) => {
             if (!known[table].has(name)) {
                 known[table].set(name, column.length);
@@ -339,13 +352,13 @@ export class Profile {
         };
         const name = (text) => number("names", text, names,
                                       () => names.push(text));
-        return ([file, module, kind, line, called]) => {
-            const place = number("files", key([file, module, kind]),
-                                 files.name, () => {
+        return ([file, module, kind, line, called, of]) => {
+            const place = number("files", of, files.name, () => {
                 const [fileName, moduleName] = [name(file), name(module)];
                 files.name.push(fileName);
                 files.module.push(moduleName);
                 files.kind.push(kind);
+                fileNumbers.push(of);
             });
             return number("frames", key([place, line, called]), frames.line,
                           () => {
@@ -363,10 +376,7 @@ export class Profile {
         viewer answers.  Numbers of other nodes stay as they are. */
     adopt(nodes, below) {
         const first = this.parent.length;
-        const numberOf = this.#numbering();
-        this.frames.file = [...this.frames.file];
-        const frames = below.frames.map(numberOf);
-        this.frames.file = Int32Array.from(this.frames.file);
+        const frames = this.#numbersOf(below.frames);
         this.frame = joined(this.frame, below.nodes.frame.map((frame) =>
             frame === OTHER ? OTHER : frames[frame]));
         const above = this.parent;
@@ -395,6 +405,87 @@ export class Profile {
         }
         this.#keys.clear();
         this.apart = null;
+    }
+
+    /** Return whether a viewer can be asked for the source of a file. */
+    #canAsk(file) {
+        const {asked, wanted} = this.sources;
+        return file < this.fileNumbers?.length && wanted && !asked.has(file)
+            && /\.pyw?$/.test(this.names[this.files.name[file]]);
+    }
+
+    /** Return whether a viewer can be asked for expressions of a file that
+        the page had no room for. */
+    lacksSpots(file) {
+        return this.#canAsk(file) && this.spots.frame.includes(OTHER);
+    }
+
+    /** Return whether a viewer can be asked for source that a page lacks: of
+        a file, or of a line of it. */
+    lacksSource(file, line = 0) {
+        if (!this.#canAsk(file)) {
+            return false;
+        }
+        const {files, leftOut, first} = this.sources;
+        const entry = files.find((each) => each.file === file);
+        return entry ? line > 0 && !entry.line.includes(line)
+            // What the page came with could not be read, but for those.
+            : file >= first || leftOut.includes(file) || line > 0;
+    }
+
+    /** Take the source of a file, and the spots in it, as a viewer tells
+        them; return whether there are frames that there were not. */
+    adoptSource(file, {source, reason, frames, spots: told}) {
+        const {sources, spots} = this;
+        sources.asked.add(file);
+        // Who has looked for lines in it looks again.
+        this.sources = {...sources, files: sources.files.filter((entry) =>
+            entry.file !== file)};
+        if (source) {
+            this.sources.files.push({...source, file});
+        } else {
+            sources.missing.set(file, reason);
+        }
+        const before = this.frames.line.length;
+        const numbers = this.#numbersOf(frames);
+        told.frame = told.frame.map((frame) => numbers[frame]);
+        const is = Uint8Array.from(spots.frame, (frame) =>
+            Number(frame !== OTHER && this.frames.file[frame] === file));
+        const keep = [...is.keys()].filter((row) => !is[row]);
+        const sets = spots.sets.map((figures, set) => Object.fromEntries(
+            Object.entries(figures).map(([figure, column]) => [figure, joined(
+                Float64Array.from(keep, (row) => column[row]),
+                told.sets[set][figure])])));
+        // What is told now and was not before was part of a sum.
+        const sums = new Map();
+        keep.forEach((row, at) => {
+            if (spots.frame[row] === OTHER) {
+                sums.set(spots.group[row], at);
+            }
+        });
+        spots.sets.forEach((figures, set) => {
+            for (const figure of Object.keys(figures)) {
+                const column = sets[set][figure];
+                const take = (group, size) => {
+                    if (sums.has(group)) {
+                        column[sums.get(group)] -= size;
+                    }
+                };
+                told.group.forEach((group, row) =>
+                    take(group, told.sets[set][figure][row]));
+                is.forEach((_, row) => is[row]
+                    && take(spots.group[row], -figures[figure][row]));
+            }
+        });
+        this.spots = {sets};
+        for (const name of ["frame", "group", "endLine", "column",
+                            "endColumn"]) {
+            this.spots[name] = joined(
+                Int32Array.from(keep, (row) => spots[name][row]), told[name]);
+        }
+        this.#keys.clear();
+        this.apart = null;
+        return this.frames.line.length > before;
     }
 
     // Sums

@@ -15,15 +15,16 @@ export function linesOf(profile, frame) {
 }
 
 function fileLines(profile, file) {
-    if (!entries.has(profile)) {
+    const {sources} = profile;
+    if (!entries.has(sources)) {
         const known = new Map();
-        for (const entry of profile.sources.files) {
+        for (const entry of sources.files) {
             entry.at = new Map(entry.line.map((line, at) => [line, at]));
             known.set(entry.file, entry);
         }
-        entries.set(profile, known);
+        entries.set(sources, known);
     }
-    return entries.get(profile).get(file) ?? null;
+    return entries.get(sources).get(file) ?? null;
 }
 
 /** Return a line of source without the blanks around it; "" if not known. */
@@ -106,7 +107,7 @@ function underline(profile, spot, line, under) {
 }
 
 export class Source {
-    /** told: {change(choices), select(frame)} */
+    /** told: {change(choices), load(file) or null} */
     constructor(profile, told) {
         this.profile = profile;
         this.told = told;
@@ -120,11 +121,10 @@ export class Source {
     show(choice) {
         this.choice = choice;
         const sums = this.#byFile(choice);
-        const files = this.profile.sources.files.map((entry) => entry.file)
-            .sort((one, other) => Math.abs(sums[other]) - Math.abs(sums[one])
-                || one - other);
+        const files = this.#files().sort((one, other) =>
+            Math.abs(sums[other]) - Math.abs(sums[one]) || one - other);
         let file = Number(choice.state.file || files[0]);
-        if (!files.includes(file)) {
+        if (!files.includes(file) && !this.#isNamed(file)) {
             file = files[0];
         }
         this.#fillList(files, file, sums);
@@ -134,6 +134,25 @@ export class Source {
             return;
         }
         this.#fillBody(file);
+    }
+
+    /** Return the files that are listed: with source, or to be asked for. */
+    #files() {
+        const {sources, fileNumbers} = this.profile;
+        const found = new Set(sources.files.map((entry) => entry.file));
+        for (let file = 0; file < fileNumbers?.length; file++) {
+            if (this.profile.lacksSource(file)) {
+                found.add(file);
+            }
+        }
+        return [...found];
+    }
+
+    /** Return whether a viewer was asked for a file, or can be. */
+    #isNamed(file) {
+        const {sources, fileNumbers} = this.profile;
+        return file < fileNumbers?.length && (sources.missing.has(file)
+            || this.profile.lacksSource(file, 1));
     }
 
     #whyNone() {
@@ -168,7 +187,7 @@ export class Source {
                 make("span", {className: "amount"},
                      sizeText(sums[file], this.choice.older >= 0))));
         });
-        const {leftOut} = profile.sources;
+        const leftOut = this.told.load ? 0 : profile.sources.leftOut.length;
         fill(this.list, make("ul", {}, ...items), leftOut
             ? make("p", {className: "note"}, `${plural(leftOut, "more file")}`
                    + " for which there was no room") : null);
@@ -196,6 +215,17 @@ export class Source {
     #fillBody(file) {
         const {profile, choice} = this;
         const entry = fileLines(profile, file);
+        const name = profile.names[profile.files.name[file]];
+        if (profile.lacksSource(file, entry ? Number(choice.state.line) : 1)
+                || profile.lacksSpots(file)) {
+            this.told.load(file);
+        }
+        if (!entry) {
+            fill(this.body, make("h2", {}, name), make(
+                "p", {className: "empty"},
+                profile.sources.missing.get(file) ?? "Loading it \u2026"));
+            return;
+        }
         const compared = choice.older >= 0;
         const columns = Object.values(FIGURES).slice(0, 3)
             .filter((figure) => profile.knows(choice.newer, figure.bytes)
@@ -224,7 +254,6 @@ export class Source {
         if (last < entry.total) {
             body.append(this.#gap(entry.total - last, columns.length));
         }
-        const name = profile.names[profile.files.name[file]];
         fill(this.body, make("h2", {}, name),
              entry.newer ? make("p", {className: "warning"},
                  "The file has been changed since the snapshot was taken: "

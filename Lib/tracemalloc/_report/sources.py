@@ -12,10 +12,12 @@ import tokenize
 
 # Larger files are generated, and of no use to a reader.
 _MAX_FILE = 4 << 20
-_SUFFIXES = ".py", ".pyw"
+SUFFIXES = ".py", ".pyw"
 # Files of so many lines are whole; of others what is near to memory.
 _WHOLE, _NEAR = 300, 5
 _LONG_LINE = 500
+# An expression of fewer lines is shown whole.
+EXPRESSION_LINES = 100
 
 # Classes of tokens, by number; the page has the same.
 _KEYWORD, _STRING, _COMMENT, _NUMBER, _NAME = range(1, 6)
@@ -85,7 +87,7 @@ class SourceFile:
 
 def read(filename):
     """Return the SourceFile, or None: it cannot be had, or is no source."""
-    if not filename.endswith(_SUFFIXES) or "\0" in filename:
+    if not filename.endswith(SUFFIXES) or "\0" in filename:
         return None
     try:
         descriptor = os.open(filename, os.O_RDONLY
@@ -127,10 +129,11 @@ class Sources:
     def __init__(self, wanted, room, taken=None):
         self.files = {}
         self.found = []
-        self.left_out = 0
+        # Places of files for which there was no room.
+        self.left_out = []
         for place, name, lines in wanted:
             if room <= 0:
-                self.left_out += 1
+                self.left_out.append(place)
                 continue
             file = read(name)
             if file is None:
@@ -138,7 +141,7 @@ class Sources:
             entry = self._entry(place, file, lines)
             size = sum(map(len, entry["text"])) + 8 * len(entry["text"])
             if size > room:
-                self.left_out += 1
+                self.left_out.append(place)
                 continue
             room -= size
             entry["newer"] = int(taken is not None
@@ -181,7 +184,7 @@ def wanted_files(shape):
         if frame >= 0:
             file, line, _ = joined.frames[frame]
             lines.setdefault(file, set()).add(line)
-            if end_line > line and end_line - line < 100:
+            if line < end_line < line + EXPRESSION_LINES:
                 lines[file].update(range(line, end_line + 1))
             sizes[file] = sizes.get(file, 0) + size
     places = shape.file_places()

@@ -285,6 +285,7 @@ class Viewer {
         const where = new Whereabouts(this.report);
         this.page?.close();
         this.page = null;
+        this.#asked = new Set();
         state.set({
             // What is chosen stays so when newer files appear.
             snapshots: this.#chosen().join("."),
@@ -294,6 +295,7 @@ class Viewer {
         this.rest.hidden = !profile.places.size;
         this.page = new Page(profile, {root: this.report, state, served: {
             open: (nodes) => this.#open(nodes),
+            load: (file) => this.#loadSource(file),
             madeBy: "Shown by python -m tracemalloc view.",
             notes: [...data.notes, this.rest],
             keys: [["s", "the list of snapshots: \u2191 \u2193, Space to "
@@ -331,6 +333,8 @@ class Viewer {
         for (const group of this.state.opened.split("_").filter(Boolean)) {
             if (group === "all") {
                 await this.#belowAll(profile, key);
+            } else if (group[0] === "s") {
+                await this.#source(profile, key, Number(group.slice(1)));
             } else {
                 await this.#below(profile, key,
                                   group.split(".").map(Number));
@@ -388,6 +392,41 @@ class Viewer {
             this.rest.disabled = false;
             this.#opening = false;
             this.busy.hidden = true;
+        }
+    }
+
+    // Source that the page does not have
+
+    #asked = new Set();         // numbers of files, of the page that is shown
+
+    /** Load the source of a file; return whether there are new frames. */
+    async #source(profile, key, file) {
+        const {asked, wanted} = profile.sources;
+        return wanted && file in profile.fileNumbers && !asked.has(file)
+            && profile.adoptSource(file, await ask(`source?key=${key}&file=${
+                profile.fileNumbers[file]}`));
+    }
+
+    async #loadSource(file) {
+        // A page asks while it is being made.
+        await null;
+        const {page} = this;
+        const asked = this.#asked;
+        if (!page || asked.has(file)) {
+            return;
+        }
+        asked.add(file);
+        try {
+            const isMore = await this.#source(page.plain, page.key, file);
+            if (page === this.page) {
+                const where = new Whereabouts(this.report);
+                this.#renew(isMore ? this.#alsoOpened(`s${file}`) : {});
+                where.restore();
+            }
+        } catch (error) {
+            this.#failed(error);
+        } finally {
+            asked.delete(file);
         }
     }
 

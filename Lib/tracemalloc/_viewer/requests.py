@@ -6,6 +6,7 @@
                             together=1
     GET /TOKEN/below        what is below the sums at=12.3,45.0 of the page
                             with that key=
+    GET /TOKEN/source       the source of file=17, of the page with that key=
 
 Whoever knows the token may ask, by a name of this machine; pages of other
 sites may not, even if they know it.
@@ -90,7 +91,11 @@ class Requests:
             asked = parameters(query, ("key", "at"))
             return _json(self._shown.below(
                 asked.get("key", ""), asked.get("at", "").split(",")))
-        raise Refused(404, "there are the page, list, data and below")
+        if path == "source":
+            asked = parameters(query, ("key", "file"))
+            return _json(self._shown.source(asked.get("key", ""),
+                                            asked.get("file", "")))
+        raise Refused(404, "there are the page, list, data, below and source")
 
 
 def _split(target):

@@ -16,6 +16,7 @@ from tracemalloc._cli.files import part_of_accounts
 from tracemalloc._cli.programs import different_programs, program_of
 from tracemalloc._record import reader
 from tracemalloc._report import Limits
+from tracemalloc._report.asked import Asked, NoSuchFile
 from tracemalloc._report.below import (
     Below, NoSuchPlace, parse, places_of)
 from tracemalloc._report.page import Whole
@@ -168,6 +169,8 @@ class Shown:
             shape = whole.shape(limits)
             data = whole.data(shape, names, limits, _title(names, together))
             data["sums"] = list(places_of(shape).items())
+            # What the page asks for them by.
+            data["fileNumbers"] = list(shape.file_places())
         data["key"] = key = str(next(self._keys))
         data["notes"] = [] if together else _notes(names, snapshots)
         with self._lock:
@@ -178,15 +181,32 @@ class Shown:
 
     def below(self, key, places):
         """Return what is below some places of a page, as a dict for JSON."""
-        with self._lock:
-            whole = self._wholes.take(key)
-        if whole is None:
-            raise Refused(410, "this page is too old: load it again")
+        whole = self._whole_of(key)
         with Turn(self._making, "pages"):
             try:
                 return Below(whole, parse(places)).to_json()
             except NoSuchPlace as error:
                 raise Refused(400, str(error)) from None
+
+    def source(self, key, number):
+        """Return what is in a file that a page names, as a dict for JSON."""
+        room = self._limits.source
+        if not room:
+            raise Refused(403, "the viewer was started with --no-source")
+        whole = self._whole_of(key)
+        with Turn(self._making, "pages"):
+            try:
+                return Asked(whole, number, room).to_json()
+            except NoSuchFile as error:
+                raise Refused(400, str(error)) from None
+
+    def _whole_of(self, key):
+        """Return what a page was made of; Refused if it is kept no longer."""
+        with self._lock:
+            whole = self._wholes.take(key)
+        if whole is None:
+            raise Refused(410, "this page is too old: load it again")
+        return whole
 
 
 def _moment(loaded):
