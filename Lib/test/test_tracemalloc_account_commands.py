@@ -1,5 +1,6 @@
 """Accounts on the command line: -g account and --account, in all commands."""
 
+import os
 import unittest
 from test.tracemalloc_commands import CommandTests, full_snapshot
 from test.tracemalloc_pages import Page
@@ -31,6 +32,7 @@ class OptionTests(CommandTests):
             snapshot(number).dump(f"{number}.tmz")
         full_snapshot((3, "load", (5, 500), (5, 500), (5, 500))).dump(
             "none.tmz")
+        os.utime("app.py", (0, 0))
 
     def test_top_and_diff_group_by_account(self):
         rows = self.json("top", "-g", "account", "1.tmz")["groups"]

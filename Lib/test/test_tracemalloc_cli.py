@@ -443,6 +443,39 @@ class DiffTests(CommandTests):
             +1014 B  4124 B      +1       7  total
             """)
 
+    def test_lines_that_are_no_longer_what_they_were_are_told(self):
+        def dump(name, *times):
+            snapshot = full_snapshot(
+                (5, "read", times, (5, 5000), (4, 4000)),
+                metadata={"time": 2e9 + times[0]})
+            snapshot.dump(name)
+
+        dump("old.tmz", 2, 2000)
+        dump("new.tmz", 4, 4000)
+        commands = (["diff", "old.tmz", "new.tmz"],
+                    ["tree", "old.tmz", "new.tmz"],
+                    ["traceback", "old.tmz", "new.tmz"],
+                    ["top", "old.tmz"], ["traceback", "old.tmz"])
+        # Before both of them, and between.
+        for changed, two, one in ((2e9, False, False), (2e9 + 3, True, True)):
+            os.utime("app.py", (changed, changed))
+            for command in commands:
+                with self.subTest(command=command, changed=changed):
+                    status, _, errors = self.call(*command)
+                    self.assertEqual(status, 0)
+                    if not (two if len(command) > 2 else one):
+                        self.assertEqual(errors, "")
+                        continue
+                    self.assertIn("app.py was changed after old.tmz was "
+                                  "taken: its lines may be others", errors)
+                    self.assertEqual("-g function compares" in errors,
+                                     len(command) > 2)
+        self.assertEqual(self.call("diff", "-g", "function", "old.tmz",
+                                   "new.tmz")[2], "")
+        os.unlink("app.py")
+        for command in commands:
+            self.assertEqual(self.call(*command)[2], "")
+
     def test_nothing_changed(self):
         self.check_output(["diff", "a.tmz", "a.tmz"], """\
             a.tmz -> a.tmz: nothing changed

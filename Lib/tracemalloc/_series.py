@@ -19,7 +19,10 @@ has: the figure
 
     rose at least twice, and at least twice as often as it fell, from one
     snapshot to the next;
-    was higher at the end of each quarter of the snapshots than at its begin;
+    was higher at the end of each quarter of the snapshots than at its begin,
+    by a twentieth at least of what it grew from the first to the last of
+    these moments (even growth has five times as much; of what a cache has
+    when it is full, texts may be longer by and by);
     has a slope above 0.
 
 The quarters end at the snapshots with the indexes n // 4, n // 2, 3 * n // 4
@@ -31,10 +34,11 @@ of significance, but a rule.
 Loaded on first use.
 """
 
-from operator import lt
-
 # Points of a curve.
 CURVE = 24
+
+# Each quarter has that part of all growth at least.
+PARTS = 20
 
 STEADY, RISES, FLAT, FALLS = "steady", "rises", "flat", "falls"
 
@@ -79,9 +83,14 @@ class Line:
         marks += [0] * (number - len(marks)) + [self.last]
 
     def grew_always(self, number):
-        """Whether it grew from each of so many marks to the next."""
+        """Whether it grew from each of so many marks to the next, and by no
+        less than a part of all that it grew.
+        """
         marks = self._marks
-        return len(marks) == number and all(map(lt, marks, marks[1:]))
+        return len(marks) == number and all(
+            later > before
+            and (later - before) * PARTS >= marks[-1] - marks[0]
+            for before, later in zip(marks, marks[1:]))
 
 
 class Series:

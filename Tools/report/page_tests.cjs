@@ -65,6 +65,30 @@ const tests = {
         }
     },
 
+    async "much more at the peak is told, and one click away"(reader) {
+        await reader.open("higher.html");
+        const {size, peak} = facts.higher;
+        assert.match(await reader.text(".summary"), new RegExp(
+            `Live: ${sizeText(size)} in .* at the peak: ${sizeText(peak)}`));
+        await reader.picture("higher-peak");
+        await reader.page.locator(".summary .peak").click();
+        await reader.settled();
+        assert.match(await reader.text(".summary"), new RegExp(
+            `At peak: ${sizeText(peak)} in`));
+        assert.equal((await reader.nodes())[0].value, peak);
+        // Where it is about the same, that is not told.
+        await reader.open("one.html");
+        assert.ok(!/at the peak/.test(await reader.text(".summary")));
+    },
+
+    async "a line of two versions has the function that it was in"(reader) {
+        await reader.open("versions.html");
+        const labels = (await reader.nodes()).map(({label}) => label);
+        for (const label of ["one  version.py:2", "two  version.py:2"]) {
+            assert.ok(labels.includes(label), labels.join(", "));
+        }
+    },
+
     async "a click zooms, and the browser's button goes back"(reader) {
         await reader.open("one.html");
         const whole = await reader.page.url();

@@ -174,6 +174,54 @@ def make(work):
 """
 
 
+HIGHER = """\
+gone = [bytes(100_000) for _ in range(50)]
+del gone
+kept = bytes(100_000)
+"""
+
+# The second line is in another function.
+VERSIONS = ("""\
+def one():
+    return bytes(20_000)
+
+
+
+kept = one()
+""", """\
+def two():
+    return bytes(70_000)
+
+
+
+def one(): return two()
+kept = one()
+""")
+
+
+def higher(folder):
+    """Make the page of a program whose peak was much higher; return both."""
+    write(folder, "higher.py", HIGHER)
+    name = os.path.join(folder, "higher.tmz")
+    subprocess.run([sys.executable, "-m", "tracemalloc", "run", "-q", "-o",
+                    name, os.path.join(folder, "higher.py")], check=True)
+    (loaded,) = page(folder, "higher.html", [name])
+    live, peak = loaded.traces._data.live()[0], facts_of(loaded)["peak"]
+    return {"size": sum(live), "peak": peak}
+
+
+def versions(folder):
+    """Make the page of two versions of a program."""
+    names = []
+    for number, text in enumerate(VERSIONS):
+        write(folder, "version.py", text)
+        names.append(os.path.join(folder, f"version-{number}.tmz"))
+        subprocess.run([sys.executable, "-m", "tracemalloc", "run", "-q",
+                        "-o", names[-1], os.path.join(folder, "version.py")],
+                       check=True)
+    page(folder, "versions.html", names)
+
+
 def later(folder):
     """Write a snapshot of call paths through a file that allocates nothing,
     and one of many lines that allocate; return what these hold.
@@ -270,6 +318,7 @@ def make_tried(folder):
     write(folder, "processes.html", render(
         loaded[:2], ["1.tmz", "2.tmz"], "both", Limits(),
         ["process 1", "process 2"]))
+    versions(folder)
     accounts = routes(folder)
     write(folder, "routes.html", render(
         [accounts], ["routes.tmz"], "routes.tmz", Limits()))
@@ -286,7 +335,7 @@ def make_tried(folder):
         [tracemalloc.Snapshot([], 1)], ["empty"], "empty", Limits()))
     facts = {"snapshots": [*map(facts_of, loaded)], "sizes": sizes(),
              "routes": facts_of(accounts), "record": remembered(folder),
-             "lines": later(folder),
+             "lines": later(folder), "higher": higher(folder),
              "tracebacks": [{"size": stat.size}
                             for stat in loaded[2].statistics("traceback")],
              "many": {"total": sum(many.traces._data.live()[0])},

@@ -7,6 +7,7 @@ from tracemalloc._cli import UsageError, mine, rows
 from tracemalloc._cli.files import load_two
 from tracemalloc._cli.names import names_of
 from tracemalloc._cli.options import Parser
+from tracemalloc._cli.programs import tell_changes
 from tracemalloc._cli.screen import Screen, wrapped
 
 FIGURES = ("size", "count", "allocated_size", "allocated_count",
@@ -144,4 +145,6 @@ def main(arguments):
         (stat.traceback[-1].filename, stat.size_diff) for stat in diff.stats))
     for line in wrapped(text, screen.width) if text else ():
         screen.write(line, "head")
+    tell_changes(rows.line_frames(diff.stats, options.group_by),
+                 (options.old, old), (options.new, new))
     return 0

@@ -1,9 +1,13 @@
-"""What one has to know before two snapshots are compared."""
+"""What one has to know of a snapshot's program: before two are compared, and
+before lines are taken for those that ran.
+"""
 
 import os
 import shlex
+import stat
 
 from tracemalloc._cli import note
+from tracemalloc._cli.names import short_name
 from tracemalloc._cli.screen import printable
 
 # What is behind so many words is an argument of the program.
@@ -124,6 +128,44 @@ def tell_limits(old_name, new_name, both):
         old, new = both.limits
         note(f"{old_name} keeps {old} frames of a call path, {new_name} {new}:"
              f" the newest {both.limit} are compared")
+
+
+def tell_changes(frames, *loaded, by_function="-g function"):
+    """Tell on standard error if lines may not be those that ran.
+
+    frames      -- those that are shown as lines
+    loaded      -- (name of a file, its Snapshot)
+    by_function -- option that has functions compared, or None
+    """
+    known = [(time, name) for name, snapshot in loaded
+             if type(time := snapshot.metadata.get("time")) in (int, float)
+             and time > 0]
+    if not known:
+        return
+    taken, name = min(known)
+    found = [each for each in dict.fromkeys(
+        frame.filename for frame in frames) if _was_changed(each, taken)]
+    if not found:
+        return
+    text = printable(short_name(found[0], os.path.realpath(os.curdir)))
+    more = len(found) > 1
+    if more:
+        text += f" and {len(found) - 1:,} more"
+    text += (f" {'were' if more else 'was'} changed after {name} was taken: "
+             f"{'their' if more else 'its'} lines may be others")
+    if len(loaded) > 1 and by_function:
+        text += f"; {by_function} compares functions"
+    note(text)
+
+
+def _was_changed(filename, taken):
+    if filename.startswith("<"):
+        return False
+    try:
+        status = os.stat(filename)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_mtime > taken
 
 
 def _shown(program):

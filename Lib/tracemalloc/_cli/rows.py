@@ -30,6 +30,8 @@ GROUP_TEXTS = {
 _HEADS = {key: text[:-1] for key, text in GROUP_TEXTS.items()}
 # Groups that are named by files.
 _OF_FILES = ("lineno", "filename", "function", "traceback")
+# Groups whose source is shown.
+_OF_LINES = ("lineno", "traceback")
 
 
 def head_of(group_by):
@@ -186,10 +188,16 @@ def label(traceback, group_by, names=full_names):
 
 def lines_below(traceback, group_by):
     """Return what is shown below a group: its line of source, if any."""
-    if group_by not in ("lineno", "traceback"):
+    if group_by not in _OF_LINES:
         return []
     text = source(traceback[-1])
     return [text] if text else []
+
+
+def line_frames(stats, group_by):
+    """Return the frames of groups that are lines, whose source is shown."""
+    return [stat.traceback[-1] for stat in stats
+            if group_by in _OF_LINES]
 
 
 def frame_json(frame):

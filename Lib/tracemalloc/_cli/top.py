@@ -8,6 +8,7 @@ from tracemalloc._cli import UsageError, mine, rows
 from tracemalloc._cli.files import load
 from tracemalloc._cli.names import names_of
 from tracemalloc._cli.options import A_FILE, Parser
+from tracemalloc._cli.programs import tell_changes
 from tracemalloc._cli.screen import Screen, wrapped
 
 
@@ -211,4 +212,6 @@ def main(arguments):
             for stat in top.stats))
         for line in wrapped(text, screen.width) if text else ():
             screen.write(line, "head")
+        tell_changes(rows.line_frames(top.stats, options.group_by),
+                     (options.file, snapshot))
     return 0

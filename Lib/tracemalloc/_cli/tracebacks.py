@@ -12,6 +12,7 @@ from tracemalloc._cli import UsageError, rows
 from tracemalloc._cli.files import both_of, load_one_or_two
 from tracemalloc._cli.names import fold_imports, folded_text, names_of
 from tracemalloc._cli.options import Parser, checked
+from tracemalloc._cli.programs import tell_changes
 from tracemalloc._cli.screen import Screen, cut, cut_location, source
 from tracemalloc._cli.top import Top, begin
 from tracemalloc._cli.tree import Location
@@ -188,6 +189,9 @@ def _show_growth(options, old, new):
     rows.write_notes(screen, options, old, new)
     growth.write(screen, options,
                  names_of(old, new, full=options.full_paths))
+    tell_changes((frame for path in growth.paths for frame in path.frames),
+                 (options.file, old), (options.new, new),
+                 by_function="diff -g function")
 
 
 def main(arguments):
@@ -214,4 +218,6 @@ def main(arguments):
                else rows.bytes_text(top.total[0])))
         _write_newest(screen, rows.program_frames(stat.traceback), options,
                       names)
+    tell_changes((frame for stat in top.stats for frame in stat.traceback),
+                 (options.file, snapshot))
     return 0

@@ -17,6 +17,7 @@ from tracemalloc._cli.branches import Branches, Chain
 from tracemalloc._cli.files import Progress, both_of, load_one_or_two
 from tracemalloc._cli.names import names_of
 from tracemalloc._cli.options import Parser, checked
+from tracemalloc._cli.programs import tell_changes
 from tracemalloc._cli.screen import Screen, printable
 from tracemalloc._cli.units import number, percent
 from tracemalloc._groups import module_of
@@ -517,7 +518,8 @@ def main(arguments):
     rows.write_notes(screen, options, *snapshots)
     table = (_Table if options.new is None else _ChangeTable)(options,
                                                               snapshots)
-    screen.table(*table.rows(root, tree.lines()))
+    lines = list(tree.lines())
+    screen.table(*table.rows(root, lines))
     if root.folded:
         screen.write(f"({rows.plural(root.folded, 'frame')} of import folded; "
                      "--import-frames shows them)", "head")
@@ -525,4 +527,8 @@ def main(arguments):
         screen.write(f"({rows.plural(tree.left_out, 'branch', 'branches')} "
                      f"below {options.min:g}% left out; --min 0 shows all)",
                      "head")
+    if options.new is not None and options.group_by == "lineno":
+        tell_changes((node.frame for _, node in lines
+                      if getattr(node, "frame", None) is not None),
+                     *zip((options.file, options.new), snapshots))
     return 0

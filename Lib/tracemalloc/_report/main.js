@@ -20,6 +20,10 @@ import {View, valuesOf} from "./tree.js";
 const VIEWS = {flame: "Flame graph", table: "Table", treemap: "Treemap",
                source: "Source", timeline: "Timeline"};
 
+// What `run` tells first of a program that has ended.
+const PEAK_TIMES = 1.5;
+const PEAK_MORE = 1 << 20;
+
 const HELP = [
     ["1 \u2013 5", "flame graph, table, treemap, source, timeline"],
     ["/", "search: text, file.py:42, /regular expression/, module:name"],
@@ -449,7 +453,8 @@ export class Page {
                     (sum, each) => sum + each, 0)))}` : "";
             fill(this.summary, `${text}: `,
                  make("strong", {}, `${sizeText(size)}${error}`),
-                 ` in ${plural(count, "block")}`, this.#estimated(), filter);
+                 ` in ${plural(count, "block")}`, this.#estimated(), filter,
+                 ...this.#higherPeak(size));
             document.title = `${sizeText(size)} \u00b7 ${profile.title}`;
             return;
         }
@@ -476,6 +481,19 @@ export class Page {
                        `shrunk ${choice.text(less)}`)),
              this.#estimated(), filter);
         document.title = `${change} \u00b7 ${profile.title}`;
+    }
+
+    /** Return what leads to the peak, if much more was held then. */
+    #higherPeak(size) {
+        const {newer, figure, chosen} = this.choice;
+        const peak = figure === "live"
+            && this.profile.total(newer, "peak_size", chosen);
+        return !peak || peak < size * PEAK_TIMES || peak - size <= PEAK_MORE
+            ? [] : ["  \u00b7  ", make("button", {
+                type: "button", className: "link peak",
+                onclick: () => this.state.set({
+                    figure: "peak", at: "", range: "", selected: ""})},
+                `at the peak: ${sizeText(peak)}`)];
     }
 
     #estimated() {

@@ -308,7 +308,11 @@ export class View {
     }
 
     label(node) {
-        return node ? this.keys.label(this.key[node]) : "total";
+        const key = this.key[node];
+        // A line may be one of several functions: of two versions of a file.
+        return !node ? "total" : key !== OTHER && this.keys.group === "line"
+            && this.keys.isMixed(this.profile, key)
+            ? this.keys.describe(this.frame(node)) : this.keys.label(key);
     }
 
     /** Return a frame that a node stands for; OTHER for sums and the root. */
