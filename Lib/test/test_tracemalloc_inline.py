@@ -1,5 +1,6 @@
 """What notebooks show of snapshots and cells: text and HTML, bounded and safe.
 """
+import json
 import tracemalloc
 import unittest
 from html.parser import HTMLParser
@@ -49,6 +50,11 @@ class SnapshotTests(unittest.TestCase):
         self.assertIn("|100 B|2.0%|1|a.py:100|99 B|", text)
         self.assertIn("|4095 B|81.1%|90|90 more lines", text)
         self.assertEqual(tags.names.count("tr"), 12)
+
+    def test_installed_files_are_called_as_they_are_imported(self):
+        text = "|".join(Tags(self.html(
+            [(0, 1, ((json.decoder.__file__, 361),), 1)])).text)
+        self.assertIn("|json/decoder.py:361|", text)
 
     def test_a_snapshot_of_nothing(self):
         tags = Tags(self.html([]))

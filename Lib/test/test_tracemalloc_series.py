@@ -295,6 +295,9 @@ per min   change    size  rose  shape   trend  line
     def test_wrong_use(self):
         self.assertIn("name two or more snapshot files",
                       self.fails("series", "a.tmz"))
+        os.mkdir("hours")
+        self.assertIn("such as those in hours/", self.fails("series",
+                                                            "hours"))
         self.assertIn("a.tmz: the file tells what is live only", self.fails(
             "series", "--at-peak", "a.tmz", "b.tmz"))
         self.assertIn("--cumulative makes no sense with --group-by domain",

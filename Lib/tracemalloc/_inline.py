@@ -14,6 +14,7 @@ from html import escape
 from _tracemalloc import _quietly
 
 from tracemalloc._cli import rows
+from tracemalloc._cli.names import short_name
 from tracemalloc._cli.screen import Screen, cut, cut_location, printable
 from tracemalloc._text import format_size
 
@@ -72,7 +73,7 @@ def snapshot_html(snapshot):
         text += f"; {estimate}"
     lines = [([format_size(stat.size, False),
                rows.share_text(stat.size, size), rows.blocks_text(stat.count),
-               rows.label(stat.traceback, "lineno")],
+               rows.label(stat.traceback, "lineno", short_name)],
               "".join(rows.lines_below(stat.traceback, "lineno")))
              for stat in stats[:LINES]]
     others = stats[LINES:]

@@ -4,9 +4,10 @@ Used by tracemalloc.pytest; nothing here needs pytest.
 """
 
 import io
-import os
+from functools import partial
 
 from tracemalloc._baseline import FIGURES
+from tracemalloc._cli.names import short_name
 from tracemalloc._cli.rows import (
     blocks_text, bytes_text, frame_text, lines_below, plural)
 from tracemalloc._cli.screen import Screen
@@ -100,14 +101,15 @@ def explain(verdicts, measure, home, root):
 
 def _write_growth(screen, old, new, total, home, root):
     rows, (size, count), number = growth(old, new, home)
+    names = partial(short_name, folder=root)
     table = []
     for row in rows:
         below = lines_below([row.frame], "lineno")
         if row.via is not None:
             below.append("called from "
-                         + _shortened(frame_text(row.via), root))
+                         + frame_text(row.via, names))
         table.append(([bytes_text(row.size), blocks_text(row.count),
-                       _shortened(frame_text(row.frame), root)],
+                       frame_text(row.frame, names)],
                       ["size", None, "location"], below))
     rest = total - size - sum(row.size for row in rows)
     if number:
@@ -118,9 +120,3 @@ def _write_growth(screen, old, new, total, home, root):
                       [None] * 3, []))
     table.append(([bytes_text(total), "", "total"], [None] * 3, []))
     screen.table(["size", "blocks", "line"], table)
-
-
-def _shortened(text, root):
-    """Return a text that begins with a file's name without the folder."""
-    folder = os.path.join(root, "")
-    return text.removeprefix(folder)

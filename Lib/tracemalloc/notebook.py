@@ -22,6 +22,7 @@ from IPython.core.magic import (
 from IPython.display import display
 
 from tracemalloc._cli import units
+from tracemalloc._cli.names import short_name
 from tracemalloc._inline import LINES, CellReport
 from tracemalloc._measure import Measure
 
@@ -129,4 +130,4 @@ class MemoryMagics(Magics):
     def _name_of(self, filename):
         """Return what a file is called, which may be a cell."""
         found = self.shell.compile.format_code_name(filename)
-        return " ".join(found) if found else filename
+        return " ".join(found) if found else short_name(filename)

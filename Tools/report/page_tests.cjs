@@ -81,6 +81,31 @@ const tests = {
         assert.ok(!/at the peak/.test(await reader.text(".summary")));
     },
 
+    async "what is known of a row is in sight, below a long table"(reader) {
+        await reader.open("many.html", "#view=table");
+        const details = reader.page.locator(".details");
+        const check = async () => {
+            const {top, bottom, height} = await details.evaluate((element) => {
+                const {top, bottom} = element.getBoundingClientRect();
+                return {top, bottom, height: innerHeight};
+            });
+            assert.ok(top > 0 && bottom <= height + 1
+                && bottom - top < 0.6 * height,
+                `${top} to ${bottom} of ${height}`);
+        };
+        await reader.page.locator(".table tbody .link").nth(1).click();
+        await check();
+        await reader.picture("row-in-sight");
+        await reader.page.setViewportSize({width: 380, height: 740});
+        await reader.page.reload();
+        await reader.page.waitForFunction(() => globalThis.tracemallocReport);
+        await reader.settled();
+        await check();
+        await details.locator(".close").click();
+        assert.ok(await details.isHidden());
+        assert.equal(reader.hash.get("selected"), null);
+    },
+
     async "a line of two versions has the function that it was in"(reader) {
         await reader.open("versions.html");
         const labels = (await reader.nodes()).map(({label}) => label);

@@ -39,8 +39,8 @@ ONLY = None
 COMMANDS = {
     "run": ("run", "run a program, and write where its memory went"),
     "top": ("top", "the lines, files or functions that hold most memory"),
-    "tree": ("tree", "who called whom, with shares of the memory"),
-    "traceback": ("tracebacks", "the call paths that hold most memory"),
+    "tree": ("tree", "who called whom; of two snapshots, who grew"),
+    "traceback": ("tracebacks", "the call paths that hold most, or grew most"),
     "diff": ("diff", "what changed between two snapshots"),
     "series": ("series", "what grew over many snapshots"),
     "stats": ("stats", "the sums of a snapshot, and the process it is of"),

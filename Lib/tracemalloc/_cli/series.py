@@ -336,8 +336,10 @@ def main(arguments):
     parser = _parser()
     options = parser.parse_args(arguments)
     if len(options.files) < 2:
-        parser.error("name two or more snapshot files, "
-                     "such as those of run --every")
+        name = options.files[0]
+        parser.error("name two or more snapshot files, such as " + (
+            f"those in {printable(os.path.join(name, ''))}"
+            if os.path.isdir(name) else "those of run --every"))
     files, are_timed = files_in_order(options)
     tell_programs([(file.name, file.program) for file in files])
     growth = Growth(files, are_timed, options)

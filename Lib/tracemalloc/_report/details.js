@@ -75,7 +75,12 @@ export class Details {
         fill(this.element, make("div", {className: "details-head"},
              make("div", {className: "details-name"}, ...head),
              frame >= 0 ? this.#buttons(frame, choice)
-                 : this.told.open && sums.length ? this.#opening(sums) : null),
+                 : this.told.open && sums.length ? this.#opening(sums) : null,
+             choice.state.view === "flame" ? null : make("button", {
+                 type: "button", className: "plain close", title: "close",
+                 "aria-label": "close",
+                 onclick: () => this.told.change({selected: ""})},
+                 "\u00d7")),
              make("div", {className: "details-body"},
                   figures,
                   make("div", {className: "details-more"},
