@@ -134,6 +134,16 @@ class PlantedTests(unittest.TestCase):
         self.assertEqual(outcome.kind, execute.INVARIANT)
         self.assertIn("a child that was forked", outcome.signature)
 
+    def test_threads_from_c_run_whoever_has_ended_or_spent_the_fuel(self):
+        outcome = self.outcome(
+            "from kit import parallel\nran = []\n"
+            "def resumed():\n  ran.append(not spent())\n  yield\n"
+            "for _ in range(9):\n  refuel(0)\n"
+            "  spawn_calls(resumed(), 's')\n"
+            "  for thread in parallel._threads: thread.join()\n"
+            "if ran != [True] * 9: wrong(str(ran))\nfinish(True)")
+        self.assertEqual(outcome.kind, execute.FINE, outcome.said)
+
     def test_a_wrong_traceback_is_found(self):
         outcome = self.outcome(
             "trace_start(3)\nblock = bytearray(9)\nlook(bytearray(9))\n"

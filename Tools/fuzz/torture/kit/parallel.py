@@ -3,6 +3,7 @@ import _thread
 import operator
 import os
 import sys
+from contextlib import suppress
 from functools import partial
 
 from kit import state
@@ -32,15 +33,26 @@ _interpreters_made = [None] * INTERPRETERS
 
 def _start(function):
     """Run a function in a thread, if there are not enough of them."""
-    if len(_threads) < THREADS:
+    for thread in _threads[:]:
+        if thread.is_done():
+            # Another thread may do this at the same time.
+            with suppress(ValueError):
+                _threads.remove(thread)
+    if len(_threads) < THREADS and state.may_start():
         _threads.append(_thread.start_joinable_thread(function, daemon=False))
+
+
+def _start_from_c(calls):
+    """The same, with no Python frame below what is called."""
+    _start(partial(list, map(operator.call, [state.take_share, *calls])))
 
 
 def join_all():
     """For steps only: what waits inside of a callback may hold a lock of an
     import that the thread wants, and the interpreter waits for ever."""
-    while _threads:
-        _threads.pop(0).join()
+    with suppress(IndexError):
+        while True:
+            _threads.pop(0).join()
 
 
 def spawn(f):
@@ -56,12 +68,12 @@ def spawn_drive(number, script):
 
 def spawn_from_c(number, script):
     """The same, with no Python frame below."""
-    _start(partial(list, map(operator.call, calls_of(pooled(number), script))))
+    _start_from_c(calls_of(pooled(number), script))
 
 
 def spawn_calls(thing, script):
     """The same with something new."""
-    _start(partial(list, map(operator.call, calls_of(thing, script))))
+    _start_from_c(calls_of(thing, script))
 
 
 def work(number):

@@ -3,6 +3,8 @@ import faulthandler
 import os
 import signal
 import sys
+from _thread import _local
+from functools import partial
 
 __all__ = ["Oops", "begin", "calmly", "drop", "grow", "keep", "quiet",
            "refuel", "run", "spent", "wrong"]
@@ -11,8 +13,11 @@ __all__ = ["Oops", "begin", "calmly", "drop", "grow", "keep", "quiet",
 WRONG = 97
 # The signal that asks a program what its threads are doing.
 ASK = signal.SIGUSR2
-# Calls of the program's functions in one step.
+# Calls of the program's functions in one step, and threads that it starts;
+# calls of those that have a share of their own.
 FUEL = 30
+STARTS = 4
+SHARE = 8
 KEPT = 64
 
 
@@ -25,6 +30,8 @@ program = None
 # Whether there ever was a greenlet.
 switches_stacks = False
 _fuel = 0
+_starts = 0
+_mine = _local()
 _kept = [None] * KEPT
 _cursor = 0
 
@@ -55,15 +62,31 @@ def wrong(text):
 
 
 def refuel(calls=FUEL):
-    global _fuel
-    _fuel = calls
+    global _fuel, _starts
+    _fuel, _starts = calls, STARTS
 
 
 def spent(calls=1):
     """Whether a function should return at once: each asks when it begins."""
     global _fuel
+    share = getattr(_mine, "fuel", None)
+    if share is not None:
+        _mine.fuel = share - calls
+        return share < calls
     _fuel -= calls
     return _fuel < 0
+
+
+def may_start():
+    """Whether this step has a thread left to start."""
+    global _starts
+    _starts -= 1
+    return _starts >= 0
+
+
+# What a thread calls first, without a Python frame, to have fuel of its own:
+# by the time that it runs, others have spent what there was.
+take_share = partial(setattr, _mine, "fuel", SHARE)
 
 
 def run(steps, finish):
