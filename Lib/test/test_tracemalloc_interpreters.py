@@ -18,6 +18,44 @@ import_helper.import_module("ctypes")
 import_helper.import_module("_tracemalloc")
 
 
+def headers():
+    """Where Python.h and pyconfig.h are, of a build or of an installation."""
+    folders = {sysconfig.get_path("include"),
+               sysconfig.get_path("platinclude"),
+               os.path.dirname(sysconfig.get_config_h_filename())}
+    return [f"-I{folder}" for folder in folders]
+
+
+def compiled(test, source):
+    """A library made of C, for one test; skip that where there is no cc."""
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()
+    if sys.platform != "linux" or not shutil.which(compiler[0]):
+        test.skipTest("no C compiler is here")
+    library = os.path.join(test.enterContext(os_helper.temp_dir()),
+                           "library.so")
+    built = subprocess.run(
+        [*compiler, "-shared", "-fPIC", *headers(), "-x", "c", "-o", library,
+         "-"], input=source, text=True, capture_output=True)
+    test.assertEqual(built.returncode, 0, built.stderr)
+    return library
+
+
+# Makes objects as an extension does: whether their memory is new, or comes
+# from a free list, cannot be seen but by the block that was noted last.
+MAKER = """
+#include <Python.h>
+
+void
+make(int n)
+{
+    for (; n > 0; n--) {
+        PyObject *op = PyObject_Malloc(sizeof(PyObject));
+        Py_DECREF(PyObject_Init(op, &PyBaseObject_Type));
+    }
+}
+"""
+
+
 class TotalsTests(unittest.TestCase):
     """What busy interpreters count is what they did, to the block."""
 
@@ -68,6 +106,15 @@ class TotalsTests(unittest.TestCase):
                 kept = bytes(20)   # 200000
                 kept = object()    # 100000
                 kept = [kept]      # 200000
+            """)
+
+    def test_blocks_that_extensions_make_objects_of(self):
+        # One for the tuple of arguments.
+        self.compare(f"""\
+            import ctypes
+            make = ctypes.PyDLL({compiled(self, MAKER)!r}).make
+            make.restype = None
+            make(1_000_000) # 1000001
             """)
 
     def test_objects_from_free_lists(self):
@@ -207,28 +254,11 @@ run(int *waited)
 """
 
 
-def headers():
-    """Where Python.h and pyconfig.h are, of a build or of an installation."""
-    folders = {sysconfig.get_path("include"),
-               sysconfig.get_path("platinclude"),
-               os.path.dirname(sysconfig.get_config_h_filename())}
-    return [f"-I{folder}" for folder in folders]
-
-
 class NewGilTests(unittest.TestCase):
 
     def test_created_without_a_thread_state_while_another_thread_allocates(
             self):
-        compiler = (sysconfig.get_config_var("CC") or "cc").split()
-        if sys.platform != "linux" or not shutil.which(compiler[0]):
-            self.skipTest("no C compiler is here")
-        folder = self.enterContext(os_helper.temp_dir())
-        library = os.path.join(folder, "creator.so")
-        built = subprocess.run(
-            [*compiler, "-shared", "-fPIC", *headers(), "-x", "c",
-             "-o", library, "-"],
-            input=CREATOR, text=True, capture_output=True)
-        self.assertEqual(built.returncode, 0, built.stderr)
+        library = compiled(self, CREATOR)
         script_helper.assert_python_ok("-c", textwrap.dedent("""\
             import _tracemalloc, ctypes, sys, tracemalloc
             library = ctypes.PyDLL(sys.argv[1])
