@@ -474,6 +474,36 @@ class FlowTests(AccountTests):
             leave.set()
         self.assertEqual(big(shared)[0], 2)
 
+    def test_what_another_thread_leaves_for_a_context_that_is_current(self):
+        name, = self.names(1)
+
+        def statement():
+            with account(name):
+                yield
+
+        def end():
+            for number in range(4):
+                go.acquire()
+                if number == 2:
+                    begun.close()
+                done.release()
+
+        go, done = threading.Lock(), threading.Lock()
+        go.acquire()
+        done.acquire()
+        kept, limit = self.kept, support.LONG_TIMEOUT
+        begun = statement()
+        # This thread is in the account now.
+        next(begun)
+        with threading_helper.start_threads([threading.Thread(target=end)]):
+            # Nothing but what has been captured before, at the same place.
+            for _ in range(4):
+                go.release()
+                done.acquire(True, limit)
+                kept.append(bytearray(SIZE))
+        self.assertEqual(self.current(), 0)
+        self.assertEqual(big(name)[0], 2)
+
     def test_who_is_never_finished_keeps_nothing(self):
         shared, = self.names(1)
         a = account(shared)

@@ -13,6 +13,7 @@
 #include "pycore_tracemalloc.h"
 #include "access.h"
 #include "accounts.h"
+#include "capture/accounts.h"
 #include "capture/growth.h"
 #include "snapshot/decode.h"
 #include "snapshot/snapshot.h"
@@ -145,7 +146,7 @@ context_set_account(PyContext *context, uint32_t account)
         tm_unlock();
     }
     context->ctx_account = account;
-    _PyTraceMalloc_SwitchAccount(_PyThreadState_GET());
+    tm_account_changed(_PyThreadState_GET(), context);
 }
 
 

@@ -64,3 +64,18 @@ _PyTraceMalloc_SwitchAccount(PyThreadState *tstate)
     }
     tm_unlock();
 }
+
+
+PART void
+tm_account_changed(PyThreadState *tstate, const PyContext *context)
+{
+    if (tstate->context == (const PyObject *)context) {
+        _PyTraceMalloc_SwitchAccount(tstate);
+    }
+    /* Who ends a generator leaves the account that it has entered, for the
+       context of that time.  Any thread may be in it. */
+    else if (_PyTraceMalloc_BeginLocked() != ACCESS_NONE) {
+        tm_free_caches();
+        tm_end_locked();
+    }
+}

@@ -17,6 +17,9 @@ tm_thread_account(PyThreadState *tstate)
 }
 
 
+/* A context has got another account. */
+PART void tm_account_changed(PyThreadState *, const PyContext *);
+
 /* Let the cache of the calling thread hang under the root of its account: 0,
    or -1 when out of memory.  Needs what captures need. */
 PART int tm_move_cache(PyThreadState *, struct _PyTraceMalloc_ThreadCache *,
