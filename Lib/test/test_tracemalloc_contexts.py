@@ -25,9 +25,9 @@ PRELUDE = """
 
 class ChildTests(tracemalloc_children.ChildTests):
 
-    def child(self, code, *options):
+    def child(self, code, *options, **variables):
         super().child(textwrap.dedent(PRELUDE) + textwrap.dedent(code),
-                      *options)
+                      *options, **variables)
 
 
 class PeakTests(ChildTests):
@@ -238,13 +238,17 @@ class ExhaustionTests(ChildTests):
             """))
 
     def test_objects_of_free_lists_do_not_keep_their_last_owner(self):
-        self.child(textwrap.dedent(self.EXHAUST) + textwrap.dedent("""
+        code = textwrap.dedent(self.EXHAUST) + textwrap.dedent("""
             def make():
                 return [1]
             for interval in None, 1:
                 tracemalloc.stop()
                 tracemalloc.start(sample_interval=interval)
-                given_back = [[number] for number in range(50)]
+                # The first ones come from free lists, and are not traced.
+                given_back = [[number] for number in range(200)]
+                del given_back[:150]
+                for one in given_back:
+                    assert tracemalloc.get_object_traceback(one)
                 kept = []
                 before = dropped()
                 while dropped() == before:
@@ -258,7 +262,11 @@ class ExhaustionTests(ChildTests):
                     assert found is None, found
                 assert dropped() >= before + 40
                 check()
-            """))
+            """)
+        # In cells, and in a table.
+        for allocator in "pymalloc", "pymalloc_debug":
+            with self.subTest(allocator=allocator):
+                self.child(code, PYTHONMALLOC=allocator)
 
     def test_domains_ask_for_reclaims_as_well(self):
         self.child(textwrap.dedent(self.EXHAUST) + textwrap.dedent("""
