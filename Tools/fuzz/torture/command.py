@@ -46,6 +46,7 @@ class Findings:
         self.programs = 0
         self.found = []                 # (name, Outcome): faults of the fork
         self.base = []                  # the same of the base
+        self.last = None                # the seed of the newest program
 
     def say(self, text=""):
         print(text, file=self.stream, flush=True)
@@ -98,16 +99,16 @@ class Findings:
 def hunt(findings, seeds, jobs, until):
     """Run the programs of the seeds, `jobs` at a time, until a moment."""
     lock = threading.Lock()
-    last, told = None, time.monotonic()
+    told = time.monotonic()
 
     def work():
-        nonlocal last, told
+        nonlocal told
         while time.monotonic() < until:
             with lock:
                 seed = next(seeds, None)
                 if seed is None:
                     return
-                last = seed
+                findings.last = seed
                 if time.monotonic() > told + TOLD:
                     told += TOLD
                     findings.say(f"{findings.programs} programs, "
@@ -119,7 +120,6 @@ def hunt(findings, seeds, jobs, until):
         thread.start()
     for thread in threads:
         thread.join()
-    return last
 
 
 def make_smaller(findings, seed):
@@ -253,26 +253,37 @@ def seeds_of(options):
         first, first + (1 << 62 if options.count is None else options.count)))
 
 
-def run_seeds(findings, options, sums):
-    """Run what the options name, and say how it went."""
-    first, seeds = seeds_of(options)
-    begin = time.monotonic()
+def run_programs(findings, options, begin):
+    """Run what the options name."""
     if options.programs:
         for path in options.programs:
             findings.run(path.stem, path.read_text(encoding="utf-8"))
-        last = first
-    else:
-        without = ("" if findings.traced.has_greenlet
-                   else "; no greenlets: not installed")
-        findings.say(f"seeds from {first} on, "
-                     f"generation {GENERATION}{without}")
-        last = hunt(findings, seeds, options.jobs, begin + options.seconds)
-    seconds = time.monotonic() - begin
+        return
+    first, seeds = seeds_of(options)
+    without = ("" if findings.traced.has_greenlet
+               else "; no greenlets: not installed")
+    findings.say(f"seeds from {first} on, generation {GENERATION}{without}")
+    hunt(findings, seeds, options.jobs, begin + options.seconds)
+
+
+def run_seeds(findings, options, sums):
+    """Run what the options name, and say how it went, also to who does not
+    wait for the end.
+    """
+    begin = time.monotonic()
+    try:
+        run_programs(findings, options, begin)
+    finally:
+        say_sums(findings, time.monotonic() - begin, sums)
+
+
+def say_sums(findings, seconds, sums):
     captures, differences, processes = struct.unpack(
         "=3Q", pathlib.Path(sums).read_bytes())
+    last = ("" if findings.last is None
+            else f", the last seed was {findings.last}")
     findings.say(f"{findings.programs} programs in {seconds:.0f} s "
-                 f"({findings.programs / seconds:.2f} a second), the last "
-                 f"seed was {last}")
+                 f"({findings.programs / seconds:.2f} a second){last}")
     findings.say(f"{captures} captures verified in {processes} processes,"
                  f" {differences} differences")
     findings.say(

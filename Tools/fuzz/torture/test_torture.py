@@ -1,8 +1,10 @@
 """Tests of the generator of hostile programs, and of what runs them."""
 import io
+import os
 import pathlib
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -228,6 +230,35 @@ class ReduceTests(unittest.TestCase):
             text = (folder / "found/5-reduced.py").read_text()
             self.assertEqual(text.count("look("), 1)
             self.assertLess(len(text), len(Program(5).render()) / 3)
+
+
+class EndTests(unittest.TestCase):
+
+    def test_who_interrupts_is_told_what_there_was_until_then(self):
+        with tempfile.TemporaryDirectory(prefix="torture-test-") as name:
+            folder = pathlib.Path(name)
+            ends, waits, ready = (folder / each for each in (
+                "ends.py", "waits.py", "ready"))
+            ends.write_text("from kit import *\nbegin(__file__)\n"
+                            "kept = [object()]\nfinish(True)\n")
+            waits.write_text(
+                "from kit import *\nbegin(__file__)\nimport time\n"
+                f"open({str(ready)!r}, 'w').close()\ntime.sleep(3600)\n")
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-B", os.path.dirname(command.__file__),
+                 "--python", python, "--output", folder / "found", ends,
+                 waits], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                text=True)
+            self.addCleanup(process.communicate)
+            while not ready.exists() and process.poll() is None:
+                time.sleep(.01)
+            process.send_signal(signal.SIGINT)
+            said, errors = process.communicate()
+        self.assertEqual(process.returncode, 130, errors)
+        self.assertIn("interrupted", errors)
+        self.assertRegex(said, r"(?m)^1 programs in \d+ s")
+        self.assertRegex(said, r"(?m)^[1-9]\d* captures verified in [12] proc")
+        self.assertRegex(said, r"(?m)^0 faults found")
 
 
 class TinyTablesTests(unittest.TestCase):
