@@ -22,6 +22,15 @@ import scales
 import tables
 
 
+def parse(program, *arguments):
+    """The options of one of the programs that count."""
+    with (mock.patch("shutil.which", return_value="valgrind"),
+          tempfile.TemporaryDirectory() as folder):
+        return program.parse(
+            ["--fork", sys.executable, "--stock", sys.executable,
+             "--output", folder, *arguments])
+
+
 class PlateauTest(unittest.TestCase):
 
     def samples(self, tracer, dropped=0):
@@ -197,32 +206,26 @@ class BudgetTest(unittest.TestCase):
         self.assertEqual(tables.all_counts_tables(data), [])
         self.assertEqual(tables.counts_notes(data), [])
 
-    def parse(self, *arguments):
-        with (mock.patch("shutil.which", return_value="valgrind"),
-              tempfile.TemporaryDirectory() as folder):
-            return callgrind_counts.parse(
-                ["--fork", sys.executable, "--stock", sys.executable,
-                 "--output", folder, *arguments])
-
     def test_what_is_counted(self):
-        given = self.parse()
+        given = parse(callgrind_counts)
         self.assertEqual(given.operations, budgets.OPERATIONS)
         self.assertTrue(given.chosen)
         self.assertFalse(given.partial)
-        given = self.parse("--cases", "parser")
+        given = parse(callgrind_counts, "--cases", "parser")
         self.assertEqual(([case.name for case in given.chosen],
                           given.operations), (["parser"], ()))
         self.assertTrue(given.partial)
-        given = self.parse("--operations", "new_frame")
+        given = parse(callgrind_counts, "--operations", "new_frame")
         self.assertEqual((given.chosen, [item.name for item
                                          in given.operations]),
                          ([], ["new_frame"]))
-        given = self.parse("--operations", "all", "--cases", "parser")
+        given = parse(callgrind_counts, "--operations", "all",
+                      "--cases", "parser")
         self.assertEqual((len(given.chosen), given.operations),
                          (1, budgets.OPERATIONS))
         with (self.assertRaises(SystemExit),
               contextlib.redirect_stderr(io.StringIO()) as said):
-            self.parse("--operations", "free_lists")
+            parse(callgrind_counts, "--operations", "free_lists")
         self.assertIn("no such operation: free_lists", said.getvalue())
 
 
@@ -305,23 +308,16 @@ class CurvesTest(unittest.TestCase):
         self.assertEqual((row["above"], row["tracer"]), (100, 77))
         self.assertAlmostEqual(row["ns"], 2000 / (5 * curves.TIMED))
 
-    def parse(self, *arguments):
-        with (mock.patch("shutil.which", return_value="valgrind"),
-              tempfile.TemporaryDirectory() as folder):
-            return curves.parse(
-                ["--fork", sys.executable, "--stock", sys.executable,
-                 "--output", folder, *arguments])
-
     def test_what_is_too_much_is_left_out(self):
-        given = self.parse("--scales", "depth", "--most", "100")
+        given = parse(curves, "--scales", "depth", "--most", "100")
         self.assertTrue(given.partial)
         (scale,) = given.chosen
         self.assertEqual(curves.sizes_of(scale, given.most), [1, 10, 100])
-        self.assertFalse(self.parse().partial)
+        self.assertFalse(parse(curves).partial)
         for arguments, message in (
                 (["--scales", "dept"], "no such scale: dept"),
                 (["--most", "0"], "nothing is measured")):
             with (self.assertRaises(SystemExit),
                   contextlib.redirect_stderr(io.StringIO()) as said):
-                self.parse(*arguments)
+                parse(curves, *arguments)
             self.assertIn(message, said.getvalue())
