@@ -89,6 +89,20 @@ class RegionTests(unittest.TestCase):
                                            -2500 - EMPTY, -1))
         self.assertEqual(region.peak_size, 0)
 
+    def test_a_region_leaves_nothing_that_a_later_one_frees(self):
+        # Names that are made to look something up are kept by the cache of
+        # attributes, until something else comes to their place.
+        with tracemalloc.trace():
+            # Imports what is needed.
+            pass
+        tracemalloc.start()
+        with tracemalloc.trace() as first:
+            self.blocks.fill(0, 1000)
+        figures(first), first.peak_size
+        with tracemalloc.trace() as second:
+            sys._clear_internal_caches()
+        self.assertEqual(figures(second), (0,) * 6)
+
     def test_tracing_stops_at_the_end_if_the_region_has_started_it(self):
         with tracemalloc.trace(7):
             self.assertTrue(tracemalloc.is_tracing())

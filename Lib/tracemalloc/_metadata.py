@@ -65,7 +65,9 @@ def process_memory():
     try:
         with open("/proc/self/statm", "rb") as stream:
             pages = stream.read().split()
-        return tuple(int(number) * os.sysconf("SC_PAGE_SIZE")
-                     for number in (pages[1], pages[0]))
-    except (OSError, ValueError, IndexError):
+        # With the name itself, sysconf() makes a string that the cache of
+        # attributes keeps: a later region would be who frees it.
+        size = os.sysconf(os.sysconf_names["SC_PAGE_SIZE"])
+        return int(pages[1]) * size, int(pages[0]) * size
+    except (OSError, ValueError, LookupError):
         return None

@@ -207,18 +207,23 @@ class Region:
             raise RuntimeError(self._why_not())
         return self._first, self._last
 
-    def _change(self, figure):
+    def _change(self, column, item):
         # What was freed in contexts that the tracer has let go of counts too.
-        item = 1 if figure.endswith("_bytes") else 0
         first, last = (
-            sum(getattr(raw, f"context_{figure}"), raw.reclaimed[item])
+            sum(getattr(raw, column), raw.reclaimed[item])
             for raw in self._first_and_last())
         return last - first
 
-    allocated_size = property(lambda self: self._change("allocated_bytes"))
-    allocated_count = property(lambda self: self._change("allocated_blocks"))
-    freed_size = property(lambda self: self._change("freed_bytes"))
-    freed_count = property(lambda self: self._change("freed_blocks"))
+    # Names of columns that are put together would stay in the cache of
+    # attributes, and go in the middle of a later region.
+    allocated_size = property(
+        lambda self: self._change("context_allocated_bytes", 1))
+    allocated_count = property(
+        lambda self: self._change("context_allocated_blocks", 0))
+    freed_size = property(
+        lambda self: self._change("context_freed_bytes", 1))
+    freed_count = property(
+        lambda self: self._change("context_freed_blocks", 0))
     size = property(lambda self: self.allocated_size - self.freed_size)
     count = property(lambda self: self.allocated_count - self.freed_count)
 
