@@ -75,9 +75,10 @@ class OptionTests(Places):
     def test_names_that_are_not_ascii(self):
         folder = os.path.join(self.folder, "caf\xe9 \u20ac")
         os.mkdir(folder)
-        for env in ({"PYTHONUTF8": "1"}, {"LC_ALL": "C.UTF-8"}):
+        for env in ({"PYTHONUTF8": "1"}, {"LC_ALL": "C.UTF-8"},
+                    {"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}):
             self.run_program("", place=folder, env=environment(**env))
-        self.assertEqual(len(self.records(folder)), 2)
+        self.assertEqual(len(self.records(folder)), 4)
 
     def test_isolated_children_of_multiprocessing_have_the_option(self):
         self.run_program("""

@@ -110,10 +110,14 @@ class OptionTests(unittest.TestCase):
         self.fatal("25,sample=" + "0" * 9000 + "1", "the value is too long")
 
     def test_characters_outside_ascii(self):
-        process = run("-X", "tracemalloc=25,s\u00e4mple=1", "-c", "",
-                      variables={"PYTHONUTF8": "1"})
-        self.assertEqual(process.returncode, 1)
-        self.assertIn("unknown key 's??mple'", process.stderr)
+        for locale in "C", "C.UTF-8":
+            for mode in "0", "1":
+                with self.subTest(locale=locale, mode=mode):
+                    process = run(
+                        "-X", "tracemalloc=25,s\u00e4mple=1".encode(), "-c",
+                        "", variables={"LC_ALL": locale, "PYTHONUTF8": mode})
+                    self.assertEqual(process.returncode, 1)
+                    self.assertIn("unknown key 's??mple'", process.stderr)
 
     def test_no_frames_leave_tracing_off(self):
         self.state("0,sample=1KiB", "False 1 None")

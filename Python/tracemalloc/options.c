@@ -210,13 +210,14 @@ text_parse(const char *origin, char *text, struct options *options)
 }
 
 
-/* The same for the option's text behind '=', as bytes. */
+/* The same for the option's text behind '=', as the bytes that it was: in
+   UTF-8 mode arguments are decoded as such, whatever the locale. */
 static const char *
 wide_parse(const wchar_t *value, char *text, struct options *options)
 {
     const char *origin = "-X tracemalloc=NFRAME,KEY=VALUE";
     char *encoded = NULL;
-    if (_Py_EncodeLocaleEx(value, &encoded, NULL, NULL, 1,
+    if (_Py_EncodeLocaleEx(value, &encoded, NULL, NULL, 0,
                            _Py_ERROR_SURROGATEESCAPE) != 0)
     {
         return wrong(origin, "the value cannot be encoded%s", "");
