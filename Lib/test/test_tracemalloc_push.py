@@ -406,10 +406,12 @@ class IngestTests(WithSink):
                              after)
 
     def test_nobody_is_there(self):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        with self.assertRaisesRegex(NotDelivered, "refused") as caught:
-            self.send(f"http://127.0.0.1:{port}")
+        # Nobody else gets the port as long as it is bound.
+        with socket.socket() as deaf:
+            deaf.bind(("127.0.0.1", 0))
+            port = deaf.getsockname()[1]
+            with self.assertRaisesRegex(NotDelivered, "refused") as caught:
+                self.send(f"http://127.0.0.1:{port}")
         self.assertFalse(caught.exception.for_good)
 
     def test_servers_that_never_answer(self):

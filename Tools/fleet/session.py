@@ -26,7 +26,6 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -284,12 +283,12 @@ def after_death(session, server, workers):
 
 
 def to_others(session, with_pprof):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = "127.0.0.1:%d" % free.getsockname()[1]
     command = f"{PYTHON} -m tracemalloc serve records --listen "
-    session.start(command + address)
-    url = f"http://{address}"
-    tools.eventually(lambda: tools.fetch(f"{url}/metrics"), "the agent")
+    agent = session.start(command + "127.0.0.1:0")
+    said = agent.stdout.readline()
+    found = re.search(r" at http://([\d.]+:\d+)/ ", said)
+    tools.check(found, f"the agent does not serve: {said}")
+    address = found[1]
     question = "curl -s http://{}/metrics | grep ^tracemalloc_traced_bytes"
     lines = session.run(f"sh -c {shlex.quote(question.format(address))}")
     says(lines, f'tracemalloc_traced_bytes{{record="{SERVER[:-3]}.')
