@@ -5,6 +5,7 @@ import io
 import json
 import linecache
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -90,6 +91,11 @@ class CommandTests(unittest.TestCase):
         for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR",
                      "PYTHONTRACEMALLOC", "PYTHONWARNINGS"):
             os.environ.pop(name, None)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            # Shells have jobs in the background ignore it, with what these
+            # start.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self.addCleanup(signal.signal, signal.SIGINT, signal.SIG_IGN)
         linecache.clearcache()
         self.addCleanup(linecache.clearcache)
         self.write("app.py", APP)

@@ -22,10 +22,13 @@ trusted.
 import errno
 import os
 import stat
+from time import sleep
 
 # As many as Linux follows.
 _MAX_LINKS = 40
 _CHUNK = 1 << 18
+# Seconds from one look for who reads a pipe to the next.
+_LOOK_AGAIN = 0.05
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 # What tells that data have no place; others tell what cannot be done here.
 _NO_PLACE = (errno.ENOSPC, errno.EFBIG, errno.EIO,
@@ -117,17 +120,23 @@ def _open_in_place(target, status):
 
     Of a pipe with a name that nobody reads yet, tell_wait() is told first.
     """
-    if status is not None and stat.S_ISFIFO(status.st_mode):
+    if status is None or not stat.S_ISFIFO(status.st_mode):
+        return open(target, "wb")
+    is_told = False
+    while True:
         try:
             descriptor = os.open(target, os.O_WRONLY | os.O_NONBLOCK | _FLAGS)
         except OSError as error:
             if error.errno != errno.ENXIO:
                 raise
-            tell_wait(target)
         else:
             os.set_blocking(descriptor, True)
             return open(descriptor, "wb")
-    return open(target, "wb")
+        if not is_told:
+            tell_wait(target)
+            is_told = True
+        # A signal that comes just before open() would not end its waiting.
+        sleep(_LOOK_AGAIN)
 
 
 def _open_beside(target, may_fail):
