@@ -3,6 +3,7 @@ import sys
 
 from kit import state
 from kit.generators import look_at_frame
+from kit.greenlets import in_greenlet
 from kit.state import calmly, spent
 
 __all__ = ["clear_frame", "hold_frames", "monitored", "profiled",
@@ -18,7 +19,14 @@ _held = [None] * HELD
 
 
 def hold_frames(number):
-    """Let some frames of the stack outlive their calls."""
+    """Let some frames of the stack outlive their calls.
+
+    Not in a greenlet: one that goes when its thread has ended, or is not there
+    any more in a child of fork, frees its frames whoever has them, with and
+    without a tracer.
+    """
+    if in_greenlet():
+        return
     frame = sys._getframe(1)
     while frame is not None and number > 0:
         _held[number % HELD] = frame

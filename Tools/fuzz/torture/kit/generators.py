@@ -93,11 +93,12 @@ def look_at_frame(frame):
 
     No callers once there are greenlets: between those of one that is put aside
     lie frames of the C stack, which others use meanwhile, with and without a
-    tracer.
+    tracer.  Nor in a child of fork, where the stacks of threads that are not
+    there any more are those of new ones.
     """
     while frame is not None:
         frame.f_lineno, frame.f_lasti, len(frame.f_locals), frame.f_trace
-        frame = None if state.switches_stacks else frame.f_back
+        frame = None if state.shares_stacks else frame.f_back
 
 
 def call_of(thing, letter):

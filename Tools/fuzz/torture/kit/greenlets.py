@@ -17,10 +17,15 @@ POOL = 4
 _pool = [None] * POOL
 
 
+def in_greenlet():
+    """Whether another greenlet than a thread's first one runs."""
+    return greenlet is not None and greenlet.getcurrent().parent is not None
+
+
 def greenlet_new(number, f):
     """Run f in a greenlet of its own until it goes away or ends."""
     if greenlet is not None and not spent():
-        state.switches_stacks = True
+        state.shares_stacks = True
         one = _pool[number % POOL] = greenlet.greenlet(f)
         one.switch(1)
 

@@ -145,6 +145,7 @@ def forked(f):
         return
     child = os.fork()
     if child == 0:
+        state.shares_stacks = True
         calmly(f)()
         trace_check()
         os._exit(0)

@@ -27,8 +27,8 @@ class Oops(Exception):
 
 # The program's file.
 program = None
-# Whether there ever was a greenlet.
-switches_stacks = False
+# Whether frames may lie on stacks that others use now.
+shares_stacks = False
 _fuel = 0
 _starts = 0
 _mine = _local()
