@@ -194,7 +194,16 @@ work(0)
 class KillTests(Records):
 
     def busy(self):
-        return self.start_program(BUSY, start_new_session=True)
+        process = self.start_program(BUSY, start_new_session=True)
+
+        def end():
+            # Where a test fails, its children would go on for ever, and the
+            # end of what they print would be waited for.
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+        self.addCleanup(end)
+        return process
 
     def check(self, picture):
         super().check(picture)
