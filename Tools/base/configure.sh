@@ -3,14 +3,15 @@
 #
 #   configure.sh BUILD NAME SOURCE
 #
-# NAME (fork, verify, torture, stock, or fork or stock after "pgo-" or "sanitize-")
-# is the object folder below BUILD, SOURCE the sources relative to it; verify is
-# the fork as --enable-tracemalloc-verify makes it, torture what that,
+# NAME (fork, verify, torture, stock, or fork or stock after "pgo-", "nogil-" or
+# "sanitize-") is the object folder below BUILD, SOURCE the sources relative to it;
+# verify is the fork as --enable-tracemalloc-verify makes it, torture what that,
 # --with-pydebug and --enable-tracemalloc-stress make together.  BUILD/arguments
 # holds what our configure was given, and BUILD/fork-flags what the compiler gets
 # for the fork alone; "pgo-" adds the options of optimised builds, and
-# PROFILE_TASK of the environment if there is one; "sanitize-" adds assertions,
-# and the sanitizers for addresses and undefined behaviour.  Runs again only when
+# PROFILE_TASK of the environment if there is one; "nogil-" adds --disable-gil;
+# "sanitize-" adds assertions, and the sanitizers for addresses and undefined
+# behaviour.  Runs again only when
 # these (but PROFILE_TASK, so that what was built with one can be used without),
 # the base, CPython's configure or the place changed, and then in an empty folder:
 # make does not see that objects depend on them.
@@ -37,7 +38,7 @@ define() {
 flags=
 more=
 case $name in
-    fork | pgo-fork | sanitize-fork) flags=$(cat "$build/fork-flags") ;;
+    fork | pgo-fork | nogil-fork | sanitize-fork) flags=$(cat "$build/fork-flags") ;;
     verify)
         flags=$(cat "$build/fork-flags")
         define Py_TRACEMALLOC_VERIFY
@@ -55,6 +56,8 @@ esac
 sanitizers=
 case $name in
     pgo-*) more="'--enable-optimizations' '--with-lto'" ;;
+    # Optimised as plain builds are: races show when threads are fast.
+    nogil-*) more="'--disable-gil' '--disable-optimizations' '--without-lto'" ;;
     sanitize-*)
         more="'--with-assertions' '--disable-optimizations' '--without-lto'"
         sanitizers="-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer"

@@ -234,10 +234,10 @@ def without_localhost(rows, base):
     return kept, left_out
 
 
-def plan_sanitized(own, rows, only=None):
-    """The Jobs of a run with sanitizers: everything once, and rows that say so
-    without pymalloc as well, where each object is a block that a sanitizer
-    knows.
+def plan_special(own, rows, only=None):
+    """The Jobs of a run in a build of its own: everything once, the contract
+    traced, and rows that say so with malloc as the allocator as well, where
+    each object is a block that a sanitizer knows.
     """
     once = [job for job in plan(own,
                                 [row for row in rows if row.module not in own],
@@ -350,6 +350,17 @@ def check_laid(rows, own, laid, base, source):
     return cases
 
 
+def check_free_threaded(python, environment):
+    """A case: the interpreter runs without a GIL while it is traced."""
+    answer = subprocess.run(
+        [str(python), "-X", "tracemalloc", "-c",
+         "import sys, _tracemalloc; print(sys._is_gil_enabled())"],
+        capture_output=True, text=True, check=False, env=environment)
+    works = answer.returncode == 0 and answer.stdout == "False\n"
+    return results.Case("no GIL", results.PASSED if works else results.FAILED,
+                        "" if works else answer.stdout + answer.stderr)
+
+
 # ------------------------------------------------------------ the runner's own
 
 class CaseResult(unittest.TestResult):
@@ -448,10 +459,11 @@ class Account:
         path.write_text(text + "\n", encoding="utf-8")
 
 
-def judge(outcome, entries, stock, account, progress):
+def judge(outcome, entries, stock, account, progress, own=()):
     """Enter one run into the account, known failures confirmed on the base.
 
-    With no list of them (None) whatever fails is tried on the base.
+    With no list of them (None) whatever fails is tried on the base, but for
+    `own`, the modules that it does not have.
     """
     job, where = outcome.job, label(outcome.job)
     failures = [case for case in outcome.cases if results.is_failure(case)]
@@ -463,7 +475,9 @@ def judge(outcome, entries, stock, account, progress):
         return stock.run(job, ids if single else ()).cases
 
     notes = ()
-    if entries is None:
+    if entries is None and job.module in own:
+        entries = ()
+    elif entries is None:
         entries = [known.Known(case.id, known.ANY,
                                "the base, built alike, shows it as well")
                    for case in failures]
@@ -485,7 +499,7 @@ def judge(outcome, entries, stock, account, progress):
                          "status": outcome.status, "result": text})
 
 
-def run_jobs(jobs, fork, stock, entries, workers, account):
+def run_jobs(jobs, fork, stock, entries, workers, account, own):
     """Run the jobs side by side; enter each as it ends."""
     width = len(str(len(jobs)))
     pool = concurrent.futures.ThreadPoolExecutor(workers)
@@ -494,7 +508,7 @@ def run_jobs(jobs, fork, stock, entries, workers, account):
         for number, future in enumerate(
                 concurrent.futures.as_completed(pending), 1):
             judge(future.result(), entries, stock, account,
-                  f"[{number:{width}}/{len(jobs)}]")
+                  f"[{number:{width}}/{len(jobs)}]", own)
     except BaseException:               # Ctrl-C: nobody will read the rest
         pool.shutdown(wait=False, cancel_futures=True)
         for process in list(live):
@@ -551,6 +565,10 @@ def parse(arguments):
                         help="read what the interpreters' sanitizers report, "
                         "but for what FILE excuses; run sanitize.txt instead "
                         "of the contract, and try what fails on the base")
+    parser.add_argument("--free-threaded", action="store_true",
+                        help="the interpreters have no GIL: run nogil.txt "
+                        "instead of the contract, and try what fails on the "
+                        "base")
     parser.add_argument("--contract", type=pathlib.Path,
                         help=argparse.SUPPRESS)
     parser.add_argument("--known", type=pathlib.Path,
@@ -560,8 +578,9 @@ def parse(arguments):
                         help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.contract is None:
-        options.contract = HERE / ("sanitize.txt" if options.sanitizers
-                                   else "contract.txt")
+        options.contract = HERE / (
+            "sanitize.txt" if options.sanitizers
+            else "nogil.txt" if options.free_threaded else "contract.txt")
     if options.jobs < 1:
         parser.error("--jobs must be at least 1")
     if options.timeout <= 0:
@@ -590,7 +609,8 @@ def find_base(options, laid):
 
 def run(options, account, logs):
     """The whole run, all of it entered into the account."""
-    entries = None if options.sanitizers else known.read_known(options.known)
+    special = options.sanitizers or options.free_threaded
+    entries = None if special else known.read_known(options.known)
     suppressions = (options.sanitizers
                     and sanitizers.read_suppressions(options.sanitizers))
     rows, own = read_contract(options.contract), own_modules(options.source)
@@ -604,7 +624,7 @@ def run(options, account, logs):
                     f"{', '.join(left_out)} (a line '127.0.0.1 localhost' in "
                     "/etc/hosts gives it one)")
     rows += found
-    jobs = (plan_sanitized(own, rows, options.only) if options.sanitizers
+    jobs = (plan_special(own, rows, options.only) if special
             else plan(own, rows, options.only, options.quick))
 
     if not options.no_self_test:
@@ -643,7 +663,12 @@ def run(options, account, logs):
         for case in cases:
             if case.outcome == results.SKIPPED:
                 account.say(f"  skipped: {case.detail}")
-    run_jobs(jobs, fork, stock, entries, options.jobs, account)
+    if options.free_threaded:
+        case = check_free_threaded(options.fork, environment)
+        account.say("threads run at once: "
+                    f"{account.add('free-threaded', [case])}")
+    run_jobs(jobs, fork, stock, entries, options.jobs, account,
+             own)
 
 
 def main(arguments=None, stream=None):

@@ -21,7 +21,7 @@ import regrtest_compare
 import results
 import runner
 
-FAKE = '''#!%(python)s -B
+FAKE = '''#!%(python)s -EB
 import json, os, pathlib, signal, sys
 here = pathlib.Path(__file__).resolve().parent
 arguments = sys.argv[1:]
@@ -260,6 +260,8 @@ class ListTests(unittest.TestCase):
         rows = runner.read_contract(runner.HERE / "sanitize.txt")
         self.assertIn("test_tracemalloc",
                       {row.module for row in rows if row.malloc})
+        rows = runner.read_contract(runner.HERE / "nogil.txt")
+        self.assertIn("test_free_threading", {row.module for row in rows})
         known.read_known(runner.HERE / "known-failures.txt")
 
     def test_plan(self):
@@ -277,17 +279,17 @@ class ListTests(unittest.TestCase):
         only = runner.plan(["own"], rows, only=["test_b"])
         self.assertEqual([job.mode for job in only], ["off", "traced"])
 
-    def test_plan_with_sanitizers(self):
+    def test_plan_of_a_special_build(self):
         rows = [runner.Row("test_a", 25, False, True),
                 runner.Row("test_b", 5, False),
                 runner.Row("own", None, False, True)]
         plan = [(job.module, runner.label(job))
-                for job in runner.plan_sanitized(["own", "other"], rows)]
+                for job in runner.plan_special(["own", "other"], rows)]
         self.assertEqual(
             plan, [("own", "off"), ("other", "off"), ("test_a", "traced 25"),
                    ("test_b", "traced 5"), ("test_a", "traced 25 malloc"),
                    ("own", "off malloc")])
-        only = runner.plan_sanitized(["own"], rows, only=["own"])
+        only = runner.plan_special(["own"], rows, only=["own"])
         self.assertEqual([runner.label(job) for job in only],
                          ["off", "off malloc"])
 
@@ -486,6 +488,23 @@ class RunTests(unittest.TestCase):
         self.assertEqual(self.calls("fork"),
                          ["probe", "test_tracemalloc_own.off",
                           "test_x.traced", "test_x.traced.malloc"])
+
+    def test_our_tests_are_not_excused_by_a_base_that_lacks_them(self):
+        self.acts["test_tracemalloc_own.off"] = {"signal": 6, "log": "last"}
+        self.stock_acts["test_tracemalloc_own.off"] = {"exit": 1}
+        status, lines, _ = self.sanitized("--only", "test_tracemalloc_own")
+        self.assertEqual((status, lines[-2]),
+                         (1, "0 skipped, 0 known failures"))
+        self.assertEqual(self.calls("stock"), [])
+
+    def test_an_interpreter_with_a_gil_is_not_free_threaded(self):
+        status, lines, _ = self.main("--free-threaded")
+        self.assertEqual(status, 1)
+        self.assertIn("FAILED no GIL [free-threaded]", lines)
+        # Once each, the contract traced.
+        self.assertEqual(self.calls("fork"),
+                         ["probe", "test_tracemalloc_own.off",
+                          "test_x.traced"])
 
     def test_sanitizers_that_are_not_there(self):
         self.acts["probe"] = {}
