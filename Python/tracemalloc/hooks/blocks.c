@@ -181,7 +181,7 @@ _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
         _PyTraceMalloc_CountDrop(access);
         return -1;
     }
-    tm_watch_record(access);
+    tm_watch_record_last(access);
     return ignored;
 }
 

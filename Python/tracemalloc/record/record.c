@@ -357,7 +357,7 @@ _PyTraceMalloc_RecordPath(char *path, size_t room)
 /* --- growth -------------------------------------------------------------- */
 
 void
-_PyTraceMalloc_GrowRecord(enum access access)
+_PyTraceMalloc_GrowRecord(enum access access, int last)
 {
     if (access == ACCESS_DETACHED) {
         return;
@@ -374,7 +374,7 @@ _PyTraceMalloc_GrowRecord(enum access access)
     else if (S->record_wanted) {
         tm_serve_record_lock_held();
     }
-    else if (access != ACCESS_GIL) {
+    else if (access != ACCESS_GIL && !(last && access == ACCESS_LOCK)) {
         /* Writing takes longer than others may wait for the store. */
         hurry = 1;
     }
@@ -398,8 +398,14 @@ _PyTraceMalloc_GrowRecord(enum access access)
     }
     tm_access_unlock(access);
     if (taken) {
+        if (access == ACCESS_LOCK) {
+            tm_unlock();
+        }
         (void)tm_write_checkpoint(RECORD_RUNNING);
         tm_leave_recorder();
+        if (access == ACCESS_LOCK) {
+            tm_lock();
+        }
     }
     errno = saved;
 }

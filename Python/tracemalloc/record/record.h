@@ -57,8 +57,9 @@ PART void tm_serve_record_lock_held(void);
 
 /* Traced memory has reached `record_limit`: write at once.  Called inside of
    allocations, by who has access or not; without the store lock if that is
-   ACCESS_GIL. */
-extern void _PyTraceMalloc_GrowRecord(enum access access);
+   ACCESS_GIL.  `last`: the caller is done with the store, but for letting go
+   of it, so that others may have the lock meanwhile. */
+extern void _PyTraceMalloc_GrowRecord(enum access access, int last);
 
 /* In the child of a fork, which has no helper, and does not own the file. */
 PART void tm_fork_record(void);
@@ -69,7 +70,19 @@ tm_watch_record(enum access access)
     if (_PyTraceMalloc_State.bytes.peak
         >= _PyTraceMalloc_State.record_limit)
     {
-        _PyTraceMalloc_GrowRecord(access);
+        _PyTraceMalloc_GrowRecord(access, 0);
+    }
+}
+
+
+/* The same for who is done with the store, and has only to let go of it. */
+static inline void
+tm_watch_record_last(enum access access)
+{
+    if (_PyTraceMalloc_State.bytes.peak
+        >= _PyTraceMalloc_State.record_limit)
+    {
+        _PyTraceMalloc_GrowRecord(access, 1);
     }
 }
 

@@ -145,11 +145,8 @@ PyDoc_STRVAR(sum_traces_doc,
 
 
 static PyObject *
-sum_traces(PyObject *self, PyObject *traces)
+traces_sum(PyObject *traces)
 {
-    if (!PyList_CheckExact(traces)) {
-        Py_RETURN_NONE;
-    }
     size_t mask = 1023, used = 0;
     struct frames_sum *sums = calloc(mask + 1, sizeof(sums[0]));
     int strange = 0, without_total = 0;
@@ -190,6 +187,21 @@ sum_traces(PyObject *self, PyObject *traces)
     PyObject *result = strange ? Py_NewRef(Py_None)
                                : frames_list(sums, mask, !without_total);
     free(sums);
+    return result;
+}
+
+
+static PyObject *
+sum_traces(PyObject *self, PyObject *traces)
+{
+    if (!PyList_CheckExact(traces)) {
+        Py_RETURN_NONE;
+    }
+    PyObject *result;
+    /* Without a GIL, other threads could change it. */
+    Py_BEGIN_CRITICAL_SECTION(traces);
+    result = traces_sum(traces);
+    Py_END_CRITICAL_SECTION();
     return result;
 }
 
