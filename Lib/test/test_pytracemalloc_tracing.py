@@ -12,6 +12,7 @@ import tracemalloc
 import unittest
 from test import support
 from test.support import threading_helper
+from test.tracemalloc_scripts import needs_pymalloc
 from types import ModuleType, SimpleNamespace
 from unittest import mock
 
@@ -86,6 +87,7 @@ class SwitchTests(TracingTestCase):
         self.assertEqual(pytracemalloc.get_traceback_limit(), 7)
         self.assertIsNotNone(pytracemalloc.get_object_trace(kept))
 
+    @needs_pymalloc
     def test_D04_clear_traces_resets_counters_and_goes_on(self):
         pytracemalloc.enable()
         kept = [allocate("a.py", line, 100) for line in range(1, 200)]
@@ -322,7 +324,9 @@ class TraceTests(TracingTestCase):
         traces = pytracemalloc.get_traces()
         after = pytracemalloc.get_traced_memory()[0]
         self.assertGreater(len(traces), len(kept))
-        self.assertLess(after - before, 1000)
+        # A collector without a GIL keeps some chunks of 2 KiB.
+        self.assertLess(after - before,
+                        10_000 if support.Py_GIL_DISABLED else 1000)
         self.assertLess(sys.getsizeof(traces) // 100, sys.getsizeof(kept))
 
     def test_D06_other_domains_are_left_out(self):
@@ -367,7 +371,9 @@ class TraceTests(TracingTestCase):
         self.assertEqual(pytracemalloc.get_object_address(b"abc"), id(b"abc"))
         # Before it lies the header of the garbage collector.
         kept = [1]
-        self.assertLess(pytracemalloc.get_object_address(kept), id(kept))
+        header = sys.getsizeof(kept) - kept.__sizeof__()
+        self.assertEqual(pytracemalloc.get_object_address(kept),
+                         id(kept) - header)
         pytracemalloc.enable()
         kept = run_at("a.py", 5, "value = {1, 2}").value
         address = pytracemalloc.get_object_address(kept)
@@ -440,6 +446,7 @@ class TraceTests(TracingTestCase):
 
 
 class MeasureTests(TracingTestCase):
+    @needs_pymalloc
     def test_D17_arena_size(self):
         self.assertEqual(pytracemalloc.get_arena_size(), 0)
         script = """if True:
@@ -462,7 +469,9 @@ class MeasureTests(TracingTestCase):
         kept = bytearray(b"x") * 50_000_000
         more = pytracemalloc.get_process_memory()
         self.assertGreater(more[0] - rss, 40_000_000)
-        self.assertGreater(more[1] - vms, 40_000_000)
+        if not support.Py_GIL_DISABLED:
+            # There mimalloc has taken a GiB of address space before.
+            self.assertGreater(more[1] - vms, 40_000_000)
 
     def test_D18_process_memory_from_psutil_or_not_at_all(self):
         info = SimpleNamespace(rss=12, vms=34)
@@ -505,7 +514,9 @@ class MeasureTests(TracingTestCase):
             kept.append(bytes(5000))
             after = pytracemalloc.get_tracemalloc_memory()
             if after[0] == size:
-                self.assertLessEqual(after[1], free)
+                # Without a GIL, some blocks are freed a moment later.
+                self.assertLessEqual(
+                    after[1], free + 1000 * support.Py_GIL_DISABLED)
             size, free = after
             self.assertTrue(0 < free < size)
 

@@ -8,7 +8,8 @@ import sys
 import textwrap
 import unittest
 from test.tracemalloc_scripts import (
-    ScriptTests, STOCK_PYTHON, add_tests, difference, needs_stock, run_script)
+    ScriptTests, STOCK_PYTHON, add_tests, allocators, difference, needs_stock,
+    run_script)
 
 
 class Scripts:
@@ -443,6 +444,8 @@ class AllocatorsEqualStock(unittest.TestCase):
                "reallocated_after_start")
 
     def compare(self, malloc="", *options):
+        if malloc and not allocators(malloc):
+            self.skipTest(f"the interpreter is built without {malloc}")
         for name in self.scripts:
             source = textwrap.dedent(getattr(Scripts, name)).lstrip()
             with self.subTest(script=name):

@@ -50,6 +50,8 @@ def counted():
                 line[i] += counters[i]
     return found
 
+ring = None
+
 def check():
     _tracemalloc._check()
     assert _tracemalloc._get_dropped() == 0
@@ -84,11 +86,14 @@ for nframe in 1, 5:
     check()
     found = counted()
     for line, (blocks, size) in expected.items():
-        want = THREADS * blocks
-        assert found[line][0] == want, (line, want, found[line])
+        want, counters = THREADS * blocks, found[line]
+        more = counters[0] - want
+        # What is let go of by another thread than it belongs to waits for
+        # that one in a queue, which takes such chunks.
+        assert more == 0 or ring and more > 0, (line, want, counters)
         if size:
-            size = want * eval(size)
-            assert found[line][1] == size, (line, size, found[line])
+            size = want * eval(size) + more * 2048
+            assert counters[1] == size, (line, size, counters)
     for namespace in namespaces:
         namespace.pop("kept", None)
     # What waits until no thread can look at it any more.
@@ -272,11 +277,13 @@ class MeanwhileTests(BusyTest):
 
     def test_snapshots_are_whole(self):
         self.run_script("""
+            from operator import mul
             code = compile('''if 1:
                 def work(number):
                     kept = [None] * 64
                     for turn in range(20_000):
-                        kept[turn % 64] = letter * (turn % 1500)
+                        length = turn % 1500
+                        kept[turn % 64] = letter * length
                         float(turn)
                 ''', "busy.py", "exec")
             namespace = {"letter": letter}
@@ -285,7 +292,7 @@ class MeanwhileTests(BusyTest):
             def look():
                 global turns
                 columns = _tracemalloc._take_snapshot()
-                held = sum(memoryview(columns.block_size).cast("Q"))
+                held = sum(map(mul, columns.row_size, columns.row_count))
                 assert held == columns.traced_memory[0], (
                     held, columns.traced_memory)
                 held = tracemalloc.take_snapshot().statistics("lineno")
@@ -300,7 +307,7 @@ class MeanwhileTests(BusyTest):
             look()
             check()
             assert turns > 1
-            blocks = counted()[4][0]
+            blocks = counted()[6][0]
             # Those of no byte are always there, and those of one.
             none = sum(turn % 1500 < 2 for turn in range(20_000))
             assert blocks == THREADS * (20_000 - none), (blocks, none)

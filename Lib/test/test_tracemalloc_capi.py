@@ -7,7 +7,12 @@ Tests of class ForkOnlyTests promise what stock does not: they fail there.
 """
 import unittest
 from test.tracemalloc_children import ChildTests
+from test.tracemalloc_scripts import allocators, needs_pymalloc
 from test import support
+
+needs_gil_without_memory = unittest.skipIf(
+    support.Py_GIL_DISABLED, "the base, built without the GIL, crashes as well "
+    "when there is no memory for the items of a list")
 
 
 class TrackTests(ChildTests):
@@ -172,6 +177,8 @@ class TrackTests(ChildTests):
             assert _PyTraceMalloc_GetTraceback(8, 4096) is None
             """)
 
+    @unittest.skipIf(support.Py_GIL_DISABLED, "objects have no such header "
+                     "without a GIL")
     def test_S14_the_collectors_header_is_part_of_the_block(self):
         self.child("""
             tracemalloc.start()
@@ -206,9 +213,9 @@ class TrackTests(ChildTests):
 class AllocatorTests(ChildTests):
 
     def test_S96_on_top_of_every_allocator(self):
-        for malloc in ("malloc", "debug", "malloc_debug", "pymalloc",
-                       "pymalloc_debug", "mimalloc", "mimalloc_debug",
-                       "default"):
+        for malloc in allocators("malloc", "debug", "malloc_debug", "pymalloc",
+                                 "pymalloc_debug", "mimalloc",
+                                 "mimalloc_debug", "default"):
             with self.subTest(malloc=malloc):
                 self.child("""
                     for session in range(3):
@@ -263,6 +270,7 @@ class AllocatorTests(ChildTests):
                 assert installed(hook.domain) == hook.own
             """)
 
+    @needs_pymalloc
     def test_S97_what_pymalloc_passes_on_comes_by_raw_hooks(self):
         # They fail on purpose: then there is no block, and an old one stays.
         self.child("""
@@ -298,7 +306,8 @@ class AllocatorTests(ChildTests):
             """)
 
     def test_S97_blocks_of_all_sizes_on_top_of_every_allocator(self):
-        for malloc in "pymalloc", "malloc", "pymalloc_debug":
+        for malloc in allocators("pymalloc", "malloc", "pymalloc_debug",
+                                 "mimalloc"):
             with self.subTest(malloc=malloc):
                 self.child("""
                     import random
@@ -354,6 +363,7 @@ class AllocatorTests(ChildTests):
     @unittest.skipIf(
         support.check_sanitizer(address=True),
         "the sanitizer's malloc() is not the one that mallinfo2() tells of")
+    @needs_pymalloc
     def test_I09_arenas_from_an_allocator_of_the_program(self):
         # calloc() stands for a function with a context, and the context for
         # its first argument; arenas are not given back.
@@ -392,6 +402,7 @@ class AllocatorTests(ChildTests):
             check_exact()
             """)
 
+    @needs_gil_without_memory
     def test_S98_failed_allocations_leave_no_trace(self):
         self.child("""
             def build(size):
@@ -574,6 +585,7 @@ class ForkOnlyTests(ChildTests):
             check_exact()
             """)
 
+    @needs_gil_without_memory
     def test_S98_fork_only_no_memory_for_a_trace_never_fails_the_program(self):
         # The hook lies below the tracer here: what fails is either the block
         # or the trace, and only the block may be noticed.  Stock aborts.

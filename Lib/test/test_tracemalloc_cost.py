@@ -13,6 +13,7 @@ import tempfile
 import textwrap
 import unittest
 from test import support
+from test.tracemalloc_scripts import needs_pymalloc
 
 STOCK_PYTHON = os.environ.get("TRACEMALLOC_STOCK_PYTHON")
 
@@ -59,6 +60,7 @@ def run(python, *arguments, before=()):
     "TRACEMALLOC_STOCK_PYTHON does not name an interpreter to compare with")
 class CostTests(unittest.TestCase):
 
+    @needs_pymalloc
     def test_S108_the_tracer_needs_less_memory(self):
         for limit in 1, 25, 1000:
             with self.subTest(limit=limit):

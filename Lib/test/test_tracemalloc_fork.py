@@ -64,7 +64,8 @@ class VersionTests(unittest.TestCase):
         build = expected_build()
         self.assertRegex(
             sys.version,
-            rf"\A3\.13\.5\+? \({re.escape(build)}, "
+            r"\A3\.13\.5\+?( experimental free-threading build)? "
+            rf"\({re.escape(build)}, "
             r"[A-Z][a-z][a-z] [ \d]\d \d{4}, \d\d:\d\d:\d\d\) \[.+\]\Z")
         self.assertEqual(sys._git, ("CPython", build, ""))
         self.assertEqual(run("-VV"), f"Python {sys.version}\n")

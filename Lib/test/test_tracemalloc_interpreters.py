@@ -256,6 +256,7 @@ run(int *waited)
 
 class NewGilTests(unittest.TestCase):
 
+    @unittest.skipIf(support.Py_GIL_DISABLED, "there is no GIL to wait for")
     def test_created_without_a_thread_state_while_another_thread_allocates(
             self):
         library = compiled(self, CREATOR)

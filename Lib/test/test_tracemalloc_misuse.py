@@ -12,6 +12,7 @@ import textwrap
 import unittest
 from test.support import import_helper
 from test import support
+from test.tracemalloc_scripts import allocators, needs_pymalloc
 
 import_helper.import_module("ctypes")
 import_helper.import_module("_testinternalcapi")
@@ -99,6 +100,7 @@ class MisuseTests(unittest.TestCase):
             assert all(lines(id(block)) for block in kept)
             """)
 
+    @needs_pymalloc
     def test_every_address_of_a_pool(self):
         self.both("""
             # So many that what lies at a wrong distance is another pool's.
@@ -120,6 +122,7 @@ class MisuseTests(unittest.TestCase):
                        for block in kept)
             """)
 
+    @needs_pymalloc
     def test_pools_that_were_not_given_out(self):
         self.both("""
             # Some arenas, most of the last one not used yet.
@@ -140,6 +143,7 @@ class MisuseTests(unittest.TestCase):
             tracemalloc.stop()
             """)
 
+    @needs_pymalloc
     def test_arenas_that_are_not_aligned(self):
         # What lies before the first pool of an arena has no header above it,
         # and where that would be there may be nothing at all.
@@ -168,6 +172,7 @@ class MisuseTests(unittest.TestCase):
             os._exit(0)
             """)
 
+    @needs_pymalloc
     def test_objects_without_the_header_of_their_type(self):
         # An extension that takes memory for just the object.
         self.both("""
@@ -244,7 +249,7 @@ class MisuseTests(unittest.TestCase):
     def test_functions_that_are_called_with_the_context_of_those_before(self):
         # As by a thread without the GIL, or with another one, while tracing
         # begins or ends: function and context are read one after the other.
-        for allocator in "pymalloc", "malloc":
+        for allocator in allocators("pymalloc", "malloc", "mimalloc"):
             self.both("""
                 class Allocator(ctypes.Structure):
                     _fields_ = [(name, pointer) for name in
@@ -272,7 +277,7 @@ class MisuseTests(unittest.TestCase):
 
     def test_functions_before_get_the_context_that_they_need(self):
         # The other way round: the debug hooks look at their context.
-        for allocator in "debug", "malloc", "malloc_debug":
+        for allocator in allocators("debug", "malloc", "malloc_debug"):
             self.both("""
                 def contexts():
                     for domain in range(3):

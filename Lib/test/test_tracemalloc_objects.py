@@ -12,7 +12,9 @@ import sys
 import sysconfig
 import textwrap
 import unittest
-from test.support import import_helper, os_helper, script_helper
+from test.support import (Py_GIL_DISABLED, import_helper, os_helper,
+                          script_helper)
+from test.tracemalloc_scripts import allocators
 
 import_helper.import_module("_tracemalloc")
 
@@ -289,6 +291,7 @@ execute(PyObject *module)
 static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, execute},
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
     {0, NULL}
 };
 
@@ -331,11 +334,11 @@ class ObjectTests(unittest.TestCase):
 
     def test_objects_from_free_lists(self):
         import_helper.import_module("_asyncio")
-        for allocator in "default", "malloc", "debug":
+        for allocator in allocators("default", "malloc", "debug"):
             self.counts(FREE_LISTS, PYTHONMALLOC=allocator)
 
     def test_objects_that_are_allocated(self):
-        for allocator in "default", "malloc", "debug":
+        for allocator in allocators("default", "malloc", "debug"):
             self.counts(ALLOCATED, PYTHONMALLOC=allocator)
 
     def test_objects_from_free_lists_when_there_is_an_alarm(self):
@@ -373,7 +376,7 @@ class ExtensionTests(unittest.TestCase):
                   f"{textwrap.dedent(code)}", **variables)
 
     def test_objects_are_counted_once(self):
-        for allocator in "default", "malloc", "debug":
+        for allocator in allocators("default", "malloc", "debug"):
             with self.subTest(allocator=allocator):
                 self.run_script(f"counts({EXTENSION_COUNTS!r})",
                                 PYTHONMALLOC=allocator)
@@ -414,6 +417,8 @@ class ExtensionTests(unittest.TestCase):
             done.wait()
             """)
 
+    @unittest.skipIf(Py_GIL_DISABLED, "each thread has a heap of its own, and "
+                     "gets no block of another's")
     def test_a_block_that_another_thread_freed_is_not_fresh(self):
         self.run_script("""
             counts('''\\

@@ -13,6 +13,7 @@ import textwrap
 import unittest
 from test.support import import_helper
 from test import support
+from test.tracemalloc_scripts import allocators
 
 STOCK_PYTHON = os.environ.get("TRACEMALLOC_STOCK_PYTHON")
 
@@ -316,8 +317,8 @@ class MessageTests(unittest.TestCase):
     def test_S94_debug_hooks_name_the_place_of_the_allocation(self):
         import_helper.import_module("_testcapi")
         self.write(self.OVERFLOW)
-        for malloc in ("debug", "malloc_debug", "pymalloc_debug",
-                       "mimalloc_debug"):
+        for malloc in allocators("debug", "malloc_debug", "pymalloc_debug",
+                                 "mimalloc_debug"):
             with self.subTest(malloc=malloc):
                 text = self.both("-X", "tracemalloc=2", PYTHONMALLOC=malloc)
                 self.assertIn(

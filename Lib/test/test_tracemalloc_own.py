@@ -10,6 +10,7 @@ from test.support.import_helper import import_module
 from test.support.os_helper import temp_dir
 from test.support.script_helper import assert_python_ok
 from test.support.threading_helper import requires_working_threading
+from test.tracemalloc_scripts import allocators
 
 # Each script runs in a child of its own, where no cache is filled yet.
 PRELUDE = r"""
@@ -98,7 +99,7 @@ class QuietTests(unittest.TestCase):
         self.run_script(self.EQUAL, "25", "1000")
 
     def test_equal_above_other_allocators(self):
-        for allocator in "malloc", "pymalloc_debug":
+        for allocator in allocators("malloc", "pymalloc_debug", "debug"):
             with self.subTest(allocator=allocator):
                 self.run_script(self.EQUAL, "25", "0", PYTHONMALLOC=allocator)
 
@@ -274,7 +275,8 @@ class QuietTests(unittest.TestCase):
             main()
         """
         self.run_script(script, "0")
-        self.run_script(script, "0", PYTHONMALLOC="malloc")
+        for allocator in allocators("malloc", "debug"):
+            self.run_script(script, "0", PYTHONMALLOC=allocator)
 
     def test_what_the_program_has_is_left_alone(self):
         self.run_script("""

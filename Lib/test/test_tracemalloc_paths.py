@@ -204,6 +204,8 @@ class BombTests(Files):
         self.assertEqual(done.stderr, "")
         return done.stdout
 
+    @unittest.skipIf(support.Py_GIL_DISABLED,
+                     "mimalloc takes a GiB of address space at once")
     @unittest.skipUnless(hasattr(resource, "RLIMIT_AS"),
                          "needs a limit of memory")
     def test_statistics_and_differences_take_little_memory(self):
@@ -224,6 +226,8 @@ class BombTests(Files):
                     f"a.py:{19_999 if name == 'one path' else 0}\n"
                     "20000 {0}\n20000\n")
 
+    @unittest.skipIf(support.Py_GIL_DISABLED,
+                     "mimalloc takes a GiB of address space at once")
     @unittest.skipUnless(hasattr(resource, "RLIMIT_AS"),
                          "needs a limit of memory")
     def test_what_needs_all_frames_at_once_is_refused_in_one_line(self):

@@ -8,7 +8,7 @@ import os
 import sys
 import tracemalloc
 import unittest
-from test.support import check_sanitizer, import_helper
+from test.support import Py_GIL_DISABLED, check_sanitizer, import_helper
 from test.tracemalloc_records import Records, repair
 
 from tracemalloc._record import layout, places
@@ -491,6 +491,8 @@ class GrowthTests(Records):
 
     @unittest.skipIf(check_sanitizer(address=True),
                      "the sanitizer takes terabytes of address space")
+    @unittest.skipIf(Py_GIL_DISABLED,
+                     "mimalloc takes a GiB of address space at once")
     def test_out_of_memory(self):
         # As near to what the kernel does as a test may go.
         resource = import_helper.import_module("resource")

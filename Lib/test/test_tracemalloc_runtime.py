@@ -72,7 +72,7 @@ class ThreadTests(ChildTests):
             for thread in threads: thread.join()
             expected = sum(map(sys.getsizeof, shared))
             mine = [t for t in blocks() if t[2][0][1] == work.__code__.co_firstlineno + 2
-                    and 230 < t[1] < 240]
+                    and t[1] - sys.getsizeof(bytes()) in range(200, 204)]
             assert len(mine) == len(shared) == 8000, (len(mine), len(shared))
             assert sum(t[1] for t in mine) == expected
             check_sum()
@@ -217,12 +217,12 @@ class InterpreterTests(ChildTests):
         self.child("""
             tracemalloc.start(2)
             assert _testcapi.run_in_subinterp('''if True:
-                import tracemalloc, _tracemalloc
+                import sys, tracemalloc, _tracemalloc
                 assert tracemalloc.is_tracing()
                 assert tracemalloc.get_traceback_limit() == 2
                 kept = bytes(11011)
                 assert tracemalloc.get_object_traceback(kept)
-                assert [t for t in _tracemalloc._get_traces() if t[1] == 11011 + 33]
+                assert [t for t in _tracemalloc._get_traces() if t[1] == sys.getsizeof(kept)]
                 tracemalloc.clear_traces()
                 assert tracemalloc.is_tracing()
                 ''') == 0
@@ -309,15 +309,16 @@ class ForkOnlyTests(ChildTests):
             tracemalloc.start(2)
             interpreter = interpreters.create()
             interpreter.exec('''if True:
-                import tracemalloc, _tracemalloc
+                import sys, tracemalloc, _tracemalloc
                 assert tracemalloc.is_tracing()
                 kept = bytes(11011)
                 assert tracemalloc.get_object_traceback(kept)
-                assert [t for t in _tracemalloc._get_traces() if t[1] == 11011 + 33]
+                assert [t for t in _tracemalloc._get_traces() if t[1] == sys.getsizeof(kept)]
                 assert tracemalloc.take_snapshot().statistics("lineno")
                 ''')
-            assert [t for t in blocks() if t[1] == 11011 + 33]
+            assert [t for t in blocks() if t[1] == sys.getsizeof(bytes(11011))]
             interpreter.close()
+            del interpreter
             check_exact()
             tracemalloc.stop()
             """)
@@ -336,6 +337,7 @@ class ForkOnlyTests(ChildTests):
                                  "gone in {number}", "exec"))
                     ''')
                 interpreter.close()
+            del interpreter
             found = {t[1] - 70007: t[2][0] for t in blocks(70007) if t[1] < 70107}
             assert found == {n: (f"gone in {n}", 1) for n in range(5)}, found
             tracemalloc.take_snapshot().statistics("traceback")

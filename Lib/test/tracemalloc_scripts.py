@@ -10,6 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
+import sysconfig
 import textwrap
 import unittest
 from test import support
@@ -18,6 +19,22 @@ STOCK_PYTHON = os.environ.get("TRACEMALLOC_STOCK_PYTHON")
 needs_stock = unittest.skipUnless(
     STOCK_PYTHON,
     "TRACEMALLOC_STOCK_PYTHON does not name an interpreter to compare with")
+
+HAS_PYMALLOC = (sysconfig.get_config_var("WITH_PYMALLOC")
+                and not support.Py_GIL_DISABLED)
+needs_pymalloc = unittest.skipUnless(
+    HAS_PYMALLOC, "the interpreter has no pymalloc: none has without a GIL")
+
+
+def allocators(*names):
+    """Those values of PYTHONMALLOC that the interpreter knows: without a GIL,
+    there is mimalloc only.
+    """
+    unknown = () if HAS_PYMALLOC else ("pymalloc", "pymalloc_debug")
+    if support.Py_GIL_DISABLED:
+        unknown += "malloc", "malloc_debug"
+    return [name for name in names if name not in unknown]
+
 
 LIMITS = 1, 25, 65535
 

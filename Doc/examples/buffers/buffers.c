@@ -39,10 +39,17 @@ static PyMethodDef buffers_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* The tracer has locks of its own, so nothing here needs the GIL. */
+static PyModuleDef_Slot buffers_slots[] = {
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+    {0, NULL},
+};
+
 static struct PyModuleDef buffers_module = {
     PyModuleDef_HEAD_INIT,
     .m_name = "buffers",
     .m_methods = buffers_methods,
+    .m_slots = buffers_slots,
 };
 
 PyMODINIT_FUNC
