@@ -3,6 +3,7 @@
 With them, what is reclaimed of contexts, and what must not be.
 """
 import _tracemalloc
+import gc
 import os
 import subprocess
 import sys
@@ -291,6 +292,8 @@ class ReclaimTests(CaptureTest):
         used = []
         for number in range(batches):
             churn(number * batch, batch)
+            if support.Py_GIL_DISABLED:
+                gc.collect()        # which is what frees code there
             used.append(tracemalloc.get_tracemalloc_memory())
             _tracemalloc._check()
         # By the end of the first part numbers have been taken back.  The
