@@ -363,11 +363,36 @@ test_clean_and_distclean() {
     absent config.status
 }
 
+test_make_test_nogil_builds_both_interpreters_without_the_gil() {
+    configured_fork --enable-optimizations --enable-tracemalloc-stress
+    mkdir -p Tools/test
+    printf '#!/bin/sh\nfor one; do echo "<$one>"; done\n' >Tools/test/run
+    chmod +x Tools/test/run
+    runs make test-nogil TESTOPTS="--only test_gc"
+    says "<$B/nogil-fork/python>"
+    says "<$B/nogil-stock/python>"
+    says "<--free-threaded>"
+    says "<test_gc>"
+    for name in fork stock; do
+        grep -qxF "<--disable-gil>" build/nogil-$name/arguments-seen
+        grep -qxF "<--disable-optimizations>" build/nogil-$name/arguments-seen
+    done
+    grep -q core_five build/nogil-fork/core.o
+    cmp build/nogil-stock/core.o "$scratch/release/Python-3.13.5/Python/core.c"
+    same "$(grep -c STRESS build/nogil-fork/arguments-seen)" 1
+    same "$(grep -c STRESS build/nogil-stock/arguments-seen)" 0
+    runs make test-nogil
+    silent_about compiling
+    runs make clean
+    absent build/nogil-fork
+    absent build/stamp/nogil-stock
+}
+
 test_help_names_every_target() {
     configured_fork -q
     runs make help
-    for target in install altinstall test requirements regrtest verify sanitize chroot-test \
-        bench bench-pyperformance bench-pgo fixes newer-fixes \
+    for target in install altinstall test requirements regrtest verify sanitize test-nogil chroot-test \
+        nogil-fork bench bench-pyperformance bench-pgo fixes newer-fixes \
         callgrind callgrind-pgo curves plateau pauses demo-leave-on torture docs stock pgo-fork patch fetch lay check-base refresh-patches \
         refresh-overrides configure clean distclean; do
         says "make $target "
