@@ -82,6 +82,7 @@ expected = eval(sys.argv[2])
 namespaces = [{**globals(), "number": n} for n in range(THREADS)]
 for nframe in 1, 5:
     tracemalloc.start(nframe)
+    gc.collect()    # empties the free lists of what is not traced
     in_threads(lambda n: exec(code, namespaces[n]))
     check()
     found = counted()

@@ -11,8 +11,8 @@ from test.tracemalloc_scripts import allocators, needs_pymalloc
 from test import support
 
 needs_gil_without_memory = unittest.skipIf(
-    support.Py_GIL_DISABLED, "the base, built without the GIL, crashes as well "
-    "when there is no memory for the items of a list")
+    support.Py_GIL_DISABLED, "the base, built without the GIL, crashes as "
+    "well when there is no memory for the items of a list")
 
 
 class TrackTests(ChildTests):

@@ -353,8 +353,8 @@ def check_laid(rows, own, laid, base, source):
 def check_free_threaded(python, environment):
     """A case: the interpreter runs without a GIL while it is traced."""
     answer = subprocess.run(
-        [str(python), "-X", "tracemalloc", "-c",
-         "import sys, _tracemalloc; print(sys._is_gil_enabled())"],
+        [str(python), "-c", "import sys, tracemalloc; tracemalloc.start(); "
+         "print(sys._is_gil_enabled())"],
         capture_output=True, text=True, check=False, env=environment)
     works = answer.returncode == 0 and answer.stdout == "False\n"
     return results.Case("no GIL", results.PASSED if works else results.FAILED,
@@ -667,8 +667,7 @@ def run(options, account, logs):
         case = check_free_threaded(options.fork, environment)
         account.say("threads run at once: "
                     f"{account.add('free-threaded', [case])}")
-    run_jobs(jobs, fork, stock, entries, options.jobs, account,
-             own)
+    run_jobs(jobs, fork, stock, entries, options.jobs, account, own)
 
 
 def main(arguments=None, stream=None):
