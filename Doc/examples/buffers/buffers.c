@@ -41,8 +41,8 @@ static PyMethodDef buffers_methods[] = {
 
 /* The tracer has locks of its own, so nothing here needs the GIL. */
 static PyModuleDef_Slot buffers_slots[] = {
-    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
-    {0, NULL},
+    {.slot = Py_mod_gil, .value = Py_MOD_GIL_NOT_USED},
+    {.slot = 0},
 };
 
 static struct PyModuleDef buffers_module = {
