@@ -464,6 +464,16 @@ class GrowthTests(Records):
             """)
         self.assertGreater(picture.current, 50 << 20)
 
+    def test_one_large_block_with_several_gils(self):
+        import_helper.import_module("_interpreters")
+        picture = self.end_at_once("""
+            import _interpreters
+            _interpreters.create("isolated")
+            kept = bytes(50 << 20)
+            os.kill(os.getpid(), 9)
+            """)
+        self.assertGreater(picture.current, 50 << 20)
+
     def test_blocks_of_all_sizes(self):
         for size in 10, 100, 400, 600, 5000, 100_000:
             with self.subTest(size=size):
