@@ -774,6 +774,7 @@ types_drop(PyObject *self)
 
 static PyModuleDef_Slot module_slots[] = {
     {.slot = Py_mod_exec, .value = types_begin},
+    {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddPicks},
     {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddFolding},
     {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddSums},
     {.slot = Py_mod_exec, .value = _PyTraceMalloc_AddUnpickling},

@@ -70,6 +70,7 @@
 #include "tracemalloc/snapshot/dump.c"
 #include "tracemalloc/snapshot/columns.c"
 #include "tracemalloc/snapshot/column_args.c"
+#include "tracemalloc/snapshot/picks.c"
 #include "tracemalloc/snapshot/folding.c"
 #include "tracemalloc/snapshot/sums.c"
 #include "tracemalloc/snapshot/unpickle.c"

@@ -13,6 +13,7 @@ import textwrap
 import time
 import tracemalloc
 import unittest
+from test import tracemalloc_files as files
 from test.tracemalloc_commands import (
     CommandTests, full_snapshot, snapshot_of)
 from unittest import mock
@@ -286,6 +287,19 @@ class TreeTests(CommandTests):
                          "import.tmz").splitlines()[2:]],
             ["total", "app.py:6", "<frozen importlib._bootstrap>:7",
              "app.py:2"])
+
+    def test_a_file_whose_root_is_in_a_file(self):
+        # As no snapshot has it: the way up from a frame has to end all the
+        # same where frames of such files are left out.
+        for name in ("<frozen importlib._bootstrap>",
+                     "/lib/tracemalloc/_cli/run.py"):
+            data = files.full_data(path_file=[1, 1, 2])
+            data.names[1] = name
+            files.full_snapshot(data).dump("root.tmz")
+            for options in [], ["--inverted"], ["-g", "filename"]:
+                with self.subTest(name=name, options=options):
+                    found = self.output("tree", *options, "root.tmz")
+                    self.assertIn("744 B  100.0%      10  total", found)
 
     def test_marks_stay(self):
         os.environ["COLUMNS"] = "60"

@@ -130,7 +130,8 @@ class SnapshotDataTests(unittest.TestCase):
         for number, name in enumerate(_columns.TOTALS):
             columns[name] = array("Q", range(number, number + 5))
         peak = SnapshotData([""], **columns)
-        self.assertEqual(peak.live(), ([5, 6, 7, 8, 9], [4, 5, 6, 7, 8]))
+        self.assertEqual(list(map(list, peak.live())),
+                         [[5, 6, 7, 8, 9], [4, 5, 6, 7, 8]])
 
     def test_keep_leaves_the_contexts_that_are_selected(self):
         data = SnapshotData.from_raw(RAW)

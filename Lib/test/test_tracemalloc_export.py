@@ -2,12 +2,13 @@
 import csv
 import io
 import json
+import random
 import tracemalloc
 import unittest
 from test.tracemalloc_files import (METADATA, RAW, full_data,
                                     full_snapshot, made_by_hand)
 from tracemalloc import _export
-from tracemalloc._columns import ROWS, TOTALS
+from tracemalloc._columns import ROWS, TOTALS, SnapshotData
 
 
 def exported(export, snapshot, *args):
@@ -417,6 +418,123 @@ class ViewerTests(unittest.TestCase):
             _, _, meta = self.thread(snapshot)
             self.assertEqual((meta["product"], meta["startTime"]),
                              ("Python", 0))
+
+
+class ManyContextsTests(unittest.TestCase):
+    """More than are written at once."""
+
+    def setUp(self):
+        names = ["", "<unknown>", "main.py", "a;b.py", 'say "x".py', "=f",
+                 "g", "worker", "GET /"]
+        choose = random.Random(7).choice
+        paths = 60
+        parents = [0] + [choose(range(path)) for path in range(1, paths)]
+        contexts = range(1700)
+        held = [choose(range(40)) for _ in contexts]
+        self.data = SnapshotData(
+            names, path_parent=parents,
+            path_file=[choose((2, 3, 4)) for _ in parents],
+            path_function=[choose((0, 5, 6)) for _ in parents],
+            path_line=[choose((0, 1, 2)) for _ in parents],
+            context_path=[choose(range(paths)) for _ in contexts],
+            context_file=[choose((1, 2, 3, 4)) for _ in contexts],
+            context_function=[choose((0, 5, 6)) for _ in contexts],
+            context_line=[choose((0, 1, 2)) for _ in contexts],
+            context_end_line=[choose((-1, 2)) for _ in contexts],
+            context_column=[choose((-1, 0, 4)) for _ in contexts],
+            context_end_column=[choose((-1, 9)) for _ in contexts],
+            context_domain=[choose((0, 5)) for _ in contexts],
+            context_thread=[choose((0, 7)) for _ in contexts],
+            context_depth=[choose((0, 3)) for _ in contexts],
+            context_account=[choose((0, 8)) for _ in contexts],
+            row_context=list(contexts), row_size=[8 for _ in contexts],
+            row_count=held)
+        self.snapshot = tracemalloc.Snapshot._of(self.data, 100, {})
+
+    def expected(self):
+        """Return the rows, in their order, told one by one."""
+        data, rows = self.data, []
+        for context, count in enumerate(data.row_count):
+            if not count:
+                continue
+            names = data.names
+            path, stack = data.context_path[context], []
+            while path:
+                stack.append((names[data.path_file[path]],
+                              data.path_line[path],
+                              names[data.path_function[path]]))
+                path = data.path_parent[path]
+            stack.reverse()
+            stack.append((names[data.context_file[context]],
+                          data.context_line[context],
+                          names[data.context_function[context]]))
+            rows.append((-count, stack, context))
+        return [(-count, stack, context)
+                for count, stack, context in sorted(rows)]
+
+    def known(self, column, context):
+        number = getattr(self.data, f"context_{column}")[context]
+        return None if number < 0 else number
+
+    def name(self, column, context):
+        return self.data.names[
+            getattr(self.data, f"context_{column}")[context]]
+
+    def test_json(self):
+        found = json.loads(exported(_export.export_json, self.snapshot))
+        expected = []
+        for count, stack, context in self.expected():
+            frames = [{"filename": filename, "lineno": line,
+                       "function": function or None}
+                      for filename, line, function in stack]
+            frames[-1] |= {"end_lineno": self.known("end_line", context),
+                           "column": self.known("column", context),
+                           "end_column": self.known("end_column", context)}
+            expected.append({
+                "size": 8 * count, "count": count,
+                "domain": self.data.context_domain[context],
+                "thread": self.name("thread", context) or None,
+                "account": self.name("account", context) or None,
+                "total_nframe": self.data.context_depth[context] or None,
+                "traceback": frames})
+        self.assertEqual(found["contexts"], expected)
+
+    def test_csv(self):
+        found = list(csv.DictReader(io.StringIO(
+            exported(_export.export_csv, self.snapshot), newline="")))
+        expected = []
+        for count, stack, context in self.expected():
+            filename, line, function = stack[-1]
+            row = dict.fromkeys(found[0], "") | {
+                "size": str(8 * count), "count": str(count),
+                "domain": str(self.data.context_domain[context]),
+                "thread": self.name("thread", context),
+                "account": self.name("account", context),
+                "filename": filename, "lineno": str(line),
+                "function": function.replace("=", "'="),
+                "traceback": ";".join(
+                    (f"{function} ({filename}:{line})" if function
+                     else f"{filename}:{line}").replace(";", ",")
+                    for filename, line, function in stack)}
+            for name, column in (("end_lineno", "end_line"),
+                                 ("column", "column"),
+                                 ("end_column", "end_column")):
+                number = self.known(column, context)
+                row[name] = "" if number is None else str(number)
+            if row["traceback"].startswith("="):
+                row["traceback"] = "'" + row["traceback"]
+            expected.append(row)
+        self.assertEqual(found, expected)
+
+    def test_progress_is_told(self):
+        for name, export in _export.FORMATS.items():
+            with self.subTest(name=name):
+                told = []
+                export(self.snapshot, io.StringIO(),
+                       progress=lambda *pair: told.append(pair))
+                self.assertEqual(told, sorted(told))
+                self.assertLessEqual({all for _, all in told},
+                                     {len(self.expected()), told[0][1]})
 
 
 class AllFormatsTests(unittest.TestCase):

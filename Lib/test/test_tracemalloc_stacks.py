@@ -13,7 +13,7 @@ from array import array
 from collections import Counter
 
 from tracemalloc import _cli
-from tracemalloc._columns import SnapshotData
+from tracemalloc._columns import Members, SnapshotData
 
 
 def made(contexts):
@@ -197,6 +197,63 @@ class FunctionTests(unittest.TestCase):
             array("I", [1, 1, 0]), 2, array("Q", [most] * 3),
             array("Q", [most, 2, 3])), [3 * most, most * most + 2 * most])
 
+    def test_depths(self):
+        for naive in self.naive():
+            depths = array("I", _tracemalloc._path_depths(naive.parents))
+            self.assertEqual(list(depths), [
+                len(naive.stack(path)) for path in range(60)])
+
+    def test_stacks_are_listed(self):
+        items = [object() for _ in range(6)]
+        for naive in self.naive():
+            for path in range(60):
+                self.assertEqual(
+                    _tracemalloc._list_stack(naive.parents, naive.keys, items,
+                                             path),
+                    [items[key] for key in naive.stack(path)])
+
+    def test_numbers_are_picked(self):
+        for code, most in ("I", 1 << 32), ("i", 1 << 31), ("Q", 1 << 64):
+            for naive in self.naive():
+                column = array(code, [naive.random.randrange(most)
+                                      for _ in range(20)])
+                places = naive.random.choices(range(20), k=50)
+                found = array(code, _tracemalloc._pick_rows(
+                    column, array("I", places)))
+                self.assertEqual(list(found), [column[at] for at in places])
+        self.assertEqual(_tracemalloc._pick_rows(b"abcdefgh",
+                                                 array("I", [1, 0, 1])),
+                         b"efghabcdefgh")
+        self.assertEqual(_tracemalloc._pick_rows(b"", b""), b"")
+
+    def test_rows_of_groups(self):
+        for naive in self.naive():
+            members = Members(naive.keys, 8)
+            for group in range(8):
+                self.assertEqual(list(members[group]), [
+                    row for row, key in enumerate(naive.keys) if key == group])
+        self.assertEqual(list(Members([], 1)[0]), [])
+
+    def test_parents_are_told_from_others(self):
+        for column, are in (([0], True), ([0, 0, 1], True), ([], False),
+                            ([1], False), ([0, 1], False),
+                            ([0, 0, 2], False), ([0, 0, 0, 4], False)):
+            self.assertIs(_tracemalloc._are_parents(array("I", column)), are)
+
+    def test_columns_of_64_bits(self):
+        most = (1 << 64) - 1
+        many, few = array("Q", [0, 5, most]), array("Q", [0, 3, most - 1])
+        self.assertIs(_tracemalloc._never_above(few, many), True)
+        self.assertIs(_tracemalloc._never_above(many, few), False)
+        self.assertEqual(
+            list(array("Q", _tracemalloc._differences(many, few))), [0, 2, 1])
+        with self.assertRaises(OverflowError):
+            _tracemalloc._differences(few, many)
+        self.assertEqual(_tracemalloc._sum_column(array("Q", [most] * 9)),
+                         9 * most)
+        self.assertEqual(_tracemalloc._sum_column([most] * 9), 9 * most)
+        self.assertEqual(_tracemalloc._sum_column([]), 0)
+
     def test_wrong_columns_are_refused(self):
         column = array("I", [0, 0, 1])
         for function, *wrong in (
@@ -212,6 +269,30 @@ class FunctionTests(unittest.TestCase):
                 (_tracemalloc._fold_paths, column, 1, 9, column[:2]),
                 (_tracemalloc._rank_paths, column, array("I", [0, 1, 99])),
                 (_tracemalloc._rank_paths, array("I", [0, 1, 1]), column),
+                (_tracemalloc._path_depths, array("I", [0, 1])),
+                (_tracemalloc._path_depths, array("I")),
+                (_tracemalloc._pick_rows, column, array("I", [3])),
+                (_tracemalloc._pick_rows, column, array("Q", [0])),
+                (_tracemalloc._pick_rows, b"abc", column),
+                (_tracemalloc._pick_rows, array("H", [1, 2]), column),
+                (_tracemalloc._pick_rows, array("Q"), column),
+                (_tracemalloc._group_rows, column, 1),
+                (_tracemalloc._group_rows, column, -1),
+                (_tracemalloc._group_rows, column, 2**32),
+                (_tracemalloc._group_rows, column, 2**64),
+                (_tracemalloc._list_stack, column, column, [1, 2], 3),
+                (_tracemalloc._list_stack, column, column, [1, 2], -1),
+                (_tracemalloc._list_stack, column, column, (1, 2), 1),
+                (_tracemalloc._list_stack, column, column[:2], [1, 2], 1),
+                (_tracemalloc._list_stack, array("I", [0, 1]),
+                 array("I", [0, 0]), [1], 1),
+                (_tracemalloc._are_parents, array("Q", [0])),
+                (_tracemalloc._never_above, column, column),
+                (_tracemalloc._never_above, array("Q", [1]), array("Q")),
+                (_tracemalloc._differences, array("Q", [1]), array("Q")),
+                (_tracemalloc._differences, array("Q", [1]), [1]),
+                (_tracemalloc._sum_column, array("I", [1])),
+                (_tracemalloc._sum_column, [1, -1]),
                 (_tracemalloc._sum_rows, column, 1, [1, 1, 1]),
                 (_tracemalloc._sum_rows, column, 2, [1, 1]),
                 (_tracemalloc._sum_rows, column, 2, [1, 1, -1]),

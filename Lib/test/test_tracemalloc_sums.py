@@ -63,6 +63,37 @@ class HostileTests(unittest.TestCase):
             refused(_tracemalloc._sum_rows, numbers, 1, values)
             """)
 
+    def test_places_that_change_while_a_column_is_fetched(self):
+        self.run_script("""
+            for picked in array("I", range(9)), array("Q", range(9)):
+                places = array("I", [0] * 1000)
+                def change():
+                    places[:] = array("I", [2**32 - 2] * 1000)
+                refused(_tracemalloc._pick_rows, Changing(picked, change),
+                        places)
+            # A column that has other numbers each time.
+            class Turning:
+                columns = [array("Q", range(9)), array("I", [0])] * 9
+
+                def __buffer__(self, flags):
+                    return memoryview(self.columns.pop())
+
+            for _ in range(9):
+                refused(_tracemalloc._pick_rows, Turning(), places)
+            parents = array("I", [0, *range(999)])
+            def turn():
+                parents[9] = 10
+                parents[10] = 9
+            refused(_tracemalloc._list_stack, parents,
+                    Changing(array("I", bytes(4000)), turn), [None], 999)
+            """)
+
+    def test_more_groups_than_there_is_memory_for(self):
+        self.run_script("""
+            for n in 2**64 - 1, 2**63, 2**32 - 1, 2**32:
+                refused(_tracemalloc._group_rows, array("I", [0, 1]), n)
+            """)
+
     def test_more_sums_than_there_is_memory_for(self):
         self.run_script("""
             numbers = array("I", [0, 2**32 - 2])

@@ -5,9 +5,9 @@ Loaded on first use: snapshots of this process need neither.
 
 from array import array
 from collections import _count_elements
-from itertools import count, islice, repeat
+from itertools import repeat
 from math import isfinite
-from operator import itemgetter, le, lt
+from operator import itemgetter
 
 import _tracemalloc
 
@@ -144,12 +144,12 @@ def check(data):
         if getattr(data, name) is not None:
             check_numbers(name, len(names), "name")
 
-    parents = data.path_parent
+    parents = as_buffer("I", data.path_parent)
     require(len(parents) and parents[0] == 0, "there is no root")
-    require(all(map(lt, islice(parents, 1, None), count(1))),
-            "a path is its own caller")
+    require(_tracemalloc._are_parents(parents), "a path is its own caller")
     check_numbers("context_path", len(parents), "path")
-    require(max(data.context_depth, default=0) <= MAX_DEPTH,
+    require(_tracemalloc._highest(as_buffer("I", data.context_depth))
+            <= MAX_DEPTH,
             "context_depth is too large")
     if data.row_context is not None:
         check_numbers("row_context", len(data), "context")
@@ -157,8 +157,10 @@ def check(data):
                 "row_context is not in order")
     if data.context_allocated_blocks is not None:
         for unit in ("blocks", "bytes"):
-            require(all(map(le, getattr(data, f"context_freed_{unit}"),
-                            getattr(data, f"context_allocated_{unit}"))),
+            freed, allocated = (
+                as_buffer("Q", getattr(data, f"context_{what}_{unit}"))
+                for what in ("freed", "allocated"))
+            require(_tracemalloc._never_above(freed, allocated),
                     f"context_freed_{unit} is too large")
 
 

@@ -48,8 +48,7 @@ Columns come from memory of the C module, from a file, or from here; nobody
 writes to them once the data are complete, so threads may share them.
 """
 
-from itertools import accumulate, compress, islice, repeat
-from operator import sub
+from itertools import accumulate, compress, repeat
 
 import _tracemalloc
 
@@ -118,6 +117,44 @@ def as_array(code, column):
     copy = array(code)
     copy.frombytes(memoryview(as_buffer(code, column)).cast("B"))
     return copy
+
+
+def picked(code, column, places):
+    """Return the array of the numbers at these places of a column."""
+    from array import array
+
+    return array(code, _tracemalloc._pick_rows(as_buffer(code, column),
+                                               places))
+
+
+def numbers_at(column, rows):
+    """Return the numbers of a figure, or of any list, that *rows* have."""
+    if hasattr(column, "itemsize"):
+        return picked("Q", column, rows)
+    return list(map(column.__getitem__, rows))
+
+
+def values_of(column, rows, n):
+    """Return the numbers of a figure of *n* that *rows*, or all, have."""
+    if len(rows) == n:
+        return column if hasattr(column, "itemsize") else list(column)
+    return numbers_at(column, rows)
+
+
+class Members:
+    """The rows of each group: *groups* says for each row of which it is."""
+
+    def __init__(self, groups, n):
+        from array import array
+
+        self._starts, self._rows = (
+            array("I", column) for column in _tracemalloc._group_rows(
+                as_buffer("I", groups), n))
+
+    def __getitem__(self, group):
+        """Return the rows of a group, ascending."""
+        start, end = self._starts[group:group + 2]
+        return self._rows[start:end]
 
 
 class SnapshotData:
@@ -205,7 +242,7 @@ class SnapshotData:
         return len(self.context_path)
 
     def live(self):
-        """Return two lists: live bytes and live blocks, by context.
+        """Return two columns: live bytes and live blocks, by context.
 
         In data of the peak, those that were live at that moment.  All callers
         share them, so they must not be changed.
@@ -216,18 +253,22 @@ class SnapshotData:
 
     def _count_live(self):
         if self.row_context is None:
-            return (list(self.context_peak_bytes),
-                    list(self.context_peak_blocks))
+            return self.context_peak_bytes, self.context_peak_blocks
         if self.context_allocated_bytes is not None:
-            return (list(map(sub, self.context_allocated_bytes,
-                             self.context_freed_bytes)),
-                    list(map(sub, self.context_allocated_blocks,
-                             self.context_freed_blocks)))
+            return self._still("bytes"), self._still("blocks")
         contexts, sizes, counts = (
             as_buffer(ROWS[name], getattr(self, name)) for name in ROWS)
         size = _tracemalloc._sum_rows(contexts, len(self), sizes, counts)
         count = _tracemalloc._sum_rows(contexts, len(self), counts)
         return size, count
+
+    def _still(self, unit):
+        """Return the column of what was allocated and not freed."""
+        from array import array
+
+        return array("Q", _tracemalloc._differences(*(
+            as_buffer("Q", getattr(self, f"context_{what}_{unit}"))
+            for what in ("allocated", "freed"))))
 
     def variances(self, interval):
         """Return those of live() as two lists, if it is estimated.
@@ -263,13 +304,12 @@ class SnapshotData:
         return self._path_frames
 
     def path_depths(self):
-        """Return the list of how many frames each path has."""
+        """Return the array of how many frames each path has."""
         if self._path_depths is None:
-            depths = [0]
-            append = depths.append
-            for parent in islice(self.path_parent, 1, None):
-                append(depths[parent] + 1)
-            self._path_depths = depths
+            from array import array
+
+            self._path_depths = array("I", _tracemalloc._path_depths(
+                as_buffer("I", self.path_parent)))
         return self._path_depths
 
     def ancestors(self, path, most=MAX_DEPTH):

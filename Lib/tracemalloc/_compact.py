@@ -15,6 +15,8 @@ from array import array
 from binascii import crc32
 from sys import byteorder
 
+import _tracemalloc
+
 from tracemalloc._checked import is_metadata
 from tracemalloc._columns import COLUMNS, MAX_DEPTH, SnapshotData
 from tracemalloc._errors import SnapshotFormatError, too_large, truncated
@@ -35,6 +37,9 @@ _AS_IS, _ZLIB = b"\0", b"\1"
 # No zlib stream decodes to more than this many times its size.
 _ZLIB_RATIO = 1032
 _CHUNK = 1 << 18
+# What of compressed data is given to the decompressor at once: what it leaves
+# it copies each time.
+_BITE = 1 << 14
 
 _JSON, _STRINGS, _PICKLE, _END = b"J", b"S", b"P", b"E"
 _MAX_JSON = 1 << 24
@@ -168,6 +173,17 @@ def read_metadata(stream, limit):
     return _FileReader(stream, None, limit, "snapshot").description()[2]
 
 
+def _empty_array(kind):
+    """Return an array for the numbers of a section of that type."""
+    code = kind.decode()
+    numbers = array(code)
+    if numbers.itemsize != _ITEM_SIZES[code]:
+        raise SnapshotFormatError(
+            "cannot be read on this machine, whose numbers have other "
+            "sizes; dump it as a pickle elsewhere")
+    return numbers
+
+
 class _FileReader:
     """Reads the sections of a file, and makes a snapshot of them.
 
@@ -266,26 +282,29 @@ class _FileReader:
         if item is not None and size != count * item:
             raise self._damaged(f"section {name} has the wrong size")
         self._spend(size)
-        data = self._unpack(encoding, size, stored)
-        return self._DECODERS[kind](self, data, count, kind)
+        if item is not None:
+            return self._numbers(kind, encoding, size, stored)
+        data = bytearray()
+        self._unpack(encoding, size, stored, data.extend)
+        return self._DECODERS[kind](self, data, count)
 
-    def _copy(self, stored, take):
+    def _copy(self, stored, take, most=_CHUNK):
         if stored > self._in_file:
             raise truncated("a snapshot file that ends too early")
         check = 0
         while stored:
-            chunk = self._read(min(stored, _CHUNK))
+            chunk = self._read(min(stored, most))
             check = crc32(chunk, check)
             take(chunk)
             stored -= len(chunk)
         if _CRC.unpack(self._read(_CRC.size))[0] != check:
             raise self._damaged("a checksum is wrong")
 
-    def _unpack(self, encoding, size, stored):
-        data = bytearray()
+    def _unpack(self, encoding, size, stored, add):
+        """Call add() with the bytes of a section, some at a time."""
         if encoding == _AS_IS:
-            self._copy(stored, data.extend)
-            return data
+            self._copy(stored, add)
+            return
         try:
             import zlib
         except ImportError:
@@ -293,46 +312,56 @@ class _FileReader:
                 "is compressed by zlib, which this interpreter was built "
                 "without; load it with another one") from None
         unpacker = zlib.decompressobj()
+        left = size
 
         def take(chunk):
+            nonlocal left
             while not unpacker.eof:
                 # One byte more than there may be; no byte would mean no limit.
-                room = size - len(data) + 1
-                part = unpacker.decompress(chunk, min(room, _CHUNK))
-                data.extend(part)
-                if len(data) > size:
+                part = unpacker.decompress(chunk, min(left + 1, _CHUNK))
+                left -= len(part)
+                if left < 0:
                     raise self._damaged("a section is larger than it says")
+                add(part)
                 chunk = unpacker.unconsumed_tail
                 if not (part or chunk):
                     break
 
         try:
-            self._copy(stored, take)
+            self._copy(stored, take, _BITE)
         except zlib.error:
             raise self._damaged("a section cannot be decompressed") from None
-        if not unpacker.eof or len(data) != size or unpacker.unused_data:
+        if not unpacker.eof or left or unpacker.unused_data:
             raise self._damaged("a section is not as large as it says")
-        return data
 
-    # What is in the sections
+    def _numbers(self, kind, encoding, size, stored):
+        """Return the array of a section of numbers, *size* bytes of them."""
+        numbers = _empty_array(kind)
+        rest = b""
 
-    def _numbers(self, data, count, kind):
-        code = kind.decode()
-        numbers = array(code)
-        if numbers.itemsize != _ITEM_SIZES[code]:
-            raise SnapshotFormatError(
-                "cannot be read on this machine, whose numbers have other "
-                "sizes; dump it as a pickle elsewhere")
-        numbers.frombytes(data)
+        def add(part):
+            nonlocal rest
+            if rest:
+                part = rest + part
+            whole = len(part) - len(part) % numbers.itemsize
+            numbers.frombytes(memoryview(part)[:whole])
+            rest = part[whole:]
+
+        self._unpack(encoding, size, stored, add)
         if byteorder == "big":
             numbers.byteswap()
         return numbers
 
-    def _strings(self, data, count, kind):
+    # What else is in the sections
+
+    def _strings(self, data, count):
         if count > len(data) // 4:
             raise self._damaged("it has too few names")
         self._spend(80 * count + len(data))
-        lengths = self._numbers(data[:4 * count], count, b"I")
+        lengths = _empty_array(b"I")
+        lengths.frombytes(data[:4 * count])
+        if byteorder == "big":
+            lengths.byteswap()
         if sum(lengths) != len(data) - 4 * count:
             raise self._damaged("its names have other lengths")
         strings = []
@@ -346,7 +375,7 @@ class _FileReader:
             raise self._damaged("a name is no text") from None
         return strings
 
-    def _json(self, data, count, kind):
+    def _json(self, data, count):
         import json
 
         if len(data) > _MAX_JSON:
@@ -357,17 +386,14 @@ class _FileReader:
         except (ValueError, RecursionError):
             raise self._damaged("its description is no JSON") from None
 
-    def _pickled(self, data, count, kind):
+    def _pickled(self, data, count):
         found = SnapshotReader(bytes(data), self._limit,
                                self._limit - self._left).load()
         if type(found) is not dict:
             raise self._damaged("its attributes are missing")
         return found
 
-    _DECODERS = {
-        b"I": _numbers, b"i": _numbers, b"Q": _numbers,
-        _STRINGS: _strings, _JSON: _json, _PICKLE: _pickled,
-    }
+    _DECODERS = {_STRINGS: _strings, _JSON: _json, _PICKLE: _pickled}
 
     def description(self):
         """Return the limit of tracebacks, that of frames, and metadata."""
@@ -398,7 +424,7 @@ class _FileReader:
             text = str(exc).removeprefix("damaged snapshot: ")
             raise self._damaged(text) from None
         if data.row_count is not None and (
-                sum(data.row_count) > _MAX_BLOCKS):
+                _tracemalloc._sum_column(data.row_count) > _MAX_BLOCKS):
             raise self._damaged("it has more blocks than memory has bytes")
         snapshot = Snapshot._of(data, frame_limit, metadata)
         attributes = self._found.get("attributes") or {}

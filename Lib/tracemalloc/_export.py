@@ -20,10 +20,13 @@ Doc/library/tracemalloc-format.rst describes the formats.
 """
 
 from functools import partial, reduce
-from itertools import islice
-from operator import neg, or_
+from itertools import islice, repeat
+from operator import itemgetter, neg, or_
 
-from tracemalloc._columns import account_of
+import _tracemalloc
+
+from tracemalloc._columns import (
+    CONTEXTS, as_array, as_buffer, numbers_at, picked)
 from tracemalloc._stacks import Stacks, data_of
 
 # What can be exported where there is one number per context.
@@ -39,6 +42,10 @@ _COLUMN_OF = {
     "peak_count": "context_peak_blocks",
 }
 
+
+# What contexts at one place have alike, besides the account.
+_SITE = ("file", "line", "function", "end_line", "column", "end_column",
+         "domain", "thread")
 
 # How many contexts are written at once.
 _PART = 512
@@ -83,45 +90,70 @@ class _Contexts:
         return self._columns[name]
 
     def in_order(self):
-        """Yield (context, node of its stack).
+        """Yield (contexts, node of the stack of each), some at a time.
 
         One call path that allocated in several contexts comes several times.
         """
-        ranks = self.stacks.ranks(self.newest)
-        contexts, nodes = self.stacks.contexts, self.stacks.nodes
-        size, count = (map(self._columns[name].__getitem__, contexts)
+        stacks = self.stacks
+        contexts = as_buffer("I", stacks.contexts)
+        ranks = picked("I", stacks.ranks(self.newest), stacks.nodes)
+        size, count = (map(neg, numbers_at(self._columns[name], contexts))
                        for name in ("size", "count"))
-        order = sorted(zip(map(neg, size), map(neg, count),
-                           map(ranks.__getitem__, nodes), contexts, nodes))
-        for number, (_, _, _, context, node) in enumerate(order):
-            if self._progress is not None and not number % _PART:
-                self._progress(number, len(order))
-            yield context, node
+        order = as_buffer("I", list(map(itemgetter(3), sorted(
+            zip(size, count, ranks, range(len(ranks)))))))
+        for start in range(0, len(order), _PART):
+            if self._progress is not None:
+                self._progress(start, len(order))
+            part = order[start:start + _PART]
+            yield (picked("I", contexts, part),
+                   picked("I", stacks.nodes, part))
 
-    def stack(self, node):
-        """Return the indexes of a stack's frames, the oldest first."""
-        newest, parents, found = self.newest, self.stacks.parents, []
-        while node:
-            found.append(newest[node])
-            node = parents[node]
-        found.reverse()
-        return found
+    def stack(self, node, items):
+        """Return what frames of a stack have, the oldest first.
 
-    def position(self, context):
-        """Return (end line, column, end column), each None if not known."""
-        data = self.data
-        return tuple(None if number < 0 else number for number in (
-            data.context_end_line[context], data.context_column[context],
-            data.context_end_column[context]))
+        *items* is a list of something for each frame.
+        """
+        return _tracemalloc._list_stack(self.stacks.parents, self.newest,
+                                        items, node)
 
-    def thread(self, context):
-        return self.data.names[self.data.context_thread[context]] or None
+    def sites(self, show):
+        """Return the number of a site by context, and the list of sites.
 
-    def account(self, context):
-        return self.data.names[account_of(self.data, context)] or None
+        A site is what show() returns for what contexts have alike, which are
+        many: file, line, function, end line, column, end column, domain,
+        thread and account.  None, or '' of a name, is what is not known.
+        """
+        data, names = self.data, self.data.names
+        columns = [as_buffer(CONTEXTS[f"context_{name}"],
+                             getattr(data, f"context_{name}"))
+                   for name in _SITE]
+        if data.context_account is not None:
+            columns.append(as_buffer("I", data.context_account))
+        numbers, first = (as_array("I", column) for column in
+                          _tracemalloc._number_rows(*columns))
+        sites = []
+        for (file, line, function, *position, domain, thread, account
+             ) in zip(*(map(column.__getitem__, first) for column in columns),
+                      *([repeat(0)] * (len(_SITE) + 1 - len(columns)))):
+            sites.append(show(
+                names[file], line, names[function],
+                *(None if number < 0 else number for number in position),
+                domain, names[thread], names[account]))
+        return numbers, sites
 
-    def depth(self, context):
-        return self.data.context_depth[context] or None
+    def rows(self, show, figures):
+        """Yield (node, site, depth, figures) of each context, in order.
+
+        *figures* are the columns of these, and *show* that of sites().
+        """
+        numbers, sites = self.sites(show)
+        depths = as_buffer("I", self.data.context_depth)
+        for contexts, nodes in self.in_order():
+            yield from zip(
+                nodes,
+                map(sites.__getitem__, picked("I", numbers, contexts)),
+                picked("I", depths, contexts),
+                zip(*(numbers_at(column, contexts) for column in figures)))
 
 
 def _printable(text):
@@ -149,33 +181,27 @@ def _json_rows(contexts):
     """Yield the contexts as JSON."""
     from json import dumps
 
-    figures = [(f'"{name}": ', contexts.figure(name))
-               for name in contexts.figures()]
-    data = contexts.data
+    def texts_of_site(filename, line, function, end_line, column, end_column,
+                      domain, thread, account):
+        frame = {"filename": filename, "lineno": line,
+                 "function": function or None, "end_lineno": end_line,
+                 "column": column, "end_column": end_column}
+        where = {"domain": domain, "thread": thread or None,
+                 "account": account or None}
+        return dumps(where)[1:-1], dumps(frame)
+
     texts = [dumps({"filename": filename, "lineno": line,
-                    "function": function or None})
+                    "function": function or None}) + ", "
              for filename, line, function in contexts.frames]
-    texts_of = {}
-
-    def quoted(text):
-        if text not in texts_of:
-            texts_of[text] = dumps(text)
-        return texts_of[text]
-
-    for context, node in contexts.in_order():
-        row = [f"{head}{column[context]}" for head, column in figures]
-        end_line, column, end_column = (
-            "null" if number is None else number
-            for number in contexts.position(context))
-        stack = contexts.stack(node)
-        frames = ", ".join(map(texts.__getitem__, stack))
-        yield (f'{{{", ".join(row)}, '
-               f'"domain": {data.context_domain[context]}, '
-               f'"thread": {quoted(contexts.thread(context))}, '
-               f'"account": {quoted(contexts.account(context))}, '
-               f'"total_nframe": {contexts.depth(context) or "null"}, '
-               f'"traceback": [{frames[:-1]}, "end_lineno": {end_line}, '
-               f'"column": {column}, "end_column": {end_column}}}]}}')
+    parents = contexts.stacks.parents
+    figures = contexts.figures()
+    pattern = "".join(f'"{figure}": %d, ' for figure in figures)
+    for node, (where, frame), depth, numbers in contexts.rows(
+            texts_of_site, list(map(contexts.figure, figures))):
+        callers = "".join(contexts.stack(parents[node], texts))
+        yield (f'{{{pattern % numbers}{where}, '
+               f'"total_nframe": {depth or "null"}, '
+               f'"traceback": [{callers}{frame}]}}')
 
 
 def export_json(snapshot, stream, *, progress=None):
@@ -219,6 +245,10 @@ def _no_formula(text):
     return f"'{text}" if text.startswith(_FORMULAS) else text
 
 
+# Not printable, so that it is in no label.
+_QUOTED = "\0"
+
+
 def _text_cell(text):
     return _cell(_no_formula(_printable(text)))
 
@@ -226,28 +256,29 @@ def _text_cell(text):
 def _csv_rows(contexts):
     """Yield the contexts as lines of CSV, without their ends."""
     # Not by module csv, which looks at every character of every call path.
-    data = contexts.data
-    known = contexts.figures()
-    figures = [contexts.figure(figure) if figure in known
-               else [""] * len(data) for figure in FIGURES]
+
+    def text_of_site(filename, line, function, end_line, column, end_column,
+                     domain, thread, account):
+        return ",".join((
+            str(domain), *map(_text_cell, (thread, account, filename)),
+            *map(_cell, (line, end_line, column, end_column)),
+            _text_cell(function)))
+
     labels = list(map(_stack_label, contexts.frames))
-    quoted = {index for index, label in enumerate(labels)
-              if _cell(label) != label}
-    labels = [label.replace('"', '""') for label in labels]
-    newest = [(_text_cell(filename), line, _text_cell(function))
-              for filename, line, function in contexts.frames]
-    for context, node in contexts.in_order():
-        filename, line, function = newest[contexts.newest[node]]
-        stack = contexts.stack(node)
-        text = _no_formula(";".join(map(labels.__getitem__, stack)))
-        if not quoted.isdisjoint(stack):
-            text = f'"{text}"'
-        numbers = ",".join([str(column[context]) for column in figures])
-        position = ",".join(map(_cell, contexts.position(context)))
-        thread, account = (_text_cell(text or "") for text in (
-            contexts.thread(context), contexts.account(context)))
-        yield (f"{numbers},{data.context_domain[context]},{thread},{account},"
-               f"{filename},{line},{position},{function},{text}")
+    # A label that has to be quoted has a character of its own in front, which
+    # no label has: it is seen in what they are joined to.
+    labels = [label if _cell(label) == label
+              else _QUOTED + label.replace('"', '""') for label in labels]
+    known = contexts.figures()
+    pattern = ",".join("%d" if figure in known else "" for figure in FIGURES)
+    for node, site, _, numbers in contexts.rows(
+            text_of_site, list(map(contexts.figure, known))):
+        text = ";".join(contexts.stack(node, labels))
+        if _QUOTED in text:
+            text = f'"{_no_formula(text.replace(_QUOTED, ""))}"'
+        else:
+            text = _no_formula(text)
+        yield f"{pattern % numbers},{site},{text}"
 
 
 def export_csv(snapshot, stream, *, progress=None):
@@ -276,13 +307,14 @@ def _stacks(contexts, value, labels):
     """
     numbers = contexts.figure(value)
     merged = contexts.stacks.merged(labels, contexts.newest)
-    sums, nodes = {}, {}
-    for context, node in contexts.in_order():
-        if numbers[context]:
-            number = merged[node]
-            nodes.setdefault(number, node)
-            sums[number] = sums.get(number, 0) + numbers[context]
-    return dict(zip(nodes.values(), sums.values()))
+    sums, first = {}, {}
+    for part, nodes in contexts.in_order():
+        for node, path, number in zip(nodes, picked("I", merged, nodes),
+                                      numbers_at(numbers, part)):
+            if number:
+                first.setdefault(path, node)
+                sums[path] = sums.get(path, 0) + number
+    return dict(zip(first.values(), sums.values()))
 
 
 def export_collapsed(snapshot, stream, value="size", *, progress=None):
@@ -296,7 +328,7 @@ def export_collapsed(snapshot, stream, value="size", *, progress=None):
     contexts = _Contexts(snapshot, progress)
     labels = list(map(_stack_label, contexts.frames))
     _write_joined(stream, (
-        f"{';'.join(map(labels.__getitem__, contexts.stack(node)))} {number}\n"
+        f"{';'.join(contexts.stack(node, labels))} {number}\n"
         for node, number in _stacks(contexts, value, labels).items()), "")
 
 
@@ -311,10 +343,11 @@ def export_speedscope(snapshot, stream, value="size", *, progress=None):
     stacks = _stacks(contexts, value, contexts.frames)
     # Frames are numbered as they are met.
     numbers = {}
+    every = list(range(len(contexts.frames)))
     samples = []
     for node in stacks:
         stack = [numbers.setdefault(frame, len(numbers))
-                 for frame in contexts.stack(node)]
+                 for frame in contexts.stack(node, every)]
         samples.append(str(stack))
     frames = [{"name": function or f"{filename}:{line}", "file": filename,
                "line": line} for filename, line, function

@@ -26,7 +26,8 @@ from itertools import compress, count
 
 import _tracemalloc
 
-from tracemalloc._columns import as_buffer, summed
+from tracemalloc._columns import (
+    COLUMNS, Members, as_buffer, picked, summed, values_of)
 
 KEY_TYPES = ("traceback", "lineno", "filename",
              "function", "module", "thread", "account", "domain")
@@ -137,6 +138,14 @@ def folders_in(metadata):
             if isinstance(folder, str)]
 
 
+def _numbered(*columns):
+    """Return two arrays: numbers of rows, equal ones alike; first rows."""
+    from array import array
+
+    return tuple(array("I", column)
+                 for column in _tracemalloc._number_rows(*columns))
+
+
 class Groups:
     """The groups of a snapshot's data, and what is in them.
 
@@ -168,19 +177,23 @@ class Groups:
 
         self._figures = {}
         self._members = self._functions = self._number_of = None
+        self._contexts = range(len(data))
         self._members_by_path = {}
         size, number = data.live()
-        self._selectors = number if live_only else None
+        self._selectors = number if live_only and 0 in number else None
+        if self._selectors is not None:
+            self._contexts = as_buffer("I", compress(self._contexts, number))
         self._whole = None
         self._group(folders_in(metadata))
         for name, column in ("size", size), ("count", number):
             self._figures[name] = self._sum(column)
 
-    def _column(self, column):
-        """Return an iterator over a column, dead contexts left out."""
+    def _of_contexts(self, name):
+        """Return a column of contexts, dead ones left out."""
+        column = as_buffer(COLUMNS[name], getattr(self._data, name))
         if self._selectors is None:
-            return iter(column)
-        return compress(column, self._selectors)
+            return column
+        return picked(COLUMNS[name], column, self._contexts)
 
     # Names
 
@@ -188,27 +201,24 @@ class Groups:
         if self._key_type == "traceback":
             data = self._data
             numbers = self.call_paths.add(data, self._selectors)
-            group = dict(zip(dict.fromkeys(numbers), count()))
-            self.names = list(group)
-            self._groups_of = list(map(group.__getitem__, numbers))
+            self._groups_of, first = _numbered(numbers)
+            self.names = picked("I", numbers, first).tolist()
             return
-        if self._cumulative:
-            keys = self._keys_of_stacks()
-        else:
-            group = dict(zip(dict.fromkeys(keys := self._keys()), count()))
-            self._groups_of = list(map(group.__getitem__, keys))
-            keys = group
+        keys = (self._keys_of_stacks() if self._cumulative
+                else self._keys_of_contexts())
         self._name(keys, folders)
 
-    def _keys(self):
-        """Return what tells groups apart, for each context."""
+    def _keys_of_contexts(self):
+        """Return what tells groups apart, where contexts have groups only."""
         columns = _COLUMNS.get(self._key_type, (self._key_type,))
         if columns == ("account",) and self._data.context_account is None:
             # There was none.
-            return list(self._column([(0,)] * len(self._data)))
-        return list(zip(*(
-            self._column(getattr(self._data, f"context_{name}"))
-            for name in columns)))
+            self._groups_of = as_buffer("I", [0] * len(self._contexts))
+            return [(0,)][:len(self._contexts)]
+        found = [self._of_contexts(f"context_{name}") for name in columns]
+        self._groups_of, first = _numbered(*found)
+        return list(zip(*(map(column.__getitem__, first)
+                          for column in found)))
 
     def _keys_of_stacks(self):
         """Return what tells groups apart, where callers have groups too."""
@@ -220,14 +230,13 @@ class Groups:
         self._stacks = stacks = Stacks(self._data, self._limit, columns,
                                        self._selectors)
         by_node = [stacks.column(name)[1:] for name in columns]
-        numbers, firsts = _tracemalloc._number_rows(*by_node)
+        numbers, first = _numbered(*by_node)
         # The root is in no group: whatever stands there is not looked at.
-        self._group_of_node = array("I", (0,)) + array("I", numbers)
-        self._groups_of = list(map(self._group_of_node.__getitem__,
-                                   stacks.nodes))
+        self._group_of_node = array("I", (0,)) + numbers
+        self._groups_of = picked("I", self._group_of_node, stacks.nodes)
         return [tuple(number - (number >> 31 << 32) if name == "line"
                       else number for name, number in zip(columns, key))
-                for key in zip(*(map(column.__getitem__, array("I", firsts))
+                for key in zip(*(map(column.__getitem__, first)
                                  for column in by_node))]
 
     def _name(self, keys, folders):
@@ -258,11 +267,10 @@ class Groups:
             merged = dict(zip(dict.fromkeys(labels), count()))
             self.names = list(merged)
             into = list(map(merged.__getitem__, labels))
-            self._groups_of = list(map(into.__getitem__, self._groups_of))
+            self._groups_of = picked("I", into, self._groups_of)
             if self._cumulative:
                 # The root has a number that means nothing; see above.
-                self._group_of_node = as_buffer("I", list(map(
-                    into.__getitem__, self._group_of_node)))
+                self._group_of_node = picked("I", into, self._group_of_node)
 
     # Figures
 
@@ -316,13 +324,13 @@ class Groups:
 
         What counts n times in a group counts n ** power times.
         """
-        values, number = list(self._column(column)), len(self.names)
+        values = values_of(column, self._contexts, len(self._data))
+        number = len(self.names)
         if number == 0:
             return []
         if not self._cumulative:
-            groups = as_buffer("I", self._groups_of)
             return summed(lambda values: _tracemalloc._sum_rows(
-                groups, number, values), values)
+                self._groups_of, number, values), values)
         if not number:
             # The root has a number of a group even where there is none.
             return []
@@ -364,19 +372,21 @@ class Groups:
     def _contexts_of(self, group, of_callers=False):
         """Return the contexts of a group; one per path if *of_callers*."""
         if self._members is None:
-            members = {}
-            numbers = self._column(range(len(self._data)))
-            for number, each in zip(numbers, self._groups_of):
-                members.setdefault(each, []).append(number)
-            self._members = members
+            self._members = Members(self._groups_of, len(self.names))
         if not of_callers:
-            return self._members[group]
+            return self._contexts_at(self._members[group])
         if group not in self._members_by_path:
             path = self._data.context_path
             self._members_by_path[group] = list(
-                {path[number]: number
-                 for number in self._members[group]}.values())
+                {path[number]: number for number
+                 in self._contexts_at(self._members[group])}.values())
         return self._members_by_path[group]
+
+    def _contexts_at(self, places):
+        """Return the numbers of contexts, dead ones left out before."""
+        if self._selectors is None:
+            return places
+        return picked("I", self._contexts, places)
 
     def _function_at(self, frame):
         if self._functions is None:

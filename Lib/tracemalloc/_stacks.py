@@ -25,7 +25,8 @@ from itertools import compress, islice
 
 import _tracemalloc
 
-from tracemalloc._columns import MAX_DEPTH, SnapshotData, as_buffer, summed
+from tracemalloc._columns import (
+    MAX_DEPTH, Members, SnapshotData, as_buffer, picked, summed, values_of)
 from tracemalloc._paths import Recent
 
 
@@ -47,8 +48,7 @@ def in_order(numbers, values):
     rank = array("I", bytes(4 * len(values)))
     for position, number in enumerate(order):
         rank[number] = position
-    return (array("I", map(rank.__getitem__, array("I", numbers))),
-            list(map(values.__getitem__, order)))
+    return (picked("I", rank, numbers), list(map(values.__getitem__, order)))
 
 
 def _joined(first, second):
@@ -99,8 +99,7 @@ class Stacks:
                 data,
                 "context_path" if name == "parent" else f"context_{name}"))
             if len(self.contexts) < len(data):
-                of_contexts = array(code, map(of_contexts.__getitem__,
-                                              self.contexts))
+                of_contexts = picked(code, of_contexts, self.contexts)
             rows = _joined(of_paths, of_contexts)
             if name != "line" and name != "parent":
                 rows = self._with_one_number(rows)
@@ -113,8 +112,7 @@ class Stacks:
         first = dict(zip(reversed(names), range(len(names) - 1, -1, -1)))
         if len(first) == len(names):
             return rows
-        numbers = list(map(first.__getitem__, names))
-        return array("I", map(numbers.__getitem__, rows))
+        return picked("I", list(map(first.__getitem__, names)), rows)
 
     def column(self, name):
         """Return the numbers of 'file', 'line' or 'function' by node.
@@ -124,8 +122,7 @@ class Stacks:
         """
         if name not in self._by_node:
             rows = self._rows(name)
-            self._by_node[name] = array(
-                "I", map(rows.__getitem__, self.sources))
+            self._by_node[name] = picked("I", rows, self.sources)
         return self._by_node[name]
 
     def frames(self, columns=("file", "line", "function")):
@@ -154,8 +151,7 @@ class Stacks:
         first = {}
         for index, label in enumerate(labels):
             first.setdefault(label, index)
-        keys = array("I", map([first[label] for label in labels].__getitem__,
-                              numbers))
+        keys = picked("I", [first[label] for label in labels], numbers)
         _, _, merged = _tracemalloc._fold_paths(self.parents, 1, MAX_DEPTH,
                                                 keys)
         return array("I", (0,)) + array("I", merged)
@@ -166,11 +162,9 @@ class Stacks:
         Each is None if it is not known, or not the same in all contexts.
         """
         if self._contexts_of is None:
-            self._contexts_of = {}
-            for context, node in zip(self.contexts, self.nodes):
-                self._contexts_of.setdefault(node, []).append(context)
-        contexts = [context for node in nodes
-                    for context in self._contexts_of.get(node, ())]
+            self._contexts_of = Members(self.nodes, len(self))
+        contexts = [self.contexts[place] for node in nodes
+                    for place in self._contexts_of[node]]
         return self.data.details_in_common(contexts)[1:]
 
     def ranks(self, keys):
@@ -184,9 +178,7 @@ class Stacks:
 
     def values(self, column):
         """Return the numbers of a column for the contexts that count."""
-        if len(self.contexts) == len(self.data):
-            return column if hasattr(column, "itemsize") else list(column)
-        return list(map(column.__getitem__, self.contexts))
+        return values_of(column, self.contexts, len(self.data))
 
     def own(self, column):
         """Return the list of the sums of a column by node."""
@@ -265,16 +257,13 @@ class CallPaths:
                 self._callers.append(key[0])
                 self._frame_of.append(key[1])
             numbers.append(number)
-        return array("I", map(numbers.__getitem__, stacks.nodes))
+        return picked("I", numbers, stacks.nodes)
 
     def length(self, number):
         """Return how many frames a call path has."""
         if self._lengths is None:
-            lengths = [0]
-            append = lengths.append
-            for callers in islice(self._callers, 1, None):
-                append(lengths[callers] + 1)
-            self._lengths = array("I", lengths)
+            self._lengths = array(
+                "I", _tracemalloc._path_depths(self._callers))
         return self._lengths[number]
 
     def frames_of(self, number):
@@ -303,6 +292,5 @@ class CallPaths:
             for position, frame in enumerate(order):
                 rank[frame] = position
             self._order = array("I", _tracemalloc._rank_paths(
-                self._callers, array("I", map(rank.__getitem__,
-                                              self._frame_of))))
-        return list(map(self._order.__getitem__, numbers))
+                self._callers, picked("I", rank, self._frame_of)))
+        return picked("I", self._order, as_buffer("I", numbers))

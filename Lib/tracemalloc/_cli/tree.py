@@ -5,7 +5,6 @@ Of two snapshots: which calls lead to what grew.
 
 import json
 import sys
-from array import array
 from functools import partial, reduce
 from itertools import islice
 from operator import add, or_
@@ -20,6 +19,7 @@ from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.programs import tell_changes
 from tracemalloc._cli.screen import Screen, printable
 from tracemalloc._cli.units import number, percent
+from tracemalloc._columns import Members
 from tracemalloc._groups import module_of
 from tracemalloc._installed import is_import
 from tracemalloc._stacks import Stacks, data_of
@@ -195,25 +195,22 @@ class _Source:
         numbers, _ = _tracemalloc._number_rows(
             *map(stacks.column, _COLUMNS[group_by]))
         self.keys = memoryview(numbers).cast("I")
-        names = stacks.data.names
-        files = stacks.column("file")
-        # The root has no file, whatever its number.
-        self.launchers = self._of_files(files, filter(
-            lambda file: rows.is_launcher(names[file]), {*files[1:]}))
-        self.imports = self._of_files(files, () if import_frames else filter(
-            lambda file: is_import(names[file]), {*files[1:]}))
+        self.launchers = self._in_files(rows.is_launcher)
+        self.imports = (frozenset() if import_frames
+                        else self._in_files(is_import))
         self.own = list(map(stacks.own, figures))
         if self.node is Change:
             # What grows here must not hide what shrinks there.
             self.own += [[abs(now - then) for now, then in zip(*pair)]
                          for pair in zip(self.own[:2], self.own[2:])]
 
-    @staticmethod
-    def _of_files(files, wanted):
-        wanted = {*wanted}
-        if not wanted:
-            return frozenset()
-        return {node for node, file in enumerate(files) if file in wanted}
+    def _in_files(self, is_wanted):
+        """Return the nodes whose frames are in such files."""
+        names, files = self.stacks.data.names, self.stacks.column("file")
+        wanted = [file for file in {*files} if is_wanted(names[file])]
+        nodes = Members(files, len(names)) if wanted else ()
+        # The root has no file, whatever its number.
+        return {node for file in wanted for node in nodes[file] if node}
 
     def sort_key(self, entry):
         file, line, function = self.stacks.frame(entry[0])
@@ -244,7 +241,7 @@ class _Callees(_Source):
             for node in self.launchers:
                 parents[node] = 0
         self._all = [stacks.above(own, parents) for own in self.own]
-        self._first, self._next = _children(stacks.parents)
+        self._callees = Members(stacks.parents, len(stacks))
 
     def root(self):
         sums = tuple(column[0] for column in self._all)
@@ -263,7 +260,7 @@ class _Callees(_Source):
     def below(self, node):
         """Return {key: entries} of what is below a node."""
         found = {}
-        keys, after = self.keys, self._next
+        keys = self.keys
         # What is not in them is not there: of what changed, it did not.
         sizes, counts = self._all[-2:]
         if node.parent is None:
@@ -275,9 +272,9 @@ class _Callees(_Source):
             within = [at for at, *_ in node.entries
                       if at not in self.imports and at not in self.launchers]
         while within:
-            child = self._first[within.pop()]
-            while child:
-                if child in self.launchers:
+            for child in self._callees[within.pop()]:
+                if child in self.launchers or not child:
+                    # The root is its own parent, but nobody's callee.
                     pass
                 elif child in self.imports:
                     self._add_own(found, child)
@@ -287,7 +284,6 @@ class _Callees(_Source):
                     within.append(child)
                 elif sizes[child] or counts[child]:
                     self._add(found, child, self._all)
-                child = after[child]
         return found
 
     def _add_own(self, found, node):
@@ -342,17 +338,6 @@ class _Callers(_Source):
         for at, figures in sums.items():
             found.setdefault(self.keys[at], []).append((at, *figures))
         return found
-
-
-def _children(parents):
-    """Return (first child by node, next child of the same node); 0: none."""
-    first, after = array("I", bytes(4 * len(parents))), array("I", (0,))
-    # The root is no child of its own.
-    for node in range(1, len(parents)):
-        parent = parents[node]
-        after.append(first[parent])
-        first[parent] = node
-    return first, after
 
 
 def build(snapshot, group_by="lineno", inverted=False, sort="size",

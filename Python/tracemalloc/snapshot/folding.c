@@ -21,7 +21,7 @@
 
 #include <stdlib.h>               // malloc()
 
-#define MAX_COLUMNS 4
+#define MAX_COLUMNS 9
 
 /* How many frames paths that are cut may have in all: where each of many deep
    paths is cut somewhere else, they share nothing. */
@@ -476,48 +476,6 @@ done:
 }
 
 
-PyDoc_STRVAR(highest_doc,
-"_highest($module, column, /)\n--\n\n"
-"The highest number of a column, -1 if it is empty.");
-
-
-static PyObject *
-highest(PyObject *self, PyObject *object)
-{
-    struct number_column column;
-    if (tm_get_column(object, &column) < 0) {
-        return NULL;
-    }
-    long long highest = -1;
-    for (size_t i = 0; i < column.length; i++) {
-        highest = Py_MAX(highest, (long long)column.numbers[i]);
-    }
-    tm_release_columns(&column, 1);
-    return PyLong_FromLongLong(highest);
-}
-
-
-PyDoc_STRVAR(ascends_doc,
-"_ascends($module, column, /)\n--\n\n"
-"Whether no number of a column is less than the one before.");
-
-
-static PyObject *
-ascends(PyObject *self, PyObject *object)
-{
-    struct number_column column;
-    if (tm_get_column(object, &column) < 0) {
-        return NULL;
-    }
-    int ascends = 1;
-    for (size_t i = 1; i < column.length && ascends; i++) {
-        ascends = column.numbers[i - 1] <= column.numbers[i];
-    }
-    tm_release_columns(&column, 1);
-    return PyBool_FromLong(ascends);
-}
-
-
 /* --- the functions ------------------------------------------------------- */
 
 #define FAST(name, function, doc) \
@@ -527,8 +485,6 @@ static PyMethodDef folding_methods[] = {
     FAST("_number_rows", number_rows, number_rows_doc),
     FAST("_fold_paths", fold_paths, fold_paths_doc),
     FAST("_rank_paths", rank_paths, rank_paths_doc),
-    {"_highest", highest, METH_O, highest_doc},
-    {"_ascends", ascends, METH_O, ascends_doc},
     {NULL, NULL, 0, NULL},
 };
 

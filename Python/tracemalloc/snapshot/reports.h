@@ -6,8 +6,9 @@
 
 #include "Python.h"
 
-/* Add the functions of folding.c, sums.c, unpickle.c and raw_traces.c to the
-   module: 0, or -1 with an exception set. */
+/* Add the functions of picks.c, folding.c, sums.c, unpickle.c and raw_traces.c
+   to the module: 0, or -1 with an exception set. */
+extern int _PyTraceMalloc_AddPicks(PyObject *module);
 extern int _PyTraceMalloc_AddFolding(PyObject *module);
 extern int _PyTraceMalloc_AddSums(PyObject *module);
 extern int _PyTraceMalloc_AddUnpickling(PyObject *module);

@@ -200,6 +200,35 @@ done:
 }
 
 
+PyDoc_STRVAR(sum_column_doc,
+"_sum_column($module, values, /)\n--\n\n"
+"The sum of a buffer of 64-bit numbers, or of a list of them.");
+
+
+static PyObject *
+sum_column(PyObject *self, PyObject *object)
+{
+    struct values values;
+    PyObject *result = NULL;
+    if (values_get(object, &values) == 0) {
+        struct wide sum = {.low = 0};
+        double real = 0;
+        for (size_t i = 0; i < values.length; i++) {
+            if (values.are_real) {
+                real += values.at[i].real;
+            }
+            else {
+                wide_add(&sum, values.at[i].number);
+            }
+        }
+        result = values.are_real ? PyFloat_FromDouble(real)
+                                 : wide_decode(&sum);
+    }
+    free(values.at);
+    return result;
+}
+
+
 /* What is at and below each node, in one of the two; -1 with an exception. */
 static int
 subtrees_sum(const struct number_column *parents,
@@ -391,6 +420,7 @@ sum_callers(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     {name, _PyCFunction_CAST(function), METH_FASTCALL, doc}
 
 static PyMethodDef sums_methods[] = {
+    {"_sum_column", sum_column, METH_O, sum_column_doc},
     FAST("_sum_rows", sum_rows, sum_rows_doc),
     FAST("_sum_paths", sum_paths, sum_paths_doc),
     FAST("_sum_callers", sum_callers, sum_callers_doc),
