@@ -487,8 +487,9 @@ class GrowthTests(Records):
             kept[:] = map(bytes, [{size}] * number)
             os.kill(os.getpid(), 9)
             """)
-                # A 16th, or 1 MiB, and what is fragmented.
-                self.assertGreater(picture.current, 26 << 20)
+                # A 16th, or 1 MiB, and what is fragmented; a third if a
+                # checkpoint takes milliseconds here.
+                self.assertGreater(picture.current, 19 << 20)
 
     def test_raw_blocks_and_other_domains(self):
         import_helper.import_module("_testcapi")

@@ -25,9 +25,14 @@
 #define S (&_PyTraceMalloc_State)
 #define R (&recorder)
 
-/* A record of memory that grows is as fresh as this: a 16th, and so much. */
+/* A record of memory that grows is as fresh as this: a 16th, and so much.  If
+   checkpoints take so many nanoseconds, and would take that share of the time,
+   memory may grow by half. */
 #define GROWTH_SHIFT 4
 #define LEAST_GROWTH ((size_t)1 << 20)
+#define LONG 2000000
+#define GROWING_PER_TIME 50
+#define MOST_GROWTH_SHIFT 1
 
 
 /* --- copying ------------------------------------------------------------- */
@@ -66,15 +71,35 @@ thread_copy(uint32_t number)
 /* From which value of the peak on the record is to be written at once, since
    what it tells would be too old.  The bytes that samples stand for have bits
    behind the point. */
+static size_t
+grown(size_t bytes)
+{
+    size_t step = LEAST_GROWTH
+                  << (tm_is_sampling() ? S->sampler.bytes_shift : 0);
+    return bytes + Py_MAX(step, bytes >> GROWTH_SHIFT);
+}
+
+
 PART void
 tm_set_record_limit_lock_held(void)
 {
-    size_t current = tm_bytes_current(&S->bytes);
-    size_t step = LEAST_GROWTH
-                  << (tm_is_sampling() ? S->sampler.bytes_shift : 0);
-    step = Py_MAX(step, current >> GROWTH_SHIFT);
-    size_t limit = current + step;
+    size_t limit = grown(tm_bytes_current(&S->bytes));
     S->record_limit = Py_MAX(limit, S->bytes.peak + 1);
+}
+
+
+PART uint64_t
+tm_put_off_growth_lock_held(void)
+{
+    uint64_t due = R->copied_at + R->copied_for * GROWING_PER_TIME;
+    size_t most = R->copied_bytes + (R->copied_bytes >> MOST_GROWTH_SHIFT);
+    if (R->copied_for < LONG || S->bytes.peak >= most
+        || tm_steady_time() >= due)
+    {
+        return 0;
+    }
+    S->record_limit = Py_MIN(grown(S->bytes.peak), most);
+    return due;
 }
 
 
@@ -112,7 +137,11 @@ tm_copy_checkpoint_lock_held(void)
         .longest_pause = R->checkpoint.longest_pause,
     };
     tm_set_record_limit_lock_held();
-    R->pause = tm_steady_time() - begun;
+    R->copied_bytes = tm_bytes_current(&S->bytes);
+    R->copied_at = tm_steady_time();
+    R->pause = R->copied_at - begun;
+    /* It will take as long to write it as it took the last time. */
+    R->copied_for = R->pause + R->effort;
     R->checkpoint.longest_pause = Py_MAX(R->checkpoint.longest_pause,
                                          R->pause);
 }

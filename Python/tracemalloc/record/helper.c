@@ -37,7 +37,8 @@
    helper does beside them that one. */
 #define PAUSES_PER_TIME 1000
 #define EFFORTS_PER_TIME 100
-/* Until all contexts are there that are new. */
+/* Until all contexts are there that are new, copies and writing take this one
+   together. */
 #define CATCHING_UP 50
 
 /* What is written to a disk, in bytes per second: 10 GB a day. */
@@ -69,23 +70,50 @@ tm_leave_recorder(void)
 }
 
 
+PART void
+tm_hurry_helper(void)
+{
+    pthread_mutex_lock(&R->lock);
+    R->hurry = 1;
+    pthread_cond_signal(&R->wake);
+    pthread_mutex_unlock(&R->lock);
+}
+
+
+PART void
+tm_wake_helper(uint64_t due)
+{
+    pthread_mutex_lock(&R->lock);
+    int sooner = R->due == 0 || due < R->due;
+    if (sooner) {
+        R->due = due;
+        pthread_cond_signal(&R->wake);
+    }
+    pthread_mutex_unlock(&R->lock);
+}
+
+
 /* Wait so long, or until somebody is in a hurry, or `served` if `for_copy`:
    whether it is time to quit. */
 static int
 wait_for(uint64_t delay, int for_copy)
 {
     uint64_t end = tm_steady_time() + delay;
-    struct timespec until = {
-        .tv_sec = (time_t)(end / SECOND),
-        .tv_nsec = (long)(end % SECOND),
-    };
+    int error = 0;
     pthread_mutex_lock(&R->lock);
-    while (!R->quit && !(for_copy ? R->served : R->hurry)
-           && pthread_cond_timedwait(&R->wake, &R->lock, &until) == 0)
-    {
+    while (!R->quit && !(for_copy ? R->served : R->hurry) && error == 0) {
+        if (!for_copy && R->due != 0) {
+            end = Py_MIN(end, R->due);
+        }
+        struct timespec until = {
+            .tv_sec = (time_t)(end / SECOND),
+            .tv_nsec = (long)(end % SECOND),
+        };
+        error = pthread_cond_timedwait(&R->wake, &R->lock, &until);
     }
     if (!for_copy) {
         R->hurry = 0;
+        R->due = 0;
     }
     int quit = R->quit;
     pthread_mutex_unlock(&R->lock);
@@ -223,7 +251,8 @@ helper_turn(void)
         (void)tm_write_checkpoint(RECORD_RUNNING);
         delay = delay_next();
         if (R->tables.waiting) {
-            delay = Py_MAX(10 * MILLISECOND, R->pause * CATCHING_UP);
+            delay = Py_MAX(10 * MILLISECOND,
+                           (R->pause + R->effort) * CATCHING_UP);
         }
     }
     tm_leave_recorder();
@@ -249,6 +278,7 @@ tm_begin_helper(void)
     pthread_condattr_t clock;
     sigset_t all, before;
     R->quit = R->hurry = R->served = 0;
+    R->due = 0;
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_cond_init(&R->wake, &clock);

@@ -204,6 +204,7 @@ record_begin(const struct record_options *options, int nframe,
     }
     R->on = 1;
     S->record_limit = 0;
+    R->copied_bytes = 0;
     int error = tm_begin_helper();
     if (error != 0) {
         snprintf(R->place.fault, sizeof(R->place.fault),
@@ -365,6 +366,7 @@ _PyTraceMalloc_GrowRecord(enum access access, int last)
     int saved = errno;
     tm_access_lock(access);
     int taken = 0, hurry = 0;
+    uint64_t due = 0;
     if (S->record_limit == SIZE_MAX || S->bytes.peak < S->record_limit) {
         /* Another thread was faster. */
     }
@@ -373,6 +375,9 @@ _PyTraceMalloc_GrowRecord(enum access access, int last)
     }
     else if (S->record_wanted) {
         tm_serve_record_lock_held();
+    }
+    else if ((due = tm_put_off_growth_lock_held()) != 0) {
+        /* The helper does it then, if nothing else has until then. */
     }
     else if (access != ACCESS_GIL && !(last && access == ACCESS_LOCK)) {
         /* Writing takes longer than others may wait for the store. */
@@ -391,10 +396,10 @@ _PyTraceMalloc_GrowRecord(enum access access, int last)
         hurry = 1;
     }
     if (hurry) {
-        pthread_mutex_lock(&R->lock);
-        R->hurry = 1;
-        pthread_cond_signal(&R->wake);
-        pthread_mutex_unlock(&R->lock);
+        tm_hurry_helper();
+    }
+    else if (due != 0) {
+        tm_wake_helper(due);
     }
     tm_access_unlock(access);
     if (taken) {
@@ -416,6 +421,7 @@ tm_clear_record_lock_held(void)
 {
     if (S->record_limit != SIZE_MAX) {
         S->record_limit = 1;
+        R->copied_bytes = 0;
     }
 }
 
@@ -448,6 +454,7 @@ tm_fork_record(void)
     R->orphan = 1;
     S->record_wanted = 0;
     S->record_limit = SIZE_MAX;
+    R->copied_bytes = 0;
 }
 
 

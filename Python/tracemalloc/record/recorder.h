@@ -40,12 +40,18 @@ struct recorder {
     pthread_t helper;           /* control lock */
     int has_helper;             /* control lock */
 
-    pthread_mutex_t lock;       /* a leaf; for the next four */
+    pthread_mutex_t lock;       /* a leaf; for the next five */
     pthread_cond_t wake;
     int busy;
     int served;                 /* the helper has the copy it waits for */
     int hurry;                  /* the helper is not to wait for its time */
+    uint64_t due;               /* when it is not to wait any more, or 0 */
     int quit;
+
+    /* the store lock: of the last copy */
+    size_t copied_bytes;        /* traced, as `record_limit` */
+    uint64_t copied_at;         /* steady time */
+    uint64_t copied_for;        /* what a checkpoint takes, nanoseconds */
 
     /* busy */
     struct about_process about;
@@ -88,6 +94,11 @@ PART void tm_copy_checkpoint_lock_held(void);
    lock. */
 PART void tm_set_record_limit_lock_held(void);
 
+/* That has been reached: whether a checkpoint now would take too much of the
+   time.  If so, the record may grow older, and the result is when it is to be
+   written; else 0.  Needs access and the store lock. */
+PART uint64_t tm_put_off_growth_lock_held(void);
+
 /* Write what was copied: 0, or -1, and the next one begins anew. */
 PART int tm_write_checkpoint(enum record_state);
 
@@ -102,6 +113,10 @@ PART void tm_forget_file(void);
 /* 0, or an error number. */
 PART int tm_begin_helper(void);
 PART void tm_end_helper(void);
+
+/* Have the helper make a checkpoint at once, or at that time at the latest. */
+PART void tm_hurry_helper(void);
+PART void tm_wake_helper(uint64_t due);
 
 /* Become busy: 1, or 0 if another thread is. */
 PART int tm_take_recorder(void);

@@ -28,6 +28,8 @@
 #define MOST_FRESH 16384
 /* Lists that have become larger are freed after use. */
 #define MOST_KEPT ((size_t)1 << 20)
+/* So many instructions of code objects are kept decoded. */
+#define MOST_LOCATED ((size_t)1 << 16)
 
 /* A context that has no number yet, and how much of the other lists there is
    with what it needs. */
@@ -59,6 +61,10 @@ struct fresh_code {
     int numbered;
     size_t locations;           /* where they begin in `bytes` */
     size_t nlocations;
+    size_t nunits;              /* instructions up to the last one asked for */
+    size_t located;             /* where these are in the list of them, if that
+                                   is still the list of that round */
+    uint32_t located_round;     /* 0: of none */
 };
 
 struct fresh_name {
@@ -161,6 +167,7 @@ tm_free_tables(struct record_tables *tables)
     tm_free_mapped(&tables->fresh_codes.items);
     tm_free_mapped(&tables->fresh_names.items);
     tm_free_mapped(&tables->bytes.items);
+    tm_free_mapped(&tables->located.items);
     tm_free_mapped(&tables->scratch);
     memset(tables, 0, sizeof(*tables));
 }
@@ -170,8 +177,25 @@ tm_free_tables(struct record_tables *tables)
 
 static void
 record_counts(const struct record_source *from, const struct context *context,
-            struct record_counters *counts)
+              struct record_counters *counts)
 {
+    if (!context->has_counters && from->sampler == NULL) {
+        /* Nearly all are like that. */
+        int saved = context->epoch == from->bytes->epoch;
+        *counts = (struct record_counters){
+            .allocated_blocks = context->few.allocated_blocks,
+            .freed_blocks = context->freed_blocks,
+            .allocated_bytes = context->few.allocated_bytes,
+            .freed_bytes = context->freed_bytes,
+            .peak_blocks = saved ? context->few.peak_blocks
+                           : (uint64_t)context->few.allocated_blocks
+                             - context->freed_blocks,
+            .peak_bytes = saved ? context->few.peak_bytes
+                          : (uint64_t)context->few.allocated_bytes
+                            - context->freed_bytes,
+        };
+        return;
+    }
     struct counters all = tm_context_counters(context);
     *counts = (struct record_counters){
         .allocated_blocks = all.allocated_blocks,
@@ -392,6 +416,13 @@ fresh_context_copy(struct record_tables *tables,
     {
         return -1;
     }
+    uint32_t unit = tm_context_unit(context);
+    if (code != CODE_NONE && unit != NO_UNIT) {
+        struct fresh_code *all = list_items(&tables->fresh_codes);
+        struct fresh_code *copy =
+            &all[numbers_of(&tables->code_copies)[code]];
+        copy->nunits = copy->nunits > unit ? copy->nunits : (size_t)unit + 1;
+    }
     struct fresh_context *fresh = tm_add_item(&tables->fresh_contexts,
                                               sizeof(*fresh));
     if (fresh == NULL) {
@@ -401,7 +432,7 @@ fresh_context_copy(struct record_tables *tables,
         .id = id,
         .node = node,
         .code = code,
-        .unit = tm_context_unit(context),
+        .unit = unit,
         .line = tm_context_line(context),
         .domain = tm_context_domain(context),
         .few = !context->has_counters,
@@ -431,14 +462,48 @@ numbers_reserve_all(struct record_tables *tables,
 }
 
 
+/* Copy the counts of a context that has a number, and no counters: nearly all
+   do, and each checkpoint copies them again.  Like context_read(), but for
+   what a context can have that counts no samples. */
+static inline void
+few_read(struct record_tables *tables, const struct traced_bytes *bytes,
+         uint32_t number, const struct context *context)
+{
+    uint16_t live_bytes = (uint16_t)(context->few.allocated_bytes
+                                     - context->freed_bytes);
+    uint8_t live_blocks = (uint8_t)(context->few.allocated_blocks
+                                    - context->freed_blocks);
+    int saved = context->epoch == bytes->epoch;
+    uint16_t peak_bytes = saved ? context->few.peak_bytes : live_bytes;
+    uint8_t peak_blocks = saved ? context->few.peak_blocks : live_blocks;
+    ((struct record_few *)tables->few.data)[number - 1] = (struct record_few){
+        .allocated_bytes = le16(context->few.allocated_bytes),
+        .freed_bytes = le16(context->freed_bytes),
+        .peak_bytes = le16(peak_bytes),
+        .allocated_blocks = context->few.allocated_blocks,
+        .freed_blocks = context->freed_blocks,
+        .peak_blocks = peak_blocks,
+    };
+    tables->sums.contexts++;
+    tables->sums.bytes += live_bytes;
+    tables->sums.blocks += live_blocks;
+    tables->sums.peak_bytes += peak_bytes;
+    tables->sums.peak_blocks += peak_blocks;
+}
+
+
 /* Copy one context, if it ever allocated. */
 static int
 context_read(struct record_tables *tables, const struct record_source *from,
              context_id id, const struct context *context)
 {
     struct record_counters counts;
-    record_counts(from, context, &counts);
     uint32_t number = numbers_of(&tables->context_numbers)[id];
+    if (number != 0 && !context->has_counters && from->sampler == NULL) {
+        few_read(tables, from->bytes, number, context);
+        return 0;
+    }
+    record_counts(from, context, &counts);
     if (number == 0 && counts.allocated_blocks == 0) {
         return 0;
     }
@@ -468,6 +533,7 @@ copy_give_up(struct record_tables *tables)
     tm_renew_tables(tables);
     tables->fresh_contexts.n = tables->fresh_nodes.n = 0;
     tables->fresh_codes.n = tables->fresh_names.n = tables->bytes.n = 0;
+    tables->located.n = 0;
     tables->broken = 1;
     return -1;
 }
@@ -483,6 +549,7 @@ tm_copy_tables(struct record_tables *tables, const struct record_source *from)
     }
     tables->fresh_contexts.n = tables->fresh_nodes.n = 0;
     tables->fresh_codes.n = tables->fresh_names.n = tables->bytes.n = 0;
+    tables->located.n = 0;
     tables->sums = tables->lost = (struct record_sums){.contexts = 0};
     tables->waiting = tables->broken = 0;
     if (numbers_reserve_all(tables, from) < 0) {
@@ -657,30 +724,55 @@ fresh_nodes_write(struct record_tables *tables, struct page_file *file,
 }
 
 
+/* Decode where the instructions of a code object stand: 0, or -1 without
+   memory. */
+static int
+fresh_code_locate(struct record_tables *tables, struct fresh_code *code)
+{
+    struct record_list *located = &tables->located;
+    if (located->n + code->nunits > MOST_LOCATED) {
+        located->n = 0;
+    }
+    if (located->n == 0) {
+        tables->located_round++;
+    }
+    if (tm_reserve_mapped(&located->items, (located->n + code->nunits)
+                          * sizeof(struct location)) < 0)
+    {
+        return -1;
+    }
+    tm_read_locations((const unsigned char *)tables->bytes.items.data
+                      + code->locations, code->nlocations,
+                      (struct location *)located->items.data + located->n,
+                      code->nunits);
+    code->located = located->n;
+    code->located_round = tables->located_round;
+    located->n += code->nunits;
+    return 0;
+}
+
+
 /* Where the instruction of a context stands; unknown without memory. */
 static struct location
 fresh_context_locate(struct record_tables *tables,
-               const struct fresh_context *context)
+                     const struct fresh_context *context)
 {
     struct location unknown = {-1, -1, -1};
     if (context->code == CODE_NONE || context->unit == NO_UNIT) {
         return unknown;
     }
     uint32_t at = numbers_of(&tables->code_copies)[context->code];
-    const struct fresh_code *all = list_items(&tables->fresh_codes);
+    struct fresh_code *all = list_items(&tables->fresh_codes);
     if (at >= tables->fresh_codes.n || all[at].id != context->code) {
         return unknown;
     }
-    size_t nunits = (size_t)context->unit + 1;
-    if (tm_reserve_mapped(&tables->scratch,
-                          nunits * sizeof(struct location)) < 0)
-    {
+    int located = all[at].located_round != 0
+                  && all[at].located_round == tables->located_round;
+    if (!located && fresh_code_locate(tables, &all[at]) < 0) {
         return unknown;
     }
-    struct location *units = tables->scratch.data;
-    tm_read_locations((const unsigned char *)tables->bytes.items.data
-                      + all[at].locations, all[at].nlocations, units, nunits);
-    return units[context->unit];
+    const struct location *units = list_items(&tables->located);
+    return units[all[at].located + context->unit];
 }
 
 
@@ -853,6 +945,7 @@ tm_write_tables(struct record_tables *tables, struct page_file *file)
     tm_shrink_list(&tables->fresh_codes);
     tm_shrink_list(&tables->fresh_names);
     tm_shrink_list(&tables->bytes);
+    tm_shrink_list(&tables->located);
     counters_limit(tables, file);
     return 0;
 }

@@ -64,6 +64,8 @@ struct record_tables {
     struct mapped counters;     /* struct record_counters by number - 1 */
     struct record_list fresh_contexts, fresh_nodes, fresh_codes, fresh_names;
     struct record_list bytes;   /* texts of names and location tables */
+    struct record_list located; /* struct location by instruction, of codes */
+    uint32_t located_round;     /* how often that was begun anew */
     struct mapped scratch;
     struct record_sums sums;    /* of all contexts, from the copy */
     struct record_sums lost;
