@@ -704,6 +704,14 @@ class ExportTests(CommandTests):
                                        "a.tmz"))
         self.assertEqual(found["profiles"][0]["endValue"], 3110)
 
+    def test_a_dash_is_standard_output(self):
+        before = os.listdir()
+        self.assertEqual(
+            self.output("export", "-f", "collapsed", "-o", "-", "a.tmz"),
+            self.output("export", "-f", "collapsed", "a.tmz"))
+        self.assertIn("needs a file", self.fails("report", "-o", "-", "a.tmz"))
+        self.assertEqual(os.listdir(), before)
+
     def test_to_a_file(self):
         before = os.listdir()
         self.assertEqual(self.output("export", "-f", "collapsed", "-o",

@@ -114,6 +114,9 @@ def main(arguments):
             parser.error(f"--json and --format {options.format} are two "
                          "different things")
         options.format = "json"
+    if options.output == "-":
+        # As everywhere; a file of that name is ./-.
+        options.output = None
     if options.format is None:
         options.format = _format_of(options.output)
         if options.format is None:

@@ -102,9 +102,14 @@ def begins_as_snapshot(path):
 def check_output(filename):
     """Raise UsageError if something else would take a snapshot's place.
 
+    Also for "-", which nobody means to be a file.
+
     `report -o new.tmz old.tmz` is easily written, and what was in the file
     would be lost.
     """
+    if filename == "-":
+        raise UsageError("-: what is written needs a file: name it behind -o, "
+                         "or ./- if that is its name")
     if begins_as_snapshot(filename):
         raise UsageError(f"{filename}: is a snapshot or record, and what is "
                          "written would take its place: name another file "
