@@ -50,6 +50,24 @@ class TemplateTests(unittest.TestCase):
                     _watch.check_template(template)
 
 
+class ForkTests(unittest.TestCase):
+
+    def test_the_thread_imports_nothing(self):
+        # A child of os.fork() would have half a module for ever.
+        for name in "a.tmz", "a.pickle":
+            with self.subTest(name=name), os_helper.temp_dir() as folder:
+                _, out, _ = assert_python_ok("-X", "tracemalloc=5", "-c", """
+if True:
+    import sys, tracemalloc
+    watch = tracemalloc.watch(sys.argv[1], interval=1e6)
+    before = {*sys.modules}
+    watch.write()
+    print(sorted({*sys.modules} - before))
+    watch.stop()
+""", os.path.join(folder, name))
+                self.assertEqual(out.strip(), b"[]")
+
+
 class DueTests(unittest.TestCase):
     """When a snapshot is due, without any thread or clock."""
 

@@ -35,18 +35,34 @@ _CHUNK = 1 << 18
 
 def dump(snapshot, filename, format=None):
     """Write *snapshot* to a file; see Snapshot.dump()."""
+    write = _writer(filename, format)
+    write_file(filename, lambda stream: write(snapshot, stream))
+
+
+def prepare(filename):
+    """Import all that dump() to a file of such a name needs.
+
+    For threads: a child of os.fork() has half a module for ever if another
+    thread was importing it.
+    """
+    from io import BytesIO
+
+    from tracemalloc._snapshot import Snapshot
+
+    _writer(filename, None)(Snapshot((), 1), BytesIO())
+
+
+def _writer(filename, format):
     if format is None:
         compact = (not isinstance(filename, int)
                    and os.fsdecode(filename).lower().endswith(SUFFIX))
         format = "compact" if compact else "pickle"
     if format == "compact":
-        write = _compact.write
-    elif format == "pickle":
-        write = _pickles.write
-    else:
-        raise ValueError("format must be 'pickle' or 'compact', "
-                         f"not {format!r}")
-    write_file(filename, lambda stream: write(snapshot, stream))
+        return _compact.write
+    if format == "pickle":
+        return _pickles.write
+    raise ValueError("format must be 'pickle' or 'compact', "
+                     f"not {format!r}")
 
 
 # Reading

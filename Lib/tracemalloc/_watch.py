@@ -117,6 +117,9 @@ class Watch:
         self.stop()
 
     def start(self):
+        from tracemalloc import _format
+
+        _quietly(_format.prepare, self.filename)
         self._mark()
         self._thread.start()
         atexit.register(self.stop)
