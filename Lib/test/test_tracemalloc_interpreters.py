@@ -166,7 +166,7 @@ class OwnArenasTests(unittest.TestCase):
             assert _tracemalloc._get_dropped() == 0
             """))
 
-
+    @unittest.skipIf(support.Py_GIL_DISABLED, "there are no arenas")
     def test_arenas_that_go_while_others_allocate(self):
         # Most of their blocks are freed then; rows of cells come and go.
         script_helper.assert_python_ok("-c", textwrap.dedent("""\

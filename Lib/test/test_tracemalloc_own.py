@@ -151,6 +151,8 @@ class QuietTests(unittest.TestCase):
                 main()
             """, folder)
 
+    @unittest.skipIf(support.Py_GIL_DISABLED, "what others freed is given "
+                     "back, and queued, by whoever runs")
     @requires_working_threading()
     def test_a_watch_shows_nothing(self):
         with temp_dir() as folder:

@@ -244,9 +244,13 @@ class ShortMemoryTests(Records):
                 self.assertEqual((status, said), (-signal.SIGKILL, ""))
                 found = self.check_ends(size // 4)
                 read += len(found)
-                killed += processes
-                if group.kills() is not None:
-                    self.assertEqual(int(group.kills()), killed)
+                if group.kills() is None:
+                    killed += len(found)
+                    continue
+                # Who is killed early has not begun all of them.
+                before, killed = killed, int(group.kills())
+                self.assertLessEqual(len(found), killed - before)
+                self.assertLessEqual(killed - before, processes)
             if number % 10 == 9:
                 print(f"{killed} killed for want of memory, {read} records",
                       flush=True)
