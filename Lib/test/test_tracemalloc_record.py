@@ -266,6 +266,29 @@ class ContentTests(Records):
         self.assertLessEqual({"caf\xe9", "\u20ac", "\U0001f600", "\udc80"},
                              names)
 
+    def test_code_that_does_not_tell_where_its_instructions_stand(self):
+        # The last context that is new is that of an early instruction, when
+        # one before is that of a late one, far behind.
+        self.run_program("""
+            source = ("def late(late):\\n"
+                      "  if not late: return [1.5 * late]\\n"
+                      "  if late == 2:\\n"
+                      + "    x = late + late + late + late\\n" * 100_000
+                      + "  return [1.5 * late]\\n")
+            scope = {}
+            exec(compile(source, "silent", "exec"), scope)
+            f = scope["late"]
+            f.__code__ = f.__code__.replace(co_linetable=b"")
+            _tracemalloc._write_record()
+            kept = [f(1), f(0)]
+            _tracemalloc._write_record()
+            """, options="1,record={}")
+        data = self.record().snapshot().traces._data
+        where = {data.frame_details(context, 0)[1:]
+                 for context in range(len(data))
+                 if data.names[data.context_function[context]] == "late"}
+        self.assertEqual(where, {(None, None, None)})
+
     def test_samples(self):
         self.run_program("kept = [str(i) * 10 for i in range(200_000)]",
                          options="25,sample=16KiB,record={}")

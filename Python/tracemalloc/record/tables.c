@@ -59,6 +59,7 @@ struct fresh_code {
     name_id file;
     name_id function;
     int numbered;
+    int has_locations;          /* they are there, though there may be none */
     size_t locations;           /* where they begin in `bytes` */
     size_t nlocations;
     size_t nunits;              /* instructions up to the last one asked for */
@@ -331,7 +332,7 @@ fresh_code_copy(struct record_tables *tables, const struct code_table *codes,
     struct fresh_code *all = list_items(&tables->fresh_codes);
     if (*number != 0
         && (!locate || (*at < tables->fresh_codes.n && all[*at].id == id
-                        && all[*at].nlocations != 0)))
+                        && all[*at].has_locations)))
     {
         return 0;
     }
@@ -349,6 +350,7 @@ fresh_code_copy(struct record_tables *tables, const struct code_table *codes,
     };
     if (locate) {
         *at = (uint32_t)(tables->fresh_codes.n - 1);
+        fresh->has_locations = 1;
         fresh->nlocations = entry->nlocations;
         if (tm_add_bytes(&tables->bytes, entry->locations,
                          entry->nlocations, &fresh->locations) < 0)
@@ -763,7 +765,9 @@ fresh_context_locate(struct record_tables *tables,
     }
     uint32_t at = numbers_of(&tables->code_copies)[context->code];
     struct fresh_code *all = list_items(&tables->fresh_codes);
-    if (at >= tables->fresh_codes.n || all[at].id != context->code) {
+    if (at >= tables->fresh_codes.n || all[at].id != context->code
+        || context->unit >= all[at].nunits)
+    {
         return unknown;
     }
     int located = all[at].located_round != 0
