@@ -8,13 +8,39 @@ import unittest
 from test.tracemalloc_files import (METADATA, RAW, full_data,
                                     full_snapshot, made_by_hand)
 from tracemalloc import _export
-from tracemalloc._columns import ROWS, TOTALS, SnapshotData
+from tracemalloc._columns import (
+    CONTEXTS, PATHS, ROWS, TOTALS, SnapshotData)
 
 
 def exported(export, snapshot, *args):
     stream = io.StringIO(newline="")
     export(snapshot, stream, *args)
     return stream.getvalue()
+
+
+class Counted:
+    """A stream of which only the size is known."""
+
+    size = 0
+
+    def write(self, text):
+        self.size += len(text)
+
+
+def with_a_long_name(length, **columns):
+    """Return a snapshot of contexts of one file whose name is that long.
+
+    *columns* tells them apart.
+    """
+    column, = columns.values()
+    contexts = {name: [0] * len(column) for name in CONTEXTS}
+    contexts |= {f"context_{name}": list(column)
+                 for name, column in columns.items()}
+    contexts["context_file"] = [1] * len(column)
+    return tracemalloc.Snapshot._of(SnapshotData(
+        ["", "x" * length], **contexts, **{name: [0] for name in PATHS},
+        row_context=list(range(len(column))), row_size=[8] * len(column),
+        row_count=[1] * len(column)), 1, {})
 
 
 class JsonTests(unittest.TestCase):
@@ -525,6 +551,36 @@ class ManyContextsTests(unittest.TestCase):
                 row["traceback"] = "'" + row["traceback"]
             expected.append(row)
         self.assertEqual(found, expected)
+
+    def test_long_names_take_no_memory_for_each_context(self):
+        # As a file of some kilobytes can have.
+        number, length = 2000, 1 << 14
+        for export in _export.export_json, _export.export_csv:
+            with self.subTest(export=export.__name__):
+                snapshot = with_a_long_name(length, column=range(number))
+                written = Counted()
+                if not tracemalloc.is_tracing():
+                    tracemalloc.start()
+                    self.addCleanup(tracemalloc.stop)
+                before = tracemalloc.get_traced_memory()[0]
+                tracemalloc.reset_peak()
+                export(snapshot, written)
+                taken = tracemalloc.get_traced_memory()[1] - before
+                self.assertGreater(written.size, number * length)
+                self.assertLess(taken, number * length // 4)
+
+    def test_more_text_than_loading_may_take_is_refused(self):
+        length = 1 << 10
+        for export in (_export.export_json, _export.export_csv,
+                       _export.export_collapsed, _export.export_speedscope):
+            with self.subTest(export=export.__name__):
+                snapshot = with_a_long_name(length, line=range(40))
+                snapshot.traces._data.max_size = 39 * length
+                with self.assertRaisesRegex(tracemalloc.SnapshotFormatError,
+                                            "names of lines"):
+                    export(snapshot, io.StringIO())
+                snapshot.traces._data.max_size = 41 * length
+                export(snapshot, io.StringIO())
 
     def test_progress_is_told(self):
         for name, export in _export.FORMATS.items():

@@ -19,8 +19,8 @@ snapshot, so that several threads may export one.
 Doc/library/tracemalloc-format.rst describes the formats.
 """
 
-from functools import partial, reduce
-from itertools import islice, repeat
+from functools import cache, partial, reduce
+from itertools import repeat
 from operator import itemgetter, neg, or_
 
 import _tracemalloc
@@ -47,8 +47,9 @@ _COLUMN_OF = {
 _SITE = ("file", "line", "function", "end_line", "column", "end_column",
          "domain", "thread")
 
-# How many contexts are written at once.
+# How many contexts are looked at at once, and characters written.
 _PART = 512
+_AT_ONCE = 1 << 17
 
 
 class _Contexts:
@@ -71,6 +72,11 @@ class _Contexts:
         # (file, line, function) in their order, and the index of the newest
         # one of each stack.
         self.newest, self.frames = self.stacks.frames()
+        # Of each there will be a text, with a name that many may have.
+        self.data.afford(
+            sum(len(filename) + len(function)
+                for filename, _, function in self.frames) // 8,
+            "names of lines")
 
     def figures(self):
         """Return the names of the figures that are known."""
@@ -169,26 +175,32 @@ def _label(frame):
 
 
 def _write_joined(stream, texts, separator):
-    """Write texts, of which there may be many, with separators between."""
-    texts = iter(texts)
-    before = ""
-    while part := list(islice(texts, _PART)):
+    """Write texts with separators between: many, or long ones, or both."""
+    before, part, size = "", [], 0
+    for text in texts:
+        part.append(text)
+        size += len(text)
+        if size >= _AT_ONCE:
+            stream.write(before + separator.join(part))
+            before, part, size = separator, [], 0
+    if part:
         stream.write(before + separator.join(part))
-        before = separator
 
 
 def _json_rows(contexts):
     """Yield the contexts as JSON."""
     from json import dumps
 
+    # Sites share the text of a name, which can be long in a hostile file.
+    quoted = cache(lambda name: dumps(name or None))
+    filenames = cache(dumps)
+
     def texts_of_site(filename, line, function, end_line, column, end_column,
                       domain, thread, account):
-        frame = {"filename": filename, "lineno": line,
-                 "function": function or None, "end_lineno": end_line,
-                 "column": column, "end_column": end_column}
-        where = {"domain": domain, "thread": thread or None,
-                 "account": account or None}
-        return dumps(where)[1:-1], dumps(frame)
+        position = dumps({"end_lineno": end_line, "column": column,
+                          "end_column": end_column})
+        return (domain, quoted(thread), quoted(account), filenames(filename),
+                line, quoted(function), position[1:])
 
     texts = [dumps({"filename": filename, "lineno": line,
                     "function": function or None}) + ", "
@@ -196,12 +208,13 @@ def _json_rows(contexts):
     parents = contexts.stacks.parents
     figures = contexts.figures()
     pattern = "".join(f'"{figure}": %d, ' for figure in figures)
-    for node, (where, frame), depth, numbers in contexts.rows(
+    pattern += '"domain": %d, "thread": %s, "account": %s, "total_nframe": %s'
+    frame = '{"filename": %s, "lineno": %d, "function": %s, %s'
+    for node, site, depth, numbers in contexts.rows(
             texts_of_site, list(map(contexts.figure, figures))):
         callers = "".join(contexts.stack(parents[node], texts))
-        yield (f'{{{pattern % numbers}{where}, '
-               f'"total_nframe": {depth or "null"}, '
-               f'"traceback": [{callers}{frame}]}}')
+        yield (f'{{{pattern % (*numbers, *site[:3], depth or "null")}, '
+               f'"traceback": [{callers}{frame % site[3:]}]}}')
 
 
 def export_json(snapshot, stream, *, progress=None):
@@ -257,12 +270,14 @@ def _csv_rows(contexts):
     """Yield the contexts as lines of CSV, without their ends."""
     # Not by module csv, which looks at every character of every call path.
 
-    def text_of_site(filename, line, function, end_line, column, end_column,
-                     domain, thread, account):
-        return ",".join((
-            str(domain), *map(_text_cell, (thread, account, filename)),
-            *map(_cell, (line, end_line, column, end_column)),
-            _text_cell(function)))
+    # Sites share the text of a name, which can be long in a hostile file.
+    cell = cache(_text_cell)
+
+    def texts_of_site(filename, line, function, end_line, column, end_column,
+                      domain, thread, account):
+        return (str(domain), cell(thread), cell(account), cell(filename),
+                ",".join(map(_cell, (line, end_line, column, end_column))),
+                cell(function))
 
     labels = list(map(_stack_label, contexts.frames))
     # A label that has to be quoted has a character of its own in front, which
@@ -272,13 +287,13 @@ def _csv_rows(contexts):
     known = contexts.figures()
     pattern = ",".join("%d" if figure in known else "" for figure in FIGURES)
     for node, site, _, numbers in contexts.rows(
-            text_of_site, list(map(contexts.figure, known))):
+            texts_of_site, list(map(contexts.figure, known))):
         text = ";".join(contexts.stack(node, labels))
         if _QUOTED in text:
             text = f'"{_no_formula(text.replace(_QUOTED, ""))}"'
         else:
             text = _no_formula(text)
-        yield f"{pattern % numbers},{site},{text}"
+        yield ",".join((pattern % numbers, *site, text))
 
 
 def export_csv(snapshot, stream, *, progress=None):
