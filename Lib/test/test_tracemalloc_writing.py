@@ -218,6 +218,19 @@ class WritingTests(CommandTests):
                 self.assertGreater(len(found[0]), 4)
                 self.assertEqual(os.listdir("here"), ["fifo"])
 
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "needs FIFOs")
+    def test_a_file_that_takes_the_place_of_a_fifo_is_left_alone(self):
+        def replace(target):
+            with open("here/new", "w") as stream:
+                stream.write("of somebody else")
+            os.replace("here/new", target)
+
+        os.mkfifo("here/fifo")
+        with (mock.patch.object(_writing, "tell_wait", replace),
+              self.assertRaisesRegex(FileExistsError, "place of the pipe")):
+            _writing.write_file("here/fifo", lambda stream: stream.write(b"x"))
+        self.assertEqual(content("here/fifo"), b"of somebody else")
+
     @unittest.skipUnless(hasattr(os, "mknod"), "needs os.mknod()")
     def test_a_device_is_written_to(self):
         for writer in WRITERS:

@@ -130,6 +130,11 @@ def _open_in_place(target, status):
             if error.errno != errno.ENXIO:
                 raise
         else:
+            if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+                os.close(descriptor)
+                raise FileExistsError(
+                    errno.EEXIST, "a file has taken the place of the pipe",
+                    target)
             os.set_blocking(descriptor, True)
             return open(descriptor, "wb")
         if not is_told:
