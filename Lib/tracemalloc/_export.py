@@ -199,8 +199,8 @@ def _json_rows(contexts):
                       domain, thread, account):
         position = dumps({"end_lineno": end_line, "column": column,
                           "end_column": end_column})
-        return (domain, quoted(thread), quoted(account), filenames(filename),
-                line, quoted(function), position[1:])
+        return (str(domain), quoted(thread), quoted(account),
+                filenames(filename), str(line), quoted(function), position[1:])
 
     texts = [dumps({"filename": filename, "lineno": line,
                     "function": function or None}) + ", "
@@ -208,13 +208,15 @@ def _json_rows(contexts):
     parents = contexts.stacks.parents
     figures = contexts.figures()
     pattern = "".join(f'"{figure}": %d, ' for figure in figures)
-    pattern += '"domain": %d, "thread": %s, "account": %s, "total_nframe": %s'
-    frame = '{"filename": %s, "lineno": %d, "function": %s, %s'
-    for node, site, depth, numbers in contexts.rows(
-            texts_of_site, list(map(contexts.figure, figures))):
+    for (node, (domain, thread, account, filename, line, function, position),
+         depth, numbers) in contexts.rows(
+             texts_of_site, list(map(contexts.figure, figures))):
         callers = "".join(contexts.stack(parents[node], texts))
-        yield (f'{{{pattern % (*numbers, *site[:3], depth or "null")}, '
-               f'"traceback": [{callers}{frame % site[3:]}]}}')
+        yield (f'{{{pattern % numbers}"domain": {domain}, '
+               f'"thread": {thread}, "account": {account}, '
+               f'"total_nframe": {depth or "null"}, "traceback": [{callers}'
+               f'{{"filename": {filename}, "lineno": {line}, '
+               f'"function": {function}, {position}]}}')
 
 
 def export_json(snapshot, stream, *, progress=None):
