@@ -235,10 +235,11 @@ class FunctionTests(unittest.TestCase):
         self.assertEqual(list(Members([], 1)[0]), [])
 
     def test_parents_are_told_from_others(self):
-        for column, are in (([0], True), ([0, 0, 1], True), ([], False),
-                            ([1], False), ([0, 1], False),
-                            ([0, 0, 2], False), ([0, 0, 0, 4], False)):
-            self.assertIs(_tracemalloc._are_parents(array("I", column)), are)
+        for column in [0], [0, 0, 1]:
+            _tracemalloc._path_depths(array("I", column))
+        for column in [], [0, 1], [0, 0, 2], [0, 0, 0, 4]:
+            with self.assertRaises(ValueError):
+                _tracemalloc._path_depths(array("I", column))
 
     def test_columns_of_64_bits(self):
         most = (1 << 64) - 1
@@ -286,7 +287,7 @@ class FunctionTests(unittest.TestCase):
                 (_tracemalloc._list_stack, column, column[:2], [1, 2], 1),
                 (_tracemalloc._list_stack, array("I", [0, 1]),
                  array("I", [0, 0]), [1], 1),
-                (_tracemalloc._are_parents, array("Q", [0])),
+                (_tracemalloc._path_depths, array("Q", [0])),
                 (_tracemalloc._never_above, column, column),
                 (_tracemalloc._never_above, array("Q", [1]), array("Q")),
                 (_tracemalloc._differences, array("Q", [1]), array("Q")),

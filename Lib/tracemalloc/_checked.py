@@ -146,7 +146,10 @@ def check(data):
 
     parents = as_buffer("I", data.path_parent)
     require(len(parents) and parents[0] == 0, "there is no root")
-    require(_tracemalloc._are_parents(parents), "a path is its own caller")
+    try:
+        data.path_depths()
+    except ValueError as exc:
+        raise ValueError(f"damaged snapshot: {exc}") from None
     check_numbers("context_path", len(parents), "path")
     require(_tracemalloc._highest(as_buffer("I", data.context_depth))
             <= MAX_DEPTH,

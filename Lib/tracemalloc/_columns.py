@@ -141,6 +141,14 @@ def values_of(column, rows, n):
     return numbers_at(column, rows)
 
 
+def numbered(*columns):
+    """Return two arrays: numbers of rows, equal ones alike; first rows."""
+    from array import array
+
+    return tuple(array("I", column)
+                 for column in _tracemalloc._number_rows(*columns))
+
+
 class Members:
     """The rows of each group: *groups* says for each row of which it is."""
 

@@ -26,7 +26,7 @@ from operator import itemgetter, neg, or_
 import _tracemalloc
 
 from tracemalloc._columns import (
-    CONTEXTS, as_array, as_buffer, numbers_at, picked)
+    CONTEXTS, as_buffer, numbered, numbers_at, picked)
 from tracemalloc._stacks import Stacks, data_of
 
 # What can be exported where there is one number per context.
@@ -135,8 +135,7 @@ class _Contexts:
                    for name in _SITE]
         if data.context_account is not None:
             columns.append(as_buffer("I", data.context_account))
-        numbers, first = (as_array("I", column) for column in
-                          _tracemalloc._number_rows(*columns))
+        numbers, first = numbered(*columns)
         sites = []
         for (file, line, function, *position, domain, thread, account
              ) in zip(*(map(column.__getitem__, first) for column in columns),

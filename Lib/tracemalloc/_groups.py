@@ -27,7 +27,7 @@ from itertools import compress, count
 import _tracemalloc
 
 from tracemalloc._columns import (
-    COLUMNS, Members, as_buffer, picked, summed, values_of)
+    COLUMNS, Members, as_buffer, numbered, picked, summed, values_of)
 
 KEY_TYPES = ("traceback", "lineno", "filename",
              "function", "module", "thread", "account", "domain")
@@ -138,14 +138,6 @@ def folders_in(metadata):
             if isinstance(folder, str)]
 
 
-def _numbered(*columns):
-    """Return two arrays: numbers of rows, equal ones alike; first rows."""
-    from array import array
-
-    return tuple(array("I", column)
-                 for column in _tracemalloc._number_rows(*columns))
-
-
 class Groups:
     """The groups of a snapshot's data, and what is in them.
 
@@ -201,7 +193,7 @@ class Groups:
         if self._key_type == "traceback":
             data = self._data
             numbers = self.call_paths.add(data, self._selectors)
-            self._groups_of, first = _numbered(numbers)
+            self._groups_of, first = numbered(numbers)
             self.names = picked("I", numbers, first).tolist()
             return
         keys = (self._keys_of_stacks() if self._cumulative
@@ -216,7 +208,7 @@ class Groups:
             self._groups_of = as_buffer("I", [0] * len(self._contexts))
             return [(0,)][:len(self._contexts)]
         found = [self._of_contexts(f"context_{name}") for name in columns]
-        self._groups_of, first = _numbered(*found)
+        self._groups_of, first = numbered(*found)
         return list(zip(*(map(column.__getitem__, first)
                           for column in found)))
 
@@ -230,7 +222,7 @@ class Groups:
         self._stacks = stacks = Stacks(self._data, self._limit, columns,
                                        self._selectors)
         by_node = [stacks.column(name)[1:] for name in columns]
-        numbers, first = _numbered(*by_node)
+        numbers, first = numbered(*by_node)
         # The root is in no group: whatever stands there is not looked at.
         self._group_of_node = array("I", (0,)) + numbers
         self._groups_of = picked("I", self._group_of_node, stacks.nodes)

@@ -26,7 +26,8 @@ from itertools import compress, islice
 import _tracemalloc
 
 from tracemalloc._columns import (
-    MAX_DEPTH, Members, SnapshotData, as_buffer, picked, summed, values_of)
+    MAX_DEPTH, Members, SnapshotData, as_buffer, numbered, picked, summed,
+    values_of)
 from tracemalloc._paths import Recent
 
 
@@ -131,9 +132,8 @@ class Stacks:
         Names are text, and frames are numbered in their order.  The root has
         the number of some frame.  Frames are equal if *columns* are.
         """
-        numbers, firsts = _tracemalloc._number_rows(
-            *map(self.column, columns))
-        return in_order(numbers, list(map(self.frame, array("I", firsts))))
+        numbers, first = numbered(*map(self.column, columns))
+        return in_order(numbers, list(map(self.frame, first)))
 
     def frame(self, node):
         """Return (file, line, function) of a node's newest frame."""

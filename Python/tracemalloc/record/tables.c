@@ -464,36 +464,6 @@ numbers_reserve_all(struct record_tables *tables,
 }
 
 
-/* Copy the counts of a context that has a number, and no counters: nearly all
-   do, and each checkpoint copies them again.  Like context_read(), but for
-   what a context can have that counts no samples. */
-static inline void
-few_read(struct record_tables *tables, const struct traced_bytes *bytes,
-         uint32_t number, const struct context *context)
-{
-    uint16_t live_bytes = (uint16_t)(context->few.allocated_bytes
-                                     - context->freed_bytes);
-    uint8_t live_blocks = (uint8_t)(context->few.allocated_blocks
-                                    - context->freed_blocks);
-    int saved = context->epoch == bytes->epoch;
-    uint16_t peak_bytes = saved ? context->few.peak_bytes : live_bytes;
-    uint8_t peak_blocks = saved ? context->few.peak_blocks : live_blocks;
-    ((struct record_few *)tables->few.data)[number - 1] = (struct record_few){
-        .allocated_bytes = le16(context->few.allocated_bytes),
-        .freed_bytes = le16(context->freed_bytes),
-        .peak_bytes = le16(peak_bytes),
-        .allocated_blocks = context->few.allocated_blocks,
-        .freed_blocks = context->freed_blocks,
-        .peak_blocks = peak_blocks,
-    };
-    tables->sums.contexts++;
-    tables->sums.bytes += live_bytes;
-    tables->sums.blocks += live_blocks;
-    tables->sums.peak_bytes += peak_bytes;
-    tables->sums.peak_blocks += peak_blocks;
-}
-
-
 /* Copy one context, if it ever allocated. */
 static int
 context_read(struct record_tables *tables, const struct record_source *from,
@@ -501,10 +471,6 @@ context_read(struct record_tables *tables, const struct record_source *from,
 {
     struct record_counters counts;
     uint32_t number = numbers_of(&tables->context_numbers)[id];
-    if (number != 0 && !context->has_counters && from->sampler == NULL) {
-        few_read(tables, from->bytes, number, context);
-        return 0;
-    }
     record_counts(from, context, &counts);
     if (number == 0 && counts.allocated_blocks == 0) {
         return 0;

@@ -56,28 +56,6 @@ ascends(PyObject *self, PyObject *object)
 }
 
 
-PyDoc_STRVAR(are_parents_doc,
-"_are_parents($module, column, /)\n--\n\n"
-"Whether each number but the first is less than its place.\n\n"
-"There has to be a first one, and it is 0.");
-
-
-static PyObject *
-are_parents(PyObject *self, PyObject *object)
-{
-    struct number_column column;
-    if (tm_get_column(object, &column) < 0) {
-        return NULL;
-    }
-    int are = column.length > 0 && column.numbers[0] == 0;
-    for (size_t i = 1; i < column.length && are; i++) {
-        are = column.numbers[i] < i;
-    }
-    tm_release_columns(&column, 1);
-    return PyBool_FromLong(are);
-}
-
-
 /* --- columns of 64 bits -------------------------------------------------- */
 
 /* Two columns of one length: 0, or -1 with an exception and none to release. */
@@ -355,7 +333,6 @@ done:
 static PyMethodDef picks_methods[] = {
     {"_highest", highest, METH_O, highest_doc},
     {"_ascends", ascends, METH_O, ascends_doc},
-    {"_are_parents", are_parents, METH_O, are_parents_doc},
     FAST("_never_above", never_above, never_above_doc),
     FAST("_differences", differences, differences_doc),
     FAST("_pick_rows", pick_rows, pick_rows_doc),
