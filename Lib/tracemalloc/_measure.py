@@ -7,8 +7,8 @@ it is in the figures.
 
 A full collection looks at every object there is, which for most functions
 takes longer than the call.  So only young garbage is collected, which is all
-that the function made, and the free lists are cleared.  There is a full
-collection as well
+that the function made, and free lists and the cache of attributes are
+emptied.  There is a full collection as well
 
     before  if older garbage may have been traced: its end would be counted
     after   if anything is left otherwise: so no garbage passes for a leak
@@ -19,6 +19,7 @@ only where they were asked for.
 """
 
 import gc
+import sys
 
 import _tracemalloc
 import tracemalloc
@@ -104,10 +105,18 @@ def full_collections():
     return gc.get_stats()[2]["collections"]
 
 
-def _collect():
-    """Collect what has become garbage lately, and clear the free lists."""
-    gc.collect(1)
-    # What is in them is traced.
+def _collect(generation):
+    """Collect garbage, and empty what CPython keeps: what is in there is
+    traced.
+    """
+    gc.collect(generation)
+    _empty()
+
+
+def _empty():
+    # Names that only the cache of attributes holds are freed by who looks up
+    # what takes their place there.
+    sys._clear_internal_caches()
     _tracemalloc._clear_free_lists()
 
 
@@ -118,10 +127,7 @@ def _collect():
 
 def _begin(measure):
     # None is older than tracing, if nothing has grown old since.
-    if measure._collections == full_collections():
-        _collect()
-    else:
-        gc.collect()
+    _collect(1 if measure._collections == full_collections() else 2)
     if tracemalloc.get_sample_interval() is not None:
         measure.fault = SAMPLED
     elif _tracemalloc._get_object_traceback(measure._witness) is None:
@@ -140,7 +146,7 @@ def _begin_peak(measure):
     measure._peaks = Peaks()
     measure._peaks.begin()
     # Blocks that the function would take from there were not its own.
-    _tracemalloc._clear_free_lists()
+    _empty()
     tracemalloc.reset_peak()
     measure._base, _ = get_traced_memory()
 
@@ -165,9 +171,9 @@ def _end(measure, returned):
     measure.peak = measure._highest.traced_memory[1] - measure._base
     if measure._snapshots:
         measure.ended = _take()
-    _collect()
+    _collect(1)
     if get_traced_memory()[0] > measure._first:
-        gc.collect()
+        _collect(2)
     if returned:
         measure.leaked = get_traced_memory()[0] - measure._first
     if measure._snapshots:
