@@ -63,7 +63,9 @@ def get_process_memory():
     try:
         with open("/proc/self/statm", "rb") as file:
             fields = file.read().split()
-        page = os.sysconf("SC_PAGE_SIZE")
+        # With the name itself, sysconf() makes a string that the cache of
+        # attributes keeps, which is freed at some later time.
+        page = os.sysconf(os.sysconf_names["SC_PAGE_SIZE"])
         return int(fields[1]) * page, int(fields[0]) * page
     except (OSError, AttributeError):
         pass
