@@ -10,6 +10,7 @@ import pickle
 import re
 import tracemalloc
 import unittest
+from test import support
 from test.support import os_helper
 from test.test_pytracemalloc_tracing import (
     BYTES_HEAD, TracingTestCase, allocate, run_at)
@@ -66,10 +67,11 @@ class SnapshotTests(TracingTestCase):
         pytracemalloc.set_traceback_limit(3)
         pytracemalloc.enable()
         kept = allocate("a.py", 4, 500)
-        before = datetime.datetime.now()
-        snapshot = Snapshot.create()
-        self.assertTrue(
-            before <= snapshot.timestamp <= datetime.datetime.now())
+        with mock.patch("pytracemalloc._snapshot.datetime") as clock:
+            clock.now.return_value = TIME
+            snapshot = Snapshot.create()
+        clock.now.assert_called_once_with()
+        self.assertEqual(snapshot.timestamp, TIME)
         self.assertEqual(snapshot.pid, os.getpid())
         self.assertEqual(snapshot.traceback_limit, 3)
         self.assertIsNone(snapshot.traces)
@@ -99,6 +101,8 @@ class SnapshotTests(TracingTestCase):
         self.assertEqual(Snapshot.create(metrics=False).metrics, {})
 
     def test_D46_metrics(self):
+        # Else objects are counted that are gone when they are counted again.
+        self.enterContext(support.disable_gc())
         pytracemalloc.enable()
         with mock.patch("pytracemalloc._metric.get_process_memory",
                         return_value=(12, 34)):
@@ -791,8 +795,9 @@ class LiveDisplayTests(TracingTestCase):
 
     def test_D24_D58_display(self):
         pytracemalloc.enable()
-        kept = [run_at(f"file{n}.py", 3, "value = [bytes(n * 1000)] * 2",
-                       n=n).value for n in range(20)]
+        kept = [run_at(f"file{n}.py", 3,
+                       "one, two = bytes(n * 500), bytes(n * 500)", n=n)
+                for n in range(20)]
         with mock.patch("sys.stdout", io.StringIO()) as stdout:
             snapshot = DisplayTop().display(5)
         self.assertIs(type(snapshot), Snapshot)
