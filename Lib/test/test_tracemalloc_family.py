@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import unittest
 from test.support import LONG_TIMEOUT, has_fork_support, import_helper
@@ -18,7 +19,7 @@ import_helper.import_module("multiprocessing.synchronize")
 
 # What processes of multiprocessing keep; its name is the first argument.
 WORKERS = """\
-    import multiprocessing, os, sys
+    import multiprocessing, os, sys, time
     from concurrent.futures import ProcessPoolExecutor
     kept = []
     at_import = bytearray(1_000_000)
@@ -37,6 +38,10 @@ WORKERS = """\
     def together(number):
         barrier.wait()
         return work(number)
+    def stay(number):
+        barrier.wait()
+        while True:
+            time.sleep(0.1)
     if __name__ == "__main__":
         context = multiprocessing.get_context(sys.argv[1])
     """
@@ -110,9 +115,16 @@ class MultiprocessingTests(FamilyTests):
 
     def test_pool_that_is_terminated(self):
         self.write("program.py", in_main("""\
-            barrier = context.Barrier(2)
+            # Two workers, and the program.
+            barrier = context.Barrier(3)
             with context.Pool(2, begin, (barrier,)) as pool:
-                print(*pool.map(together, range(2), chunksize=1))
+                pids = pool.map_async(together, range(2), chunksize=1)
+                barrier.wait()
+                print(*pids.get())
+                # A worker without work would be told to end, and might have
+                # done so before the signal comes.
+                pool.map_async(stay, range(2), chunksize=1)
+                barrier.wait()
                 processes = pool._pool
             for process in processes:
                 assert process.exitcode == -15, process.exitcode
@@ -211,6 +223,13 @@ class SpawnTests(MultiprocessingTests):
 class ForkserverTests(MultiprocessingTests):
     method = "forkserver"
     name = "ForkServer"
+
+    def setUp(self):
+        super().setUp()
+        # In there is the server's socket, in a folder of its own.
+        if len(os.fsencode(tempfile.gettempdir())) > 70:
+            self.skipTest("sockets cannot have such long names as they would "
+                          "have in the folder for temporary files")
 
 
 del MultiprocessingTests
