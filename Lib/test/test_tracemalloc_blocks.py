@@ -8,7 +8,7 @@ import sys
 import textwrap
 import unittest
 from test.tracemalloc_scripts import (
-    ScriptTests, STOCK_PYTHON, add_tests, allocators, difference, needs_stock,
+    ScriptTests, add_tests, allocators, difference, needs_stock, run_both,
     run_script)
 
 
@@ -449,10 +449,7 @@ class AllocatorsEqualStock(unittest.TestCase):
         for name in self.scripts:
             source = textwrap.dedent(getattr(Scripts, name)).lstrip()
             with self.subTest(script=name):
-                ours = run_script(sys.executable, source, 25, *options,
-                                  malloc=malloc)
-                stock = run_script(STOCK_PYTHON, source, 25, *options,
-                                   malloc=malloc)
+                ours, stock = run_both(source, 25, *options, malloc=malloc)
                 self.assertGreater(len(ours.blocks), 3)
                 self.assertEqual(difference(ours.blocks, stock.blocks), "")
                 self.assertEqual(ours.memory, stock.memory)

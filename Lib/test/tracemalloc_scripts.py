@@ -95,6 +95,30 @@ def run_script(python, source, limit, *options, malloc=""):
     return Record(*pickle.loads(process.stdout))
 
 
+def run_both(source, limit, *options, malloc=""):
+    """Return the Records of *source* here and in stock.
+
+    Address randomisation decides what stays in the interpreter's type cache,
+    in stock as well: now and then a name lives a little longer there.  A
+    difference of ours shows every time.
+    """
+    for attempt in range(5):
+        ours, stock = (run_script(python, source, limit, *options,
+                                  malloc=malloc)
+                       for python in (sys.executable, STOCK_PYTHON))
+        if compared(ours, source) == compared(stock, source):
+            break
+    return ours, stock
+
+
+def compared(run, source):
+    """Return what of the Record *run* has to be equal in both."""
+    # A thread state is not of the same size in both: while a thread runs, its
+    # block is larger by what the tracer adds.
+    return (run.blocks,
+            run.memory[:1] if "threading" in source else run.memory)
+
+
 def line_of(source, mark):
     """Return the number of the line of *source* that ends in '# mark'."""
     found = [number for number, line in enumerate(source.splitlines(), 1)
@@ -129,28 +153,13 @@ class ScriptTests(unittest.TestCase):
         held = line_of(source, "held")
         for limit in limits:
             with self.subTest(script=name, nframe=limit):
-                # Address randomisation decides what stays in the interpreter's
-                # type cache, in stock as well: now and then a name lives a
-                # little longer there.  A difference of ours shows every time.
-                for attempt in range(3):
-                    ours = run_script(sys.executable, source, limit)
-                    stock = run_script(STOCK_PYTHON, source, limit)
-                    if (self.records(ours, source)
-                            == self.records(stock, source)):
-                        break
+                ours, stock = run_both(source, limit)
                 newest = {block[2][0][1] for block in ours.blocks
                           if block[2][0][0].startswith("script:")}
                 self.assertIn(held, newest)
                 self.assertEqual(difference(ours.blocks, stock.blocks), "")
-                self.assertEqual(self.records(ours, source),
-                                 self.records(stock, source))
-
-    @staticmethod
-    def records(run, source):
-        # A thread state is not of the same size in both: while a thread
-        # runs, its block is larger by what the tracer adds.
-        return (run.blocks,
-                run.memory[:1] if "threading" in source else run.memory)
+                self.assertEqual(compared(ours, source),
+                                 compared(stock, source))
 
 
 def _script_test(name):
