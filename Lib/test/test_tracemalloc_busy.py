@@ -286,12 +286,18 @@ class MeanwhileTests(BusyTest):
                         length = turn % 1500
                         kept[turn % 64] = letter * length
                         float(turn)
+                        if turn == 10_000:
+                            looked.wait()
                 ''', "busy.py", "exec")
-            namespace = {"letter": letter}
+            # Set when somebody looks for the first time: no thread ends before
+            # that.
+            looked = threading.Event()
+            namespace = {"letter": letter, "looked": looked}
             exec(code, namespace)
             turns = 0
             def look():
                 global turns
+                looked.set()
                 columns = _tracemalloc._take_snapshot()
                 held = sum(map(mul, columns.row_size, columns.row_count))
                 assert held == columns.traced_memory[0], (
