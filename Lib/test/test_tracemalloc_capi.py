@@ -135,6 +135,7 @@ class TrackTests(ChildTests):
             for domain in 0, 1:
                 for address in 3, top:
                     for size in 2 ** 31, 2 ** 32 + 1, 2 ** 48, 2 ** 62:
+                        sys._clear_internal_caches()
                         before = _tracemalloc.get_traced_memory()[0]
                         assert held.PyTraceMalloc_Track(domain, address, size) == 0
                         assert size <= _tracemalloc.get_traced_memory()[0] - before < size + 500
