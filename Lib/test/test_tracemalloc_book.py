@@ -24,7 +24,7 @@ SOURCE = os.environ.get("TRACEMALLOC_SOURCE")
 
 def clean_environment(**variables):
     env = {name: value for name, value in os.environ.items()
-           if not name.startswith("PYTHON")}
+           if not name.startswith("PYTHON") and name != "FORCE_COLOR"}
     return env | variables
 
 

@@ -659,7 +659,7 @@ class TracingToolTests(CaptureTest):
                 wait(depth - 1)
             else:
                 waiting.set()
-                jumped.wait(support.SHORT_TIMEOUT)
+                jumped.wait(support.LONG_TIMEOUT)
             self.seen(bytearray(5))
 
         def wait_at_start(frame, event, argument):
@@ -685,7 +685,7 @@ class TracingToolTests(CaptureTest):
         thread.start()
         old = sys.gettrace()
         try:
-            self.assertTrue(waiting.wait(support.SHORT_TIMEOUT))
+            self.assertTrue(waiting.wait(support.LONG_TIMEOUT))
             sys.settrace(jump_there)
             jumper()
         finally:

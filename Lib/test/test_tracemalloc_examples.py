@@ -186,7 +186,8 @@ class ExampleTests(ProgramTests):
                 self.assertEqual(stream.read(2), b"\x80\x02")
             snapshot = tracemalloc.Snapshot.load(path)
             self.assertEqual(snapshot.traceback_limit, 25)
-            self.assertGreater(len(snapshot.traces), 100)
+            # As many are there before the program does anything.
+            self.assertGreater(len(snapshot.traces), 10)
         self.assertEqual(len(processes), 1)
 
     def test_E09_thread_writes_numbered_snapshots(self):

@@ -119,7 +119,7 @@ class CellTests(unittest.TestCase):
                 measure.call(lambda: exec(compile(text, name, "exec"), {}))
                 return measure
             measured("pass")
-        """) + dedent(script))
+        """) + dedent(script), COLUMNS="")
         self.assertEqual(err, b"")
         return out.decode().splitlines()
 
@@ -127,19 +127,19 @@ class CellTests(unittest.TestCase):
         title, head, *lines = self.run_script("""
             import sys
             text = ("import sys\\n"
-                    "sys.kept = b'x' * int(4e7)\\n"
+                    "sys.kept = b'x' * int(3e7)\\n"
                     "more = b'x' * int(6e7)\\n"
                     "del more\\n")
             print(CellReport(measured(text), {"<cell>": "my cell"}.get))
         """)
         self.assertEqual(title.partition(", allocated")[0],
-                         "held 38.1 MiB, peak 95.4 MiB")
+                         "held 28.6 MiB, peak 85.8 MiB")
         self.assertEqual(head.split(),
                          ["held", "at", "peak", "allocated", "line"])
         self.assertEqual([line.split() for line in lines[:4]], [
-            ["38.1", "MiB", "38.1", "MiB", "38.1", "MiB", "my", "cell:2",
+            ["28.6", "MiB", "28.6", "MiB", "28.6", "MiB", "my", "cell:2",
              "<module>"],
-            ["sys.kept", "=", "b'x'", "*", "int(4e7)"],
+            ["sys.kept", "=", "b'x'", "*", "int(3e7)"],
             ["0", "B", "57.2", "MiB", "57.2", "MiB", "my", "cell:3",
              "<module>"],
             ["more", "=", "b'x'", "*", "int(6e7)"]])
