@@ -10,7 +10,6 @@ import pickle
 import re
 import tracemalloc
 import unittest
-from test import support
 from test.support import os_helper
 from test.test_pytracemalloc_tracing import (
     BYTES_HEAD, TracingTestCase, allocate, run_at)
@@ -101,8 +100,6 @@ class SnapshotTests(TracingTestCase):
         self.assertEqual(Snapshot.create(metrics=False).metrics, {})
 
     def test_D46_metrics(self):
-        # Else objects are counted that are gone when they are counted again.
-        self.enterContext(support.disable_gc())
         pytracemalloc.enable()
         with mock.patch("pytracemalloc._metric.get_process_memory",
                         return_value=(12, 34)):

@@ -38,6 +38,10 @@ class TracingTestCase(unittest.TestCase):
         if tracemalloc.is_tracing():
             self.addCleanup(tracemalloc.start, limit)
         self.reset()
+        # The collector empties free lists.  Then the arguments of the next
+        # call are a block, which stays where they are kept again.
+        self.enterContext(support.disable_gc())
+        bytes(1)
         self.addCleanup(pytracemalloc.set_traceback_limit, limit)
         self.addCleanup(self.reset)
 
@@ -533,8 +537,7 @@ class MeasureTests(TracingTestCase):
         self.assertTrue(0 < free < size, (size, free))
 
     def test_D21_interned_strings(self):
-        # Neither the collector nor a lookup is to free any meanwhile.
-        self.enterContext(support.disable_gc())
+        # No lookup is to free any meanwhile.
         sys._clear_internal_caches()
         size, length = pytracemalloc.get_unicode_interned()
         self.assertGreater(length, 1000)
