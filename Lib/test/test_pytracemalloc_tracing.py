@@ -477,6 +477,20 @@ class MeasureTests(TracingTestCase):
             # There mimalloc has taken a GiB of address space before.
             self.assertGreater(more[1] - vms, 40_000_000)
 
+    @unittest.skipUnless(os.path.exists("/proc/self/statm"), "needs /proc")
+    def test_D18_who_asks_leaves_no_name_behind(self):
+        def cleared():
+            before = pytracemalloc.get_traced_memory()[0]
+            sys._clear_internal_caches()
+            return pytracemalloc.get_traced_memory()[0] - before
+
+        pytracemalloc.enable()
+        for _ in range(3):
+            pytracemalloc.get_process_memory()
+            nothing = cleared(), cleared()
+        pytracemalloc.get_process_memory()
+        self.assertEqual((cleared(), cleared()), (nothing[1], nothing[1]))
+
     def test_D18_process_memory_from_psutil_or_not_at_all(self):
         info = SimpleNamespace(rss=12, vms=34)
         psutil = ModuleType("psutil")
