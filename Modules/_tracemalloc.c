@@ -585,6 +585,18 @@ module_write_record(PyObject *self, PyObject *unused)
 }
 
 
+PyDoc_STRVAR(end_record_doc,
+"_end_record($module, /)\n--\n\n"
+"End the record, if there is one, as the end of the process does.");
+
+static PyObject *
+module_end_record(PyObject *self, PyObject *unused)
+{
+    _PyTraceMalloc_EndRecord();
+    Py_RETURN_NONE;
+}
+
+
 PyDoc_STRVAR(get_counts_doc,
 "_get_counts($module, /)\n--\n\n"
 "A dict that says how many of each kind the tracer has, for judging whether\n"
@@ -735,6 +747,7 @@ static PyMethodDef module_methods[] = {
     {"_get_dropped", module_get_dropped, METH_NOARGS, get_dropped_doc},
     {"_get_record", module_get_record, METH_NOARGS, get_record_doc},
     {"_write_record", module_write_record, METH_NOARGS, write_record_doc},
+    {"_end_record", module_end_record, METH_NOARGS, end_record_doc},
     {"_get_counts", module_get_counts, METH_NOARGS, get_counts_doc},
     {"_check", module_check, METH_NOARGS, check_doc},
 #ifdef Py_TRACEMALLOC_VERIFY

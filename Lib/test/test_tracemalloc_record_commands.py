@@ -332,6 +332,17 @@ class CommandTests(Records):
                 self.assertLessEqual(wanted, modules)
                 self.assertFalse(modules & {"views", "cli", "decoder"})
 
+    def test_programs_under_run_have_exited_when_they_have(self):
+        for code in "pass", "import os; os.kill(os.getpid(), 15)":
+            with self.subTest(code):
+                subprocess.run(
+                    [sys.executable, "-X", f"tracemalloc=25,record="
+                     f"{self.folder}", "-m", "tracemalloc", "run", "-q",
+                     "--no-file", "-c", code], env=environment())
+                path, = places.list_folder(self.folder)
+                self.assertEqual(reader.read(path).state, "exited")
+                os.unlink(path)
+
     def test_folders_to_import_from(self):
         library = "/usr/lib/python3.13"
         for command, names, folders in (

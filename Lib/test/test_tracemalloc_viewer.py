@@ -558,7 +558,7 @@ class CommandLineTests(CommandTests):
             return answer.status, answer.read()
 
     def test_G01_G08_a_session(self):
-        for number in signal.SIGTERM, signal.SIGINT:
+        for number in signal.SIGTERM, signal.SIGINT, signal.SIGHUP:
             process, address = self.start_view("a.tmz", "b.tmz")
             status, body = self.get(address)
             self.assertEqual(status, 200)

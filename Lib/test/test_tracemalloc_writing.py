@@ -8,6 +8,7 @@ import os
 import pytracemalloc
 import stat
 import struct
+import subprocess
 import sys
 import threading
 import tracemalloc
@@ -77,39 +78,85 @@ class WritingTests(CommandTests):
         with self.subTest(writer=writer.__name__):
             yield
 
+    def ways(self):
+        """Subtests: files begin without a name, or with another, or get
+        one by being copied.
+        """
+        nowhere = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+        for way in (contextlib.nullcontext(),
+                    # Then it is a folder that cannot be opened for writing.
+                    mock.patch.object(os, "O_TMPFILE", 0, create=True),
+                    mock.patch.object(os, "link", side_effect=nowhere)):
+            with way:
+                yield
+
     @contextlib.contextmanager
     def looking(self):
-        """Collect names and modes of files in "here" when they are
-        opened for writing.
+        """Collect modes of files that are opened for writing, and which
+        names are in "here" then.
         """
-        found = []
+        modes, names = set(), set()
         real = open
 
         def look(file, mode="r", *args, **options):
             stream = real(file, mode, *args, **options)
             if isinstance(file, int):
-                found.append(
-                    {name: stat.S_IMODE(os.lstat(f"here/{name}").st_mode)
-                     for name in os.listdir("here")})
+                modes.add(stat.S_IMODE(os.fstat(file).st_mode))
+                names.update(os.listdir("here"))
             return stream
 
         with mock.patch("builtins.open", look):
-            yield found
+            yield modes, names
 
     @unittest.skipUnless(os.name == "posix", "modes of POSIX")
     def test_a_file_is_private_until_it_is_complete_and_then_as_others(self):
         with os_helper.temp_umask(0o022):
-            for writer in WRITERS:
-                with self.fresh(writer):
-                    with self.looking() as found:
-                        writer("here/new")
-                    modes = [mode for files in found
-                             for mode in files.values()]
-                    self.assertEqual(set(modes), {0o600})
-                    self.assertFalse(any("new" in files for files in found))
-                    self.assertEqual(os.listdir("here"), ["new"])
-                    self.assertEqual(stat.S_IMODE(os.stat("here/new").st_mode),
-                                     0o644)
+            for _ in self.ways():
+                for writer in WRITERS:
+                    with self.fresh(writer):
+                        with self.looking() as (modes, names):
+                            writer("here/new")
+                        self.assertEqual(modes, {0o600})
+                        self.assertNotIn("new", names)
+                        self.assertEqual(os.listdir("here"), ["new"])
+                        self.assertEqual(
+                            stat.S_IMODE(os.stat("here/new").st_mode), 0o644)
+
+    def test_a_file_in_whose_place_another_one_was_made_meanwhile(self):
+        def slow(stream):
+            self.write("here/new", "theirs")
+            stream.write(b"ours")
+
+        for _ in self.ways():
+            _writing.write_file("here/new", slow)
+            self.assertEqual(content("here/new"), b"ours")
+            self.assertEqual(os.listdir("here"), ["new"])
+            os.unlink("here/new")
+
+    @unittest.skipUnless(hasattr(os, "O_TMPFILE"), "needs O_TMPFILE")
+    def test_who_is_killed_while_writing_leaves_nothing(self):
+        try:
+            os.close(os.open("here", os.O_RDWR | os.O_TMPFILE))
+        except OSError as error:
+            self.skipTest(f"no files without names here: {error}")
+        self.write("here/old", "good")
+        for name in "new", "old":
+            process = subprocess.run(
+                [sys.executable, "-c", "if 1:"
+                 """
+                import os, signal, sys
+                from tracemalloc._writing import write_file
+
+                def write(stream):
+                    stream.write(bytes(100_000))
+                    stream.flush()
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+                write_file(sys.argv[1], write)
+                """, f"here/{name}"])
+            self.assertEqual(process.returncode, -9)
+            self.assertEqual(os.listdir("here"), ["old"])
+            self.assertEqual(content("here/old"), b"good")
 
     @unittest.skipUnless(os.name == "posix", "modes of POSIX")
     def test_a_file_that_was_there_keeps_its_mode(self):

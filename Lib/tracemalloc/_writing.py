@@ -4,8 +4,10 @@ All that writes files goes through write_file(): snapshots of either format
 and interface, exports, and so what `run` and watch() write.  Only what
 processes tell each other by lines of a file is added by add_line().
 
-    regular file, or none   a file beside, readable by its owner only, which
-                            gets its mode and then the name when it is whole
+    regular file, or none   a file beside, without a name where the system has
+                            such: of who is killed while writing nothing is
+                            left; with its owner's rights only, and when it
+                            is whole with its mode, and then the name
     the same, where none    a file without a name first, then copied over;
     can be made, or take    the old one stays until there is all of the new,
     its place (a mount)     and room for it
@@ -69,15 +71,16 @@ def write_file(filename, write):
         return
     descriptor, name = beside
     try:
-        with open(descriptor, "wb") as stream:
+        with open(descriptor, "w+b") as stream:
             write(stream)
-            stream.flush()
-            if status is not None:
-                _secure(descriptor)
-            _take_over(descriptor, target, status)
-        _put_in_place(name, target)
+            _complete(stream, target, status)
+            if name is None:
+                name = _name_beside(target, stream, status)
+        if name is not None:
+            _put_in_place(name, target)
     except BaseException:
-        _attempt(os.unlink, name)
+        if name is not None:
+            _attempt(os.unlink, name)
         raise
 
 
@@ -145,25 +148,85 @@ def _open_in_place(target, status):
 
 
 def _open_beside(target, may_fail):
-    """Return a new file's descriptor and name.
+    """Return a new file's descriptor and name, which is None if it has none.
 
     If *may_fail*, None where no file can be made.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
+    folder = os.path.dirname(target)
+    if hasattr(os, "O_TMPFILE"):
+        try:
+            return os.open(folder or ".", os.O_RDWR | os.O_TMPFILE | _FLAGS,
+                           0o600), None
+        except OSError:
+            # Not all file systems have that.
+            pass
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS
+    try:
+        return _new_beside(target, lambda name: os.open(name, flags, 0o600))
+    except PermissionError:
+        if may_fail:
+            return None
+        raise
+
+
+def _new_beside(target, make):
+    """Return make(name), and the name, for one that nothing has yet."""
     folder = os.path.dirname(target)
     while True:
         name = f".tracemalloc-{os.getpid()}-{os.urandom(4).hex()}.tmp"
         name = os.path.join(folder, name)
         try:
-            return os.open(name, flags, 0o600), name
+            return make(name), name
         except FileExistsError:
             continue
         except OSError as error:
-            if may_fail and isinstance(error, PermissionError):
-                return None
             # Of the other name nobody has heard.
             error.filename = target
             raise
+
+
+def _name_beside(target, stream, status):
+    """Give a file without a name that of the target, if that is free.
+
+    Otherwise return the name that it has now, beside the target.
+    """
+    if status is None:
+        try:
+            _link(stream, target)
+        except OSError:
+            # Somebody else has made one, or this cannot be done here.
+            pass
+        else:
+            return None
+    try:
+        _, name = _new_beside(target, lambda name: _link(stream, name))
+    except OSError:
+        name = _copy_beside(target, stream, status)
+    return name
+
+
+def _link(stream, name):
+    """Give a file without a name one."""
+    # With a folder's descriptor, which an absolute name needs none of, as
+    # otherwise the link itself would be meant.
+    descriptor = stream.fileno()
+    os.link(f"/proc/self/fd/{descriptor}", name, src_dir_fd=descriptor,
+            follow_symlinks=True)
+
+
+def _copy_beside(target, whole, status):
+    """Make a copy of a file, with a name beside the target: without /proc."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
+    descriptor, name = _new_beside(
+        target, lambda name: os.open(name, flags, 0o600))
+    try:
+        with open(descriptor, "wb") as stream:
+            _copy(whole, stream)
+            _complete(stream, target, status)
+    except BaseException:
+        _attempt(os.unlink, name)
+        raise
+    return name
 
 
 def _unnamed():
@@ -171,6 +234,14 @@ def _unnamed():
     from tempfile import TemporaryFile
 
     return TemporaryFile()
+
+
+def _complete(stream, target, status):
+    """Make a file that has all its data ready to take the target's place."""
+    stream.flush()
+    if status is not None:
+        _secure(stream.fileno())
+    _take_over(stream.fileno(), target, status)
 
 
 def _secure(descriptor):
@@ -268,13 +339,17 @@ def _umask():
 def _copy_over(target, whole):
     """Copy into a file that no other can take the place of."""
     size = whole.seek(0, os.SEEK_END)
-    whole.seek(0)
     descriptor = os.open(target, os.O_WRONLY | _FLAGS)
     with open(descriptor, "wb") as stream:
         _make_room(stream, size)
-        while chunk := whole.read(_CHUNK):
-            stream.write(chunk)
+        _copy(whole, stream)
         stream.truncate()
+
+
+def _copy(whole, stream):
+    whole.seek(0)
+    while chunk := whole.read(_CHUNK):
+        stream.write(chunk)
 
 
 def _make_room(stream, size):

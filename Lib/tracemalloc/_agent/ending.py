@@ -5,12 +5,20 @@ import select
 import signal
 
 
+def _signals():
+    yield from (signal.SIGTERM, signal.SIGINT)
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:
+        yield hangup
+
+
 class Ending:
-    """Notes SIGTERM and SIGINT instead of dying of them.
+    """Notes SIGTERM, SIGINT and SIGHUP instead of dying of them.
 
     A context manager for the main thread; later signals of that kind do
     nothing more.  wait() is for the same thread.  *interrupt* is called when
-    the first comes, to end what takes long.
+    the first comes, to end what takes long.  That the terminal is gone is
+    ignored where it was, as nohup has it.
     """
 
     def __init__(self, interrupt=None):
@@ -23,7 +31,7 @@ class Ending:
         self._before = signal.set_wakeup_fd(self._write,
                                             warn_on_full_buffer=False)
         self._handlers = [(number, signal.signal(number, self._note))
-                          for number in (signal.SIGTERM, signal.SIGINT)]
+                          for number in _signals()]
         return self
 
     def __exit__(self, *exc_info):

@@ -27,7 +27,8 @@ from importlib.util import MAGIC_NUMBER
 from io import open_code
 
 import tracemalloc
-from _tracemalloc import _get_record, _quietly, get_sample_interval
+from _tracemalloc import (
+    _end_record, _get_record, _quietly, get_sample_interval)
 from tracemalloc import _writing
 from tracemalloc._cli import (
     PROGRAM, UsageError, _one_line, _waits, endings, family, units)
@@ -609,7 +610,9 @@ class Recorder:
                      f"written: {self._watch.error}")
         options = self._options
         snapshot, peak = self._taken or self._take()
-        # What follows is not the program's.
+        # What follows is not the program's, which has ended for who reads its
+        # record as well.
+        _end_record()
         tracemalloc.stop()
         files = {}
         before = self._written()

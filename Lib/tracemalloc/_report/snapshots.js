@@ -44,6 +44,7 @@ class Row {
 
     show(entry, now, chosen) {
         const isRecord = Object.hasOwn(STATES, entry.state ?? "");
+        const moment = momentText(entry);
         const facts = [
             entry.traced === null || entry.traced === undefined ? null
                 : sizeText(entry.traced),
@@ -51,7 +52,7 @@ class Row {
             isRecord ? `${entry.program || "?"}, process ${entry.pid}` : null,
             isRecord ? `written ${
                 durationText(Math.max(0, now - entry.taken))} ago`
-                : momentText(entry),
+                : moment,
             entry.size === null ? null : `file ${sizeText(entry.size)}`,
         ].filter(Boolean);
         this.box.checked = chosen;
@@ -65,9 +66,9 @@ class Row {
         this.element.className = [
             "snapshot", chosen ? "chosen" : "", entry.state ?? "",
             entry.fault ? "faulty" : ""].filter(Boolean).join(" ");
-        const text = facts.join("  \u00b7  ");
-        if (this.facts.textContent !== text) {
-            this.facts.textContent = text;
+        if (this.facts.textContent !== facts.join("")) {
+            fill(this.facts, ...facts.map((fact) => make(
+                "span", {className: fact === moment ? "moment" : ""}, fact)));
         }
         this.fault.textContent = entry.fault ?? "";
         this.fault.hidden = !entry.fault;
