@@ -144,6 +144,39 @@ class CellTests(unittest.TestCase):
              "<module>"],
             ["more", "=", "b'x'", "*", "int(6e7)"]])
 
+    def test_lines_elsewhere_tell_which_line_of_the_cell_calls_them(self):
+        out = self.run_script("""
+            import builtins
+            exec(compile("def make(size):\\n"
+                         "    return b'x' * size\\n"
+                         "def deeper(depth):\\n"
+                         "    if depth:\\n"
+                         "        return deeper(depth - 1)\\n"
+                         "    return make(int(6e7))\\n", "other.py", "exec"))
+            builtins.make, builtins.deeper = make, deeper
+            text = ("def own():\\n"
+                    "    return make(int(4e7))\\n"
+                    "kept = [make(1000), own()]\\n"
+                    "kept.append(deeper(100))\\n"
+                    "__import__('sys').kept = kept\\n")
+            measure = measured(text)
+            report = CellReport(measure, lambda name: name.upper(),
+                                home="<cell>")
+            print(report)
+            print(report._repr_html_())
+            print(CellReport(measure))
+            print(CellReport(measure, home="other"))
+        """)
+        row, called = out[2:4]
+        self.assertTrue(row.endswith("  OTHER.PY:2 make()"), row)
+        # Most comes from there, and it is the oldest line, not own().
+        self.assertEqual(called.strip(), "called from <CELL>:4 <module>")
+        html = next(line for line in out if line.startswith("<p>"))
+        self.assertIn("OTHER.PY:2 make()<br>called from &lt;CELL&gt;:4 "
+                      "&lt;module&gt;</td>", html)
+        self.assertEqual(Tags(html).open, [])
+        self.assertEqual("".join(out).count("called from"), 2)
+
     def test_threads_that_are_not_the_cells_are_one_line(self):
         lines = self.run_script("""
             import threading

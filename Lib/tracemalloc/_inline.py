@@ -17,6 +17,7 @@ from tracemalloc._cli import rows
 from tracemalloc._cli.names import short_name
 from tracemalloc._cli.screen import Screen, cut, cut_location, printable
 from tracemalloc._text import format_size
+from tracemalloc._values import Frame
 
 LINES = 10
 _MAX_NAME = 160
@@ -40,13 +41,16 @@ def _cell(kind, style, content):
 def _table(head, lines):
     """Return a table as HTML.
 
-    A line is (texts, source or ""): numbers, and a name as the last one.
+    A line is (texts, source or "", caller or ""): numbers, and a name as the
+    last one.
     """
-    def row(kind, texts, source=""):
+    def row(kind, texts, source="", caller=""):
         *numbers, name = texts
         name = escape(cut_location(name, _MAX_NAME))
         if source:
             name += f"<br><code>{escape(cut(source, _MAX_SOURCE))}</code>"
+        if caller:
+            name += f"<br>{escape(cut(caller, _MAX_NAME))}"
         return "<tr>" + "".join(
             [_cell(kind, _NUMBER, escape(number)) for number in numbers]
             + [_cell(kind, _TEXT, name)]) + "</tr>"
@@ -91,13 +95,15 @@ class CellReport:
     """What a Measure with snapshots tells, for people.
 
     *name_of(filename)* returns what a file is called; lines of *threads*, by
-    name, are summed up.  All is computed here, so the measure is not needed
+    name, are summed up; *home* is the file of the cell, whose lines are told
+    as callers of others.  All is computed here, so the measure is not needed
     any more.
     """
 
     _HEAD = ["held", "at peak", "allocated", "line"]
 
-    def __init__(self, measure, name_of=str, limit=LINES, threads=()):
+    def __init__(self, measure, name_of=str, limit=LINES, threads=(),
+                 home=None):
         self._lines = []
         if measure.fault is not None:
             self._title = f"memory: no figures, {measure.fault}"
@@ -117,8 +123,10 @@ class CellReport:
              if max(map(abs, figures)) >= least
              and frame.filename not in _OWN),
             key=lambda frame: (*_rank(found[frame], least), frame))
+        callers = _callers(measure.ended, ranked[:limit], home)
         for frame in ranked[:limit]:
-            self._lines.append(_line(found.pop(frame), frame, name_of))
+            self._lines.append(_line(found.pop(frame), frame,
+                                     callers.get(frame), name_of))
         if found:
             self._add_sums(map(sum, zip(*found.values())),
                            rows.plural(len(found), "more line"))
@@ -139,8 +147,8 @@ class CellReport:
         screen.write(self._title)
         if self._lines:
             screen.table(self._HEAD, [
-                (texts, [None] * len(texts), [source] if source else [])
-                for texts, source in self._lines])
+                (texts, [None] * len(texts), [*filter(None, below)])
+                for texts, *below in self._lines])
         return stream.getvalue().rstrip("\n")
 
     def _repr_html_(self):
@@ -183,13 +191,65 @@ def _figures(measure, threads):
     return found
 
 
-def _line(figures, frame, name_of):
-    """Return (texts, source) of a line of the table."""
+def _callers(snapshot, frames, home):
+    """Return {frame: the line of *home* that calls it}, for other lines.
+
+    That is the oldest frame in that file, where most was allocated.
+    O(contexts, and the call paths of these lines).
+    """
+    data = snapshot.traces._data
+    numbers = {name: number for number, name in enumerate(data.names)}
+    home = numbers.get(home)
+    if home is None:
+        return {}
+    wanted = {(numbers.get(frame.filename), frame.lineno): frame
+              for frame in frames}
+    sums, oldest = {}, {0: None}
+    for context, place in enumerate(zip(data.context_file,
+                                        data.context_line)):
+        frame = wanted.get(place)
+        if frame is None or place[0] == home:
+            continue
+        caller = _oldest(data, data.context_path[context], home, oldest)
+        if caller is not None:
+            found = sums.setdefault(frame, {})
+            found[caller] = (found.get(caller, 0)
+                             + data.context_allocated_bytes[context])
+    return {frame: Frame((data.names[home], *max(found, key=found.get)))
+            for frame, found in sums.items()}
+
+
+def _oldest(data, path, home, known):
+    """Return (line, function) of the oldest frame of a path that is in a file.
+
+    None if there is none.  What is known of paths is kept.
+    """
+    above = []
+    while path not in known:
+        above.append(path)
+        path = data.path_parent[path]
+    found = known[path]
+    for path in reversed(above):
+        if found is None and data.path_file[path] == home:
+            found = (data.path_line[path],
+                     data.names[data.path_function[path]])
+        known[path] = found
+    return found
+
+
+def _name(frame, name_of):
     text = rows.frame_text(frame).removeprefix(printable(frame.filename))
-    text = printable(name_of(frame.filename)) + text
+    return printable(name_of(frame.filename)) + text
+
+
+def _line(figures, frame, caller, name_of):
+    """Return (texts, source, caller) of a line of the table."""
     source = "".join(rows.lines_below([frame], "lineno"))
     if not source and frame.filename in linecache.cache:
         # A cell of IPython's, whose name is none of a file.
         source = printable(linecache.getline(frame.filename,
                                              frame.lineno).strip())
-    return [format_size(size, False) for size in figures] + [text], source
+    called = "" if caller is None else \
+        f"called from {_name(caller, name_of)}"
+    return ([format_size(size, False) for size in figures]
+            + [_name(frame, name_of)], source, called)

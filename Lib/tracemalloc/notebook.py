@@ -106,7 +106,8 @@ class MemoryMagics(Magics):
         others = _quietly(_other_threads)
         measure = Measure(snapshots=True)
         value = measure.call(partial(_run, parts, self.shell.user_ns))
-        report = _quietly(CellReport, measure, self._name_of, limit, others)
+        report = _quietly(CellReport, measure, self._name_of, limit, others,
+                          parts[0].co_filename)
         # Its snapshots are not needed any more.
         del measure
         display(report)
