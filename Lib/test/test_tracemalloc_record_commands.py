@@ -18,7 +18,7 @@ import_helper.import_module("_tracemalloc")
 
 from tracemalloc import _cli
 from tracemalloc._cli import ps, rows, screen
-from tracemalloc._record import imported, places
+from tracemalloc._record import imported, places, reader
 
 
 class CommandTests(Records):

@@ -17,7 +17,6 @@ from tracemalloc._cli import rows
 from tracemalloc._cli.names import short_name
 from tracemalloc._cli.screen import Screen, cut, cut_location, printable
 from tracemalloc._text import format_size
-from tracemalloc._values import Frame
 
 LINES = 10
 _MAX_NAME = 160
@@ -123,10 +122,10 @@ class CellReport:
              if max(map(abs, figures)) >= least
              and frame.filename not in _OWN),
             key=lambda frame: (*_rank(found[frame], least), frame))
-        callers = _callers(measure.ended, ranked[:limit], home)
+        callers = _callers(measure.ended, ranked[:limit], home, name_of)
         for frame in ranked[:limit]:
             self._lines.append(_line(found.pop(frame), frame,
-                                     callers.get(frame), name_of))
+                                     callers.get(frame, ""), name_of))
         if found:
             self._add_sums(map(sum, zip(*found.values())),
                            rows.plural(len(found), "more line"))
@@ -191,17 +190,17 @@ def _figures(measure, threads):
     return found
 
 
-def _callers(snapshot, frames, home):
-    """Return {frame: the line of *home* that calls it}, for other lines.
+def _callers(snapshot, frames, home, name_of):
+    """Return {frame: which line of *home* calls it, as text}.
 
-    That is the oldest frame in that file, where most was allocated.
-    O(contexts, and the call paths of these lines).
+    That is the oldest frame in that file, where most was allocated; lines of
+    the file itself have none.  O(contexts, and call paths of these lines).
     """
     data = snapshot.traces._data
     numbers = {name: number for number, name in enumerate(data.names)}
-    home = numbers.get(home)
-    if home is None:
+    if home not in numbers:
         return {}
+    name, home = name_of(home), numbers[home]
     wanted = {(numbers.get(frame.filename), frame.lineno): frame
               for frame in frames}
     sums, oldest = {}, {0: None}
@@ -215,8 +214,13 @@ def _callers(snapshot, frames, home):
             found = sums.setdefault(frame, {})
             found[caller] = (found.get(caller, 0)
                              + data.context_allocated_bytes[context])
-    return {frame: Frame((data.names[home], *max(found, key=found.get)))
+    return {frame: _caller_text(name, *max(found, key=found.get))
             for frame, found in sums.items()}
+
+
+def _caller_text(name, line, function):
+    return (f"called from {printable(name)}:{line} "
+            + rows.function_text(function))
 
 
 def _oldest(data, path, home, known):
@@ -237,19 +241,17 @@ def _oldest(data, path, home, known):
     return found
 
 
-def _name(frame, name_of):
-    text = rows.frame_text(frame).removeprefix(printable(frame.filename))
-    return printable(name_of(frame.filename)) + text
-
-
 def _line(figures, frame, caller, name_of):
-    """Return (texts, source, caller) of a line of the table."""
+    """Return (texts, source, caller) of a line of the table.
+
+    *caller* is the text that tells who calls it, or "".
+    """
+    text = rows.frame_text(frame).removeprefix(printable(frame.filename))
+    text = printable(name_of(frame.filename)) + text
     source = "".join(rows.lines_below([frame], "lineno"))
     if not source and frame.filename in linecache.cache:
         # A cell of IPython's, whose name is none of a file.
         source = printable(linecache.getline(frame.filename,
                                              frame.lineno).strip())
-    called = "" if caller is None else \
-        f"called from {_name(caller, name_of)}"
-    return ([format_size(size, False) for size in figures]
-            + [_name(frame, name_of)], source, called)
+    return ([format_size(size, False) for size in figures] + [text],
+            source, caller)

@@ -166,10 +166,13 @@ def frame_text(frame, names=full_names):
         text = names(filename) + text[len(filename):]
     text = printable(text)
     if frame.lineno and frame.function:
-        text += f" {printable(frame.function)}()" \
-            if not frame.function.startswith("<") \
-            else f" {printable(frame.function)}"
+        text += " " + function_text(frame.function)
     return text
+
+
+def function_text(name):
+    """Return how a function is called, such as 'main()' or '<module>'."""
+    return printable(name) + ("" if name.startswith("<") else "()")
 
 
 def label(traceback, group_by, names=full_names):
