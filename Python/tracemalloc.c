@@ -63,6 +63,7 @@
 #include "tracemalloc/snapshot/snapshot.c"
 #include "tracemalloc/snapshot/instructions.c"
 #include "tracemalloc/snapshot/rows.c"
+#include "tracemalloc/snapshot/cell_sizes.c"
 #include "tracemalloc/snapshot/trace_copy.c"
 #include "tracemalloc/snapshot/taking.c"
 #include "tracemalloc/snapshot/decode.c"

@@ -130,6 +130,36 @@ class RowTests(unittest.TestCase):
             assert any(freed for _, _, freed, _, _, _ in expected.values())
             """)
 
+    def test_lines_with_many_blocks_and_with_few(self):
+        # Of many blocks there is a tally for each size; of few, the sizes.
+        # Those that are large have no cells.
+        run(r"""
+            lines = 200
+            code, scope = load('def many(sizes): return [bytes(n) for n in sizes]\n'
+                               + ''.join(f'def few{i}(sizes): return [bytes(n) for n in sizes]\n'
+                                         for i in range(lines)))
+            many = [2 + 7 * n % 900 for n in range(60_000)]
+            few = [[2 + i * n % 700 for n in range(i)] for i in range(lines)]
+            few[3] *= 1000
+            _tracemalloc.start(65535)
+            kept = scope["many"](many), [scope[f"few{i}"](sizes) for i, sizes in enumerate(few)]
+            snapshot = _tracemalloc._take_snapshot()
+            rows = [*zip(snapshot.row_context, snapshot.row_size)]
+            assert rows == sorted(set(rows))
+            found = collections.defaultdict(collections.Counter)
+            for (context, size), count in zip(rows, snapshot.row_count):
+                name = snapshot.names[snapshot.context_function[context]]
+                # Lists and their items are of the same line.
+                instruction = snapshot.context_column[context], name
+                found[instruction][size - EMPTY] += count
+            for sizes in [many, *few[1:]]:
+                # Beside them there is the list.
+                assert any((rest := sums - collections.Counter(sizes)).total() < 3
+                           and sums.total() == rest.total() + len(sizes)
+                           for sums in found.values()), len(sizes)
+            _tracemalloc._check()
+            """)
+
     def test_sums_over_all_columns(self):
         run(r"""
             _tracemalloc.start(1)

@@ -1,5 +1,5 @@
 /* What is needed of a snapshot only until it is finished, for the files that
-   make it: snapshot.c, instructions.c, rows.c. */
+   make it: snapshot.c, instructions.c, rows.c, cell_sizes.c. */
 
 #ifndef TRACEMALLOC_DRAFT_H
 #define TRACEMALLOC_DRAFT_H
@@ -14,6 +14,12 @@ struct snapshot_row {
     uint64_t size;
     uint64_t count;             /* 0: the slot is free */
     context_id context;
+};
+
+/* Where the sizes of a context's blocks are: see cell_sizes.c. */
+struct cell_sizes {
+    size_t begin;               /* in draft->sizes or draft->tallies */
+    size_t n;                   /* blocks */
 };
 
 /* A location table that was copied, and what is needed of it. */
@@ -65,10 +71,16 @@ struct snapshot_draft {
     size_t instruction_mask;
 
     /* Of rows.c. */
-    size_t nlive;               /* contexts with live blocks */
     struct snapshot_row *slots; /* open addressing on (context, size) */
     size_t mask;
     size_t used;
+
+    /* Of cell_sizes.c. */
+    struct cell_sizes *cell_sizes;      /* by number + 1; NULL: those blocks
+                                           are in `slots`, too */
+    uint16_t *sizes;
+    uint64_t *tallies;
+    size_t nsizes;              /* the largest one + 1 */
 };
 
 /* Room for columns of `n` rows: -1 is returned from the caller without memory.
@@ -100,5 +112,13 @@ PART int tm_take_errors(struct snapshot *);
    rows in order. */
 PART int tm_finish_instructions(struct snapshot *);
 PART int tm_finish_rows(struct snapshot *);
+
+/* Of all blocks that have cells, the sizes: take them; put them in order, and
+   add to counts[number + 1] how many rows they are; write these, of one
+   context, from a row on, and return where they end. */
+PART int tm_take_sizes(struct snapshot *);
+PART int tm_sort_sizes(struct snapshot *, size_t *counts);
+PART size_t tm_put_sizes(struct snapshot *, size_t number, size_t row);
+PART void tm_free_sizes(struct snapshot_draft *);
 
 #endif  /* !TRACEMALLOC_DRAFT_H */

@@ -1,15 +1,23 @@
 /* Rows of a snapshot: its live blocks.
 
-   A part of snapshot.c, which see.  Blocks are counted by (context, size), in
-   a table with open addressing; finishing sorts what was counted.  Neighbours
-   in a pool often are alike, so runs of equal cells are added at once.  Where
-   each block shall have a row, rows come as they are met. */
+   A part of snapshot.c, which see.  Blocks are counted by context and size:
+   those that have cells by cell_sizes.c, all others in a table with open
+   addressing; finishing puts both in order.  Samples are few, and all of them
+   are counted in the table.  Where each block shall have a row, rows come as
+   they are met. */
 
 #include "draft.h"
 
 #include <assert.h>
 #include <math.h>
 #include <string.h>
+
+
+#ifdef Py_TRACEMALLOC_STRESS
+#  define FIRST_ROW_SLOTS 4
+#else
+#  define FIRST_ROW_SLOTS 256
+#endif
 
 
 /* --- counting ------------------------------------------------------------ */
@@ -79,76 +87,18 @@ row_count(struct snapshot_draft *draft, context_id context, uint64_t size,
 }
 
 
-/* Rows of cells that were counted lately: cells beside each other have few
-   values, but seldom the same twice in a row. */
-struct recent_row {
-    uint64_t key;               /* cell and size class; 0: none */
-    struct snapshot_row *row;
-};
-
-#define RECENT_ROWS 256
-
-
-/* More cells of one value: 0, or -1 when out of memory. */
-static inline int
-cell_count(struct snapshot_draft *draft, struct recent_row *recent,
-           uint32_t cell, uint32_t size_class, uint64_t count)
-{
-    uint64_t key = (uint64_t)size_class << 32 | cell;
-    struct recent_row *at = &recent[(cell + size_class) % RECENT_ROWS];
-    if (at->key == key) {
-        at->row->count += count;
-        return 0;
-    }
-    const struct snapshot_row *slots = draft->slots;
-    context_id context = CELL_CONTEXT(cell);
-    uint64_t size = (size_class + (uint64_t)1) * draft->from->blocks.cell_unit
-                    - CELL_SLACK(cell);
-    if (row_count(draft, context, size, count) < 0) {
-        return -1;
-    }
-    if (draft->slots != slots) {
-        memset(recent, 0, RECENT_ROWS * sizeof(recent[0]));
-    }
-    *at = (struct recent_row){key, row_slot(draft, context, size)};
-    return 0;
-}
-
-
+/* Count what has no cells, or all if these are samples. */
 static int
-cells_count(struct snapshot_draft *draft)
+blocks_count(struct snapshot_draft *draft)
 {
-    const struct cell_store *cells = draft->from->blocks.cells;
-    struct recent_row recent[RECENT_ROWS] = {{0, NULL}};
-    for (uint32_t id = 0; (id = _PyTraceMalloc_NextRow(cells, id)) != 0;) {
-        const struct cell_row *row = tm_row_at(cells, id);
-        uint32_t cell = 0;
-        for (uint32_t at = 0, begin = 0; at <= row->ncells; at++) {
-            uint32_t next = at < row->ncells ? row->cells[at] : 0;
-            if (next == cell) {
-                continue;
-            }
-            if (cell != 0 && CELL_CONTEXT(cell) != draft->from->hidden
-                && cell_count(draft, recent, cell, row->size_class,
-                              at - begin) < 0)
-            {
-                return -1;
-            }
-            cell = next;
-            begin = at;
-        }
-    }
-    return 0;
-}
-
-
-static int
-table_count(struct snapshot_draft *draft, const struct block_table *table)
-{
-    struct block_cursor cursor = tm_walk_table(table);
+    const struct snapshot_source *from = draft->from;
+    struct block_walk walk = tm_walk_blocks(&from->blocks);
     struct block block;
-    while (_PyTraceMalloc_NextBlock(&cursor, &block)) {
-        if (block.context != draft->from->hidden
+    if (from->sampler == NULL) {
+        walk.row = 0;
+    }
+    while (tm_next_block(&walk, &block)) {
+        if (block.context != from->hidden
             && row_count(draft, block.context, block.size, 1) < 0)
         {
             return -1;
@@ -176,22 +126,14 @@ PART int
 tm_take_rows(struct snapshot *snapshot)
 {
     struct snapshot_draft *draft = snapshot->draft;
-    size_t nslots = 256;
-    while (nslots - nslots / 4 <= draft->nlive) {
-        nslots *= 2;
-    }
-    if (slots_grow(draft, nslots) < 0 || cells_count(draft) < 0) {
+    if (slots_grow(draft, FIRST_ROW_SLOTS) < 0 || blocks_count(draft) < 0) {
         return -1;
-    }
-    for (size_t t = 0; t < 2; t++) {
-        if (table_count(draft, draft->from->blocks.tables[t]) < 0) {
-            return -1;
-        }
     }
     if (draft->from->sampler != NULL) {
         samples_scale(draft);
+        return 0;
     }
-    return 0;
+    return tm_take_sizes(snapshot);
 }
 
 
@@ -305,29 +247,16 @@ rows_sort(struct snapshot *snapshot, size_t begin, size_t end,
 
 
 /* Move the rows from their slots to the columns, those of a context together.
-   places[number + 1] becomes where those of a context end. */
+   places[number + 1], where they begin, becomes where they end. */
 static void
-rows_place(struct snapshot *snapshot, uint32_t *places)
+slots_place(struct snapshot *snapshot, size_t *places)
 {
     struct snapshot_draft *draft = snapshot->draft;
-    for (size_t i = 0; i <= draft->mask; i++) {
-        if (draft->slots[i].count != 0) {
-            places[draft->context_numbers[draft->slots[i].context]]++;
-        }
-    }
-    assert(places[0] == 0);
-    uint32_t sum = 0;
-    for (size_t number = 1; number <= snapshot->ncontexts; number++) {
-        uint32_t n = places[number];
-        places[number] = sum;
-        sum += n;
-    }
     for (size_t i = 0; i <= draft->mask; i++) {
         const struct snapshot_row *slot = &draft->slots[i];
         if (slot->count != 0) {
             uint32_t number = draft->context_numbers[slot->context];
-            uint32_t row = places[number]++;
-            snapshot->row_context[row] = number - 1;
+            size_t row = places[number]++;
             snapshot->row_size[row] = slot->size;
             snapshot->row_count[row] = slot->count;
         }
@@ -345,33 +274,107 @@ rows_alloc(struct snapshot *snapshot, size_t n)
 }
 
 
-PART int
-tm_finish_rows(struct snapshot *snapshot)
+/* Give places[number + 1] where the rows of a context begin, of which it has
+   the number, and the columns room for all. */
+static int
+places_give(struct snapshot *snapshot, size_t *places)
 {
-    struct snapshot_draft *draft = snapshot->draft;
-    uint32_t *places = tm_new_numbers(snapshot->ncontexts);
-    if (places == NULL || rows_alloc(snapshot, draft->used) < 0) {
-        free(places);
-        return -1;
-    }
-    rows_place(snapshot, places);
-    free(draft->slots);
-    draft->slots = NULL;
-    size_t most = 1;
+    size_t sum = 0;
     for (size_t number = 1; number <= snapshot->ncontexts; number++) {
-        size_t n = places[number] - places[number - 1];
+        size_t n = places[number];
+        places[number] = sum;
+        sum += n;
+    }
+    return rows_alloc(snapshot, sum);
+}
+
+
+static int
+is_in_order(const struct snapshot *snapshot, size_t begin, size_t end)
+{
+    for (size_t row = begin; row + 1 < end; row++) {
+        if (snapshot->row_size[row] >= snapshot->row_size[row + 1]) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+
+/* Put the rows of each context, which end at places[number + 1], in order, and
+   make one of those of the same size: 0, or -1 when out of memory. */
+static int
+rows_order(struct snapshot *snapshot, const size_t *places)
+{
+    size_t most = 1, to = 0;
+    for (size_t number = 1, begin = 0; number <= snapshot->ncontexts;
+         begin = places[number++])
+    {
+        size_t n = places[number] - begin;
         most = n > most ? n : most;
     }
     struct sized *scratch = malloc(most * sizeof(scratch[0]));
-    for (size_t number = 1; number <= snapshot->ncontexts && scratch != NULL;
-         number++)
+    if (scratch == NULL) {
+        return -1;
+    }
+    for (size_t number = 1, begin = 0; number <= snapshot->ncontexts;
+         begin = places[number++])
     {
-        if (places[number] - places[number - 1] > 1) {
-            rows_sort(snapshot, places[number - 1], places[number], scratch);
+        size_t end = places[number], first = to;
+        if (!is_in_order(snapshot, begin, end)) {
+            rows_sort(snapshot, begin, end, scratch);
+        }
+        for (size_t row = begin; row < end; row++) {
+            uint64_t size = snapshot->row_size[row];
+            uint64_t count = snapshot->row_count[row];
+            if (to > first && snapshot->row_size[to - 1] == size) {
+                snapshot->row_count[to - 1] += count;
+                continue;
+            }
+            snapshot->row_context[to] = (uint32_t)number - 1;
+            snapshot->row_size[to] = size;
+            snapshot->row_count[to++] = count;
         }
     }
-    int failed = scratch == NULL;
-    free(places);
+    snapshot->nrows = to;
     free(scratch);
-    return failed ? -1 : 0;
+    return 0;
+}
+
+
+static int
+rows_finish(struct snapshot *snapshot, size_t *places)
+{
+    struct snapshot_draft *draft = snapshot->draft;
+    for (size_t i = 0; i <= draft->mask; i++) {
+        if (draft->slots[i].count != 0) {
+            places[draft->context_numbers[draft->slots[i].context]]++;
+        }
+    }
+    assert(places[0] == 0);
+    if ((draft->cell_sizes != NULL && tm_sort_sizes(snapshot, places) < 0)
+        || places_give(snapshot, places) < 0)
+    {
+        return -1;
+    }
+    if (draft->cell_sizes != NULL) {
+        for (size_t number = 1; number <= snapshot->ncontexts; number++) {
+            places[number] = tm_put_sizes(snapshot, number, places[number]);
+        }
+        tm_free_sizes(draft);
+    }
+    slots_place(snapshot, places);
+    free(draft->slots);
+    draft->slots = NULL;
+    return rows_order(snapshot, places);
+}
+
+
+PART int
+tm_finish_rows(struct snapshot *snapshot)
+{
+    size_t *places = calloc(snapshot->ncontexts + 1, sizeof(places[0]));
+    int result = places != NULL ? rows_finish(snapshot, places) : -1;
+    free(places);
+    return result;
 }

@@ -1,8 +1,8 @@
 /* Snapshots: all contexts and blocks at one moment, in columns.
 
    Called by taking.c and columns.c; reads names, code objects, nodes and
-   contexts.  Two parts of it are files of their own: instructions.c, which
-   reads location tables, and rows.c, which reads blocks.
+   contexts.  Parts of it are files of their own: instructions.c, which reads
+   location tables, and rows.c and cell_sizes.c, which read blocks.
 
        store --tm_take_snapshot()--> columns, and a draft
                                  --tm_finish_snapshot()--> columns
@@ -13,8 +13,8 @@
 
    Time: proportional to the cells, and to the nodes of the tree.  Memory: what
    the columns take, 28 bytes per context, 60 more with counters and locations,
-   16 per path and 20 per row; for a short time 24 to 64 bytes per row and 4 to
-   16 per node more. */
+   16 per path and 20 per row; for a short time 4 to 16 per node, 16 per
+   context, 2 per block that has a cell and 32 to 96 per row of others more. */
 
 #include "snapshot.h"
 #include "draft.h"
@@ -47,6 +47,7 @@ draft_free(struct snapshot_draft *draft)
     free(draft->instructions);
     free(draft->instruction_slots);
     free(draft->slots);
+    tm_free_sizes(draft);
     free(draft);
 }
 
@@ -166,7 +167,6 @@ nodes_number(struct snapshot *snapshot)
             draft->contexts[snapshot->ncontexts++] = id;
             draft->context_numbers[id] = (uint32_t)snapshot->ncontexts;
             path_number(snapshot, tm_context_node(context));
-            draft->nlive += tm_context_live_blocks(context) != 0;
         }
     }
 }
