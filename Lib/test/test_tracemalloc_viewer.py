@@ -557,8 +557,26 @@ class CommandLineTests(CommandTests):
             answer = connection.getresponse()
             return answer.status, answer.read()
 
+    def set_hangup(self, action):
+        """What SIGHUP does in children that begin from now on."""
+        self.addCleanup(signal.signal, signal.SIGHUP,
+                        signal.signal(signal.SIGHUP, action))
+
+    @unittest.skipUnless(hasattr(signal, "SIGHUP"), "needs SIGHUP")
+    def test_nohup(self):
+        self.set_hangup(signal.SIG_IGN)
+        process, address = self.start_view("a.tmz")
+        process.send_signal(signal.SIGHUP)
+        self.assertEqual(self.get(address)[0], 200)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(support.LONG_TIMEOUT), 0)
+
     def test_G01_G08_a_session(self):
-        for number in signal.SIGTERM, signal.SIGINT, signal.SIGHUP:
+        endings = [signal.SIGTERM, signal.SIGINT]
+        if hasattr(signal, "SIGHUP"):
+            self.set_hangup(signal.SIG_DFL)
+            endings.append(signal.SIGHUP)
+        for number in endings:
             process, address = self.start_view("a.tmz", "b.tmz")
             status, body = self.get(address)
             self.assertEqual(status, 200)
