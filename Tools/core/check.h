@@ -140,26 +140,14 @@ extern size_t test_failures(void);
 
 /* --- code objects -------------------------------------------------------- */
 
-/* Room for the lines of a code object, to be filled in. */
-static inline struct line_map *
-line_map_make(uint32_t nunits, int wide)
-{
-    struct line_map *map = test_malloc(
-        sizeof(*map) + (nunits + 1) * (wide ? sizeof(int32_t)
-                                            : sizeof(uint16_t)));
-    map->nunits = nunits;
-    map->first = 0;
-    map->wide = wide;
-    return map;
-}
-
-
 /* One unit, line 0. */
 static inline struct line_map *
 line_map_plain(void)
 {
-    struct line_map *map = line_map_make(1, 0);
-    map->units[0] = map->units[1] = 0;
+    struct line_map *map = tm_new_lines(1, 0, 0);
+    CHECK(map != NULL);
+    tm_set_line(map, 0, 0);
+    tm_set_line(map, 1, 0);
     return map;
 }
 

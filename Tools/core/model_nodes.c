@@ -53,25 +53,22 @@ both_add_file(void)
 static struct line_map *
 line_map_random(uint32_t nunits, int32_t *lines)
 {
-    int wide = random_below(4) == 0;
-    struct line_map *map = test_malloc(
-        sizeof(*map) + (nunits + 1) * (wide ? sizeof(int32_t)
-                                            : sizeof(uint16_t)));
+    /* Of all three widths. */
+    static const int32_t ranges[] = {4, UINT8_MAX - 1, UINT8_MAX,
+                                     UINT16_MAX - 1, UINT16_MAX, INT32_MAX};
+    int32_t first = (int32_t)random_below(5);
+    int32_t range = ranges[random_below(6)];
+    int32_t last = range > INT32_MAX - first ? INT32_MAX : first + range;
+    struct line_map *map = tm_new_lines(nunits, first, last);
     if (map == NULL) {
         return NULL;
     }
-    map->nunits = nunits;
-    map->wide = wide;
-    map->first = (int32_t)random_below(5);
     for (uint32_t i = 0; i <= nunits; i++) {
         lines[i] = random_below(8) == 0 ? 0
-                   : map->first + (int32_t)random_below(4);
-        if (wide) {
-            ((int32_t *)(void *)map->units)[i] = lines[i];
-        }
-        else {
-            map->units[i] = lines[i] < map->first || lines[i] == 0
-                            ? NO_LINE : (uint16_t)(lines[i] - map->first);
+                   : random_below(2) == 0 ? last
+                   : first + (int32_t)random_below(4);
+        if (lines[i] != 0) {
+            tm_set_line(map, i, lines[i]);
         }
     }
     return map;
@@ -209,6 +206,10 @@ both_add_node(node_id parent, code_id code, int32_t line)
     node_id id = tm_add_node(&tree, parent, code, line);
     if (id == NODE_NONE) {
         CHECK(call_lacked_memory() && expected == NODE_NONE);
+        if (line >= WIDE_LINE && tree.nodes.used == m.nnodes + 1) {
+            /* There was a number, and then no room for the line. */
+            EXTEND(m.nodes, m.nnodes, m.nnodes + (size_t)1);
+        }
         return NODE_NONE;
     }
     CHECK(!call_lacked_memory());

@@ -99,51 +99,45 @@ test_codes_run_out(void)
 }
 
 
+/* Of a map as wide as these lines need: they, none, and the bounds. */
 static void
-test_lines_narrow(void)
+lines_check(int32_t lowest, int32_t highest, uint32_t unit_size)
 {
     CHECK_EQUAL(tm_init_codes(&table), 0);
     name_id file = tm_add_name(table.names, 1, "f", 1);
-    struct line_map *map = line_map_make(4, 0);
-    map->first = 70000;
-    map->units[0] = 0;
-    map->units[1] = NO_LINE;
-    map->units[2] = NO_LINE - 1;
-    map->units[3] = 7;
-    map->units[4] = 2;
+    struct line_map *map = tm_new_lines(4, lowest, highest);
+    CHECK_EQUAL(map->unit_size, unit_size);
+    tm_set_line(map, 0, lowest);
+    tm_set_line(map, 2, highest);
+    tm_set_line(map, 3, lowest + 1);
+    tm_set_line(map, 4, highest - 1);
     code_id code = code_add_named(&table, owners, file, map);
-    CHECK_EQUAL(tm_code_line(&table, code, 0), 70000);
+    CHECK_EQUAL(tm_code_line(&table, code, 0), lowest);
     CHECK_EQUAL(tm_code_line(&table, code, 1), 0);
-    CHECK_EQUAL(tm_code_line(&table, code, 2), 70000 + NO_LINE - 1);
-    CHECK_EQUAL(tm_code_line(&table, code, 3), 70007);
+    CHECK_EQUAL(tm_code_line(&table, code, 2), highest);
+    CHECK_EQUAL(tm_code_line(&table, code, 3), lowest + 1);
     /* Before the first unit, and behind the last. */
-    CHECK_EQUAL(tm_code_line(&table, code, -1), 70002);
-    CHECK_EQUAL(tm_code_line(&table, code, 4), 70002);
-    CHECK_EQUAL(tm_code_line(&table, code, 5), 70002);
-    CHECK_EQUAL(tm_code_line(&table, code, INTPTR_MAX), 70002);
+    CHECK_EQUAL(tm_code_line(&table, code, -1), highest - 1);
+    CHECK_EQUAL(tm_code_line(&table, code, 4), highest - 1);
+    CHECK_EQUAL(tm_code_line(&table, code, 5), highest - 1);
+    CHECK_EQUAL(tm_code_line(&table, code, INTPTR_MAX), highest - 1);
+    CHECK_EQUAL(tm_size_of_codes(&table), test_live_bytes());
+    tm_retire_code(&table, code);
+    CHECK_EQUAL(tm_size_of_codes(&table), test_live_bytes());
     tm_fini_codes(&table);
 }
 
 
 static void
-test_lines_wide(void)
+test_lines_of_all_widths(void)
 {
-    static const int32_t lines[] = {1, INT32_MAX, 0, 9};
-    CHECK_EQUAL(tm_init_codes(&table), 0);
-    name_id file = tm_add_name(table.names, 1, "f", 1);
-    struct line_map *map = line_map_make(3, 1);
-    map->first = 12345;
-    memcpy(map->units, lines, sizeof(lines));
-    code_id code = code_add_named(&table, owners, file, map);
-    CHECK_EQUAL(tm_code_line(&table, code, 0), 1);
-    CHECK_EQUAL(tm_code_line(&table, code, 1), INT32_MAX);
-    CHECK_EQUAL(tm_code_line(&table, code, 2), 0);
-    CHECK_EQUAL(tm_code_line(&table, code, -1), 9);
-    CHECK_EQUAL(tm_code_line(&table, code, 3), 9);
-    CHECK_EQUAL(tm_size_of_codes(&table), test_live_bytes());
-    tm_retire_code(&table, code);
-    CHECK_EQUAL(tm_size_of_codes(&table), test_live_bytes());
-    tm_fini_codes(&table);
+    lines_check(0, 2, 1);
+    lines_check(70000, 70000 + UINT8_MAX - 1, 1);
+    lines_check(70000, 70000 + UINT8_MAX, 2);
+    lines_check(70000, 70000 + UINT16_MAX - 1, 2);
+    lines_check(70000, 70000 + UINT16_MAX, 4);
+    lines_check(0, INT32_MAX, 4);
+    lines_check(INT32_MAX - 2, INT32_MAX, 1);
 }
 
 
@@ -195,9 +189,7 @@ const struct test codes_tests[] = {
     {"numbers of dead code are given again, if no context names them",
      test_retired_codes_are_given_again},
     {"no numbers for code are left", test_codes_run_out},
-    {"lines of two bytes, also before the first and behind the last unit",
-     test_lines_narrow},
-    {"lines of four bytes", test_lines_wide},
+    {"lines of one, two and four bytes", test_lines_of_all_widths},
     {"locations of code that is gone", test_locations_outlive_the_code},
     {NULL, NULL},
 };

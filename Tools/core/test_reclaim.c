@@ -19,8 +19,7 @@ begin(code_id n)
     CHECK_EQUAL(tm_init_tree(&tree), 0);
     name_id file = tm_add_name(codes.names, 1, "f", 1);
     for (code_id id = 1; id <= n; id++) {
-        struct line_map *map = test_calloc(1, sizeof(*map)
-                                              + sizeof(map->units[0]));
+        struct line_map *map = line_map_plain();
         CHECK_EQUAL(code_add_named(&codes, &owners[id], file, map),
                     id);
     }
@@ -312,8 +311,7 @@ test_plateau(void)
     size_t size = 0;
     for (int round = 0; round < 300; round++) {
         for (int i = 0; i < 20; i++) {
-            struct line_map *map = test_calloc(1, sizeof(*map)
-                                                  + sizeof(map->units[0]));
+            struct line_map *map = line_map_plain();
             code_id code = code_add_named(&codes, owners, 1, map);
             CHECK(code != CODE_NONE);
             node_id at = node;

@@ -57,9 +57,7 @@ static void
 codes_begin(void)
 {
     for (code_id id = 1; id <= NCODES; id++) {
-        struct line_map *map = test_calloc(
-            1, sizeof(*map) + 3 * sizeof(map->units[0]));
-        map->nunits = 3;
+        struct line_map *map = tm_new_lines(3, 0, 0);
         struct code_info info = {
             .file = name_add(files[id % 2]),
             .function = name_add(functions[id % 3]),

@@ -29,45 +29,19 @@ lines_make(PyCodeObject *co)
     }
 
     Py_ssize_t nunits = Py_SIZE(co);
-    int wide = highest - lowest >= NO_LINE;
-    size_t unit_size = wide ? sizeof(int32_t) : sizeof(uint16_t);
-    struct line_map *map = malloc(sizeof(*map) + (nunits + 1) * unit_size);
+    struct line_map *map = tm_new_lines((uint32_t)nunits, lowest, highest);
     if (map == NULL) {
         return NULL;
-    }
-    map->nunits = (uint32_t)nunits;
-    map->first = lowest;
-    map->wide = wide;
-    int32_t *wide_units = (int32_t *)(void *)map->units;
-
-    for (Py_ssize_t unit = 0; unit < nunits; unit++) {
-        if (wide) {
-            wide_units[unit] = 0;
-        }
-        else {
-            map->units[unit] = NO_LINE;
-        }
     }
     _PyCode_InitAddressRange(co, &range);
     while (_PyLineTable_NextAddressRange(&range)) {
         Py_ssize_t unit = range.ar_start / (int)sizeof(_Py_CODEUNIT);
         Py_ssize_t end = range.ar_end / (int)sizeof(_Py_CODEUNIT);
         for (; range.ar_line >= 0 && unit < Py_MIN(end, nunits); unit++) {
-            if (wide) {
-                wide_units[unit] = range.ar_line;
-            }
-            else {
-                map->units[unit] = (uint16_t)(range.ar_line - lowest);
-            }
+            tm_set_line(map, (size_t)unit, range.ar_line);
         }
     }
-    int begin = Py_MAX(co->co_firstlineno, 0);
-    if (wide) {
-        wide_units[nunits] = begin;
-    }
-    else {
-        map->units[nunits] = (uint16_t)(begin - lowest);
-    }
+    tm_set_line(map, (size_t)nunits, Py_MAX(co->co_firstlineno, 0));
     return map;
 }
 

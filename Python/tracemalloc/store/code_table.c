@@ -77,11 +77,27 @@ code_take(struct code_table *table)
 }
 
 
+PART struct line_map *
+tm_new_lines(uint32_t nunits, int32_t lowest, int32_t highest)
+{
+    int64_t range = (int64_t)highest - lowest;
+    uint32_t unit_size = range < UINT8_MAX ? 1 : range < UINT16_MAX ? 2 : 4;
+    size_t size = (nunits + (size_t)1) * unit_size;
+    struct line_map *map = malloc(sizeof(*map) + size);
+    if (map != NULL) {
+        map->nunits = nunits;
+        map->first = lowest;
+        map->unit_size = unit_size;
+        memset(map->units, unit_size == 4 ? 0 : UINT8_MAX, size);
+    }
+    return map;
+}
+
+
 static size_t
 line_map_size(const struct line_map *map)
 {
-    size_t unit = map->wide ? sizeof(int32_t) : sizeof(map->units[0]);
-    return sizeof(*map) + (map->nunits + (size_t)1) * unit;
+    return sizeof(*map) + (map->nunits + (size_t)1) * map->unit_size;
 }
 
 
