@@ -437,6 +437,7 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
     if (frame != NULL && access != ACCESS_DETACHED) {
         /* With access: the site cache may be read. */
         struct frame_entry *entry;
+        int resumed = 0;
         if (tm_frame_is_marked(frame)) {
             entry = cache_find(cache, frame);
         }
@@ -445,6 +446,7 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
         }
         else {
             entry = capture_resumed(cache, frame, access);
+            resumed = 1;
             const struct site *site;
             if (entry == NULL
                 && (site = tm_capture_called(cache, frame)) != NULL)
@@ -459,6 +461,10 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
             if (cached != NULL && cached->site.cell != 0) {
                 return &cached->site;
             }
+            tm_entry_update(entry, frame, resumed ? entry->key.parent
+                                                  : entry[-1].site.node,
+                            access);
+            return entry_site(entry, access);
         }
     }
     return capture_frames(cache, frame, access);
