@@ -82,13 +82,60 @@ class WritingTests(CommandTests):
         """Subtests: files begin without a name, or with another, or get
         one by being copied.
         """
-        nowhere = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+        refused = OSError(errno.EPERM, os.strerror(errno.EPERM))
         for way in (contextlib.nullcontext(),
                     # Then it is a folder that cannot be opened for writing.
                     mock.patch.object(os, "O_TMPFILE", 0, create=True),
-                    mock.patch.object(os, "link", side_effect=nowhere)):
+                    # Without /proc, and with one that is none.
+                    mock.patch.object(_writing, "_link_to", "nowhere/{}"
+                                      .format),
+                    mock.patch.object(_writing, "_link_to",
+                                      lambda descriptor: os.devnull),
+                    mock.patch.object(os, "link", side_effect=refused)):
             with way:
                 yield
+
+    def test_a_file_is_copied_only_if_it_may_not_get_a_name(self):
+        ways = self.ways()
+        for copies in 0, 0, 0, 0, 1:
+            next(ways)
+            with (self.subTest(copies=copies),
+                  mock.patch.object(_writing, "_copy",
+                                    wraps=_writing._copy) as copy):
+                dump("here/new")
+                self.assertEqual(copy.call_count, copies)
+            os.unlink("here/new")
+        next(ways, None)
+
+    def test_what_is_written_to_closed_streams_gets_into_no_file(self):
+        for replaced in "", "good":
+            process = subprocess.run(
+                [sys.executable, "-c", "if 1:"
+                 """
+                import os, sys
+                from tracemalloc import _writing
+
+                if sys.argv[2]:
+                    _writing._open_beside = lambda *args, **names: None
+                    with open(sys.argv[1], "w") as stream:
+                        stream.write(sys.argv[2])
+                for descriptor in range(3):
+                    os.close(descriptor)
+
+                def write(stream):
+                    stream.write(b"first ")
+                    stream.flush()
+                    for descriptor in range(3):
+                        try:
+                            os.write(descriptor, b"of others")
+                        except OSError:
+                            pass
+                    stream.write(b"second")
+
+                _writing.write_file(sys.argv[1], write)
+                """, "here/new", replaced])
+            self.assertEqual(process.returncode, 0)
+            self.assertEqual(content("here/new"), b"first second")
 
     @contextlib.contextmanager
     def looking(self):
@@ -331,6 +378,76 @@ class WritingTests(CommandTests):
                     self.assertEqual(os.stat("here/old").st_ino, before)
                     self.assertLess(os.path.getsize("here/old"), 40_000)
                     self.assertEqual(os.listdir("here"), ["old"])
+
+    def test_what_is_mounted_in_a_folder_that_cannot_be_written_to(self):
+        # As containers have it that are read-only, without a folder for
+        # temporary files.
+        def refuse(name, flags, *arguments, **options):
+            if flags & os.O_CREAT or "new" not in os.fsdecode(name):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            return real(name, flags, *arguments, **options)
+
+        real = os.open
+        self.write("here/new", "good")
+        before = os.stat("here/new").st_ino
+        for folder in (contextlib.nullcontext(), mock.patch(
+                "tempfile.TemporaryFile", side_effect=FileNotFoundError)):
+            with folder, mock.patch.object(os, "open", refuse):
+                _writing.write_file("here/new",
+                                    lambda stream: stream.write(b"better"))
+                with self.assertRaises(OSError) as caught:
+                    _writing.write_file("here/other", bytes)
+            self.assertEqual(caught.exception.errno, errno.EROFS)
+            self.assertEqual(content("here/new"), b"better")
+            self.assertEqual(os.stat("here/new").st_ino, before)
+            self.assertEqual(os.listdir("here"), ["new"])
+
+    def test_what_may_be_written_to_and_not_replaced(self):
+        # As rename() says of the file of another user in a sticky folder.
+        refused = OSError(errno.EPERM, os.strerror(errno.EPERM))
+        self.write("here/old", "good" * 100)
+        before = os.stat("here/old").st_ino
+        with mock.patch.object(os, "replace", side_effect=refused):
+            _writing.write_file("here/old",
+                                lambda stream: stream.write(b"better"))
+        self.assertEqual(content("here/old"), b"better")
+        self.assertEqual(os.stat("here/old").st_ino, before)
+        self.assertEqual(os.listdir("here"), ["old"])
+
+    @os_helper.skip_unless_symlink
+    def test_nothing_that_takes_the_place_of_a_file_is_copied_over(self):
+        def trap(name, target):
+            os.unlink(target)
+            trapped(target)
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+        def file(target):
+            self.write(target, "theirs")
+            os.chmod(target, 0o666)
+
+        sticky = mock.patch.object(
+            _writing, "check_owner", lambda path, status:
+            real(path, SimpleNamespace(st_mode=status.st_mode,
+                                       st_uid=status.st_uid + 1)))
+        real = _writing.check_owner
+        self.write("mine", "mine")
+        os.mkdir("sticky")
+        os.chmod("sticky", 0o1777)
+        for trapped, way in (
+                (lambda target: os.symlink("../mine", target),
+                 contextlib.nullcontext()),
+                (file, sticky)):
+            self.write("sticky/file", "good")
+            with mock.patch.object(os, "replace", trap):
+                def write(stream):
+                    stream.write(b"secret")
+                    self.enterContext(way)
+
+                with self.assertRaises(OSError):
+                    _writing.write_file("sticky/file", write)
+            self.assertIn(content("sticky/file"), (b"mine", b"theirs"))
+            self.assertEqual(os.listdir("sticky"), ["file"])
+            os.unlink("sticky/file")
 
     @unittest.skipUnless(hasattr(os, "posix_fallocate"),
                          "needs os.posix_fallocate()")

@@ -10,7 +10,9 @@ processes tell each other by lines of a file is added by add_line().
                             is whole with its mode, and then the name
     the same, where none    a file without a name first, then copied over;
     can be made, or take    the old one stays until there is all of the new,
-    its place (a mount)     and room for it
+    its place: a mount, or  and room for it
+    somebody else's file
+    in a sticky folder
     pipe, device, ...       written to as it is
     link                    what it points to, by these rules; the link stays
 
@@ -22,6 +24,7 @@ trusted.
 """
 
 import errno
+import io
 import os
 import stat
 from time import sleep
@@ -35,6 +38,8 @@ _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 # What tells that data have no place; others tell what cannot be done here.
 _NO_PLACE = (errno.ENOSPC, errno.EFBIG, errno.EIO,
              getattr(errno, "EDQUOT", errno.ENOSPC))
+# What tells that a folder takes no file, or none in the place of that one.
+_NO_FOLDER = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def tell_wait(filename):
@@ -147,26 +152,70 @@ def _open_in_place(target, status):
         sleep(_LOOK_AGAIN)
 
 
+def _open(name, flags):
+    """Return a descriptor to write to."""
+    return _lifted(os.open(name, flags | _FLAGS, 0o600))
+
+
+def _lifted(descriptor):
+    """Let a descriptor have a number that is none of the first three.
+
+    Who runs without standard streams may have code that writes to them.
+    """
+    low = []
+    try:
+        while descriptor < 3:
+            low.append(descriptor)
+            descriptor = os.dup(descriptor)
+    finally:
+        for number in low:
+            os.close(number)
+    return descriptor
+
+
 def _open_beside(target, may_fail):
     """Return a new file's descriptor and name, which is None if it has none.
 
     If *may_fail*, None where no file can be made.
     """
-    folder = os.path.dirname(target)
-    if hasattr(os, "O_TMPFILE"):
-        try:
-            return os.open(folder or ".", os.O_RDWR | os.O_TMPFILE | _FLAGS,
-                           0o600), None
-        except OSError:
-            # Not all file systems have that.
-            pass
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS
+    descriptor = _open_unnamed(os.path.dirname(target) or ".")
+    if descriptor is not None:
+        return descriptor, None
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
     try:
-        return _new_beside(target, lambda name: os.open(name, flags, 0o600))
-    except PermissionError:
-        if may_fail:
+        return _new_beside(target, lambda name: _open(name, flags))
+    except OSError as error:
+        if may_fail and error.errno in _NO_FOLDER:
             return None
         raise
+
+
+def _open_unnamed(folder):
+    """Return the descriptor of a file without a name, or None.
+
+    None as well where it could not get a name later, for want of /proc: to
+    copy it takes room for two.
+    """
+    if not hasattr(os, "O_TMPFILE"):
+        return None
+    try:
+        descriptor = _open(folder, os.O_RDWR | os.O_TMPFILE)
+    except OSError:
+        # Not all file systems have that.
+        return None
+    try:
+        if os.path.samestat(os.stat(_link_to(descriptor)),
+                            os.fstat(descriptor)):
+            return descriptor
+    except OSError:
+        pass
+    os.close(descriptor)
+    return None
+
+
+def _link_to(descriptor):
+    """Return a name for what a descriptor stands for."""
+    return f"/proc/self/fd/{descriptor}"
 
 
 def _new_beside(target, make):
@@ -194,7 +243,7 @@ def _name_beside(target, stream, status):
         try:
             _link(stream, target)
         except OSError:
-            # Somebody else has made one, or this cannot be done here.
+            # Somebody else has made one, or this may not be done here.
             pass
         else:
             return None
@@ -210,15 +259,15 @@ def _link(stream, name):
     # With a folder's descriptor, which an absolute name needs none of, as
     # otherwise the link itself would be meant.
     descriptor = stream.fileno()
-    os.link(f"/proc/self/fd/{descriptor}", name, src_dir_fd=descriptor,
+    os.link(_link_to(descriptor), name, src_dir_fd=descriptor,
             follow_symlinks=True)
 
 
 def _copy_beside(target, whole, status):
-    """Make a copy of a file, with a name beside the target: without /proc."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
-    descriptor, name = _new_beside(
-        target, lambda name: os.open(name, flags, 0o600))
+    """Make a copy of a file that may not get a name; return that of the copy.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    descriptor, name = _new_beside(target, lambda name: _open(name, flags))
     try:
         with open(descriptor, "wb") as stream:
             _copy(whole, stream)
@@ -233,7 +282,12 @@ def _unnamed():
     """Return a new file that goes away when it is closed."""
     from tempfile import TemporaryFile
 
-    return TemporaryFile()
+    try:
+        with TemporaryFile() as file:
+            return open(_lifted(os.dup(file.fileno())), "w+b")
+    except OSError:
+        # As in a container in which nothing but one file can be written to.
+        return io.BytesIO()
 
 
 def _complete(stream, target, status):
@@ -259,8 +313,8 @@ def _put_in_place(name, target):
         os.replace(name, target)
     except OSError as error:
         # What is mounted there, as containers do with single files, cannot
-        # be replaced.
-        if error.errno != errno.EBUSY:
+        # be replaced; nor what belongs to somebody else in a sticky folder.
+        if error.errno not in (errno.EBUSY, *_NO_FOLDER):
             raise
         with open(name, "rb") as whole:
             _copy_over(target, whole)
@@ -339,8 +393,15 @@ def _umask():
 def _copy_over(target, whole):
     """Copy into a file that no other can take the place of."""
     size = whole.seek(0, os.SEEK_END)
-    descriptor = os.open(target, os.O_WRONLY | _FLAGS)
-    with open(descriptor, "wb") as stream:
+    # Links have been followed.
+    flags = os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
+    with open(_open(target, flags), "wb") as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise FileExistsError(
+                errno.EEXIST, "something has taken the place of the file",
+                target)
+        check_owner(target, status)
         _make_room(stream, size)
         _copy(whole, stream)
         stream.truncate()
