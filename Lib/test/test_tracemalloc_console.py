@@ -499,6 +499,32 @@ class ScreenTests(CommandTests):
             1, "python -m tracemalloc top: the output cannot be written: "
                "No space left on device\n"))
 
+    def test_notes_do_not_get_into_the_output(self):
+        for arguments, status, output in (
+                (["top", "--json", "--include", "no", "a.tmz"], 0, "{"),
+                (["top", "no.tmz"], 2, ""),
+                (["run", "-q", "-o", "gone/x.tmz", "-c",
+                  "import os; os.rmdir('gone')"], 0, "")):
+            os.makedirs("gone", exist_ok=True)
+            process = subprocess.run(
+                [sys.executable, "-c", "import os, sys; os.close(2); "
+                 "os.execv(sys.executable, [sys.executable, '-m', "
+                 "'tracemalloc', *sys.argv[1:]])", *arguments],
+                stdout=subprocess.PIPE, text=True)
+            with self.subTest(arguments=arguments):
+                self.assertEqual((process.returncode, process.stdout[:1]),
+                                 (status, output))
+
+    def test_numbers_of_too_many_digits(self):
+        many = "9" * 5000
+        self.assertIn("matches nothing", self.call(
+            "top", "--include", f"app.py:{many}", "a.tmz")[2])
+        self.assertIn("File name too long", self.fails("ps", many))
+        self.assertIn("is no address", self.fails(
+            "serve", "--listen", f"127.0.0.1:{many}", "a.tmz"))
+        with mock.patch.dict(os.environ, COLUMNS=many):
+            self.assertIn("app.py:5", self.output("top", "a.tmz"))
+
     def test_broken_pipe(self):
         snapshot_of(*((8, 1, (f"file{number}.py", 1))
                       for number in range(4000))).dump("many.tmz")

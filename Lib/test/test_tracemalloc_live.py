@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import tracemalloc
 import unittest
 from shlex import join
@@ -731,6 +732,48 @@ class RecordTests(unittest.TestCase):
                 self.assertEqual(notes.count("\n"), 1)
                 self.assertIn(b"grower.py:5", text)
 
+    def draw_in(self, program, **variables):
+        """Run code of a program that has a Terminal; return its output."""
+        import_helper.import_module("curses")
+        ours, theirs = os.openpty()
+        with open(ours, "rb+", buffering=0) as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-c", "if 1:"
+                 """
+                import os, signal, sys
+                from tracemalloc._live.display import Terminal
+
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
+                with Terminal() as display:
+                    display.put(0, 0, "drawn")
+                    display.show()
+                """ + textwrap.indent(textwrap.dedent(program), 20 * " ")],
+                stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, text=True,
+                env={**os.environ, "TERM": "xterm", **variables})
+            os.close(theirs)
+            text = b""
+            while b"drawn" not in text:
+                part = stream.read(4096)
+                self.assertTrue(part)
+                text += part
+        # That was the terminal.
+        return process.communicate()[1]
+
+    @unittest.skipUnless(hasattr(os, "openpty"), "needs pseudo-terminals")
+    def test_a_terminal_that_is_gone_ends_it(self):
+        self.assertIn("OSError: [Errno 5] the terminal is gone", self.draw_in(
+            """
+            for _ in range(1000):
+                display.key(600)
+            """))
+
+    @unittest.skipUnless(hasattr(os, "openpty"), "needs pseudo-terminals")
+    def test_a_locale_that_is_not_installed_ends_nothing(self):
+        self.assertIn("has drawn", self.draw_in(
+            """
+            sys.exit("has drawn")
+            """, LC_ALL="xx_YY.ISO-8859-1"))
+
     @unittest.skipUnless(which("tmux"), "needs tmux")
     def test_on_a_real_terminal(self):
         # A server of its own, which no tmux of the user knows.
@@ -865,6 +908,7 @@ class CommandTests(unittest.TestCase):
     def test_what_is_no_record(self):
         self.assertIn("no record", self.fail(str(os.getpid())))
         self.assertIn("No such file", self.fail("/nowhere/at/all"))
+        self.assertIn("9: File name too long", self.fail("9" * 5000))
         self.assertIn("record", self.fail(__file__))
 
     def test_wrong_options(self):

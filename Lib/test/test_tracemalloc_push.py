@@ -1,6 +1,7 @@
 """python -m tracemalloc push: what is sent, when, and what is not."""
 import http.server
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -491,6 +492,32 @@ class EndingTests(unittest.TestCase):
         self.assertEqual(calls, [1])
         self.assertEqual(signal.getsignal(signal.SIGTERM), before)
 
+    @unittest.skipUnless(hasattr(signal, "SIGUSR2"), "needs SIGUSR2")
+    def test_signals_that_others_handle_end_no_waiting(self):
+        if threading.current_thread() is not threading.main_thread():
+            self.skipTest("signals come to the main thread")
+        # Of those that come while one waits, the third is the end.
+        waiting = [signal.SIGUSR2, signal.SIGUSR2, signal.SIGTERM]
+        looked = []
+
+        def look(*arguments):
+            looked.append(arguments)
+            if waiting:
+                signal.raise_signal(waiting.pop(0))
+            return real(*arguments)
+
+        real = select.select
+        self.addCleanup(signal.signal, signal.SIGUSR2, signal.signal(
+            signal.SIGUSR2, lambda number, frame: None))
+        with Ending() as ending, mock.patch.object(select, "select", look):
+            self.assertTrue(ending.wait())
+        self.assertEqual(len(looked), 3)
+        waiting[:] = [signal.SIGUSR2]
+        with Ending() as ending, mock.patch.object(select, "select", look):
+            self.assertFalse(ending.wait(0.01))
+            # Nothing is left that would end the next one at once.
+            self.assertEqual(real([ending._read], [], [], 0)[0], [])
+
 
 class CommandLineTests(WithSink):
 
@@ -554,6 +581,9 @@ class CommandLineTests(WithSink):
                 ("arguments are required: --to", []),
                 ("--to: 'x' is no URL such as", ["--to", "x"]),
                 ("--to: a password in a URL", ["--to", "http://a:b@x"]),
+                ("'a..b' is no name of a host", ["--to", "http://a..b"]),
+                ("in its path", ["--to", f"{self.url}/\u00fc"]),
+                ("in its path", ["--to", f"{self.url}/a b"]),
                 ("'0.5s' is too often", ["--to", self.url, "--every",
                                          "0.5s"]),
                 ("'a' is no label such as zone=a", ["--to", self.url,

@@ -302,6 +302,13 @@ class RaceTests(Records):
             self.assertEqual(places.clean(self.folder), [])
         self.assertEqual(places.list_folder(self.folder), [path])
 
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "needs pipes")
+    def test_pipes_are_not_waited_for(self):
+        name = os.path.join(self.folder, ".tracemalloc-1-2.tmp")
+        os.mkfifo(name)
+        self.assertEqual(places.clean(self.folder), [])
+        self.assertEqual(os.listdir(self.folder), [os.path.basename(name)])
+
     def test_links_are_not_cleaned_up(self):
         self.run_program("")
         path, = places.list_folder(self.folder)

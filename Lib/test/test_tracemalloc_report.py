@@ -713,12 +713,15 @@ class CommandLineTests(CommandTests):
             (("app.py", 2, ""), ("app.py", 3, "")): 10}])
 
     def test_processes_are_named_by_number_or_file(self):
-        for name, pid in ("1.tmz", 11), ("2.tmz", 12):
+        for name, pid in ("1.tmz", 11), ("2.tmz", 12), ("3.tmz", []):
             full_snapshot((5, "f", (1, 1), (1, 1), (1, 1)),
                           metadata={"pid": pid}).dump(name)
         page = self.page("1.tmz", "2.tmz", "--processes")
         self.assertEqual({process for _, _, process, *_ in page.groups},
                          {"process 11", "process 12"})
+        page = self.page("1.tmz", "3.tmz", "--processes")
+        self.assertEqual({process for _, _, process, *_ in page.groups},
+                         {"1.tmz", "3.tmz"})
         page = self.page("a.tmz", "b.tmz", "--processes")
         self.assertEqual({process for _, _, process, *_ in page.groups},
                          {"a.tmz", "b.tmz"})

@@ -538,6 +538,17 @@ class SourceTests(CommandTests):
         self.assertEqual(len(faults), 2)
         self.assertIn("is no regular file", faults[0])
 
+    def test_what_takes_the_place_of_a_snapshot_is_not_waited_for(self):
+        def replace(path):
+            os.unlink(path)
+            # Which would be waited for if it were a pipe.
+            os.symlink(os.devnull, path)
+            return False
+
+        with mock.patch("tracemalloc._record.reader.is_record", replace):
+            _, (fault,), _ = sources.Source("a.tmz").look()
+        self.assertIn("is no regular file", fault)
+
     def test_snapshots_are_read_anew_when_they_change(self):
         source = sources.Source("a.tmz")
         before = source.look()[0][0]

@@ -3,6 +3,10 @@
 import os
 import select
 import signal
+import time
+
+# More than signals can come in one moment.
+_MANY = 1 << 16
 
 
 def _signals():
@@ -48,6 +52,11 @@ class Ending:
 
     def wait(self, seconds=None):
         """Wait as long at most; return whether the end was asked for."""
-        if not self.asked:
-            select.select([self._read], [], [], seconds)
+        end = None if seconds is None else time.monotonic() + seconds
+        while not self.asked:
+            left = None if end is None else max(end - time.monotonic(), 0)
+            if not select.select([self._read], [], [], left)[0]:
+                break
+            # Also of signals that others handle it is told that they came.
+            os.read(self._read, _MANY)
         return self.asked

@@ -75,6 +75,15 @@ class Ingest:
                              "this machine: put it into the environment, as "
                              "PYROSCOPE_BASIC_AUTH_USER and _PASSWORD, or "
                              "use --token-file")
+        if not (parts.path.isascii() and parts.path.isprintable()
+                and " " not in parts.path):
+            raise ValueError(f"{url!r} has characters in its path that are "
+                             "written as %XX in URLs")
+        try:
+            parts.hostname.encode("idna")
+        except UnicodeError:
+            raise ValueError(f"{parts.hostname!r} is no name of a host"
+                             ) from None
         # Raises ValueError for ports that are none.
         self._where = parts.hostname, parts.port
         self._kind = (http.client.HTTPSConnection if parts.scheme == "https"

@@ -9,6 +9,7 @@ import os
 import stat
 
 import tracemalloc
+from tracemalloc import _format
 from tracemalloc._pprof import program_of, seconds_of
 
 # States of processes that are no more.
@@ -114,7 +115,8 @@ def _read(path, about=False):
             f"{path!r} is no regular file, as records are")
     if reader.is_record(path):
         return (reader.read_about if about else reader.read)(path)
-    return _SnapshotPicture(tracemalloc.Snapshot.load(path))
+    # By now, something else may be there.
+    return _SnapshotPicture(_format.load_at_once(path))
 
 
 class Source:

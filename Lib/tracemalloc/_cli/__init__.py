@@ -148,6 +148,9 @@ def _tell_wait(name):
 
 
 def _say(command, error):
+    if sys.stderr is None:
+        # print() would take standard output for it.
+        return
     try:
         print(f"{name_of(command)}: {_one_line(error)}", file=sys.stderr)
     except (OSError, ValueError, AttributeError):

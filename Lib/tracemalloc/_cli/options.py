@@ -180,7 +180,8 @@ class _AddFilter(argparse.Action):
 def split_location(text):
     """Return (pattern, line or None) for 'FILE:LINE' or 'FILE'."""
     pattern, colon, line = text.rpartition(":")
-    if colon and pattern and line.isascii() and line.isdigit():
+    if (colon and pattern and line.isascii() and line.isdigit()
+            and len(line) < 10):
         return pattern, int(line)
     return text, None
 

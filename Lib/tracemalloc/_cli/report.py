@@ -69,8 +69,8 @@ def write_page(filename, text):
 def _titles(filenames, snapshots):
     """Return what processes are called: by number, else by their files."""
     pids = [snapshot.metadata.get("pid") for snapshot in snapshots]
-    if (len({*pids}) == len(pids)
-            and all(type(pid) is int for pid in pids)):
+    if (all(type(pid) is int for pid in pids)
+            and len({*pids}) == len(pids)):
         return [f"process {pid}" for pid in pids]
     return list(filenames)
 

@@ -734,6 +734,9 @@ def say_error(error):
 
 
 def _say(text):
+    if sys.stderr is None:
+        # print() would write to where the program's output goes.
+        return
     try:
         print(text, file=sys.stderr)
     except (OSError, ValueError, AttributeError):

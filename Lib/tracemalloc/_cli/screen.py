@@ -160,7 +160,8 @@ def _may_color(file, when):
 def _width(file):
     """Return columns to keep to, None for as many as it takes."""
     columns = os.environ.get("COLUMNS", "")
-    if columns.isascii() and columns.isdigit() and int(columns):
+    if (columns.isascii() and columns.isdigit() and len(columns) < 10
+            and int(columns)):
         return max(int(columns), _MIN_WIDTH)
     try:
         if is_terminal(file):

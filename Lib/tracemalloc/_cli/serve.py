@@ -81,7 +81,7 @@ def address(text):
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (colon and host and port.isascii() and port.isdigit()
-            and int(port) < 1 << 16):
+            and len(port) < 10 and int(port) < 1 << 16):
         raise ValueError(f"{text!r} is no address such as {DEFAULT} or "
                          "unix:/run/memory.sock")
     return host, int(port)

@@ -76,7 +76,8 @@ def number(text):
 
 def frames(text):
     """Return a number of frames."""
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+    if not (text.isascii() and text.isdigit() and len(text) < 10
+            and 1 <= int(text) <= 65535):
         raise ValueError(f"{text!r} is no number from 1 to 65535")
     return int(text)
 

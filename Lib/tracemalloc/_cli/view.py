@@ -2,12 +2,11 @@
 
 import secrets
 import shutil
-import sys
 import tempfile
 from contextlib import ExitStack
 from html import escape
 
-from tracemalloc._cli import UsageError
+from tracemalloc._cli import UsageError, _say
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.screen import printable
 from tracemalloc._cli.serve import address, numeric_host
@@ -156,7 +155,6 @@ def main(arguments):
             folder, opened = open_browser(url)
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             if not opened:
-                print("python -m tracemalloc view: no browser was found: "
-                      "open the address in one", file=sys.stderr)
+                _say("view", "no browser was found: open the address in one")
         ending.wait()
     return 0

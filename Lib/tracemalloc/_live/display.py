@@ -17,6 +17,7 @@ Styles are the names in STYLES, or None.  Keys are characters, or 'UP', 'DOWN',
 'RESIZE'.
 """
 
+import errno
 import os
 import sys
 
@@ -53,8 +54,14 @@ class Terminal:
         import curses
         import locale
 
-        # For characters beyond ASCII; undone when this process ends.
-        locale.setlocale(locale.LC_CTYPE, "")
+        # For characters beyond ASCII; undone when this process ends.  The one
+        # of the environment may be one of another machine.
+        for name in "", "C.UTF-8":
+            try:
+                locale.setlocale(locale.LC_CTYPE, name)
+                break
+            except locale.Error:
+                continue
         # Escape alone is a key, too, and not for a second.
         os.environ.setdefault("ESCDELAY", "25")
         self._curses = curses
@@ -130,6 +137,9 @@ class Terminal:
         try:
             key = self._window.get_wch()
         except self._curses.error:
+            # Nobody has pressed one in time; or nobody can any more.
+            if not os.isatty(sys.stdin.fileno()):
+                raise OSError(errno.EIO, "the terminal is gone") from None
             return None
         if isinstance(key, str):
             return {"\n": "ENTER", "\r": "ENTER", "\x1b": "ESC",

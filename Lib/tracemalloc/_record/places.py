@@ -15,6 +15,9 @@ from tracemalloc._errors import SnapshotFormatError
 
 SUFFIX = ".tmrec"
 
+# A number with more digits is none of a process.
+_MOST_DIGITS = 9
+
 # A process whose number another file has already gets a number behind.
 _NAME = re.compile(r"(?:.*\.)?(\d+)(?:-\d+)?\.tmrec", re.S)
 
@@ -60,7 +63,8 @@ def find(what, *, children=False):
     parents come before their children.  Raises OSError if there is no such
     file or folder.
     """
-    if what.isascii() and what.isdigit() and not os.path.lexists(what):
+    if (what.isascii() and what.isdigit() and len(what) <= _MOST_DIGITS
+            and not os.path.lexists(what)):
         found = _of_process(int(what))
     elif os.path.isdir(what):
         found = list_folder(what)
@@ -184,14 +188,14 @@ _LONG = 60
 def _abandoned(folder):
     """Yield records that were being made when their process was killed."""
     from tracemalloc._record.layout import MAGIC
-    from tracemalloc._record.reader import is_locked
+    from tracemalloc._record.reader import is_locked, open_file
 
     unwritten = bytes(len(MAGIC))
     for name in os.listdir(folder):
         if not (name.startswith(".tracemalloc-") and name.endswith(".tmp")):
             continue
         path = os.path.join(folder, name)
-        with suppress(OSError), open(path, "rb") as stream:
+        with suppress(OSError), open_file(path) as stream:
             status = os.fstat(stream.fileno())
             # Snapshots that are being written have such names, too.
             if (stat.S_ISREG(status.st_mode)
