@@ -431,6 +431,13 @@ class LifeTests(AccountTests):
                 pass
             else:
                 assert False
+            # Nor has anything the number that it would have had.
+            try:
+                _tracemalloc._enter_account(most + 1)
+            except ValueError:
+                pass
+            else:
+                assert False
             """)
         result = script_helper.assert_python_ok("-c", script)
         text, most = result.out.decode().splitlines()

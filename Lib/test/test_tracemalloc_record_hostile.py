@@ -302,6 +302,38 @@ class RaceTests(Records):
             self.assertEqual(places.clean(self.folder), [])
         self.assertEqual(places.list_folder(self.folder), [path])
 
+    def test_interpreters_that_write_while_others_end_it(self):
+        import_helper.import_module("_interpreters")
+        self.run_program("""
+            import _interpreters, threading
+            from tracemalloc._record import reader
+
+            def write():
+                fault = _interpreters.exec(interpreter, '''if 1:
+                    import _tracemalloc
+                    for _ in range(1000):
+                        try:
+                            _tracemalloc._write_record()
+                        except OSError:
+                            pass
+                    ''')
+                assert fault is None, fault
+
+            folder = sys.argv[1]
+            interpreter = _interpreters.create("isolated")
+            thread = threading.Thread(target=write)
+            thread.start()
+            while thread.is_alive():
+                tracemalloc.start(record=folder, record_size=1 << 19)
+                _tracemalloc._end_record()
+                for name in os.listdir(folder):
+                    path = os.path.join(folder, name)
+                    assert reader.read(path).state == "exited"
+                    os.unlink(path)
+            thread.join()
+            _interpreters.destroy(interpreter)
+            """, self.folder, options="1")
+
     @unittest.skipUnless(hasattr(os, "mkfifo"), "needs pipes")
     def test_pipes_are_not_waited_for(self):
         name = os.path.join(self.folder, ".tracemalloc-1-2.tmp")

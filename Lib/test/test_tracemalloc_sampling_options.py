@@ -118,6 +118,11 @@ class OptionTests(unittest.TestCase):
                         "", variables={"LC_ALL": locale, "PYTHONUTF8": mode})
                     self.assertEqual(process.returncode, 1)
                     self.assertIn("unknown key 's??mple'", process.stderr)
+                    process = run(
+                        "-X", "tracemalloc=\u00e4,sample=1".encode(), "-c",
+                        "", variables={"LC_ALL": locale, "PYTHONUTF8": mode})
+                    self.assertEqual(process.returncode, 1)
+                    self.assertIn("invalid number of frames", process.stderr)
 
     def test_no_frames_leave_tracing_off(self):
         self.state("0,sample=1KiB", "False 1 None")

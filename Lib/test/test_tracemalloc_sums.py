@@ -88,6 +88,28 @@ class HostileTests(unittest.TestCase):
                     Changing(array("I", bytes(4000)), turn), [None], 999)
             """)
 
+    def test_a_tuple_is_not_looked_for_before_the_file(self):
+        self.run_script("""
+            import struct, sys
+            # A number, a number, a tuple of two.  Before bytes lies their
+            # hash, which here ends in the first of these: so they stand
+            # there once more, the first of them outside of the file.
+            made = b"K\\1K\\2\\x86"
+            last = 7 if sys.byteorder == "little" else 0
+            number = 0
+            while True:
+                data = made[1:] + made + b".%d" % number
+                if struct.pack("n", hash(data))[last] == made[0]:
+                    break
+                number += 1
+            # The only entry of a cache.
+            cache = bytearray(struct.pack("=QII", 2**64 - 1, len(made), 0))
+            _, stack, _ = _tracemalloc._read_tuples(
+                data, len(made) - 1, [], [], [("wrong",)], {}, None, cache,
+                1 << 20)
+            assert stack == [(1, 2)], stack
+            """)
+
     def test_more_groups_than_there_is_memory_for(self):
         self.run_script("""
             for n in 2**64 - 1, 2**63, 2**32 - 1, 2**32:

@@ -125,7 +125,7 @@ account_of_object(PyObject *object, uint32_t *account)
     tm_lock();
     size_t n = S->accounts != NULL ? S->accounts->used : 1;
     tm_unlock();
-    if (number >= n) {
+    if (number >= n || number > MAX_ACCOUNTS) {
         PyErr_SetString(PyExc_ValueError, "there is no such account");
         return -1;
     }

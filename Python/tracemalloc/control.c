@@ -31,6 +31,7 @@
 #include "record/record.h"
 #include "sampler/allocators.h"
 
+#include <errno.h>
 #ifdef HAVE_PTHREAD_H
 #  include <pthread.h>            // pthread_atfork()
 #endif
@@ -442,6 +443,28 @@ _PyTraceMalloc_EndRecord(void)
     control_lock();
     tm_end_record(RECORD_EXITED);
     control_unlock();
+}
+
+
+int
+_PyTraceMalloc_WriteRecord(void)
+{
+    control_lock();
+    int result = tm_write_record();
+    int saved = errno;
+    control_unlock();
+    errno = saved;
+    return result;
+}
+
+
+const char *
+_PyTraceMalloc_RecordPath(char *path, size_t room)
+{
+    control_lock();
+    const char *found = tm_record_path(path, room);
+    control_unlock();
+    return found;
 }
 
 

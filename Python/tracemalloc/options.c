@@ -253,8 +253,15 @@ _PyTraceMalloc_ReadOptions(const char **variable, const wchar_t **option)
     }
     if (value != NULL && wcschr(value, L',') != NULL) {
         fault = wide_parse(value + 1, text, &options);
+        if (fault == NULL
+            && swprintf(wide, Py_ARRAY_LENGTH(wide), L"tracemalloc=%s",
+                        text) < 0)
+        {
+            /* What the locale cannot decode is no number. */
+            fault = wrong("-X tracemalloc=NFRAME,KEY=VALUE",
+                          "invalid number of frames%s", "");
+        }
         if (fault == NULL) {
-            swprintf(wide, Py_ARRAY_LENGTH(wide), L"tracemalloc=%s", text);
             *option = wide;
         }
     }

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>               // pthread_sigmask()
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,7 +247,12 @@ space_take(int fd, uint64_t size)
         /* Trying would send a signal, of which programs may die. */
         return EFBIG;
     }
+    /* Some systems begin anew for each signal that comes. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = posix_fallocate(fd, 0, (off_t)size);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != EINVAL && error != EOPNOTSUPP && error != ENOSYS) {
         return error;
     }

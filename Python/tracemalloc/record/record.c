@@ -300,8 +300,8 @@ tm_end_record(enum record_state state)
 }
 
 
-int
-_PyTraceMalloc_WriteRecord(void)
+PART int
+tm_write_record(void)
 {
     if (!R->on || R->owner != getpid()) {
         errno = ENOENT;
@@ -344,8 +344,8 @@ _PyTraceMalloc_WriteRecord(void)
 }
 
 
-const char *
-_PyTraceMalloc_RecordPath(char *path, size_t room)
+PART const char *
+tm_record_path(char *path, size_t room)
 {
     if (!R->on || R->place.name[0] == '\0') {
         return NULL;
@@ -443,6 +443,7 @@ tm_fork_record(void)
            left as they are, and not used. */
         memset(&R->file, 0, sizeof(R->file));
         memset(&R->tables, 0, sizeof(R->tables));
+        memset(&R->accounts, 0, sizeof(R->accounts));
         R->file.fd = -1;
         R->busy = 0;
     }

@@ -14,7 +14,7 @@ struct record_options {
 };
 
 /* All that follow but the last three need the GIL, if there is one, and the
-   control lock. */
+   control lock; those of this unit's users, which are in control.c, take it. */
 
 /* Make the record's file and the helper that writes it, before tracing starts
    or while it is on: 0, or -1 with a text in *fault that stays until the next
@@ -39,10 +39,12 @@ PART void tm_tell_family(void);
 PART int tm_is_first_of_family(void);
 
 /* The record's path, or NULL if there is none. */
+PART const char *tm_record_path(char *path, size_t room);
 extern const char *_PyTraceMalloc_RecordPath(char *path, size_t room);
 
 /* Write it now, for tests: 0; 1 if there is more to be written by the next
-   call; or -1 with errno.  Needs the GIL. */
+   call; or -1 with errno. */
+PART int tm_write_record(void);
 extern int _PyTraceMalloc_WriteRecord(void);
 
 /* The place in the options; options.c. */

@@ -162,7 +162,7 @@ cached_push(struct reader *reader, Py_ssize_t start, Py_ssize_t end,
     hash ^= hash >> 29;
     struct entry *entry = &reader->cache[hash & (reader->ncache - 1)];
     if (entry->length == length
-        && entry->start + entry->length <= (uint64_t)reader->size
+        && entry->start <= (uint64_t)(reader->size - length)
         && entry->place < (size_t)PyList_GET_SIZE(reader->memo)
         && memcmp(reader->data + entry->start, data, (size_t)length) == 0)
     {
