@@ -95,7 +95,15 @@ class WritingTests(CommandTests):
             with way:
                 yield
 
+    def need_unnamed_files(self):
+        try:
+            os.close(os.open("here", os.O_RDWR | os.O_TMPFILE))
+        except OSError as error:
+            self.skipTest(f"no files without names here: {error}")
+
+    @unittest.skipUnless(hasattr(os, "O_TMPFILE"), "needs O_TMPFILE")
     def test_a_file_is_copied_only_if_it_may_not_get_a_name(self):
+        self.need_unnamed_files()
         ways = self.ways()
         for copies in 0, 0, 0, 0, 1:
             next(ways)
@@ -182,10 +190,7 @@ class WritingTests(CommandTests):
 
     @unittest.skipUnless(hasattr(os, "O_TMPFILE"), "needs O_TMPFILE")
     def test_who_is_killed_while_writing_leaves_nothing(self):
-        try:
-            os.close(os.open("here", os.O_RDWR | os.O_TMPFILE))
-        except OSError as error:
-            self.skipTest(f"no files without names here: {error}")
+        self.need_unnamed_files()
         self.write("here/old", "good")
         for name in "new", "old":
             process = subprocess.run(
