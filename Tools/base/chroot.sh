@@ -95,10 +95,11 @@ chroot_archive=$("$here/archive.sh") || die "$chroot_archive"
 mkdir -p "$build" && chroot_folder=$(mktemp -d "$build/chroot.XXXXXX") || exit 1
 chroot_uri=${chroot_archive%% *} chroot_keyring=${chroot_archive#* }
 export chroot_folder chroot_uri chroot_keyring
-child=
+ended=
 finish() {
-    # unshare takes the first process with it, and that one all others.
-    [ -z "$child" ] || { kill -KILL "$child" && wait "$child"; } 2>/dev/null
+    # unshare takes the first process with it, and that one all others.  It is
+    # known by $! as soon as it is there, whenever a signal comes.
+    [ -n "$ended" ] || [ -z "$!" ] || { kill -KILL "$!" && wait "$!"; } 2>/dev/null
     rm -rf --one-file-system "$chroot_folder"
 }
 trap finish EXIT
@@ -109,8 +110,7 @@ trap 'exit 143' TERM HUP
 # ignores SIGINT, which some tests send to themselves, but for env.
 env --default-signal=INT unshare --mount --pid --fork --kill-child \
     "$here/chroot.sh" "$root" "$build" "$suite" "$@" &
-child=$!
-wait "$child"
+wait "$!"
 status=$?
-child=
+ended=yes
 exit "$status"
