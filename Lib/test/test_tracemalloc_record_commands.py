@@ -398,8 +398,8 @@ class CommandTests(Records):
         self.assertRegex(title, r"/command\.\d+\.tmrec and 2 more: 2 of ")
         self.assertEqual(head.split(),
                          ["pid", "size", "share", "blocks", "process"])
-        self.assertRegex(lines[0], rf"^{others[2].pid} .*dumped\.tmz$")
-        self.assertRegex(lines[1], rf"^{others[0].pid} .* exited$")
+        self.assertRegex(lines[0], rf"^ *{others[2].pid} .*dumped\.tmz$")
+        self.assertRegex(lines[1], rf"^ *{others[0].pid} .* exited$")
         self.assertRegex(lines[2], r" 1 more$")
         self.assertRegex(lines[3], r" 100\.0% .* total$")
         # What a filter lets through, of each; it may match nothing in one.
