@@ -397,6 +397,7 @@ class RecordTests(Records, Asking):
     """Records of programs that run."""
 
     def setUp(self):
+        Records.setUp(self)
         Asking.setUp(self)
 
     def total_above(self, number, size):

@@ -7,6 +7,7 @@ import unittest
 from binascii import crc32
 from test import support
 from test.support import os_helper
+from unittest import mock
 
 from tracemalloc import SnapshotFormatError
 from tracemalloc._record import layout, places, reader
@@ -30,6 +31,10 @@ class Records(unittest.TestCase):
     def setUp(self):
         self.folder = os.path.realpath(self.enterContext(
             os_helper.temp_dir()))
+        # Processes are looked for by their numbers, which those of records
+        # that lie in the user's own folder may have had.
+        self.enterContext(mock.patch.dict(os.environ,
+                                          XDG_RUNTIME_DIR=self.folder))
 
     def run_program(self, source, *arguments, options="25,record={}", status=0,
                     place=None, env=None, **kwargs):
