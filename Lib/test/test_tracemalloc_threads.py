@@ -5,6 +5,7 @@ With them, what is reclaimed of contexts, and what must not be.
 import _tracemalloc
 import gc
 import os
+import pytracemalloc
 import subprocess
 import sys
 import textwrap
@@ -264,12 +265,15 @@ class LifeCycleTests(CaptureTest):
 
 class ReclaimTests(CaptureTest):
     def tracers_use(self):
+        """Return what the tracer uses, and what it has."""
         if not support.Py_GIL_DISABLED:
-            return tracemalloc.get_tracemalloc_memory()
+            size, free = pytracemalloc.get_tracemalloc_memory()
+            return size - free, size
         # There, names of files stay for ever, and their blocks take room.
         counts = _tracemalloc._get_counts()
-        return sum(counts[what] for what in ("contexts", "paths", "codes",
-                                             "names"))
+        number = sum(counts[what] for what in ("contexts", "paths", "codes",
+                                               "names"))
+        return number, number
 
     def test_memory_reaches_a_plateau(self):
         def outer(inner):
@@ -308,8 +312,11 @@ class ReclaimTests(CaptureTest):
         # sanitizer for addresses keeps freed memory from being used again, so
         # that more and more of the address space is in use for a while.
         allowed = 2 if support.check_sanitizer(address=True) else 1.25
-        self.assertLess(max(used[warming:]), allowed * max(used[:warming]),
-                        used)
+        # Tables of pools come in chunks of 256 KiB, of which one more is
+        # needed now and then, and two in a run out of fifty.
+        for column, most in zip(zip(*used, strict=True), (allowed, 2)):
+            self.assertLess(max(column[warming:]),
+                            most * max(column[:warming]), used)
         self.at_least = 2 * batch * batches // 5000
 
     def test_paths_that_never_come_back(self):
