@@ -43,9 +43,7 @@ code_add(const char *name, uint32_t kind)
                : kind == 2 ? (const void *)&two : &four, kind);
     }
     name_id file = tm_add_name(codes.names, kind, text, strlen(name));
-    struct line_map *map = test_calloc(1, sizeof(*map)
-                                          + sizeof(map->units[0]));
-    return code_add_named(&codes, &owners[codes.used], file, map);
+    return code_add_named(&codes, &owners[codes.used], file, line_map_plain());
 }
 
 
@@ -85,7 +83,8 @@ put_in_force(size_t n, const struct trace_filter *filters)
 static int
 admitted(context_id id)
 {
-    return tm_apply_filters(&set, &codes, &tree, id);
+    return tm_apply_filters(&set, &codes, &tree, id,
+                            tm_context_line(tm_context_at(&tree, id)));
 }
 
 

@@ -86,8 +86,9 @@ context_get(struct worker *worker, node_id node, code_id code, uint32_t unit,
     const struct context *context = tm_context_at(&tree, id);
     CHECK(tm_context_node(context) == node
           && tm_context_code(context) == code
-          && tm_context_unit(context) == unit
-          && tm_context_line(context) == line);
+          && tm_context_unit(context) == unit);
+    /* Who may count may give it counters, where the line is then. */
+    CHECK(!worker->attached || tm_context_line(context) == line);
     return id;
 }
 
@@ -185,10 +186,8 @@ run_workers(int rounds)
     CHECK_EQUAL(tm_init_tree(&tree), 0);
     name_id file = tm_add_name(codes.names, 1, "f", 1);
     for (code_id id = 1; id <= NCODES; id++) {
-        struct line_map *map = test_calloc(1, sizeof(*map)
-                                              + sizeof(map->units[0]));
-        CHECK_EQUAL(code_add_named(&codes, &owners[id], file, map),
-                    id);
+        CHECK_EQUAL(code_add_named(&codes, &owners[id], file,
+                                   line_map_plain()), id);
     }
     for (int i = 0; i < NATTACHED + NDETACHED; i++) {
         struct worker *worker = &workers[i];

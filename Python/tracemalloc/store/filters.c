@@ -92,12 +92,10 @@ filter_matches_frame(const struct trace_filter *filter,
 
 static int
 filter_matches(const struct trace_filter *filter, uint32_t nframe,
-               const struct code_table *codes,
-               const struct call_tree *tree, const struct context *context)
+               const struct code_table *codes, const struct call_tree *tree,
+               const struct context *context, int32_t line)
 {
-    if (filter_matches_frame(filter, codes, tm_context_code(context),
-                             tm_context_line(context)))
-    {
+    if (filter_matches_frame(filter, codes, tm_context_code(context), line)) {
         return 1;
     }
     node_id at = tm_context_node(context);
@@ -119,7 +117,7 @@ filter_matches(const struct trace_filter *filter, uint32_t nframe,
 PART int
 tm_apply_filters(const struct filter_set *set,
                  const struct code_table *codes,
-                 const struct call_tree *tree, context_id id)
+                 const struct call_tree *tree, context_id id, int32_t line)
 {
     const struct context *context = tm_context_at(tree, id);
     int some_inclusive = 0, included = 0;
@@ -129,7 +127,7 @@ tm_apply_filters(const struct filter_set *set,
             continue;
         }
         int matches = filter_matches(filter, set->nframe, codes, tree,
-                                     context);
+                                     context, line);
         if (filter->inclusive) {
             some_inclusive = 1;
             included |= matches;
@@ -235,7 +233,9 @@ tm_check_filters(const struct filter_set *set,
         }
         int result = tm_recall_filter_result(set, tree, id);
         if (result >= 0
-            && result != tm_apply_filters(set, codes, tree, id))
+            && result != tm_apply_filters(
+                set, codes, tree, id,
+                tm_context_line(tm_context_at(tree, id))))
         {
             return "filters: a result is not what the filters say";
         }

@@ -47,9 +47,10 @@ PART void tm_replace_filters(struct filter_set *, struct trace_filter *,
 PART void tm_free_filters(struct trace_filter *, size_t n);
 
 /* Whether blocks of a context are to be noted: 1, or 0 to ignore them.  A
-   block without a frame has the file name "" and line 0. */
+   block without a frame has the file name "" and line 0.  The line of the
+   context is told by who calls: it cannot be read without access. */
 PART int tm_apply_filters(const struct filter_set *, const struct code_table *,
-                          const struct call_tree *, context_id);
+                          const struct call_tree *, context_id, int32_t line);
 
 /* The same, as it was kept, or -1 if it was not. */
 PART int tm_recall_filter_result(const struct filter_set *,
