@@ -277,7 +277,9 @@ class FileTests(Places):
         self.assertIn("tmrec", run(env).stdout)
 
     def test_a_device(self):
-        self.refused("25,record=/dev/null", CANNOT, "/dev/null")
+        # Who may make no file there is told so.
+        what = "/dev/null" if os.access("/dev", os.W_OK) else "/dev: "
+        self.refused("25,record=/dev/null", CANNOT, what)
 
     def test_no_room(self):
         resource = import_helper.import_module("resource")
