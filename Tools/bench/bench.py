@@ -39,6 +39,10 @@ def parse(arguments):
     parser.add_argument(
         "--warmup", type=int, metavar="N",
         help="rounds before them that do not (default: 1; with --quick: 0)")
+    parser.add_argument(
+        "--slow-rounds", type=int, metavar="N",
+        help="the first N of the rounds that count have traced stock in them,"
+        " which takes longer than all others (default: all; with --quick: 1)")
     parser.add_argument("--limit", type=float, metavar="SECONDS",
                         help="for one process (default: 90; with --quick: 4)")
     parser.add_argument(
@@ -54,9 +58,12 @@ def parse(arguments):
                               ("limit", 90.0, 4.0)):
         if getattr(given, name) is None:
             setattr(given, name, quick if given.quick else full)
-    if given.repeat < 1 or given.warmup < 0 or given.limit <= 0:
-        parser.error("--repeat and --limit must be positive, --warmup must "
-                     "not be negative")
+    if given.slow_rounds is None:
+        given.slow_rounds = 1 if given.quick else given.repeat
+    if (given.repeat < 1 or given.limit <= 0
+            or min(given.warmup, given.slow_rounds) < 0):
+        parser.error("--repeat and --limit must be positive, --warmup and "
+                     "--slow-rounds must not be negative")
     if (given.label
             and not given.label.replace("-", "").replace("_", "").isalnum()):
         parser.error("--label: letters, digits, - and _ only")
@@ -183,11 +190,10 @@ class Session:
         for case, configuration in plan_round(number, self.given.chosen,
                                               self.present):
             began = time.monotonic()
-            if self.given.quick and configuration.slow:
-                # It is far off: once is enough for a first look.
-                if number:
+            if configuration.slow:
+                if number >= self.given.warmup + self.given.slow_rounds:
                     continue
-                if began - self.start > QUICK_SECONDS:
+                if self.given.quick and began - self.start > QUICK_SECONDS:
                     self.data["skipped"] += 1
                     continue
             self.measure(number, case, configuration)

@@ -61,3 +61,5 @@ CONFIGURATIONS = (
 
 BY_NAME = {configuration.name: configuration
            for configuration in CONFIGURATIONS}
+SLOW = frozenset(configuration.name for configuration in CONFIGURATIONS
+                 if configuration.slow)

@@ -66,10 +66,13 @@ class Results:
                 self.runs[
                     run["case"], run["configuration"]][run["round"]] = run
 
-    @property
-    def rounds(self):
-        """How many rounds count."""
-        return max((len(runs) for runs in self.runs.values()), default=0)
+    def rounds(self, configurations=None):
+        """How many rounds count that have any of some configurations,
+        all of them without.
+        """
+        return max((len(runs) for (_, name), runs in self.runs.items()
+                    if configurations is None or name in configurations),
+                   default=0)
 
     def values(self, case, configuration, metric):
         """{round: number} of a metric, times per loop."""

@@ -7,7 +7,7 @@ import statistics
 
 import budgets
 import scales
-from configurations import BASE, EVERY_FRAME, REPORTED
+from configurations import BASE, EVERY_FRAME, REPORTED, SLOW
 from figures import reach, reached
 
 NONE = "–"
@@ -324,14 +324,16 @@ def facts(data):
 
 
 def count_rounds(results):
-    return f"{results.rounds} round{'s' if results.rounds != 1 else ''}"
+    total, slow = results.rounds(), results.rounds(SLOW)
+    text = f"{total} round{'s' if total != 1 else ''}"
+    return f"{text}, {slow} with traced stock" if 0 < slow < total else text
 
 
 def notes(results):
     """Sentences that belong under the tables."""
     found = [f"Medians of {count_rounds(results)}; ratios to the untraced "
              "stock build in the same round; CPU time unless said otherwise."]
-    if results.rounds < 5:
+    if results.rounds() < 5:
         found.append("Fewer than five rounds: for a first look only.")
     spread = results.spread()
     if spread:

@@ -76,7 +76,7 @@ class StatisticsTest(unittest.TestCase):
             (1, "a", configurations.BASE, {"cpu": 1.0}),
             (1, "a", "fork-off", {"cpu": 2.0})], warmup=1)
         self.assertEqual(results.ratio("a", "fork-off").value, 2.0)
-        self.assertEqual(results.rounds, 1)
+        self.assertEqual(results.rounds(), 1)
 
     def test_over_the_limit_is_a_lower_bound_even_beside_good_rounds(self):
         results = make_results([
@@ -250,6 +250,17 @@ class TableTest(unittest.TestCase):
         self.assertIn("Medians of 1 round;", text)
         self.assertIn("Fewer than five rounds", text)
         self.assertIn("✗", text)
+
+    def test_fewer_rounds_of_traced_stock_are_told(self):
+        runs = [(number, "a", name, {"cpu": 1.0, "peak_rss": 1})
+                for number in range(6)
+                for name in (configurations.BASE, "fork-all")]
+        self.assertTrue(tables.notes(make_results(runs))[0].startswith(
+            "Medians of 6 rounds;"))
+        runs.append((0, "a", "stock-1", {"cpu": 9.0, "peak_rss": 1}))
+        runs.append((1, "a", "stock-25", {"cpu": 9.0, "peak_rss": 1}))
+        self.assertTrue(tables.notes(make_results(runs))[0].startswith(
+            "Medians of 6 rounds, 1 with traced stock;"))
 
     def test_section_of_the_documentation(self):
         text = tables.rst_of_results(self.results(), "O3.svg")

@@ -6,6 +6,7 @@ import io
 import pathlib
 import sys
 import tempfile
+import time
 import types
 import unittest
 from unittest import mock
@@ -35,6 +36,35 @@ class RunTest(unittest.TestCase):
                              len(chosen) * len(configurations.CONFIGURATIONS))
         first = {plan[0][1].name for plan in plans}
         self.assertEqual(len(first), 3)
+
+    def test_traced_stock_is_in_the_first_rounds_that_count(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        python = pathlib.Path(sys.executable)
+        case = cases.load_all()[0]
+        for options_given, expected in (([], [1, 2, 3]),
+                                        (["--slow-rounds", "2"], [1, 2]),
+                                        (["--slow-rounds", "0"], []),
+                                        (["--quick"], [1])):
+            given = bench.parse(["--fork", str(python), "--stock", str(python),
+                                 "--output", folder.name, "--warmup", "1",
+                                 "--repeat", "3", "--cases", case.name,
+                                 *options_given])
+            taken = []
+            session = types.SimpleNamespace(
+                given=given, builds={}, over=set(), start=time.monotonic(),
+                data={"skipped": 0}, present=configurations.CONFIGURATIONS,
+                measure=lambda *job: taken.append((job[0], job[2].name)))
+            for number in range(4):
+                bench.Session.round(session, number)
+            with self.subTest(options=options_given):
+                for name in configurations.SLOW:
+                    self.assertEqual(
+                        [number for number, taken_name in taken
+                         if taken_name == name and number], expected)
+                self.assertEqual(
+                    [number for number, taken_name in taken
+                     if taken_name == configurations.BASE], [0, 1, 2, 3])
 
     def test_traced_stock_runs_a_part_of_the_loops(self):
         loops = {item.name: item.loops(40)
