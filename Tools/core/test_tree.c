@@ -75,6 +75,45 @@ test_find_and_add(void)
 }
 
 
+/* What comes next by number is tried first: the next one may be another's, or
+   not there, and the last of a chunk has none. */
+static void
+test_find_in_every_order(void)
+{
+    enum { N = 2 * CHUNK_SIZE + 1 };
+    static node_id nodes[N];
+    static context_id contexts[N];
+    tree_begin();
+    for (int i = 0; i < N; i++) {
+        nodes[i] = tm_add_node(&tree, NODE_ROOT, 1, i);
+        contexts[i] = tm_add_context(&tree, NODE_ROOT, 1, (uint32_t)i, i);
+        for (int j = i; j >= 0; j -= 1 + i / 4) {
+            CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, j), nodes[j]);
+            CHECK_EQUAL(tm_find_context(&tree, NODE_ROOT, 1, (uint32_t)j, j),
+                        contexts[j]);
+        }
+        CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, i), nodes[i]);
+        CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, i + 1), NODE_NONE);
+        CHECK_EQUAL(tm_find_context(&tree, NODE_ROOT, 1, (uint32_t)i, i),
+                    contexts[i]);
+        CHECK_EQUAL(tm_find_context(&tree, NODE_ROOT, 1, (uint32_t)i + 1,
+                                    i + 1), CONTEXT_NONE);
+    }
+    for (int step = 1; step < 4; step++) {
+        for (int i = 0; i < N; i += step) {
+            CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, i), nodes[i]);
+            CHECK_EQUAL(tm_find_context(&tree, NODE_ROOT, 1, (uint32_t)i, i),
+                        contexts[i]);
+            /* The same below another node: not the next number's. */
+            CHECK_EQUAL(tm_find_node(&tree, nodes[i], 1, i + 1), NODE_NONE);
+            CHECK_EQUAL(tm_find_context(&tree, nodes[i], 1, (uint32_t)i + 1,
+                                        i + 1), CONTEXT_NONE);
+        }
+    }
+    tree_end();
+}
+
+
 static void
 test_extreme_keys(void)
 {
@@ -731,6 +770,8 @@ const struct test tree_tests[] = {
      test_begins_with_root_and_unknown},
     {"what was added is found, and nothing else", test_find_and_add},
     {"P12 nodes and contexts are aligned", test_nodes_are_aligned},
+    {"in every order, and next to what is not there",
+     test_find_in_every_order},
     {"the largest codes, lines and instructions", test_extreme_keys},
     {"lines of nodes are kept whatever their width", test_lines},
     {"nodes grow, and never move", test_growth},

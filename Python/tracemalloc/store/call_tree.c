@@ -98,12 +98,20 @@ context_take(struct call_tree *tree)
 }
 
 
+/* Who looks up may read it at any time; all that goes with it is there. */
+static inline void
+key_store(uint64_t *key, uint64_t value)
+{
+    __atomic_store_n(key, value, __ATOMIC_RELEASE);
+}
+
+
 static void
 node_give_back(struct call_tree *tree, node_id id)
 {
-    *tm_packed_node_at(tree, id) = (struct packed_node){
-        .key = (uint64_t)tree->nodes.unused << NODE_BITS,
-    };
+    struct packed_node *node = tm_packed_node_at(tree, id);
+    node->first_child = node->first_context = 0;
+    key_store(&node->key, (uint64_t)tree->nodes.unused << NODE_BITS);
     tree->nodes.unused = id;
     tree->nodes.live--;
 }
@@ -280,10 +288,14 @@ node_add(struct call_tree *tree, node_id parent, code_id code, int32_t line)
         node_give_back(tree, id);
         return NODE_NONE;
     }
-    *tm_packed_node_at(tree, id) = tm_pack_node(parent, code, line);
     if (line >= WIDE_LINE) {
         tree->wide_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK] = line;
     }
+    struct packed_node *node = tm_packed_node_at(tree, id);
+    struct packed_node packed = tm_pack_node(parent, code, line);
+    node->first_child = packed.first_child;
+    node->first_context = packed.first_context;
+    key_store(&node->key, packed.key);
     tm_enter_number(&tree->nodes, &place, id);
     return id;
 }
@@ -360,19 +372,20 @@ static void
 context_begin(struct call_tree *tree, struct context *context, uint64_t key,
               uint32_t unit, uint32_t domain, int32_t line)
 {
-    context->key = key;
-    if (!tm_context_is_wide(context)) {
+    if (key >> UNIT_SHIFT != WIDE_UNIT) {
         context->few.line = (uint16_t)line;
-        return;
     }
-    struct counters *counters = counters_take(tree);
-    *counters = (struct counters){
-        .unit = unit,
-        .domain = domain,
-        .line = line,
-    };
-    context->counters = counters;
-    context->has_counters = 1;
+    else {
+        struct counters *counters = counters_take(tree);
+        *counters = (struct counters){
+            .unit = unit,
+            .domain = domain,
+            .line = line,
+        };
+        context->counters = counters;
+        context->has_counters = 1;
+    }
+    key_store(&context->key, key);
 }
 
 

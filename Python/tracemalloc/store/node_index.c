@@ -76,7 +76,7 @@ static inline int
 node_is(const struct call_tree *tree, node_id id, uint64_t key, int32_t line)
 {
     const struct packed_node *node = tm_packed_node_at(tree, id);
-    if (node->key != key) {
+    if (__atomic_load_n(&node->key, __ATOMIC_ACQUIRE) != key) {
         return 0;
     }
     uint32_t high = tm_high_line(node);
@@ -90,8 +90,8 @@ context_is(const struct call_tree *tree, context_id id, uint64_t key,
            uint32_t unit, uint32_t domain)
 {
     const struct context *context = tm_context_at(tree, id);
-    return context->key == key
-           && (!tm_context_is_wide(context)
+    return __atomic_load_n(&context->key, __ATOMIC_ACQUIRE) == key
+           && (key >> UNIT_SHIFT != WIDE_UNIT
                || (context->counters->unit == unit
                    && context->counters->domain == domain));
 }
@@ -211,14 +211,37 @@ context_probe(const struct call_tree *tree, const struct node_index *index,
 
 /* --- looking up ---------------------------------------------------------- */
 
-PART node_id
-tm_find_node(const struct call_tree *tree, node_id parent, code_id code,
-             int32_t line)
+/* Programs pass the same places in the same order again and again, and that is
+   the order of the numbers: after a node or context that was just found comes
+   the next one, most often, and the index need not be in the processor's cache.
+   The next number may be unused, or just being given: keys are stored last. */
+static inline uint32_t
+next_number(const struct number_space *space)
 {
+    uint32_t next = __atomic_load_n(&space->found, __ATOMIC_ACQUIRE) + 1;
+    return (next & CHUNK_MASK) != 0 ? next : 0;     /* another chunk, if any */
+}
+
+
+static inline void
+note_found(struct number_space *space, uint32_t number)
+{
+    __atomic_store_n(&space->found, number, __ATOMIC_RELEASE);
+}
+
+
+static inline node_id
+node_find(const struct call_tree *tree, node_id parent, code_id code,
+          int32_t line, node_id guess)
+{
+    uint64_t key = tm_node_key(parent, code, line);
     node_id found = first_load(&tm_packed_node_at(tree, parent)->first_child)
                     & NODE_MASK;
-    if (node_is(tree, found, tm_node_key(parent, code, line), line)) {
+    if (found == NODE_NONE || node_is(tree, found, key, line)) {
         return found;
+    }
+    if (node_is(tree, guess, key, line)) {
+        return guess;
     }
     (void)node_probe(tree, index_of(&tree->nodes), parent, code, line, &found);
     return found;
@@ -227,13 +250,16 @@ tm_find_node(const struct call_tree *tree, node_id parent, code_id code,
 
 static inline context_id
 context_find(const struct call_tree *tree, uint64_t key, uint32_t unit,
-             uint32_t domain)
+             uint32_t domain, context_id guess)
 {
     const struct packed_node *node =
         tm_packed_node_at(tree, (node_id)key & NODE_MASK);
     context_id found = first_load(&node->first_context) & CONTEXT_MASK;
-    if (context_is(tree, found, key, unit, domain)) {
+    if (found == CONTEXT_NONE || context_is(tree, found, key, unit, domain)) {
         return found;
+    }
+    if (context_is(tree, guess, key, unit, domain)) {
+        return guess;
     }
     (void)context_probe(tree, index_of(&tree->contexts), key, unit, domain,
                         &found);
@@ -241,12 +267,30 @@ context_find(const struct call_tree *tree, uint64_t key, uint32_t unit,
 }
 
 
+PART node_id
+tm_find_node(struct call_tree *tree, node_id parent, code_id code,
+             int32_t line)
+{
+    node_id found = node_find(tree, parent, code, line,
+                              next_number(&tree->nodes));
+    if (found != NODE_NONE) {
+        note_found(&tree->nodes, found);
+    }
+    return found;
+}
+
+
 PART context_id
-tm_find_context(const struct call_tree *tree, node_id node, code_id code,
+tm_find_context(struct call_tree *tree, node_id node, code_id code,
                 uint32_t unit, int32_t line)
 {
-    return context_find(tree, tm_context_key(node, code, unit, 0, line), unit,
-                        0);
+    context_id found = context_find(
+        tree, tm_context_key(node, code, unit, 0, line), unit, 0,
+        next_number(&tree->contexts));
+    if (found != CONTEXT_NONE) {
+        note_found(&tree->contexts, found);
+    }
+    return found;
 }
 
 
@@ -547,7 +591,7 @@ check_node_index(const struct call_tree *tree)
             continue;
         }
         struct frame_node node = tm_node(tree, id);
-        if (tm_find_node(tree, parent, node.code, node.line) != id) {
+        if (node_find(tree, parent, node.code, node.line, NODE_NONE) != id) {
             return "node index: I3, a node is not found by its key";
         }
         indexed += (tm_packed_node_at(tree, parent)->first_child & NODE_MASK)
@@ -569,7 +613,7 @@ check_context_index(const struct call_tree *tree)
             continue;
         }
         if (context_find(tree, context->key, tm_context_unit(context),
-                         tm_context_domain(context)) != id)
+                         tm_context_domain(context), CONTEXT_NONE) != id)
         {
             return "node index: I3, a context is not found by its key";
         }

@@ -21,11 +21,11 @@ struct call_tree;
    not meant are read.  Slots are not emptied while somebody may look, so a
    free slot ends the search.
 
-   Looking up takes no lock.  So nodes never move, a node is complete before
-   its number is stored in a parent or in the index, and an index that is
-   outgrown waits in the tree's `replaced` until nobody can be reading it.  Who
-   looks up meanwhile may miss what was just added: then it asks again, with
-   the store lock, which adding takes anyway.
+   Looking up takes no lock.  So nodes never move, the key of a node is stored
+   when all else of it is there, its number after that in a parent or in the
+   index, and an index that is outgrown waits in the tree's `replaced` until
+   nobody can be reading it.  Who looks up meanwhile may miss what was just
+   added: then it asks again, with the store lock, which adding takes anyway.
 
    Invariant
      I3  no two nodes, and no two contexts, have the same key; each is the
@@ -47,14 +47,15 @@ struct number_space {
     uint32_t unused;                /* head of the chain of unused numbers */
     uint32_t live;                  /* nodes */
     uint32_t indexed;               /* those in the index */
+    uint32_t found;                 /* looked up last; atomic */
     size_t chunks;                  /* allocated */
 };
 
 /* A node or context that exists, or NODE_NONE or CONTEXT_NONE.  No lock.
    Contexts found here are of domain 0. */
-PART node_id tm_find_node(const struct call_tree *, node_id parent, code_id,
+PART node_id tm_find_node(struct call_tree *, node_id parent, code_id,
                           int32_t line);
-PART context_id tm_find_context(const struct call_tree *, node_id, code_id,
+PART context_id tm_find_context(struct call_tree *, node_id, code_id,
                                 uint32_t unit, int32_t line);
 
 /* Where a number is, or goes: as the first one, or in the index. */
