@@ -87,6 +87,7 @@ tm_entry_find_node(struct frame_entry *entry, enum access access)
 PART struct context *
 tm_entry_find_context(struct frame_entry *entry, enum access access)
 {
+    tm_prefetch_contexts(&S->tree, entry->key.parent);
     int32_t line = entry_line(entry, access);
     if (line < 0) {
         return NULL;

@@ -117,6 +117,13 @@ struct probe {
 };
 
 
+static inline size_t
+bucket_at(const struct node_index *index, uint32_t parent, unsigned bucket)
+{
+    return (size_t)parent * bucket & index->mask;
+}
+
+
 static inline struct probe
 probe_begin(const struct node_index *index, uint32_t parent, uint64_t key,
             unsigned bits, unsigned bucket)
@@ -126,7 +133,7 @@ probe_begin(const struct node_index *index, uint32_t parent, uint64_t key,
         .hash = hash,
         .tag = (uint32_t)hash >> bits << bits,
         .in_bucket = bucket,
-        .at = (size_t)parent * bucket & index->mask,
+        .at = bucket_at(index, parent, bucket),
         .mask = index->mask,
     };
 }
@@ -227,6 +234,15 @@ static inline void
 note_found(struct number_space *space, uint32_t number)
 {
     __atomic_store_n(&space->found, number, __ATOMIC_RELEASE);
+}
+
+
+PART void
+tm_prefetch_contexts(const struct call_tree *tree, node_id node)
+{
+    const struct node_index *index = index_of(&tree->contexts);
+    __builtin_prefetch(
+        &index->slots[bucket_at(index, node, CONTEXTS_BUCKET)]);
 }
 
 

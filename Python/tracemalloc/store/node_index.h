@@ -58,6 +58,10 @@ PART node_id tm_find_node(struct call_tree *, node_id parent, code_id,
 PART context_id tm_find_context(struct call_tree *, node_id, code_id,
                                 uint32_t unit, int32_t line);
 
+/* A context of a node is about to be looked for: let the processor fetch what
+   that reads, while the line is looked up. */
+PART void tm_prefetch_contexts(const struct call_tree *, node_id);
+
 /* Where a number is, or goes: as the first one, or in the index. */
 struct index_place {
     uint32_t found;             /* the number, or 0: there is none yet */
