@@ -477,7 +477,7 @@ class GrowthTests(Records):
     anew; that so many are, one after the other, is no chance.
     """
 
-    ATTEMPTS = 100
+    ATTEMPTS = 20
 
     def held(self, least, source):
         """Kill a program where it is, which must not take a second, until its

@@ -3,6 +3,11 @@
 import linecache
 
 
+def is_number(text):
+    """Whether *text* is a number from 0 to 999999999, in ASCII digits."""
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
 def format_size(size, sign):
     """Return *size* bytes as text: '512 B', '9.8 KiB', '1536 KiB', '20.0 MiB'.
 

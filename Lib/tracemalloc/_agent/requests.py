@@ -11,6 +11,7 @@ from tracemalloc._agent import metrics, page, profiles
 from tracemalloc._agent.answers import (
     Answer, Refused, Turn, admit_by_name, parameters, refusal)
 from tracemalloc._agent.sources import SourceError
+from tracemalloc._text import is_number
 
 # Longest difference, in seconds; who asks for one waits so long.
 MOST_SECONDS = 600
@@ -226,8 +227,7 @@ def _flag(asked, name):
 def _seconds(text):
     if text is None:
         return 0
-    if not (text.isascii() and text.isdigit() and len(text) < 6
-            and 0 <= int(text) <= MOST_SECONDS):
+    if not (is_number(text) and int(text) <= MOST_SECONDS):
         raise Refused(400, f"seconds= is a number from 1 to {MOST_SECONDS}")
     return int(text)
 

@@ -148,13 +148,18 @@ def _tell_wait(name):
 
 
 def _say(command, error):
+    _tell(f"{name_of(command)}: {_one_line(error)}")
+
+
+def _tell(text):
+    """Write a line to standard error, if that is open."""
     if sys.stderr is None:
         # print() would take standard output for it.
         return
     try:
-        print(f"{name_of(command)}: {_one_line(error)}", file=sys.stderr)
+        print(text, file=sys.stderr)
     except (OSError, ValueError, AttributeError):
-        # Standard error is closed; there is nobody to tell.
+        # It is closed; there is nobody to tell.
         pass
 
 
@@ -223,11 +228,12 @@ _ELSEWHERE = {"flamegraph": "report", "transform": "export", "table": "top",
 def _meant(word):
     """Return a question about the command that was meant, or ''."""
     from difflib import get_close_matches
+    from tracemalloc._text import is_number
 
     if word == "attach":
         return ("; nothing has to be attached: live, dump and all others read "
                 "a program that was started with -X tracemalloc=25,record")
-    if word.isascii() and word.isdigit():
+    if is_number(word):
         return f"; did you mean live {word}, or top {word}?"
     near = get_close_matches(word, COMMANDS, 1)
     meant = _ELSEWHERE.get(word) or (near[0] if near else None)

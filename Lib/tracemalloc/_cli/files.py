@@ -15,6 +15,7 @@ from tracemalloc._filters import FilterSet
 from tracemalloc._groups import NO_ACCOUNT
 from tracemalloc._growth import Together
 from tracemalloc._stacks import data_of
+from tracemalloc._text import is_number
 
 # Reading less does not take long enough to tell about.
 _MUCH = 1 << 22
@@ -222,8 +223,7 @@ def both_of(options, old, new):
 
 def is_process(text):
     """Whether an argument is the number of a process, and no file."""
-    return (text.isascii() and text.isdigit() and len(text) < 10
-            and not os.path.lexists(text))
+    return is_number(text) and not os.path.lexists(text)
 
 
 def filtered(filename, snapshot, options):

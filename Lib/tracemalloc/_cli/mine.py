@@ -13,6 +13,7 @@ from tracemalloc._cli.screen import printable
 from tracemalloc._groups import folders_in
 from tracemalloc._installed import is_installed
 from tracemalloc._stacks import data_of
+from tracemalloc._text import is_number
 
 OPTION = "--mine"
 
@@ -38,7 +39,7 @@ def with_values(arguments):
 
 
 def _is_snapshot(name):
-    if name.isascii() and name.isdigit():
+    if is_number(name):
         return True
     try:
         return (os.path.exists(name) and not os.path.isdir(name)

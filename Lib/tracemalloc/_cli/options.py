@@ -6,6 +6,7 @@ import re
 from tracemalloc import Filter
 from tracemalloc._cli import UsageError, mine, name_of
 from tracemalloc._cli.units import number, size
+from tracemalloc._text import is_number
 
 GROUPS = ("lineno", "filename", "function", "module", "traceback", "thread",
           "account", "domain")
@@ -180,8 +181,7 @@ class _AddFilter(argparse.Action):
 def split_location(text):
     """Return (pattern, line or None) for 'FILE:LINE' or 'FILE'."""
     pattern, colon, line = text.rpartition(":")
-    if (colon and pattern and line.isascii() and line.isdigit()
-            and len(line) < 10):
+    if colon and pattern and is_number(line):
         return pattern, int(line)
     return text, None
 

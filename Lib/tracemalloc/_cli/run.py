@@ -31,7 +31,7 @@ from _tracemalloc import (
     _end_record, _get_record, _quietly, get_sample_interval)
 from tracemalloc import _writing
 from tracemalloc._cli import (
-    PROGRAM, UsageError, _one_line, _waits, endings, family, units)
+    PROGRAM, UsageError, _one_line, _tell, _waits, endings, family, units)
 from tracemalloc._groups import MACHINERY
 
 HELP = f"""\
@@ -734,14 +734,8 @@ def say_error(error):
 
 
 def _say(text):
-    if sys.stderr is None:
-        # print() would write to where the program's output goes.
-        return
     try:
-        print(text, file=sys.stderr)
-    except (OSError, ValueError, AttributeError):
-        # Standard error is closed; there is nobody to tell.
-        pass
+        _tell(text)
     except RuntimeError:
         # A signal came in the middle of what the program writes there.
         os.write(sys.__stderr__.fileno(), os.fsencode(text) + b"\n")

@@ -7,6 +7,8 @@ import stat
 import sys
 from unicodedata import east_asian_width
 
+from tracemalloc._text import is_number
+
 STYLES = {
     "title": "1",
     "head": "2",
@@ -160,8 +162,7 @@ def _may_color(file, when):
 def _width(file):
     """Return columns to keep to, None for as many as it takes."""
     columns = os.environ.get("COLUMNS", "")
-    if (columns.isascii() and columns.isdigit() and len(columns) < 10
-            and int(columns)):
+    if is_number(columns) and int(columns):
         return max(int(columns), _MIN_WIDTH)
     try:
         if is_terminal(file):

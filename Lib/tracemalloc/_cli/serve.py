@@ -7,6 +7,7 @@ import threading
 from tracemalloc._cli import UsageError
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.units import size
+from tracemalloc._text import is_number
 
 DEFAULT = "127.0.0.1:4041"
 _UNIX = "unix:"
@@ -80,8 +81,7 @@ def address(text):
         return os.path.abspath(name)
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not (colon and host and port.isascii() and port.isdigit()
-            and len(port) < 10 and int(port) < 1 << 16):
+    if not (colon and host and is_number(port) and int(port) < 1 << 16):
         raise ValueError(f"{text!r} is no address such as {DEFAULT} or "
                          "unix:/run/memory.sock")
     return host, int(port)

@@ -2,6 +2,8 @@
 
 import re
 
+from tracemalloc._text import is_number
+
 # More digits than these tell nothing; numbers stay small enough to calculate
 # with.
 NUMBER = r"(\d{1,15}(?:\.\d{1,15})?)"
@@ -69,15 +71,14 @@ def seconds(text):
 
 def number(text):
     """Return a number from 0 on."""
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    if not is_number(text):
         raise ValueError(f"{text!r} is no number from 0 to 999999999")
     return int(text)
 
 
 def frames(text):
     """Return a number of frames."""
-    if not (text.isascii() and text.isdigit() and len(text) < 10
-            and 1 <= int(text) <= 65535):
+    if not (is_number(text) and 1 <= int(text) <= 65535):
         raise ValueError(f"{text!r} is no number from 1 to 65535")
     return int(text)
 

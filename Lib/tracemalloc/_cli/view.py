@@ -11,6 +11,7 @@ from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.screen import printable
 from tracemalloc._cli.serve import address, numeric_host
 from tracemalloc._cli.units import percent, size
+from tracemalloc._text import is_number
 
 HOST = "127.0.0.1"
 # Seconds that answers may still take when the viewer is ended.
@@ -57,8 +58,7 @@ def _parser():
 
 
 def port(text):
-    if not (text.isascii() and text.isdigit() and len(text) < 6
-            and int(text) < 1 << 16):
+    if not (is_number(text) and int(text) < 1 << 16):
         raise ValueError(f"{text!r} is no port: 0 to 65535")
     return int(text)
 

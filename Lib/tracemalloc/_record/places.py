@@ -12,11 +12,9 @@ import time
 from contextlib import suppress
 
 from tracemalloc._errors import SnapshotFormatError
+from tracemalloc._text import is_number
 
 SUFFIX = ".tmrec"
-
-# A number with more digits is none of a process.
-_MOST_DIGITS = 9
 
 # A process whose number another file has already gets a number behind.
 _NAME = re.compile(r"(?:.*\.)?(\d+)(?:-\d+)?\.tmrec", re.S)
@@ -63,8 +61,7 @@ def find(what, *, children=False):
     parents come before their children.  Raises OSError if there is no such
     file or folder.
     """
-    if (what.isascii() and what.isdigit() and len(what) <= _MOST_DIGITS
-            and not os.path.lexists(what)):
+    if is_number(what) and not os.path.lexists(what):
         found = _of_process(int(what))
     elif os.path.isdir(what):
         found = list_folder(what)

@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 from tracemalloc._agent.answers import (
     Answer, Refused, admit_by_name, parameters, refusal)
 from tracemalloc._report.page import PARTS, asset, bundle, document, policy
+from tracemalloc._text import is_number
 from tracemalloc._viewer.shown import MOST_CHOSEN
 
 MODULES = (*PARTS, "carry", "snapshots", "viewer")
-_MOST_DIGITS = 9
 _CONNECT = "; connect-src 'self'"
 
 
@@ -122,9 +122,7 @@ def _admit_origin(headers, is_page):
 
 def _numbers(text):
     numbers = text.split(".") if text else []
-    if len(numbers) > MOST_CHOSEN or not all(
-            each.isascii() and each.isdigit() and len(each) <= _MOST_DIGITS
-            for each in numbers):
+    if len(numbers) > MOST_CHOSEN or not all(map(is_number, numbers)):
         raise Refused(400, "files= is numbers of the list, such as 1.2, "
                       f"{MOST_CHOSEN} at most")
     return numbers

@@ -21,10 +21,12 @@ static inline int
 is_many(const struct snapshot_draft *draft, size_t n)
 {
 #ifdef Py_TRACEMALLOC_STRESS
+    (void)draft;
     return n > 6;
-#endif
+#else
     return n * sizeof(draft->sizes[0])
            > draft->nsizes * sizeof(draft->tallies[0]);
+#endif
 }
 
 

@@ -68,21 +68,18 @@ slots_grow(struct snapshot_draft *draft, size_t nslots)
 }
 
 
-/* More blocks of a size in a context: 0, or -1 when out of memory. */
+/* One more block of a size in a context: 0, or -1 when out of memory. */
 static inline int
-row_count(struct snapshot_draft *draft, context_id context, uint64_t size,
-          uint64_t count)
+row_count(struct snapshot_draft *draft, context_id context, uint64_t size)
 {
     struct snapshot_row *slot = row_slot(draft, context, size);
-    if (slot->count == 0) {
+    if (slot->count++ == 0) {
         slot->context = context;
         slot->size = size;
         if (++draft->used > draft->mask - draft->mask / 4) {
-            slot->count = count;
             return slots_grow(draft, 2 * (draft->mask + 1));
         }
     }
-    slot->count += count;
     return 0;
 }
 
@@ -99,7 +96,7 @@ blocks_count(struct snapshot_draft *draft)
     }
     while (tm_next_block(&walk, &block)) {
         if (block.context != from->hidden
-            && row_count(draft, block.context, block.size, 1) < 0)
+            && row_count(draft, block.context, block.size) < 0)
         {
             return -1;
         }
