@@ -41,8 +41,9 @@ def parse(arguments):
         help="rounds before them that do not (default: 1; with --quick: 0)")
     parser.add_argument(
         "--slow-rounds", type=int, metavar="N",
-        help="the first N of the rounds that count have traced stock in them,"
-        " which takes longer than all others (default: all; with --quick: 1)")
+        help="only the first N of the rounds that count have traced stock in"
+        " them, which takes longer than all others (default: all; with"
+        " --quick: 1)")
     parser.add_argument("--limit", type=float, metavar="SECONDS",
                         help="for one process (default: 90; with --quick: 4)")
     parser.add_argument(
@@ -191,7 +192,8 @@ class Session:
                                               self.present):
             began = time.monotonic()
             if configuration.slow:
-                if number >= self.given.warmup + self.given.slow_rounds:
+                counted = number - self.given.warmup
+                if not 0 <= counted < self.given.slow_rounds:
                     continue
                 if self.given.quick and began - self.start > QUICK_SECONDS:
                     self.data["skipped"] += 1

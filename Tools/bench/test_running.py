@@ -61,7 +61,7 @@ class RunTest(unittest.TestCase):
                 for name in configurations.SLOW:
                     self.assertEqual(
                         [number for number, taken_name in taken
-                         if taken_name == name and number], expected)
+                         if taken_name == name], expected)
                 self.assertEqual(
                     [number for number, taken_name in taken
                      if taken_name == configurations.BASE], [0, 1, 2, 3])

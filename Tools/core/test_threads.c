@@ -41,23 +41,38 @@ worker_random(struct worker *worker, uint32_t limit)
 }
 
 
+/* Who is detached has it all the time. */
+static void
+store_lock(const struct worker *worker)
+{
+    if (worker->attached) {
+        pthread_mutex_lock(&store);
+    }
+}
+
+
+static void
+store_unlock(const struct worker *worker)
+{
+    if (worker->attached) {
+        pthread_mutex_unlock(&store);
+    }
+}
+
+
 /* Whoever looked up in vain adds, and must then get what it asked for. */
 static node_id
 node_get(struct worker *worker, node_id parent, code_id code, int32_t line)
 {
-    node_id id = NODE_NONE;
-    if (worker->attached) {
-        id = tm_find_node(&tree, parent, code, line);
-        worker->found += id != NODE_NONE;
-        if (id == NODE_NONE) {
-            pthread_mutex_lock(&store);
-            id = tm_add_node(&tree, parent, code, line);
-            pthread_mutex_unlock(&store);
-            worker->added++;
-        }
+    node_id id = tm_find_node(&tree, parent, code, line);
+    if (id != NODE_NONE) {
+        worker->found++;
     }
     else {
+        store_lock(worker);
         id = tm_add_node(&tree, parent, code, line);
+        store_unlock(worker);
+        worker->added++;
     }
     CHECK(id != NODE_NONE);
     struct frame_node node = tm_node(&tree, id);
@@ -70,17 +85,11 @@ static context_id
 context_get(struct worker *worker, node_id node, code_id code, uint32_t unit,
             int32_t line)
 {
-    context_id id = CONTEXT_NONE;
-    if (worker->attached) {
-        id = tm_find_context(&tree, node, code, unit, line);
-        if (id == CONTEXT_NONE) {
-            pthread_mutex_lock(&store);
-            id = tm_add_context(&tree, node, code, unit, line);
-            pthread_mutex_unlock(&store);
-        }
-    }
-    else {
+    context_id id = tm_find_context(&tree, node, code, unit, line);
+    if (id == CONTEXT_NONE) {
+        store_lock(worker);
         id = tm_add_context(&tree, node, code, unit, line);
+        store_unlock(worker);
     }
     CHECK(id != CONTEXT_NONE);
     const struct context *context = tm_context_at(&tree, id);

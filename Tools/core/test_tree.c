@@ -114,6 +114,78 @@ test_find_in_every_order(void)
 }
 
 
+/* The next number is what is asked for: then no index is needed. */
+static void
+test_find_next(void)
+{
+    enum { N = 5 };
+    tree_begin();
+    node_id nodes[N];
+    context_id contexts[N];
+    for (int i = 0; i < N; i++) {
+        nodes[i] = tm_add_node(&tree, NODE_ROOT, 1, i);
+        contexts[i] = tm_add_context(&tree, nodes[0], 1, (uint32_t)i, i);
+    }
+    size_t size = (tree.nodes.index->mask + 1) * sizeof(uint32_t);
+    CHECK_EQUAL(tree.contexts.index->mask, tree.nodes.index->mask);
+    uint32_t *slots = malloc(2 * size);
+    memcpy(slots, tree.nodes.index->slots, size);
+    memcpy(slots + size / sizeof(slots[0]), tree.contexts.index->slots, size);
+    memset(tree.nodes.index->slots, 0, size);
+    memset(tree.contexts.index->slots, 0, size);
+    for (int i = 0; i < N; i++) {
+        CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, i), nodes[i]);
+        CHECK_EQUAL(tm_find_context(&tree, nodes[0], 1, (uint32_t)i, i),
+                    contexts[i]);
+    }
+    CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, 2), NODE_NONE);
+    CHECK_EQUAL(tm_find_context(&tree, nodes[0], 1, 2, 2), CONTEXT_NONE);
+    memcpy(tree.nodes.index->slots, slots, size);
+    memcpy(tree.contexts.index->slots, slots + size / sizeof(slots[0]), size);
+    free(slots);
+    tree_end();
+}
+
+
+/* The next number may have been given back, be another's by then, or be of
+   another tree. */
+static void
+test_find_next_given_back(void)
+{
+    tree_begin();
+    (void)tm_add_node(&tree, NODE_ROOT, 1, 1);
+    node_id here = tm_add_node(&tree, NODE_ROOT, 1, 2);
+    node_id next = tm_add_node(&tree, NODE_ROOT, 1, 3);
+    (void)tm_add_context(&tree, here, 1, 1, 1);
+    context_id context = tm_add_context(&tree, here, 1, 2, 1);
+    context_id after = tm_add_context(&tree, here, 1, 3, 1);
+    CHECK_EQUAL(next, here + 1);
+    CHECK_EQUAL(after, context + 1);
+    tm_free_node(&tree, next);
+    tm_free_context(&tree, after);
+    tm_reindex(&tree);
+    for (int again = 0; again < 2; again++) {
+        CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, 2), here);
+        CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, 3), NODE_NONE);
+        CHECK_EQUAL(tm_find_context(&tree, here, 1, 2, 1), context);
+        CHECK_EQUAL(tm_find_context(&tree, here, 1, 3, 1), CONTEXT_NONE);
+        CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 2, 7), next);
+        CHECK_EQUAL(tm_add_context(&tree, here, 2, 7, 1), after);
+    }
+    CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 2, 7), next);
+    CHECK_EQUAL(tm_find_context(&tree, here, 2, 7, 1), after);
+    tree_end();
+
+    tree_begin();
+    CHECK_EQUAL(tree.nodes.found, 0);
+    CHECK_EQUAL(tree.contexts.found, 0);
+    CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 2, 7), NODE_NONE);
+    CHECK_EQUAL(tm_add_node(&tree, NODE_ROOT, 1, 1), NODE_ROOT + 1);
+    CHECK_EQUAL(tm_find_node(&tree, NODE_ROOT, 1, 2), NODE_NONE);
+    tree_end();
+}
+
+
 static void
 test_extreme_keys(void)
 {
@@ -772,6 +844,8 @@ const struct test tree_tests[] = {
     {"P12 nodes and contexts are aligned", test_nodes_are_aligned},
     {"in every order, and next to what is not there",
      test_find_in_every_order},
+    {"the next number is found without the index", test_find_next},
+    {"the next number has been given back", test_find_next_given_back},
     {"the largest codes, lines and instructions", test_extreme_keys},
     {"lines of nodes are kept whatever their width", test_lines},
     {"nodes grow, and never move", test_growth},

@@ -219,9 +219,13 @@ context_probe(const struct call_tree *tree, const struct node_index *index,
 /* --- looking up ---------------------------------------------------------- */
 
 /* Programs pass the same places in the same order again and again, and that is
-   the order of the numbers: after a node or context that was just found comes
-   the next one, most often, and the index need not be in the processor's cache.
-   The next number may be unused, or just being given: keys are stored last. */
+   the order of the numbers: after a node or context that was found often comes
+   the next one, and the index need not be in the processor's cache.  The next
+   number may be unused, or just being given, and may not have been entered
+   yet: keys are stored last, and the parent of an unused one is none.
+
+   Storing and loading what was found orders the chunks, too: whoever reads it
+   sees the one that the number is in. */
 static inline uint32_t
 next_number(const struct number_space *space)
 {

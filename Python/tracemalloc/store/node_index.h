@@ -26,6 +26,7 @@ struct call_tree;
    index, and an index that is outgrown waits in the tree's `replaced` until
    nobody can be reading it.  Who looks up meanwhile may miss what was just
    added: then it asks again, with the store lock, which adding takes anyway.
+   Or it finds, next to what was found before, what is not entered yet.
 
    Invariant
      I3  no two nodes, and no two contexts, have the same key; each is the
@@ -47,7 +48,7 @@ struct number_space {
     uint32_t unused;                /* head of the chain of unused numbers */
     uint32_t live;                  /* nodes */
     uint32_t indexed;               /* those in the index */
-    uint32_t found;                 /* looked up last; atomic */
+    uint32_t found;                 /* by looking up, the last time; atomic */
     size_t chunks;                  /* allocated */
 };
 
@@ -58,8 +59,8 @@ PART node_id tm_find_node(struct call_tree *, node_id parent, code_id,
 PART context_id tm_find_context(struct call_tree *, node_id, code_id,
                                 uint32_t unit, int32_t line);
 
-/* A context of a node is about to be looked for: let the processor fetch what
-   that reads, while the line is looked up. */
+/* A context of a node is about to be looked for: let the processor fetch the
+   slots where it is, if it is in the index, while the line is looked up. */
 PART void tm_prefetch_contexts(const struct call_tree *, node_id);
 
 /* Where a number is, or goes: as the first one, or in the index. */
