@@ -1,7 +1,8 @@
 """Numbers about the process and the tracer, to be kept with snapshots."""
 
+import os
+
 import _tracemalloc
-from tracemalloc._metadata import process_memory
 
 FORMATS = ("int", "percent", "size")
 
@@ -59,9 +60,17 @@ def get_process_memory():
     Read from /proc; elsewhere from the package psutil, if it is installed.
     None if neither is there.
     """
-    memory = process_memory()
-    if memory is not None:
-        return memory
+    # As tracemalloc._metadata does it, which is not imported: that package is
+    # not small, and a program may have a module of its own of that name.
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            fields = file.read().split()
+        # With the name itself, sysconf() makes a string that the cache of
+        # attributes keeps, which is freed at some later time.
+        page = os.sysconf(os.sysconf_names["SC_PAGE_SIZE"])
+        return int(fields[1]) * page, int(fields[0]) * page
+    except (OSError, AttributeError):
+        pass
     try:
         import psutil
     except ImportError:

@@ -11,6 +11,7 @@ import re
 import tracemalloc
 import unittest
 from test.support import os_helper
+from test.support.script_helper import assert_python_ok
 from test.test_pytracemalloc_tracing import (
     BYTES_HEAD, TracingTestCase, allocate, run_at)
 from unittest import mock
@@ -39,6 +40,30 @@ STATS = {
 
 def group(stats, group_by="line", **kwargs):
     return GroupedStats(TIME, stats, group_by, **kwargs)
+
+
+class ImportTests(unittest.TestCase):
+    """The package stands alone, in what it takes and under whatever name."""
+
+    def test_the_other_interface_is_not_imported(self):
+        answer = assert_python_ok(
+            "-c", "import sys, pytracemalloc as module\n"
+            "module.get_process_memory()\n"
+            "print('tracemalloc' in sys.modules)")
+        self.assertEqual(answer.out.strip(), b"False")
+
+    def test_a_program_may_have_a_module_of_that_name(self):
+        with os_helper.temp_dir() as folder:
+            for name, text in (
+                    ("tracemalloc", "from pytracemalloc import *"),
+                    ("script", "import tracemalloc\n"
+                     "print(len(tracemalloc.get_process_memory()))")):
+                with open(os.path.join(folder, f"{name}.py"), "w",
+                          encoding="ascii") as stream:
+                    stream.write(text)
+            answer = assert_python_ok(os.path.join(folder, "script.py"),
+                                      __isolated=False)
+        self.assertEqual(answer.out.strip(), b"2")
 
 
 class SnapshotTests(TracingTestCase):

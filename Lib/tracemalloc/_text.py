@@ -1,4 +1,4 @@
-"""Text of sizes and frames."""
+"""Text of sizes and frames, and of numbers."""
 
 import linecache
 
