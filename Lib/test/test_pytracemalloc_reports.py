@@ -10,8 +10,7 @@ import pickle
 import re
 import tracemalloc
 import unittest
-from test.support import os_helper
-from test.support.script_helper import assert_python_ok
+from test.support import os_helper, script_helper
 from test.test_pytracemalloc_tracing import (
     BYTES_HEAD, TracingTestCase, allocate, run_at)
 from unittest import mock
@@ -46,7 +45,7 @@ class ImportTests(unittest.TestCase):
     """The package stands alone, in what it takes and under whatever name."""
 
     def test_the_other_interface_is_not_imported(self):
-        answer = assert_python_ok(
+        answer = script_helper.assert_python_ok(
             "-c", "import sys, pytracemalloc as module\n"
             "module.get_process_memory()\n"
             "print('tracemalloc' in sys.modules)")
@@ -61,8 +60,8 @@ class ImportTests(unittest.TestCase):
                 with open(os.path.join(folder, f"{name}.py"), "w",
                           encoding="ascii") as stream:
                     stream.write(text)
-            answer = assert_python_ok(os.path.join(folder, "script.py"),
-                                      __isolated=False)
+            answer = script_helper.assert_python_ok(
+                os.path.join(folder, "script.py"), __isolated=False)
         self.assertEqual(answer.out.strip(), b"2")
 
 
