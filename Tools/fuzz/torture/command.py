@@ -232,11 +232,11 @@ def parse(arguments):
     return options
 
 
-def make_setups(options, sums):
+def make_setups(options, sums, evaluator):
     """The interpreter under test, and those that tell whose a fault is."""
     def setup(python, **words):
         return execute.Setup(python.absolute(), options.limit,
-                             options.packages, **words)
+                             options.packages, evaluator=evaluator, **words)
 
     others = [setup(options.python, untraced=True)]
     if options.stock:
@@ -293,10 +293,13 @@ def say_sums(findings, seconds, sums):
 
 def run(options):
     """Do what the options say; return the exit status."""
-    with tempfile.NamedTemporaryFile(prefix="torture-") as sums:
+    with (tempfile.NamedTemporaryFile(prefix="torture-") as sums,
+          tempfile.TemporaryDirectory(prefix="torture-") as evaluator):
         sums.write(bytes(SUMS))
         sums.flush()
-        findings = Findings(make_setups(options, sums.name), options.output)
+        execute.compile_evaluator(options.python, evaluator)
+        findings = Findings(make_setups(options, sums.name, evaluator),
+                            options.output)
         if options.reduce is not None:
             return make_smaller(findings, options.reduce)
         passed = failed = 0
@@ -329,3 +332,6 @@ def main(arguments=None):
         execute.end_all()
         print("Tools/fuzz/torture: interrupted", file=sys.stderr)
         return 130
+    except execute.NoEvaluator as error:
+        print(f"Tools/fuzz/torture: {error}", file=sys.stderr)
+        return 2

@@ -4,6 +4,7 @@ import collections
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -46,7 +47,7 @@ class Setup:
     """
 
     def __init__(self, python, limit, packages=None, untraced=False,
-                 sums=None):
+                 sums=None, evaluator=None):
         self.python = str(python)
         self.limit = limit
         self.untraced = untraced
@@ -54,6 +55,8 @@ class Setup:
             pathlib.Path(packages).absolute().glob(
                 "greenlet/lib/python3*/site-packages"))
         self.has_greenlet = bool(folders)
+        if evaluator is not None:
+            folders.append(evaluator)
         path = [str(folder) for folder in (HERE, *folders)]
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.startswith(("PYTHON", "TRACEMALLOC",
@@ -75,6 +78,34 @@ class Setup:
         environment = self.environment | {"PYTHONMALLOC": malloc}
         cache = pathlib.Path(program).parent / "cache"
         return command, environment | {"PYTHONPYCACHEPREFIX": str(cache)}
+
+
+class NoEvaluator(Exception):
+    """The module of evaluator.c cannot be made."""
+
+
+def compile_evaluator(python, folder):
+    """Make the module of evaluator.c, for an interpreter, in a folder.
+
+    Raises NoEvaluator, with what the compiler says, or that there is none.
+    """
+    asked = subprocess.run(
+        [python, "-I", "-c",
+         "from sysconfig import *\n"
+         "print(get_config_var('LDSHARED'), get_config_var('CCSHARED') or '')\n"
+         "print(get_path('include'))\n"
+         "print(get_config_h_filename())"],
+        text=True, capture_output=True, check=True)
+    compiler, include, configuration = asked.stdout.splitlines()
+    command = [*shlex.split(compiler), "-O1", "-I", include,
+               "-I", os.path.dirname(configuration), str(HERE / "evaluator.c"),
+               "-o", str(pathlib.Path(folder, "_evaluator.so"))]
+    try:
+        built = subprocess.run(command, text=True, capture_output=True)
+    except OSError as error:
+        raise NoEvaluator(f"cannot compile evaluator.c: {error}") from None
+    if built.returncode:
+        raise NoEvaluator(f"evaluator.c does not compile:\n{built.stderr}")
 
 
 def read_head(program):

@@ -84,6 +84,40 @@ class PlantedTests(unittest.TestCase):
         self.assertEqual((outcome.kind, outcome.signature), (execute.FINE, ""),
                          outcome.said)
 
+    def test_frames_are_evaluated_by_another_function(self):
+        execute.compile_evaluator(python, self.folder)
+        outcome = self.outcome(
+            "from _testinternalcapi import get_rare_event_counters\n"
+            "def changed():\n"
+            "    return get_rare_event_counters()['set_eval_frame_func']\n"
+            "print(changed(), by_eval_frame(changed), changed())\n"
+            "finish(True)", evaluator=self.folder)
+        self.assertEqual(outcome.kind, execute.FINE, outcome.said)
+        self.assertIn("0 1 2\n", outcome.said)
+
+    def test_an_exception_is_thrown_past_another_evaluator(self):
+        # CPython's assertions are in; the types' cache is new, so a look-up
+        # of an attribute would meet one.
+        execute.compile_evaluator(python, self.folder)
+        outcome = self.outcome(
+            "import sys\n"
+            "def numbers():\n"
+            "    yield 1\n"
+            "def throw():\n"
+            "    generator = numbers()\n"
+            "    next(generator)\n"
+            "    sys._clear_type_cache()\n"
+            "    try:\n"
+            "        generator.throw(KeyError)\n"
+            "    except KeyError:\n"
+            "        finish(True)\n"
+            "by_eval_frame(throw)", evaluator=self.folder)
+        self.assertEqual(outcome.kind, execute.FINE, outcome.said)
+
+    def test_an_evaluator_that_does_not_compile(self):
+        with self.assertRaisesRegex(execute.NoEvaluator, "does not compile"):
+            execute.compile_evaluator(python, self.folder / "none")
+
     def test_a_crash_is_found(self):
         outcome = self.outcome("import ctypes\nctypes.string_at(0)")
         self.assertEqual(outcome.kind, execute.CRASH)

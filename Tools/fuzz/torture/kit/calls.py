@@ -12,9 +12,9 @@ try:
 except ImportError:
     _testcapi = None
 try:
-    import _testinternalcapi
+    import _evaluator                   # ../evaluator.c
 except ImportError:
-    _testinternalcapi = None
+    _evaluator = None
 
 _numbers = itertools.count(1)           # threads get different ones
 
@@ -505,23 +505,23 @@ _c_thread = False
 
 def by_eval_frame(f):
     """Frames evaluated by somebody else's function (PEP 523)."""
-    if _testinternalcapi is None:
+    if _evaluator is None:
         return f()
-    _testinternalcapi.set_eval_frame_record([])
+    _evaluator.set()
     try:
         return f()
     finally:
-        _testinternalcapi.set_eval_frame_default()
+        _evaluator.reset()
 
 
 def by_eval_frame_left(f):
     """Set back while frames that it evaluates are still running."""
-    if _testinternalcapi is not None:
-        _testinternalcapi.set_eval_frame_record([])
+    if _evaluator is not None:
+        _evaluator.set()
 
         def leave():
             f()
-            _testinternalcapi.set_eval_frame_default()
+            _evaluator.reset()
             return f()
 
         return leave()
@@ -529,8 +529,8 @@ def by_eval_frame_left(f):
 
 def eval_frame_reset():
     """For the end of an interpreter: greenlets may never have come back."""
-    if _testinternalcapi is not None:
-        _testinternalcapi.set_eval_frame_default()
+    if _evaluator is not None:
+        _evaluator.reset()
 
 
 def by_atexit(f):
