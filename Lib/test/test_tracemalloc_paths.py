@@ -302,6 +302,22 @@ class BombTests(Files):
               self.assertRaisesRegex(UsageError, "call paths take .*--limit")):
             tracebacks.main(["-n", "1000", "--json", name])
 
+    def test_commands_refuse_it_in_one_line(self):
+        name = self.dump("parts", 30_000)
+        for command in (["stats", name], ["traceback", name],
+                        ["diff", "-g", "traceback", name, name],
+                        ["report", "-o", name + ".html", name]):
+            with (self.subTest(command=command),
+                  support.captured_stderr() as stderr,
+                  self.assertRaises(SystemExit) as caught):
+                _cli._main(command)
+            self.assertEqual(caught.exception.code, 2)
+            self.assertRegex(
+                stderr.getvalue(),
+                rf"\Apython -m tracemalloc {command[0]}: [^\n]*call paths "
+                r"take [^\n]+; if you trust the file, "
+                r"give a larger --max-size\n\Z")
+
     def test_the_command_shows_the_first_ones(self):
         with support.captured_stdout() as stream:
             tracebacks.main(["-n", "2", "--frames", "3",

@@ -197,7 +197,12 @@ test_refused_by_the_system(void)
     CHECK(readable >= 0);
     struct content before = now;
     file.fd = readable;
-    CHECK_EQUAL(append(TABLE_NAMES, 5000), -1);
+    /* Written at once, as soon as there are many pages. */
+    int result = 0;
+    for (int i = 0; i < 30 && result == 0; i++) {
+        result = tm_append_table(&file, TABLE_NAMES, now.data[0], 5000);
+    }
+    CHECK_EQUAL(result, -1);
     CHECK_EQUAL(file.error, EBADF);
     file.fd = writable;
     compare();
@@ -229,13 +234,14 @@ test_what_is_the_same_is_not_written(void)
     uint64_t before = file.bytes_written;
     CHECK_EQUAL(tm_replace_table(&file, TABLE_FEW, now.data[TABLE_FEW],
                                  4 * RECORD_PAGE), 0);
-    CHECK_EQUAL(file.bytes_written, before);
+    CHECK_EQUAL(file.ngathered, 0);
     CHECK(!file.changed);
     now.data[TABLE_FEW][2 * RECORD_PAGE + 5] = 1;
     CHECK_EQUAL(tm_replace_table(&file, TABLE_FEW, now.data[TABLE_FEW],
                                  4 * RECORD_PAGE), 0);
-    CHECK_EQUAL(file.bytes_written, before + RECORD_PAGE);
     CHECK_EQUAL(commit(), 0);
+    /* With the list of pages, and the checkpoint. */
+    CHECK_EQUAL(file.bytes_written, before + 3 * RECORD_PAGE);
     compare();
     tm_close_pages(&file);
 }

@@ -58,7 +58,15 @@ COMMANDS = {
 
 
 class UsageError(Exception):
-    """Wrong arguments or an unusable file; the text says so in one line."""
+    """Wrong arguments or an unusable file; the text says so in one line.
+
+    What a function says of its arguments is said of the command's options.
+    """
+
+    def __str__(self):
+        from tracemalloc._errors import LARGER
+
+        return super().__str__().replace(LARGER, "give a larger --max-size")
 
 
 def _overview():
@@ -171,6 +179,8 @@ def _one_line(error):
 
 def _main(arguments):
     """Run a command that reads files; return the exit status."""
+    from tracemalloc._errors import SnapshotFormatError
+
     command = ""
     try:
         if sys.stdout is None:
@@ -205,6 +215,9 @@ def _main(arguments):
         return status
     except UsageError as error:
         _fail(command, error)
+    except SnapshotFormatError as error:
+        # The file was read, but what it says would take too much memory.
+        _fail(command, UsageError(error))
     except BrokenPipeError:
         # Nobody is to complain that the reader has gone, as with `| head`.
         _close_output()

@@ -215,8 +215,8 @@ def both_of(options, old, new):
     try:
         both = Together((old, new))
     except tracemalloc.SnapshotFormatError as error:
-        raise UsageError(f"{options.file} and {options.new}: "
-                         f"{as_option(error)}") from None
+        raise UsageError(
+            f"{options.file} and {options.new}: {error}") from None
     tell_limits(options.file, options.new, both)
     return both
 
@@ -338,20 +338,13 @@ def reading(filename, read):
     except OSError as error:
         raise UsageError(f"{filename}: {error.strerror or error}") from None
     except tracemalloc.SnapshotFormatError as error:
-        raise UsageError(as_option(error)) from None
+        raise UsageError(error) from None
     except ValueError as error:
         # Such as a null character in the name.
         raise UsageError(f"{filename}: {error}") from None
     except MemoryError:
         raise UsageError(f"{filename}: there is not enough memory to load "
                          "it; --max-size sets a limit") from None
-
-
-def as_option(error):
-    """Return what is wrong with a file, in the words of the command line."""
-    from tracemalloc._errors import LARGER
-
-    return str(error).replace(LARGER, "give a larger --max-size")
 
 
 def _is_much(filename):

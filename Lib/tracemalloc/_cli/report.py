@@ -5,7 +5,7 @@ import sys
 
 from tracemalloc._cli import UsageError, note
 from tracemalloc._cli.files import (
-    Progress, as_option, check_output, load_with_records)
+    Progress, check_output, load_with_records)
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.programs import program_of, tell_programs
 from tracemalloc._cli.screen import printable
@@ -118,8 +118,7 @@ def render(snapshots, filenames, options=None, records=None):
             return render(snapshots, filenames, title_of(filenames), limits,
                           processes, records)
     except SnapshotFormatError as error:
-        raise UsageError(f"{', '.join(filenames)}: {as_option(error)}"
-                         ) from None
+        raise UsageError(f"{', '.join(filenames)}: {error}") from None
     except TooLarge as error:
         raise UsageError(f"{error}: give a larger --page-size, or "
                          "--no-source") from None

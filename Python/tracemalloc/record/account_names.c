@@ -90,8 +90,8 @@ tm_write_account_names(struct record_account_names *names,
             return -1;
         }
     }
-    tm_shrink_list(&names->fresh);
-    tm_shrink_list(&names->bytes);
+    tm_shrink_list(&names->fresh, sizeof(struct fresh_account));
+    tm_shrink_list(&names->bytes, 1);
     return 0;
 }
 

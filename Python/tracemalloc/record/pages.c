@@ -28,11 +28,39 @@ static_assert(sizeof(struct record_few) == 12, "see layout.py");
 static_assert(sizeof(struct record_thread) == 40, "see layout.py");
 
 #define PER_LIST (RECORD_PAGE / sizeof(struct record_place))
+/* So many pages are written at once if they follow each other: a call of the
+   system for each would take several times as long. */
+#define MOST_GATHERED 16
 
 enum page_state {PAGE_FREE, PAGE_NEW, PAGE_COMMITTED, PAGE_DYING};
 
 
 /* --- memory -------------------------------------------------------------- */
+
+/* As many bytes from the system, with what there was; NULL without memory.
+   Where pages can be given another address, none is touched. */
+static void *
+mapped_move(const struct mapped *mapped, size_t wanted)
+{
+#ifdef MREMAP_MAYMOVE
+    if (mapped->size != 0) {
+        void *moved = mremap(mapped->data, mapped->size, wanted,
+                             MREMAP_MAYMOVE);
+        return moved != MAP_FAILED ? moved : NULL;
+    }
+#endif
+    void *data = mmap(NULL, wanted, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED) {
+        return NULL;
+    }
+    if (mapped->size != 0) {
+        memcpy(data, mapped->data, mapped->size);
+        munmap(mapped->data, mapped->size);
+    }
+    return data;
+}
+
 
 PART int
 tm_reserve_mapped(struct mapped *mapped, size_t size)
@@ -42,14 +70,9 @@ tm_reserve_mapped(struct mapped *mapped, size_t size)
     }
     size_t wanted = size + size / 4;
     wanted = (wanted + 65535) & ~(size_t)65535;
-    void *data = mmap(NULL, wanted, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (data == MAP_FAILED) {
+    void *data = mapped_move(mapped, wanted);
+    if (data == NULL) {
         return -1;
-    }
-    if (mapped->size != 0) {
-        memcpy(data, mapped->data, mapped->size);
-        munmap(mapped->data, mapped->size);
     }
     mapped->data = data;
     mapped->size = wanted;
@@ -150,19 +173,19 @@ tm_has_pages(const struct page_file *file)
 }
 
 
-/* Write a page at its place: 0, or -1. */
+/* Write pages that follow each other: 0, or -1. */
 static int
-page_put(struct page_file *file, uint32_t page, const void *data)
+pages_put(struct page_file *file, uint32_t first, const void *data,
+          uint32_t npages)
 {
-    size_t done = 0;
+    size_t done = 0, size = npages * RECORD_PAGE;
     if (!tm_has_pages(file)) {
         file->error = EBADF;
         return -1;
     }
-    while (done < RECORD_PAGE) {
-        ssize_t n = pwrite(file->fd, (const char *)data + done,
-                           RECORD_PAGE - done,
-                           (off_t)(page * RECORD_PAGE + done));
+    while (done < size) {
+        ssize_t n = pwrite(file->fd, (const char *)data + done, size - done,
+                           (off_t)(first * RECORD_PAGE + done));
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -172,7 +195,38 @@ page_put(struct page_file *file, uint32_t page, const void *data)
         }
         done += (size_t)n;
     }
-    file->bytes_written += RECORD_PAGE;
+    file->bytes_written += size;
+    return 0;
+}
+
+
+/* Write the pages that have been gathered: 0, or -1. */
+static int
+gathered_flush(struct page_file *file)
+{
+    uint32_t npages = file->ngathered;
+    file->ngathered = 0;
+    return npages != 0 ? pages_put(file, file->first_gathered,
+                                   file->gathered.data, npages) : 0;
+}
+
+
+/* Gather a page, which is written with its neighbours: 0, or -1. */
+static int
+page_gather(struct page_file *file, uint32_t page, const void *data)
+{
+    if ((file->ngathered == MOST_GATHERED
+         || page != file->first_gathered + file->ngathered)
+        && gathered_flush(file) < 0)
+    {
+        return -1;
+    }
+    if (file->ngathered == 0) {
+        file->first_gathered = page;
+    }
+    memcpy((char *)file->gathered.data + file->ngathered * RECORD_PAGE, data,
+           RECORD_PAGE);
+    file->ngathered++;
     return 0;
 }
 
@@ -202,7 +256,7 @@ page_release(struct page_file *file, uint32_t page)
 }
 
 
-/* Write a page into a free one: 0 and its place, or -1. */
+/* Write a page into a free one, or gather it: 0 and its place, or -1. */
 static int
 page_write(struct page_file *file, const void *data,
            struct record_place *place)
@@ -216,7 +270,7 @@ page_write(struct page_file *file, const void *data,
     while (states[page] != PAGE_FREE) {
         page++;
     }
-    if (page_put(file, page, data) < 0) {
+    if (page_gather(file, page, data) < 0) {
         return -1;
     }
     states[page] = PAGE_NEW;
@@ -275,7 +329,9 @@ tm_open_pages(struct page_file *file, int fd, uint64_t size)
     file->npages = (uint32_t)(size / RECORD_PAGE);
     file->nfree = file->npages - RECORD_FIRST_PAGE;
     file->next = RECORD_FIRST_PAGE;
-    if (tm_reserve_mapped(&file->states, file->npages) < 0) {
+    if (tm_reserve_mapped(&file->states, file->npages) < 0
+        || tm_reserve_mapped(&file->gathered, MOST_GATHERED * RECORD_PAGE) < 0)
+    {
         return -1;
     }
     memset(file->states.data, PAGE_COMMITTED, RECORD_FIRST_PAGE);
@@ -300,6 +356,8 @@ tm_close_pages(struct page_file *file)
     table_free(&file->lists);
     tm_free_mapped(&file->states);
     tm_free_mapped(&file->draft);
+    tm_free_mapped(&file->gathered);
+    file->ngathered = 0;
     tm_drop_pages(file);
 }
 
@@ -331,6 +389,7 @@ tm_restart_pages(struct page_file *file)
         file->tables[i].tail_changed = 0;
     }
     file->lists.length = file->lists.npages = 0;
+    file->ngathered = 0;
     file->generation++;
 }
 
@@ -509,12 +568,12 @@ tm_commit_pages(struct page_file *file, const struct record_checkpoint *about)
             return -1;
         }
     }
-    if (lists_write(file) < 0) {
+    if (lists_write(file) < 0 || gathered_flush(file) < 0) {
         return -1;
     }
     struct record_checkpoint_page page;
     checkpoint_fill(file, about, &page);
-    if (page_put(file, 1 + (file->sequence + 1) % 2, &page) < 0) {
+    if (pages_put(file, 1 + (file->sequence + 1) % 2, &page, 1) < 0) {
         return -1;
     }
     file->sequence++;

@@ -13,7 +13,8 @@ struct mapped {
     size_t size;                /* bytes */
 };
 
-/* Room for so many bytes, what is there kept: 0, or -1 without memory. */
+/* Room for so many bytes, what is there kept: 0, or -1 without memory, and
+   then nothing has changed. */
 PART int tm_reserve_mapped(struct mapped *, size_t size);
 PART void tm_free_mapped(struct mapped *);
 
@@ -39,7 +40,8 @@ PART uint32_t tm_crc32(const void *data, size_t size);
      R2  each page of a table is new or committed, and in no other place
      R3  `nfree` pages are free, none of them before `next`
 
-   The first free page is taken, so that what is in use lies together. */
+   The first free page is taken, so that what is in use lies together, and what
+   is new can be written many pages at once. */
 struct page_table {
     uint64_t length;            /* bytes */
     uint32_t npages;
@@ -66,6 +68,9 @@ struct page_file {
     struct page_table tables[RECORD_TABLES];
     struct page_table lists;    /* where the pages of all tables are */
     struct mapped draft;        /* of the lists */
+    struct mapped gathered;     /* new pages that are not in the file yet */
+    uint32_t first_gathered;
+    uint32_t ngathered;
 };
 
 /* Begin with an open file of so many bytes, none of whose pages are in use:

@@ -26,7 +26,8 @@
 /* So many contexts may be new in one copy, which bounds its time and memory;
    others have their turn in the next. */
 #define MOST_FRESH 16384
-/* Lists that have become larger are freed after use. */
+/* Lists that have become larger are freed when less than a quarter of them is
+   used. */
 #define MOST_KEPT ((size_t)1 << 20)
 /* So many instructions of code objects are kept decoded. */
 #define MOST_LOCATED ((size_t)1 << 16)
@@ -240,17 +241,18 @@ counts_in_order(const struct record_counters *counts)
 }
 
 
-static struct record_few
-few_of(const struct record_counters *counts)
+/* Field by field, where it is to be: a copy of the whole would wait until
+   its parts have been stored. */
+static void
+few_put(struct record_few *few, const struct record_counters *counts)
 {
-    return (struct record_few){
-        .allocated_bytes = le16(counts->allocated_bytes),
-        .freed_bytes = le16(counts->freed_bytes),
-        .peak_bytes = le16(counts->peak_bytes),
-        .allocated_blocks = (uint8_t)counts->allocated_blocks,
-        .freed_blocks = (uint8_t)counts->freed_blocks,
-        .peak_blocks = (uint8_t)counts->peak_blocks,
-    };
+    few->allocated_bytes = le16(counts->allocated_bytes);
+    few->freed_bytes = le16(counts->freed_bytes);
+    few->peak_bytes = le16(counts->peak_bytes);
+    few->allocated_blocks = (uint8_t)counts->allocated_blocks;
+    few->freed_blocks = (uint8_t)counts->freed_blocks;
+    few->peak_blocks = (uint8_t)counts->peak_blocks;
+    few->has_counters = 0;
 }
 
 
@@ -264,7 +266,7 @@ counts_put(struct record_tables *tables, context_id id, uint32_t number,
                                 + number - 1;
     uint32_t *counter = &numbers_of(&tables->counter_numbers)[id];
     if (few) {
-        *beside = few_of(counts);
+        few_put(beside, counts);
         return 1;
     }
     if (*counter == 0) {
@@ -536,6 +538,10 @@ tm_copy_tables(struct record_tables *tables, const struct record_source *from)
 
 
 /* --- names --------------------------------------------------------------- */
+
+/* Bytes of UTF-8 for each byte of text, at most: a character of Latin-1 has
+   two, and those of two bytes three. */
+#define MOST_UTF8 2
 
 /* A character as UTF-8, lone surrogates like any other: how many bytes. */
 static size_t
@@ -817,6 +823,22 @@ fresh_names_size(const struct record_tables *tables, size_t from, size_t end)
 }
 
 
+/* Whether all that is new has room: then nobody asks for each of it. */
+static int
+fresh_has_room(const struct record_tables *tables,
+               const struct page_file *file)
+{
+    size_t n = tables->fresh_contexts.n;
+    size_t more = tables->bytes.n * MOST_UTF8
+                  + tables->fresh_names.n * sizeof(uint32_t)
+                  + tables->fresh_codes.n * sizeof(struct record_code)
+                  + tables->fresh_nodes.n * sizeof(struct record_node)
+                  + n * sizeof(struct record_context);
+    return has_room(file, tm_dying_pages(file), tables->ncontexts + n,
+                    tables->ncounters + n, more);
+}
+
+
 /* Write what is new, as far as there is room. */
 static int
 fresh_write(struct record_tables *tables, struct page_file *file)
@@ -824,14 +846,18 @@ fresh_write(struct record_tables *tables, struct page_file *file)
     const struct fresh_context *all = list_items(&tables->fresh_contexts);
     size_t nodes = 0, codes = 0, names = 0;
     size_t dying = tm_dying_pages(file);
+    int roomy = fresh_has_room(tables, file);
     size_t at = 0;
     for (; at < tables->fresh_contexts.n; at++) {
         const struct fresh_context *context = &all[at];
-        size_t more = fresh_names_size(tables, names, context->names)
-                      + (context->codes - codes) * sizeof(struct record_code)
-                      + (context->nodes - nodes) * sizeof(struct record_node);
-        if (!has_room(file, dying, tables->ncontexts + 1,
-                      tables->ncounters + 1, more))
+        size_t more = roomy ? 0
+                      : fresh_names_size(tables, names, context->names)
+                        + ((context->codes - codes)
+                           * sizeof(struct record_code))
+                        + ((context->nodes - nodes)
+                           * sizeof(struct record_node));
+        if (!roomy && !has_room(file, dying, tables->ncontexts + 1,
+                                tables->ncounters + 1, more))
         {
             break;
         }
@@ -873,12 +899,14 @@ counters_limit(struct record_tables *tables, const struct page_file *file)
 
 
 PART void
-tm_shrink_list(struct record_list *list)
+tm_shrink_list(struct record_list *list, size_t item_size)
 {
-    list->n = 0;
-    if (list->items.size > MOST_KEPT) {
+    if (list->items.size > MOST_KEPT
+        && list->n * item_size < list->items.size / 4)
+    {
         tm_free_mapped(&list->items);
     }
+    list->n = 0;
 }
 
 
@@ -910,12 +938,12 @@ tm_write_tables(struct record_tables *tables, struct page_file *file)
         return -1;
     }
     tables->waiting = tables->waiting && !tables->full;
-    tm_shrink_list(&tables->fresh_contexts);
-    tm_shrink_list(&tables->fresh_nodes);
-    tm_shrink_list(&tables->fresh_codes);
-    tm_shrink_list(&tables->fresh_names);
-    tm_shrink_list(&tables->bytes);
-    tm_shrink_list(&tables->located);
+    tm_shrink_list(&tables->fresh_contexts, sizeof(struct fresh_context));
+    tm_shrink_list(&tables->fresh_nodes, sizeof(struct fresh_node));
+    tm_shrink_list(&tables->fresh_codes, sizeof(struct fresh_code));
+    tm_shrink_list(&tables->fresh_names, sizeof(struct fresh_name));
+    tm_shrink_list(&tables->bytes, 1);
+    tm_shrink_list(&tables->located, sizeof(struct location));
     counters_limit(tables, file);
     return 0;
 }

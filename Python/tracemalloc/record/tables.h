@@ -94,8 +94,8 @@ PART void *tm_add_item(struct record_list *, size_t item_size);
 PART int tm_add_bytes(struct record_list *, const void *, size_t size,
                       size_t *at);
 
-/* Forget all items, and give back memory that is much. */
-PART void tm_shrink_list(struct record_list *);
+/* Forget all items, and give back memory that is much more than they took. */
+PART void tm_shrink_list(struct record_list *, size_t item_size);
 
 /* Append a name of so many characters of `kind` bytes to the table of names:
    its number, or 0. */
