@@ -33,10 +33,14 @@ dry_run "$name" "$make -C $build/$name" && exit 0
 find "$build/$name" \( -name python -o -name python.exe -o -name _bootstrap_python \
     -o -name _freeze_module -o -name '*.so' \) -type f ! -perm -100 -exec rm -f {} +
 
+makes_profile() {
+    [ "${name#pgo-}" != "$name" ] || grep -q '^all:.*profile-opt' "$build/$name/Makefile"
+}
+
 # The tests that make a profile send SIGINT to themselves.  What a shell starts
 # in the background ignores it, and no shell can change that.
 uninterrupted=
-if [ "${name#pgo-}" != "$name" ] && [ -n "$(sh -c 'kill -INT $$; echo ignored')" ]; then
+if makes_profile && [ -n "$(sh -c 'kill -INT $$; echo ignored')" ]; then
     env --default-signal=INT true 2>/dev/null ||
         die "SIGINT is ignored here, as by what runs in the background, and the tests that make the profile need it; run make $name in the foreground"
     uninterrupted="env --default-signal=INT"
@@ -50,6 +54,14 @@ mkdir -p "$build/stamp"
 PYTHONDONTWRITEBYTECODE=1
 export PYTHONDONTWRITEBYTECODE
 [ "${name#sanitize-}" = "$name" ] || sanitizer_options
+# A profile is of the sources that it was made from, and the compiler refuses it
+# for others.
+profiled=$build/$name/profile-run-stamp
+if [ -f "$profiled" ] &&
+    [ -n "$(find -L "$source" -type f -name '*.[ch]' -newer "$profiled" -print | head -n 1)" ]; then
+    "$here/step.sh" "$build/log" "$name" "forgetting the profile of older sources" \
+        "$make" -C "$build/$name" clean || exit
+fi
 # shellcheck disable=SC2086
 "$here/step.sh" "$build/log" "$name" "compiling $name" $uninterrupted "$make" -C "$build/$name" || exit
 mv "$stamp.started" "$stamp"

@@ -42,6 +42,9 @@ other.o: $source/Python/other.c $source/Include/patchlevel.h
 replaced.o: $source/Objects/replaced.c $source/Include/patchlevel.h
 	cp $source/Objects/replaced.c replaced.o
 	echo replaced >>compiled
+clean:
+	rm -f python \$(objects) profile-run-stamp
+	echo clean >>compiled
 install altinstall: all
 	mkdir -p \$(DESTDIR)$out
 	cp python \$(DESTDIR)$out/\$@

@@ -117,6 +117,25 @@ test_make_links_anew_what_a_killed_linker_left() {
     same "$(cat build/fork/compiled)" ""
 }
 
+# The compiler would refuse it.
+test_a_profile_of_other_sources_is_made_anew() {
+    configured_fork
+    runs make
+    : >build/fork/profile-run-stamp
+    : >build/fork/compiled
+    echo 'module = "edited"' >Lib/module/__init__.py
+    touch -d '2099-01-01' Lib/module/__init__.py
+    runs make
+    silent_about "forgetting the profile"
+    same "$(cat build/fork/compiled)" ""
+    echo 'int edited;' >Objects/replaced.c
+    touch -d '2099-01-02' Objects/replaced.c
+    runs make
+    says "forgetting the profile of older sources"
+    same "$(sort build/fork/compiled | tr '\n' ' ')" "clean core other replaced "
+    absent build/fork/profile-run-stamp
+}
+
 # What a shell starts in the background ignores SIGINT.
 test_a_profile_is_made_with_SIGINT_at_work() {
     env --default-signal=INT true 2>/dev/null || {
