@@ -592,6 +592,13 @@ test_configure_refuses_what_it_cannot_use() {
     says "--with-cpython-source needs a path"
     refuses ./configure --with-cpython-source=/nowhere/at/all
     says "/nowhere/at/all (from --with-cpython-source) does not exist"
+    # A compiler of small pointers, as far as this is asked.
+    program cc32 <<'END'
+exec cc '-Dsizeof(x)=4' "$@"
+END
+    refuses env CC="$T/bin/cc32" ./configure
+    says "packs its tables for 64 bits, and $T/bin/cc32"
+    says "build on, or for, a 64-bit system"
     mkdir "$T/with space"
     cd "$T/with space"
     refuses "$R/configure"
