@@ -328,6 +328,15 @@ index_new(size_t nslots)
 }
 
 
+/* Whether there is room for so many numbers: an index stays at most three
+   quarters full. */
+static inline int
+slots_suffice(size_t nslots, size_t n)
+{
+    return 4 * n <= 3 * nslots;
+}
+
+
 /* Whether a node is the first one; it is, if there is no other. */
 static inline int
 is_first(uint32_t *first, uint32_t mask, uint32_t id)
@@ -446,7 +455,7 @@ space_reindex(struct call_tree *tree, struct number_space *space)
 {
     size_t nslots = FIRST_SLOTS;
     uint32_t n = index_fill(tree, space, NULL);
-    while (nslots < 2 * (size_t)n) {
+    while (!slots_suffice(nslots, n)) {
         nslots *= 2;
     }
     struct node_index *index = space->index;
@@ -480,12 +489,11 @@ tm_free_replaced(struct call_tree *tree)
 
 /* --- adding -------------------------------------------------------------- */
 
-/* Whether there is no room for one more number: an index stays at most half
-   full. */
+/* Whether there is no room for one more. */
 static inline int
 space_is_full(const struct number_space *space)
 {
-    return 2 * ((size_t)space->indexed + 1) > space->index->mask + 1;
+    return !slots_suffice(space->index->mask + 1, (size_t)space->indexed + 1);
 }
 
 
@@ -589,7 +597,7 @@ tm_size_of_indexes(const struct call_tree *tree)
 }
 
 
-/* Whether an index has so many slots in use, and knows it. */
+/* Whether an index has so many slots in use, knows it, and has room enough. */
 static int
 index_is_full_of(const struct number_space *space, size_t n)
 {
@@ -597,7 +605,8 @@ index_is_full_of(const struct number_space *space, size_t n)
     for (size_t i = 0; i <= space->index->mask; i++) {
         used += space->index->slots[i] != 0;
     }
-    return used == n && space->indexed == n;
+    return used == n && space->indexed == n
+           && slots_suffice(space->index->mask + 1, n);
 }
 
 
@@ -618,7 +627,7 @@ check_node_index(const struct call_tree *tree)
                    != id;
     }
     return index_is_full_of(&tree->nodes, indexed)
-           ? NULL : "node index: I3, the index names what is no node";
+           ? NULL : "node index: I3, it names what is no node, or is too full";
 }
 
 
@@ -641,7 +650,7 @@ check_context_index(const struct call_tree *tree)
                     & CONTEXT_MASK) != id;
     }
     return index_is_full_of(&tree->contexts, indexed)
-           ? NULL : "node index: I3, the index names what is no context";
+           ? NULL : "node index: I3, it names what is none, or is too full";
 }
 
 

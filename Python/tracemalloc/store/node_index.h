@@ -31,7 +31,7 @@ struct call_tree;
    Invariant
      I3  no two nodes, and no two contexts, have the same key; each is the
          first one below its parent, or the index finds it, and nothing else is
-         in the indexes; an index is at most half full */
+         in the indexes; an index is at most three quarters full */
 struct node_index {
     struct node_index *next;    /* chain of replaced ones; else NULL */
     size_t mask;                /* slots - 1 */
