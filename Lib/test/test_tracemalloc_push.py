@@ -589,7 +589,9 @@ class CommandLineTests(WithSink):
                 ("'a' is no label such as zone=a", ["--to", self.url,
                                                     "--label", "a"]),
                 ("'a b' is no name", ["--to", self.url, "--name", "a b"]),
-                ("nope: No such file", ["--to", self.url, "nope"])]:
+                ("nope: No such file", ["--to", self.url, "nope"]),
+                # No system has such a number.
+                ("does not run; ps lists", ["--to", self.url, "4194305"])]:
             with self.subTest(arguments=arguments):
                 self.assertIn(text, self.fails("push", *arguments))
 

@@ -1,6 +1,7 @@
 """Records: options, and where the files are.
 """
 import os
+import pathlib
 import stat
 import subprocess
 import sys
@@ -164,9 +165,43 @@ class FileTests(Places):
         self.run_program("", place=place)
         self.assertEqual(os.listdir(self.folder), ["here.tmrec"])
         first = self.record()
-        # Another one takes its place.
+        # Another one takes its place, and it is kept, until the next one.
+        previous = os.path.join(self.folder, "here.previous.tmrec")
         self.run_program("", place=place)
-        self.assertNotEqual(self.record().pid, first.pid)
+        second = reader.read(place)
+        self.assertEqual(reader.read(previous).pid, first.pid)
+        self.run_program("", place=place)
+        self.assertEqual(reader.read(previous).pid, second.pid)
+        self.assertNotIn(reader.read(place).pid, (first.pid, second.pid))
+        self.assertEqual(sorted(os.listdir(self.folder)),
+                         ["here.previous.tmrec", "here.tmrec"])
+
+    def test_a_file_of_a_process_that_was_killed(self):
+        place = os.path.join(self.folder, "service")
+        self.run_program("os.kill(os.getpid(), 9)", place=place, status=-9)
+        killed = reader.read(place)
+        self.run_program("", place=place)
+        kept = reader.read(place + ".previous.tmrec")
+        self.assertEqual((kept.pid, kept.state), (killed.pid, "gone"))
+
+    def test_what_is_kept_overwrites_records_only(self):
+        place = os.path.join(self.folder, "here.tmrec")
+        previous = os.path.join(self.folder, "here.previous.tmrec")
+        for make in (lambda: pathlib.Path(previous).write_text("precious"),
+                     lambda: os.mkdir(previous),
+                     lambda: os.symlink("nowhere", previous)):
+            with self.subTest(make=make):
+                self.run_program("", place=place)
+                first = reader.read(place)
+                make()
+                self.run_program("", place=place)
+                self.assertEqual(reader.read(place).pid, first.pid)
+                other, = {*os.listdir(self.folder)} - {
+                    "here.tmrec", "here.previous.tmrec"}
+                self.assertRegex(other, r"^here\.\d+\.tmrec$")
+                os.unlink(os.path.join(self.folder, other))
+                os.unlink(place)
+                (os.rmdir if os.path.isdir(previous) else os.unlink)(previous)
 
     def test_a_file_relative_to_the_folder_that_one_is_in(self):
         self.run_program("os.chdir('/')", place="here", cwd=self.folder)

@@ -89,9 +89,8 @@ class OptionTests(unittest.TestCase):
         self.fatal("25,sample=1,sample=1", "the key 'sample' is given twice")
 
     def test_bad_numbers_of_frames(self):
-        for text in "", "0" * 40 + "1":
-            self.fatal(f"{text},sample=1KiB", "invalid number of frames")
-        for text in "x", "-1", "1x", "1.5", "99999999999", "sample":
+        self.fatal("0" * 40 + "1,sample=1KiB", "invalid number of frames")
+        for text in "x", "-1", "1x", "1.5", "99999999999", "samp":
             with self.subTest(text=text):
                 # As without keys, to the letter.
                 for arguments, variables in [
@@ -105,6 +104,12 @@ class OptionTests(unittest.TestCase):
                     self.assertEqual((keyed.returncode, keyed.stderr),
                                      (1, plain.stderr))
                     self.assertIn("invalid number of frames\n", keyed.stderr)
+
+    def test_keys_without_a_number_of_frames(self):
+        for text in "record", "sample=1KiB", "record=/tmp,sample=1KiB":
+            for comma in "", ",":
+                self.fatal(comma + text, "the number of frames comes first, "
+                           f"as in 25,{text}")
 
     def test_long_values_are_refused(self):
         self.fatal("25,sample=" + "0" * 9000 + "1", "the value is too long")

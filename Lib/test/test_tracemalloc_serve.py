@@ -926,6 +926,17 @@ class CommandLineTests(CommandTests):
         self.assertEqual(process.wait(support.LONG_TIMEOUT), 0)
         self.assertFalse(os.path.exists("s"))
 
+    def test_a_process_that_may_begin_a_record(self):
+        from tracemalloc._cli import serve
+
+        options = serve._parser().parse_args([str(os.getpid())])
+        with support.captured_stderr() as stderr:
+            source = serve.source_of(options)
+        self.assertEqual(source.look(), ([], [], 0))
+        self.assertIn("-X tracemalloc=25,record, or name the file or folder; "
+                      "until then nothing is told of it\n",
+                      stderr.getvalue())
+
     def test_wrong_use(self):
         self.write("short", "abc")
         self.write("two", "0123456789abcdef 0123456789abcdef")
@@ -938,6 +949,7 @@ class CommandLineTests(CommandTests):
                 ("is no address", ["--listen", "127.0.0.1:70000"]),
                 ("unix: needs the name of a file", ["--listen", "unix:"]),
                 ("no/such: No such file", ["no/such"]),
+                ("does not run; ps lists", ["4194305"]),
                 ("nothing: No such file", ["--token-file", "nothing"]),
                 ("a token is one word of 16 to 4096",
                  ["--token-file", "short"]),

@@ -194,6 +194,24 @@ keys_parse(const char *origin, char *text, struct options *options)
 }
 
 
+/* Whether a key stands where the number of frames should.  What is no number
+   otherwise is refused in CPython's own words. */
+static int
+begins_with_key(const char *text)
+{
+    return strncmp(text, "sample", 6) == 0 || strncmp(text, "record", 6) == 0;
+}
+
+
+/* The same of an option's text: what needs to be read here. */
+static int
+has_keys(const wchar_t *value)
+{
+    return wcschr(value, L',') != NULL || wcsncmp(value, L"sample", 6) == 0
+           || wcsncmp(value, L"record", 6) == 0;
+}
+
+
 /* Cut a text that has keys behind the number of frames, and read them. */
 static const char *
 text_parse(const char *origin, char *text, struct options *options)
@@ -201,9 +219,13 @@ text_parse(const char *origin, char *text, struct options *options)
     if (strlen(text) == TEXT_ROOM - 1) {
         return wrong(origin, "the value is too long%s", "");
     }
+    if (*text == ',' || begins_with_key(text)) {
+        return wrong(origin, "the number of frames comes first, as in "
+                     "25,%.60s", text + (*text == ','));
+    }
     char *keys = strchr(text, ',');
     *keys++ = '\0';
-    if (*text == '\0' || strlen(text) >= NFRAME_ROOM) {
+    if (strlen(text) >= NFRAME_ROOM) {
         return wrong(origin, "invalid number of frames%s", "");
     }
     return keys_parse(origin, keys, options);
@@ -238,7 +260,9 @@ _PyTraceMalloc_ReadOptions(const char **variable, const wchar_t **option)
     const char *fault = NULL;
 
     memset(&options, 0, sizeof(options));
-    if (*variable != NULL && strchr(*variable, ',') != NULL) {
+    if (*variable != NULL
+        && (strchr(*variable, ',') != NULL || begins_with_key(*variable)))
+    {
         snprintf(text, sizeof(text), "%s", *variable);
         fault = text_parse("PYTHONTRACEMALLOC", text, &options);
         if (fault == NULL) {
@@ -251,7 +275,7 @@ _PyTraceMalloc_ReadOptions(const char **variable, const wchar_t **option)
         memset(&options, 0, sizeof(options));
         value = wcschr(*option, L'=');
     }
-    if (value != NULL && wcschr(value, L',') != NULL) {
+    if (value != NULL && has_keys(value + 1)) {
         fault = wide_parse(value + 1, text, &options);
         if (fault == NULL
             && swprintf(wide, Py_ARRAY_LENGTH(wide), L"tracemalloc=%s",

@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 
-from tracemalloc._cli import UsageError
+from tracemalloc._cli import UsageError, note
 from tracemalloc._cli.options import Parser, checked
 from tracemalloc._cli.units import size
 from tracemalloc._text import is_number
@@ -106,12 +106,26 @@ def read_token(filename):
 
 
 def source_of(options):
-    from tracemalloc._agent.sources import Source, SourceError
+    """Return the Source that was asked for.
 
+    A process without a record is refused if there is none of its number; if
+    there is, it may begin one.
+    """
+    from tracemalloc._agent.sources import Source, SourceError
+    from tracemalloc._cli.family import is_there
+    from tracemalloc._cli.files import is_process
+    from tracemalloc._cli.records import nothing_of
+
+    what = options.source
     try:
-        return Source(options.source, options.children)
+        source = Source(what, options.children)
     except SourceError as error:
         raise UsageError(error) from None
+    if what is not None and is_process(what) and not any(source.look()):
+        if not is_there(int(what)):
+            raise UsageError(nothing_of(what))
+        note(f"{nothing_of(what)}; until then nothing is told of it")
+    return source
 
 
 def numeric_host(host, port):

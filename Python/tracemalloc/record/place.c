@@ -440,11 +440,32 @@ wait_a_moment(void)
 }
 
 
-/* Replace the record of a process that is gone: 1, 0 if it is there no more,
-   or -1 with errno.  Who replaces or removes a record holds its lock, so that
-   of several processes that begin with one name only one does. */
+/* Keep the record of a process that is gone, which may be all that is known of
+   its end, beside that of the one that comes after it: a.tmrec becomes
+   a.previous.tmrec, in place of the one before it.  0, or -1 with errno. */
 static int
-name_replace(struct record_file_place *at)
+name_keep(const struct record_file_place *at, const char *stem)
+{
+    char name[RECORD_NAME_ROOM];
+    snprintf(name, sizeof(name), "%.110s.previous%s", stem, RECORD_SUFFIX);
+    enum old_file kind = old_file_kind(at->folder_fd, name);
+    if ((kind != OLD_NONE && kind != OLD_RECORD)
+        || strcmp(name, at->name) == 0)
+    {
+        errno = EEXIST;
+        return -1;
+    }
+    return renameat(at->folder_fd, at->name, at->folder_fd, name);
+}
+
+
+/* Replace an empty file: 1.  Or put the record of a process that is gone
+   aside: 0, also if it is there no more.  Or -1 with errno, EEXIST if
+   something else is in the way.  Who replaces or removes a record holds its
+   lock, so that of several processes that begin with one name only one does.
+   */
+static int
+name_replace(struct record_file_place *at, const char *stem)
 {
     struct stat old, now;
     int fd = openat(at->folder_fd, at->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK
@@ -459,8 +480,9 @@ name_replace(struct record_file_place *at)
                         AT_SYMLINK_NOFOLLOW) == 0
              && old.st_dev == now.st_dev && old.st_ino == now.st_ino)
     {
-        result = renameat(at->folder_fd, at->temporary, at->folder_fd,
-                          at->name) == 0 ? 1 : -1;
+        result = old.st_size != 0 ? name_keep(at, stem)
+                 : renameat(at->folder_fd, at->temporary, at->folder_fd,
+                            at->name) == 0 ? 1 : -1;
     }
     int saved = errno;
     if (fd >= 0) {
@@ -498,9 +520,12 @@ name_take_given(struct record_file_place *at, const struct record_wish *wish)
                 }
                 break;
             case OLD_RECORD:
-                replaced = name_replace(at);
-                if (replaced != 0) {
-                    return replaced < 0 ? -1 : 0;
+                replaced = name_replace(at, stem);
+                if (replaced > 0) {
+                    return 0;
+                }
+                if (replaced < 0) {
+                    return errno == EEXIST ? name_take_numbered(at, stem) : -1;
                 }
                 break;
             case OLD_ALIVE:
