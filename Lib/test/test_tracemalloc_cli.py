@@ -527,12 +527,31 @@ class DiffTests(CommandTests):
             "^diff: cannot sort by 'temporary'")
 
 
+    def test_families_and_single_processes(self):
+        for name, metadata in ("family", {"processes": [1, 2, 3]}), (
+                "one", {"processes": [1]}), ("two", {"processes": [1, 2]}):
+            full_snapshot((1, "f", (1, 1), (1, 1), (1, 1)), metadata=metadata
+                          ).dump(f"{name}.tmz")
+        told = ("note: family.tmz is of 3 processes together, one.tmz of one: "
+                "--children adds up those of a running one\n")
+        for command in "diff", "series":
+            for files in ("one.tmz", "family.tmz"), ("family.tmz", "one.tmz"):
+                self.assertIn(told, self.call(command, *files)[2])
+            self.assertNotIn("processes together", self.call(
+                command, "family.tmz", "two.tmz")[2])
+
     def test_estimates_are_said_to_be(self):
         for name, blocks in ("old", 1), ("new", 2):
             full_snapshot((1, "f", (blocks, 5000 * blocks), (2, 10000),
                            (2, 10000)), metadata={"sample_interval": 4096}
                           ).dump(f"{name}.tmz")
         snapshot_of((100, 1, 5)).dump("exact.tmz")
+        full_snapshot((1, "f", (1, 1), (1, 1), (1, 1)), metadata={
+            "sizes": "average"}).dump("record.tmz")
+        self.assertIn("\nestimated from samples, one per 4096 B\n",
+                      self.output("diff", "record.tmz", "new.tmz"))
+        self.assertIn("\nsums are exact; sizes of single blocks are averages\n",
+                      self.output("diff", "record.tmz", "exact.tmz"))
         told = "\nestimated from samples, one per 4096 B\n"
         for arguments in (("old.tmz", "new.tmz"), ("exact.tmz", "new.tmz"),
                           ("old.tmz", "exact.tmz")):

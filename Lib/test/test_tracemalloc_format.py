@@ -666,6 +666,8 @@ class ForeignFileTests(Files):
         for data, words in [
                 (b"", "empty file"),
                 (b"\x1f\x8b\x08xxxx", "compressed by gzip; decompress"),
+                (b"memray\x00", "a file of memray, which memray's own"),
+                (b"\x04\x22\x4d\x18", "by LZ4, as memray's files are"),
                 (b"BZh91AY", "compressed by bzip2"),
                 (b"\xfd7zXZ\0\0", "compressed by xz"),
                 (b"PK\3\4xxxxxxxx", "a ZIP archive"),

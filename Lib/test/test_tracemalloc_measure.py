@@ -324,7 +324,8 @@ class LimitTests(unittest.TestCase):
                 ("limit_memory", (1024,), {}, 'limit_memory("24 MB")'),
                 ("limit_memory", ("1", "2"), {}, 'limit_memory("24 MB")'),
                 ("limit_memory", ("1",), {"warmups": 1},
-                 'limit_memory("24 MB")'),
+                 'limit_memory has no argument warmups; limit_memory takes a '
+                 'size: limit_memory("24 MB")'),
                 ("limit_memory", ("x",), {}, "limit_memory: 'x' is no size"),
                 ("limit_leaks", ("1",), {"filter_fn": None}, "warmups=1"),
                 ("limit_leaks", ("1",), {"warmups": -1}, "from 0 to"),

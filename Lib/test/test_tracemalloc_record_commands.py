@@ -197,6 +197,13 @@ class CommandTests(Records):
                             [each["size"]
                              for each in json.loads(out)["files"]],
                             [child.current, size])
+            for arguments, told in [
+                    ([str(parent.pid)], True), ([parent.path], True),
+                    (["--children", parent.path], False),
+                    ([child.path], False), ([folder], False)]:
+                self.assertEqual(
+                    "note: 1 record more of its family: --children lists all"
+                    in self.command("ps", *arguments)[1], told, arguments)
             for command in "top", "live", "ps":
                 self.assertIn(
                     f"process 999999999 has no record in {folder}, and does "

@@ -549,7 +549,13 @@ class RunTests(CommandTests):
     def test_wrong_use(self):
         for arguments, text in (
                 ([], "name a script"),
-                (["--frob", "app.py"], "there is no option --frob"),
+                (["--frob", "app.py"], "there is no option --frob ("),
+                (["--fram=3", "app.py"], "there is no option --fram=3; did "
+                 "you mean --frames? (--help"),
+                (["-o", "x.html", "app.py"], "files of run are snapshots, "
+                 "such as app.tmz; make a page with the command report"),
+                (["-o", "there/", "app.py"], "--output needs the name of a "
+                 "file in it: there/app-$pid.tmz"),
                 (["no.py"], "no.py: there is no such file"),
                 (["-"], "cannot be read from standard input"),
                 (["-m"], "-m needs a module"), (["-c"], "-c needs code"),

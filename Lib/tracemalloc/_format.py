@@ -182,6 +182,9 @@ _KNOWN_FILES = {
     b"\xfd7zXZ\0": "is compressed by xz; decompress it first",
     b"\x28\xb5\x2f\xfd": "is compressed by zstd; decompress it first",
     b"PK\3\4": "is a ZIP archive; extract the snapshot first",
+    b"memray": "is a file of memray, which memray's own commands read",
+    b"\x04\x22\x4d\x18": "is compressed by LZ4, as memray's files are; those "
+                         "are read by memray's own commands",
     b"\x89TMZ": "is a damaged snapshot file: it seems to have been copied as "
                 "text; copy it again, as binary",
     b"TMZ": "is a damaged snapshot file: its first byte is missing; get it "

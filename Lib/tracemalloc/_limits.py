@@ -30,10 +30,11 @@ def limit_of(name, args, kwargs):
     if name == "limit_leaks":
         usage = ('limit_leaks takes a size, and how often the test is to run '
                  'before: limit_leaks("1 KB", warmups=1)')
-    if (len(args) != 1 or not isinstance(args[0], str)
-            or kwargs.keys() - ({"warmups"} if name == "limit_leaks"
-                                else set())):
-        raise ValueError(usage)
+    unknown = kwargs.keys() - ({"warmups"} if name == "limit_leaks" else set())
+    if unknown:
+        raise ValueError(f"{name} has no argument {min(unknown)}; {usage}")
+    if len(args) != 1 or not isinstance(args[0], str):
+        raise ValueError(f"{usage}; sizes are text")
     try:
         limit = size(args[0])
     except ValueError as error:

@@ -173,8 +173,7 @@ def _outcome(found, broken):
 def _write(screen, options, found, broken, estimate, cause, names):
     against = f" against {options.baseline}" if options.baseline else ""
     screen.title(f"{options.file}{against}: {_outcome(found, broken)}")
-    if estimate:
-        screen.write(estimate, "more")
+    rows.write_estimate(screen, estimate)
     screen.table(
         ["value", "limit", "baseline", "over", "limit of"],
         [(limit.texts(),

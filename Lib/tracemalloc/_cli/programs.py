@@ -102,6 +102,8 @@ def tell_difference(old_name, new_name, old, new):
     """Tell on standard error if two snapshots cannot well be compared."""
     tell_programs([(old_name, program_of(old.metadata)),
                    (new_name, program_of(new.metadata))])
+    tell_families([(old_name, processes_of(old.metadata)),
+                   (new_name, processes_of(new.metadata))])
 
 
 def tell_programs(known):
@@ -109,6 +111,25 @@ def tell_programs(known):
     text = different_programs(known)
     if text:
         note(text)
+
+
+def processes_of(metadata):
+    """Return of how many processes a snapshot is."""
+    found = metadata.get("processes")
+    return len(found) if isinstance(found, list) and found else 1
+
+
+def tell_families(known):
+    """Tell if some snapshots are of one process, and some of several.
+
+    *known* are pairs of a file's name and the number of its processes.
+    """
+    alone = [name for name, number in known if number == 1]
+    families = [pair for pair in known if pair[1] > 1]
+    if alone and families:
+        name, number = families[0]
+        note(f"{name} is of {number:,} processes together, {alone[0]} of one: "
+             "--children adds up those of a running one")
 
 
 def different_programs(known):

@@ -24,7 +24,8 @@ _MOST_INDENT = 12
 def _parser():
     parser = Parser(
         "ps", "List the records of processes; by default this user's, in "
-        "the private folder.", "ps --clean --keep 10", snapshots=False)
+        "the private folder.\nsince is how long ago a process began, age how "
+        "old its figures are.", "ps --clean --keep 10", snapshots=False)
     parser.add_argument("place", metavar="PLACE", nargs="?",
                         help="a folder of records, a record, or the number "
                              "of a process")
@@ -51,6 +52,8 @@ def main(arguments):
         print()
     else:
         _show(place, found, options)
+        if options.place is not None and not options.children:
+            _tell_children(place, len(found))
     return 0
 
 
@@ -91,6 +94,17 @@ def _found(place, options):
                 raise UsageError(error) from None
             note(error)
     return sorted(found, key=lambda picture: (picture.started, picture.path))
+
+
+def _tell_children(place, shown):
+    """Tell that a process has children, if a folder does not list all."""
+    if not os.path.isdir(place):
+        from tracemalloc._cli.records import find
+
+        others = len(find(place, children=True)) - shown
+        if others > 0:
+            note(f"{rows.plural(others, 'record')} more of its family: "
+                 "--children lists all")
 
 
 def _as_json(picture):

@@ -361,10 +361,7 @@ def write_notes(screen, options, *snapshots, estimates=()):
     for text in filter(None, dict.fromkeys(map(record_text, snapshots))):
         for line in wrapped(text, screen.width):
             screen.write(line, "head")
-    estimate = "; ".join(filter(None, (*estimates,
-                                       estimate_text(*snapshots))))
-    if estimate:
-        screen.write(estimate, "more")
+    write_estimate(screen, _together((*estimates, *map(_estimate, snapshots))))
     text = mine.text_of(getattr(options, "mine", None))
     for line in wrapped(text, screen.width) if text else ():
         screen.write(line, "head")
@@ -442,9 +439,27 @@ def record_text(snapshot):
                      + _ages_text(moments))
 
 
+_AVERAGES = "sums are exact; sizes of single blocks are averages"
+
+
 def estimate_text(*snapshots):
     """Return how exact figures of snapshots are, '' if they are exact."""
-    return "; ".join(filter(None, dict.fromkeys(map(_estimate, snapshots))))
+    return _together(map(_estimate, snapshots))
+
+
+def _together(estimates):
+    """Return what holds for all of which texts of estimate_text() are."""
+    found = dict.fromkeys(filter(None, estimates))
+    if len(found) > 1:
+        # Beside what is estimated nothing is exact.
+        found.pop(_AVERAGES, None)
+    return "; ".join(found)
+
+
+def write_estimate(screen, text):
+    """Write how exact figures are, in a colour if they are not."""
+    if text:
+        screen.write(text, "head" if text == _AVERAGES else "more")
 
 
 def _estimate(snapshot):
@@ -452,5 +467,5 @@ def _estimate(snapshot):
     if interval:
         return f"estimated from samples, one per {bytes_text(interval)}"
     if snapshot.metadata.get("sizes") == "average":
-        return "sums are exact; sizes of single blocks are averages"
+        return _AVERAGES
     return ""

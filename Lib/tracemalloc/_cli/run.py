@@ -200,12 +200,24 @@ def _set_option(options, argument, waiting):
         except ValueError as error:
             raise UsageError(f"{name}: {error}") from None
     else:
-        raise UsageError(f"there is no option {argument} "
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, (*_FLAGS, *_VALUES), 1, 0.7)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"there is no option {argument}{meant} "
                          "(--help lists the options)")
     setattr(options, name.removeprefix("--").replace("-", "_"), value)
 
 
 # Names of files
+
+# What somebody wants who has a file of run called so -> what makes it.
+_NO_SNAPSHOTS = {
+    ".html": "a page with the command report, or at once with --report,",
+    ".json": "JSON with export", ".csv": "a table with export",
+    ".collapsed": "stacks with export", ".gz": "a profile with export",
+    ".pb": "a profile with export",
+}
 
 
 def _folder(may_fail):
@@ -310,6 +322,14 @@ class Recorder:
         options, template = self._options, self._template
         if not options.output and options.output is not None:
             raise UsageError("--output needs a file name")
+        if (options.output or "").endswith(os.sep):
+            raise UsageError(f"{options.output}: --output needs the name of a "
+                             f"file in it: {options.output}app-$pid.tmz")
+        ending = os.path.splitext(template)[1].lower()
+        if ending in _NO_SNAPSHOTS:
+            raise UsageError(
+                f"--output {options.output}: files of run are snapshots, such "
+                f"as app.tmz; make {_NO_SNAPSHOTS[ending]} of one")
         if options.on_signal:
             import signal
 

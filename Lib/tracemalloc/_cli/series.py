@@ -18,7 +18,8 @@ from tracemalloc._cli import UsageError, note, rows
 from tracemalloc._cli.files import Progress, is_of_records, load, reading
 from tracemalloc._cli.names import Names, full_names
 from tracemalloc._cli.options import FIGURES, Parser
-from tracemalloc._cli.programs import program_of, tell_programs
+from tracemalloc._cli.programs import (
+    processes_of, program_of, tell_families, tell_programs)
 from tracemalloc._cli.screen import Screen, printable
 from tracemalloc._series import CURVE, FALLS, STEADY, Series
 from tracemalloc._statistics import to_statistic
@@ -68,6 +69,7 @@ class File:
         self.name, self.snapshot = name, snapshot
         self.time = _time_in(metadata)
         self.program = program_of(metadata)
+        self.processes = processes_of(metadata)
         self.size = self.count = None
 
     def to_json(self):
@@ -342,6 +344,7 @@ def main(arguments):
             if os.path.isdir(name) else "those of run --every"))
     files, are_timed = files_in_order(options)
     tell_programs([(file.name, file.program) for file in files])
+    tell_families([(file.name, file.processes) for file in files])
     growth = Growth(files, are_timed, options)
     ranking = growth.series.ranking()
     if options.json:

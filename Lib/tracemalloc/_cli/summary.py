@@ -66,9 +66,7 @@ class Summary:
             f"Traced memory at {moment}: {rows.bytes_text(self._current)} in "
             f"{rows.plural(self._top.total[1], 'block')}; at the peak: "
             f"{rows.bytes_text(self._peak)}")
-        estimate = rows.estimate_text(self._snapshot)
-        if estimate:
-            screen.write(estimate, "more")
+        rows.write_estimate(screen, rows.estimate_text(self._snapshot))
         if self._options.limit:
             self._write_tables(screen, moment)
         self._write_children(screen)
