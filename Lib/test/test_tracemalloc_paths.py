@@ -16,7 +16,7 @@ from test import support
 from test.tracemalloc_files import Files
 from tracemalloc import SnapshotFormatError
 from tracemalloc import _cli
-from tracemalloc._cli import tracebacks
+from tracemalloc._cli import tracebacks, tree
 from tracemalloc._columns import COLUMNS, SnapshotData
 
 
@@ -323,6 +323,19 @@ class BombTests(Files):
             tracebacks.main(["-n", "2", "--frames", "3",
                              self.dump("one path")])
         self.assertEqual(stream.getvalue().count("(65,532 older calls)"), 2)
+        self.assertNotIn("are kept", stream.getvalue())
+
+    def test_the_command_tells_that_call_paths_were_cut(self):
+        name = self.dump("one path", 1000)
+        for function in (
+                lambda: tracebacks.main(["-n", "1", "--frames", "2", name]),
+                lambda: tree.main(["--depth", "2", name])):
+            with support.captured_stdout() as stream:
+                function()
+            self.assertTrue(stream.getvalue().endswith(
+                "\n(100.0% has more calls than the 1,000 frames that are kept: "
+                "the oldest are not shown; -X tracemalloc=4000 keeps more)\n"),
+                stream.getvalue()[-300:])
 
 
 if __name__ == "__main__":

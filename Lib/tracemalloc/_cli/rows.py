@@ -11,6 +11,7 @@ from tracemalloc._cli import UsageError, mine
 from tracemalloc._cli.names import full_names
 from tracemalloc._cli.screen import printable, source, wrapped
 from tracemalloc._mine import OTHERS
+from tracemalloc._paths import MAX_DEPTH
 from tracemalloc._stacks import data_of
 from tracemalloc._statistics import to_statistic
 
@@ -344,6 +345,26 @@ def total(snapshot, sort="size"):
     figures = FAMILIES[family_of(sort)][:2]
     data, _ = data_of(snapshot)
     return tuple(map(sum, columns(data, sort, *figures)))
+
+
+def write_cut(screen, snapshot):
+    """Write how much was allocated below more calls than are kept.
+
+    Nothing if it is little, or nobody set a limit.
+    """
+    data, limit = data_of(snapshot)
+    if limit >= MAX_DEPTH:
+        return
+    sizes, depths = data.live()[0], data.path_depths()
+    cut = sum(compress(sizes, map(limit.__le__, map(depths.__getitem__,
+                                                    data.context_path))))
+    if 100 * cut >= sum(sizes) > 0:
+        text = (f"({share_text(cut, sum(sizes))} has more calls than the "
+                f"{plural(limit, 'frame')} that are kept: the oldest are not "
+                f"shown; -X tracemalloc={min(4 * limit, MAX_DEPTH)} keeps "
+                "more)")
+        for line in wrapped(text, screen.width):
+            screen.write(line, "head")
 
 
 def change_text(size_diff, count_diff):

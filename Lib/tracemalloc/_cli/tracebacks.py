@@ -189,6 +189,7 @@ def _show_growth(options, old, new):
     rows.write_notes(screen, options, old, new)
     growth.write(screen, options,
                  names_of(old, new, full=options.full_paths))
+    rows.write_cut(screen, new)
     tell_changes((frame for path in growth.paths for frame in path.frames),
                  (options.file, old), (options.new, new),
                  by_function="diff -g function")
@@ -218,6 +219,7 @@ def main(arguments):
                else rows.bytes_text(top.total[0])))
         _write_newest(screen, rows.program_frames(stat.traceback), options,
                       names)
+    rows.write_cut(screen, snapshot)
     tell_changes((frame for stat in top.stats for frame in stat.traceback),
                  (options.file, snapshot))
     return 0

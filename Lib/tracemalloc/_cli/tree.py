@@ -512,6 +512,7 @@ def main(arguments):
         screen.write(f"({rows.plural(tree.left_out, 'branch', 'branches')} "
                      f"below {options.min:g}% left out; --min 0 shows all)",
                      "head")
+    rows.write_cut(screen, snapshots[-1])
     if options.new is not None and options.group_by == "lineno":
         tell_changes((node.frame for _, node in lines
                       if getattr(node, "frame", None) is not None),
