@@ -735,6 +735,7 @@ class CommandLineTests(CommandTests):
                 (("a.tmz", "-o", "x\0"), "null"),
                 (("a.tmz", "--page-size", "1000"), "has to be 200000"),
                 (("a.tmz", "--min", "101"), "percentage"),
+                (("a.tmz", "--at-peak"), "choose At peak in it"),
                 (("a.tmz", "--json"), "export --json")):
             with self.subTest(arguments):
                 status, out, err = self.call("report", *arguments)

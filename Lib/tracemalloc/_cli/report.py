@@ -2,6 +2,7 @@
 
 import os
 import sys
+from argparse import SUPPRESS
 
 from tracemalloc._cli import UsageError, note
 from tracemalloc._cli.files import (
@@ -45,6 +46,8 @@ def _parser():
                              "total (default: those for which there is no "
                              "room)")
     parser.add_filters()
+    # Others have it, so somebody looks for it here.
+    parser.add_argument("--at-peak", action="store_true", help=SUPPRESS)
     return parser
 
 
@@ -139,6 +142,9 @@ def main(arguments):
     options = parser.parse_args(arguments)
     if options.json:
         parser.error("a page is no JSON: export --json writes a snapshot so")
+    if options.at_peak:
+        parser.error("the page shows what was held at the peak as well: "
+                     "choose At peak in it")
     if options.page_size < _LEAST:
         parser.error(f"--page-size has to be {_LEAST} or more: scripts and "
                      "style alone take so much")
