@@ -27,8 +27,8 @@
    others have their turn in the next. */
 #define MOST_FRESH 16384
 /* Lists that have become larger are freed when less than a quarter of them is
-   used. */
-#define MOST_KEPT ((size_t)1 << 20)
+   used: much is new when a program begins, and seldom later. */
+#define MOST_KEPT ((size_t)1 << 16)
 /* So many instructions of code objects are kept decoded. */
 #define MOST_LOCATED ((size_t)1 << 16)
 
