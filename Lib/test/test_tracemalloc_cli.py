@@ -550,8 +550,9 @@ class DiffTests(CommandTests):
             "sizes": "average"}).dump("record.tmz")
         self.assertIn("\nestimated from samples, one per 4096 B\n",
                       self.output("diff", "record.tmz", "new.tmz"))
-        self.assertIn("\nsums are exact; sizes of single blocks are averages\n",
-                      self.output("diff", "record.tmz", "exact.tmz"))
+        self.assertIn(
+            "\nsums are exact; sizes of single blocks are averages\n",
+            self.output("diff", "record.tmz", "exact.tmz"))
         told = "\nestimated from samples, one per 4096 B\n"
         for arguments in (("old.tmz", "new.tmz"), ("exact.tmz", "new.tmz"),
                           ("old.tmz", "exact.tmz")):

@@ -333,8 +333,9 @@ class BombTests(Files):
             with support.captured_stdout() as stream:
                 function()
             self.assertTrue(stream.getvalue().endswith(
-                "\n(100.0% has more calls than the 1,000 frames that are kept: "
-                "the oldest are not shown; -X tracemalloc=4000 keeps more)\n"),
+                "\n(100.0% has more calls than the 1,000 frames that are "
+                "kept: the oldest are not shown; -X tracemalloc=4000 keeps "
+                "more)\n"),
                 stream.getvalue()[-300:])
 
 

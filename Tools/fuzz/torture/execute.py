@@ -92,7 +92,7 @@ def compile_evaluator(python, folder):
     asked = subprocess.run(
         [python, "-I", "-c",
          "from sysconfig import *\n"
-         "print(get_config_var('LDSHARED'), get_config_var('CCSHARED') or '')\n"
+         "print(*map(get_config_var, ('LDSHARED', 'CCSHARED')))\n"
          "print(get_path('include'))\n"
          "print(get_config_h_filename())"],
         text=True, capture_output=True, check=True)
