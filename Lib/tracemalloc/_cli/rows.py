@@ -358,7 +358,7 @@ def write_cut(screen, snapshot):
     sizes, depths = data.live()[0], data.path_depths()
     cut = sum(compress(sizes, map(limit.__le__, map(depths.__getitem__,
                                                     data.context_path))))
-    if 100 * cut >= sum(sizes) > 0:
+    if 20 * cut >= sum(sizes) > 0:
         text = (f"({share_text(cut, sum(sizes))} has more calls than the "
                 f"{plural(limit, 'frame')} that are kept: the oldest are not "
                 f"shown; -X tracemalloc={min(4 * limit, MAX_DEPTH)} keeps "
