@@ -304,6 +304,12 @@ class BombTests(Files):
 
     def test_commands_refuse_it_in_one_line(self):
         name = self.dump("parts", 30_000)
+        with (support.captured_stderr() as stderr,
+              self.assertRaises(SystemExit)):
+            _cli._main(["tree", name])
+        self.assertRegex(
+            stderr.getvalue(), r"\Apython -m tracemalloc tree: there are "
+            r"too many call paths [^\n]*\n\Z")
         for command in (["stats", name], ["traceback", name],
                         ["diff", "-g", "traceback", name, name],
                         ["report", "-o", name + ".html", name]):

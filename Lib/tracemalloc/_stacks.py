@@ -40,6 +40,19 @@ def data_of(snapshot):
     return SnapshotData.from_raw(traces._traces), MAX_DEPTH
 
 
+def folded(parents, first, limit, *columns):
+    """Return what _tracemalloc._fold_paths() does of the paths of a file.
+
+    Raises SnapshotFormatError if they are more than can be folded.
+    """
+    try:
+        return _tracemalloc._fold_paths(parents, first, limit, *columns)
+    except ValueError as error:
+        from tracemalloc._errors import SnapshotFormatError
+
+        raise SnapshotFormatError(str(error)) from None
+
+
 def in_order(numbers, values):
     """Return numbers of values so that they sort as these do, and the values.
 
@@ -81,9 +94,8 @@ class Stacks:
         self._columns = {}
         self._by_node = {}
         self._contexts_of = None
-        found = _tracemalloc._fold_paths(
-            self._rows("parent"), self._first, limit,
-            *map(self._rows, columns))
+        found = folded(self._rows("parent"), self._first, limit,
+                       *map(self._rows, columns))
         self.parents, self.sources, self.nodes = (
             array("I", column) for column in found)
 

@@ -213,6 +213,24 @@ test_thousands_at_once(void)
 }
 
 
+/* Many contexts at once whose counts do not fit beside their keys. */
+static void
+test_thousands_of_counters_at_once(void)
+{
+    enum { N = 12000, SIZE = 100000 };
+    record_world_begin(&world, 16 << 20);
+    CHECK_EQUAL(record_world_write(&world), 0);
+    for (uint32_t i = 0; i < N; i++) {
+        allocate(record_world_add(&world, i), SIZE);
+    }
+    CHECK_EQUAL(record_world_write(&world), 0);
+    look();
+    CHECK_EQUAL(le64(picture.about.lost), 0);
+    CHECK_EQUAL(record_add_up(&picture).bytes, (uint64_t)N * SIZE);
+    finish();
+}
+
+
 /* Names of all widths, across the ends of pages, as UTF-8. */
 static void
 test_names(void)
@@ -271,6 +289,7 @@ const struct test record_tests[] = {
     {"counts at their limits", test_counts_at_their_limits},
     {"thousands at once, and numbers that mean others",
      test_thousands_at_once},
+    {"thousands of counters at once", test_thousands_of_counters_at_once},
     {"names of all widths", test_names},
     {NULL, NULL},
 };

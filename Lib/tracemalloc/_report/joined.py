@@ -23,7 +23,7 @@ from tracemalloc._columns import as_array, summed
 from tracemalloc._groups import TOTALS, interval_in
 from tracemalloc._growth import Together
 from tracemalloc._report.places import launching
-from tracemalloc._stacks import data_of
+from tracemalloc._stacks import data_of, folded
 
 # Figures of a page, and the columns that they come from besides live().
 FIGURES = ("size", "count", "peak_size", "peak_count", "allocated_size",
@@ -123,8 +123,7 @@ class Joined:
                 0 if parent in launchers or row in launchers else parent
                 for row, parent in enumerate(parents)])
         columns = list(rows.values())
-        found = _tracemalloc._fold_paths(parents, len(data.path_parent),
-                                         self.limit, *columns)
+        found = folded(parents, len(data.path_parent), self.limit, *columns)
         self.parents, sources, self.nodes = (
             array("I", column) for column in found)
         by_node = [array(column.typecode, map(column.__getitem__, sources))

@@ -49,7 +49,8 @@ tm_copy_account_names(struct record_account_names *names,
                          name->length * name->kind, &fresh.text) < 0
             || (to = tm_add_item(&names->fresh, sizeof(*to))) == NULL)
         {
-            return 1;
+            /* The next copy tries again; who waits for all would never end. */
+            break;
         }
         *to = fresh;
         names->ncopied++;

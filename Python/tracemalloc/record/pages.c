@@ -46,7 +46,10 @@ mapped_move(const struct mapped *mapped, size_t wanted)
     if (mapped->size != 0) {
         void *moved = mremap(mapped->data, mapped->size, wanted,
                              MREMAP_MAYMOVE);
-        return moved != MAP_FAILED ? moved : NULL;
+        if (moved != MAP_FAILED) {
+            return moved;
+        }
+        /* Locked pages, or a mapping in parts, may be copied all the same. */
     }
 #endif
     void *data = mmap(NULL, wanted, PROT_READ | PROT_WRITE,
@@ -179,11 +182,11 @@ pages_put(struct page_file *file, uint32_t first, const void *data,
           uint32_t npages)
 {
     size_t done = 0, size = npages * RECORD_PAGE;
-    if (!tm_has_pages(file)) {
-        file->error = EBADF;
-        return -1;
-    }
     while (done < size) {
+        if (!tm_has_pages(file)) {
+            file->error = EBADF;
+            return -1;
+        }
         ssize_t n = pwrite(file->fd, (const char *)data + done, size - done,
                            (off_t)(first * RECORD_PAGE + done));
         if (n < 0 && errno == EINTR) {

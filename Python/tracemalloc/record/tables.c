@@ -11,13 +11,15 @@
 #include "../store/locations.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #define PENDING UINT32_MAX
 #define UNKNOWN UINT32_MAX
-/* Pages that are written at once beside those of counts and lists: of threads,
-   of the timeline, what is begun of each table, and names of threads. */
-#define SPARE_PAGES 20
+/* Pages that are written at once beside those of counts and lists: of threads
+   1, of the timeline 10, what is begun of five tables, and the names of 64
+   threads 9. */
+#define SPARE_PAGES 26
 /* Longer names are cut off, and also those that would fill a small file: else
    what comes behind such a name would have no room. */
 #define MOST_CHARACTERS ((size_t)1 << 16)
@@ -575,6 +577,7 @@ tm_write_name(struct record_tables *tables, struct page_file *file,
               uint32_t kind, const void *text, size_t length)
 {
     if (tm_reserve_mapped(&tables->scratch, 4 * length + 8) < 0) {
+        file->error = ENOMEM;
         return 0;
     }
     unsigned char *encoded = tables->scratch.data;
@@ -611,7 +614,7 @@ has_room(const struct page_file *file, size_t dying, size_t ncontexts,
     size_t changing = pages_of(ncontexts * sizeof(struct record_few))
                       + pages_of(ncounters * sizeof(struct record_counters));
     /* In the lists, which change too. */
-    size_t all = file->npages - file->nfree + changing;
+    size_t all = file->npages - file->nfree + changing + pages_of(more);
     changing += pages_of(all * sizeof(struct record_place)) + SPARE_PAGES;
     size_t old = file->tables[TABLE_FEW].npages
                  + file->tables[TABLE_COUNTERS].npages
@@ -769,16 +772,21 @@ fresh_context_write(struct record_tables *tables, struct page_file *file,
         .end_column = le32((uint32_t)where.end_column),
         .domain = le32(context->domain),
     };
-    if (tm_append_table(file, TABLE_CONTEXTS, &entry, sizeof(entry)) < 0
-        || tm_reserve_mapped(&tables->few, (tables->ncontexts + 1)
-                             * sizeof(struct record_few)) < 0)
-    {
+    if (tm_append_table(file, TABLE_CONTEXTS, &entry, sizeof(entry)) < 0) {
         return -1;
     }
-    uint32_t number = ++tables->ncontexts;
+    uint32_t number = tables->ncontexts + 1;
+    if (tm_reserve_mapped(&tables->few,
+                          number * sizeof(struct record_few)) < 0
+        || counts_put(tables, context->id, number, context->few,
+                      &context->counts) < 0)
+    {
+        file->error = ENOMEM;
+        return -1;
+    }
+    tables->ncontexts = number;
     numbers_of(&tables->context_numbers)[context->id] = number;
-    return counts_put(tables, context->id, number, context->few,
-                      &context->counts) < 0 ? -1 : 0;
+    return 0;
 }
 
 
@@ -848,6 +856,8 @@ fresh_write(struct record_tables *tables, struct page_file *file)
     size_t dying = tm_dying_pages(file);
     int roomy = fresh_has_room(tables, file);
     size_t at = 0;
+    /* Room for a counter of each is asked for with the rest. */
+    tables->most_counters = UINT32_MAX;
     for (; at < tables->fresh_contexts.n; at++) {
         const struct fresh_context *context = &all[at];
         size_t more = roomy ? 0
