@@ -16,6 +16,7 @@ model_context_is_needed(context_id id, const unsigned char *known,
         return 1;
     }
     switch (reach) {
+    case REACH_MOST:
     case REACH_ALL:
         return 0;
     case REACH_SMALL:
@@ -30,33 +31,23 @@ model_context_is_needed(context_id id, const unsigned char *known,
 }
 
 
-/* What reclaim should do, and do it: the number of nodes taken. */
-static long
-model_reclaim(const unsigned char *known_contexts,
-              const unsigned char *root_nodes, enum reclaim_reach reach)
+/* Which nodes are needed; counts them, and the contexts that are. */
+static struct reclaimed_nodes
+model_needed(unsigned char *nodes, const unsigned char *known_contexts,
+             const unsigned char *root_nodes, enum reclaim_reach reach)
 {
-    unsigned char *nodes = calloc(m.nnodes, 1);
-    unsigned char *used_codes = calloc(m.ncodes, 1);
-    CHECK(nodes != NULL && used_codes != NULL);
-    long taken = 0;
+    struct reclaimed_nodes needed = {0};
+    memset(nodes, 0, m.nnodes);
+    nodes[NODE_ROOT] = 1;
     for (node_id id = NODE_ROOT + 1; id < m.nnodes; id++) {
         nodes[id] = m.nodes[id].used && root_nodes[id];
     }
     for (context_id id = CONTEXT_UNKNOWN; id < m.ncontexts; id++) {
-        struct m_context *context = &m.contexts[id];
-        if (!context->used) {
-            continue;
-        }
-        if (model_context_is_needed(id, known_contexts, reach)) {
-            nodes[context->node] = 1;
-            used_codes[context->code] = 1;
-        }
-        else {
-            m.reclaimed_blocks += context->allocated_blocks;
-            m.reclaimed_bytes += context->allocated_bytes;
-            memset(context, 0, sizeof(*context));
-            m.contexts_live--;
-            taken++;
+        if (m.contexts[id].used
+            && model_context_is_needed(id, known_contexts, reach))
+        {
+            nodes[m.contexts[id].node] = 1;
+            needed.contexts++;
         }
     }
     /* Until nothing changes: above a needed node all are needed. */
@@ -66,6 +57,55 @@ model_reclaim(const unsigned char *known_contexts,
             if (nodes[id] && !nodes[m.nodes[id].parent]) {
                 nodes[m.nodes[id].parent] = changed = 1;
             }
+        }
+    }
+    for (node_id id = NODE_ROOT; id < m.nnodes; id++) {
+        needed.nodes += nodes[id];
+    }
+    return needed;
+}
+
+
+/* Whether reclaim leaves them, since a third or so is needed. */
+static int
+model_are_few(size_t live, size_t limit, size_t needed)
+{
+    return live < limit / 2 && live < needed / 4 * 13;
+}
+
+
+/* What reclaim should do, and do it. */
+static struct reclaimed_nodes
+model_reclaim(const unsigned char *known_contexts,
+              const unsigned char *root_nodes, enum reclaim_reach reach)
+{
+    unsigned char *nodes = calloc(m.nnodes, 1);
+    unsigned char *used_codes = calloc(m.ncodes, 1);
+    CHECK(nodes != NULL && used_codes != NULL);
+    struct reclaimed_nodes done = model_needed(nodes, known_contexts,
+                                               root_nodes, reach);
+    if (reach == REACH_MOST
+        && model_are_few(m.contexts_live, MAX_CONTEXTS, done.contexts)
+        && model_are_few(m.nodes_live, MAX_NODES, done.nodes))
+    {
+        reach = REACH_DEAD;
+        (void)model_needed(nodes, known_contexts, root_nodes, reach);
+    }
+    long taken = 0;
+    for (context_id id = CONTEXT_UNKNOWN; id < m.ncontexts; id++) {
+        struct m_context *context = &m.contexts[id];
+        if (!context->used) {
+            continue;
+        }
+        if (model_context_is_needed(id, known_contexts, reach)) {
+            used_codes[context->code] = 1;
+        }
+        else {
+            m.reclaimed_blocks += context->allocated_blocks;
+            m.reclaimed_bytes += context->allocated_bytes;
+            memset(context, 0, sizeof(*context));
+            m.contexts_live--;
+            taken++;
         }
     }
     for (node_id id = NODE_ROOT + 1; id < m.nnodes; id++) {
@@ -85,7 +125,8 @@ model_reclaim(const unsigned char *known_contexts,
     }
     free(nodes);
     free(used_codes);
-    return taken;
+    done.taken = taken;
+    return done;
 }
 
 
@@ -113,7 +154,7 @@ model_reclaim_names(void)
 void
 step_reclaim(void)
 {
-    enum reclaim_reach reach = (enum reclaim_reach)random_below(3);
+    enum reclaim_reach reach = (enum reclaim_reach)random_below(4);
     struct reclaim_roots roots = {
         .contexts = calloc(tree.contexts.used, 1),
         .nodes = calloc(tree.nodes.used, 1),
@@ -133,12 +174,17 @@ step_reclaim(void)
     }
     _PyTraceMalloc_RenewEpochs(&tree, &bytes);
     call_begin();
-    long taken = tm_reclaim(&tree, &codes, &bytes, &roots, reach);
+    struct reclaimed_nodes done = tm_reclaim(&tree, &codes, &bytes, &roots,
+                                             reach);
     free(roots.contexts);
     free(roots.nodes);
-    CHECK(taken >= 0 || call_lacked_memory());
-    if (taken >= 0) {
-        CHECK_EQUAL(taken, model_reclaim(contexts, nodes, reach));
+    CHECK(done.taken >= 0 || call_lacked_memory());
+    if (done.taken >= 0) {
+        struct reclaimed_nodes expected = model_reclaim(contexts, nodes,
+                                                        reach);
+        CHECK_EQUAL(done.taken, expected.taken);
+        CHECK_EQUAL(done.contexts, expected.contexts);
+        CHECK_EQUAL(done.nodes, expected.nodes);
         /* Without memory for it alone, names stay for another time. */
         if (!call_lacked_memory()) {
             model_reclaim_names();

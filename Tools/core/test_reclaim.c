@@ -36,8 +36,8 @@ end(void)
 
 
 /* With at most one context and one node that caches hold. */
-static long
-reclaim(context_id context, node_id node, enum reclaim_reach reach)
+static struct reclaimed_nodes
+reclaim_with(context_id context, node_id node, enum reclaim_reach reach)
 {
     struct reclaim_roots roots = {
         .contexts = calloc(tree.contexts.used, 1),
@@ -46,13 +46,35 @@ reclaim(context_id context, node_id node, enum reclaim_reach reach)
     CHECK(roots.contexts != NULL && roots.nodes != NULL);
     roots.contexts[context] = 1;
     roots.nodes[node] = 1;
-    long taken = tm_reclaim(&tree, &codes, &bytes, &roots, reach);
+    struct reclaimed_nodes done = tm_reclaim(&tree, &codes, &bytes, &roots,
+                                             reach);
     free(roots.contexts);
     free(roots.nodes);
     tm_reindex(&tree);
     tm_free_replaced(&tree);
     CHECK_SOUND(tm_check_tree(&tree));
-    return taken;
+    return done;
+}
+
+
+static long
+reclaim(context_id context, node_id node, enum reclaim_reach reach)
+{
+    return reclaim_with(context, node, reach).taken;
+}
+
+
+/* The next pace, after a reclaim that took so many and left the rest, all of
+   it needed. */
+static void
+pace_set(struct reclaim_pace *pace, const struct code_table *table, long taken)
+{
+    struct reclaimed_nodes done = {
+        .taken = taken,
+        .contexts = tree.contexts.live,
+        .nodes = tree.nodes.live,
+    };
+    tm_set_pace(pace, &tree, table, &bytes, &done);
 }
 
 
@@ -250,10 +272,82 @@ test_first_takes_small_ones(void)
     CHECK(context_is_there(busy) && context_is_there(held));
     CHECK(!context_is_there(small) && !context_is_there(dead));
     CHECK_EQUAL(tree.reclaimed_bytes, 10);
-    tm_set_pace(&pace, &tree, &codes, &bytes, 2);
+    pace_set(&pace, &codes, 2);
     CHECK_EQUAL(tm_pace_reach(&pace, &tree), REACH_DEAD);
     tm_count_miss(&pace, &bytes);
     CHECK_EQUAL(tm_pace_reach(&pace, &tree), REACH_ALL);
+    end();
+}
+
+
+/* `held` contexts with a block and `idle` ones without, each below a node of
+   its own; reclaims, and returns what it says. */
+static struct reclaimed_nodes
+reclaim_most(int held, int idle, enum reclaim_reach reach)
+{
+    begin(3);
+    for (int i = 0; i < held + idle; i++) {
+        node_id node = tm_add_node(&tree, NODE_ROOT, 1, i + 1);
+        context_id id = context_add(node, i % 10 == 9 ? 3 : 2);
+        count_any(&tree, &bytes, tm_context_at(&tree, id), 10);
+        if (i < idle) {
+            tm_count_free(&bytes, tm_context_at(&tree, id), 10);
+        }
+    }
+    tm_bytes_maximum(&bytes, tm_bytes_current(&bytes));
+    tm_retire_code(&codes, 3);
+    return reclaim_with(0, 0, reach);
+}
+
+
+static void
+test_most_leaves_what_is_little(void)
+{
+    /* A third is needed: the rest stays, but for that of dead code. */
+    struct reclaimed_nodes done = reclaim_most(100, 200, REACH_MOST);
+    CHECK_EQUAL(done.taken, 2 * 20);
+    CHECK_EQUAL(done.contexts, 100 + 1);
+    CHECK_EQUAL(done.nodes, 100 + 1);
+    CHECK_EQUAL(tree.contexts.live, 300 - 20 + 1);
+    /* And is looked at again when it is four times what is needed. */
+    struct reclaim_pace pace;
+    tm_begin_pace(&pace);
+    uint32_t used = tree.contexts.used;
+    tree.contexts.live = tree.contexts.used = 1 << 13;
+    done.contexts = 3000;
+    tm_set_pace(&pace, &tree, &codes, &bytes, &done);
+    CHECK_EQUAL(pace.contexts, RECLAIM_CONTEXTS > 12000 ? RECLAIM_CONTEXTS
+                : 12000);
+    tree.contexts.live = 300 - 20 + 1;
+    tree.contexts.used = used;
+    /* If memory is short, it goes. */
+    CHECK_EQUAL(reclaim(0, 0, REACH_ALL), 2 * 180);
+    end();
+
+    done = reclaim_most(100, 400, REACH_MOST);
+    CHECK_EQUAL(done.taken, 2 * 400);
+    CHECK_EQUAL(done.contexts, tree.contexts.live);
+    CHECK_EQUAL(done.nodes, tree.nodes.live);
+    end();
+}
+
+
+/* Few contexts may hang on many nodes. */
+static void
+test_most_looks_at_nodes_too(void)
+{
+    begin(2);
+    for (int i = 0; i < 8; i++) {
+        node_id node = NODE_ROOT;
+        for (int depth = 0; depth < (i == 0 ? 100 : 1); depth++) {
+            node = tm_add_node(&tree, node, 1, i + 1);
+        }
+        context_id id = context_add(node, 2);
+        if (i != 0) {
+            count_any(&tree, &bytes, tm_context_at(&tree, id), 10);
+        }
+    }
+    CHECK_EQUAL(reclaim(0, 0, REACH_MOST), 101);
     end();
 }
 
@@ -292,7 +386,7 @@ test_without_memory_nothing_changes(void)
     unsigned char contexts[8] = {0}, nodes[8] = {0};
     struct reclaim_roots roots = {.contexts = contexts, .nodes = nodes};
     test_fail_after(0, 1);
-    CHECK(tm_reclaim(&tree, &codes, &bytes, &roots, REACH_ALL) == -1);
+    CHECK(tm_reclaim(&tree, &codes, &bytes, &roots, REACH_ALL).taken == -1);
     test_fail_never();
     CHECK_SOUND(tm_check_tree(&tree));
     CHECK(context_is_there(id) && node_is_there(node));
@@ -354,7 +448,7 @@ test_calls_for_a_reclaim_in_time(void)
             tree.nodes.used = all ? (uint32_t)MAX_NODES
                               : tree.nodes.live + 1;
             tm_begin_pace(&pace);
-            tm_set_pace(&pace, &tree, &none, &bytes, 0);
+            pace_set(&pace, &none, 0);
             CHECK(pace.contexts >= tree.contexts.live + MAX_CONTEXTS / 64
                   || pace.contexts >= 4 * (size_t)tree.contexts.live);
             CHECK(pace.contexts < MAX_CONTEXTS);
@@ -390,7 +484,7 @@ test_calls_for_a_reclaim_when_nothing_is_left(void)
     CHECK_EQUAL(tm_pace_reach(&pace, &tree), REACH_ALL);
     size_t expected = nodes / 64;
     for (int i = 0; i < 10; i++) {
-        tm_set_pace(&pace, &tree, &none, &bytes, i % 2 ? 0 : -1);
+        pace_set(&pace, &none, i % 2 ? 0 : -1);
         size_t misses = 1;
         while (!tm_count_miss(&pace, i % 3 ? &bytes : NULL)) {
             misses++;
@@ -401,18 +495,18 @@ test_calls_for_a_reclaim_when_nothing_is_left(void)
     CHECK_EQUAL(expected, nodes);
 
     /* At once, if what kept the nodes is gone; but once only. */
-    tm_set_pace(&pace, &tree, &none, &bytes, 0);
+    pace_set(&pace, &none, 0);
     tm_bytes_maximum(&bytes, 2750);
     CHECK(!tm_count_miss(&pace, NULL));
     CHECK(tm_count_miss(&pace, &bytes));
-    tm_set_pace(&pace, &tree, &none, &bytes, 0);
+    pace_set(&pace, &none, 0);
     CHECK(!tm_count_miss(&pace, &bytes));
     /* And after one that was worth it. */
-    tm_set_pace(&pace, &tree, &none, &bytes, (long)nodes / 64);
+    pace_set(&pace, &none, (long)nodes / 64);
     CHECK(tm_count_miss(&pace, &bytes));
     /* Bytes may be any numbers: extensions report them. */
     tm_bytes_maximum(&bytes, SIZE_MAX);
-    tm_set_pace(&pace, &tree, &none, &bytes, 0);
+    pace_set(&pace, &none, 0);
     CHECK(!tm_count_miss(&pace, &bytes));
     tree.contexts = contexts;
     tree.nodes = were;
@@ -431,8 +525,9 @@ block_note(struct reclaim_pace *pace, uint32_t n, size_t size, int *reclaims)
     if (id != CONTEXT_NONE ? tm_pace_is_due(pace, &tree)
         : tm_count_miss(pace, &bytes))
     {
-        long taken = reclaim(id, 0, tm_pace_reach(pace, &tree));
-        tm_set_pace(pace, &tree, &codes, &bytes, taken);
+        struct reclaimed_nodes done = reclaim_with(
+            id, 0, tm_pace_reach(pace, &tree));
+        tm_set_pace(pace, &tree, &codes, &bytes, &done);
         ++*reclaims;
     }
     if (id == CONTEXT_NONE) {
@@ -506,6 +601,10 @@ const struct test reclaim_tests[] = {
      test_mild_takes_dead_code_only},
     {"the first reclaim takes small contexts of code that lives",
      test_first_takes_small_ones},
+    {"what holds nothing stays while it is not most",
+     test_most_leaves_what_is_little},
+    {"and goes if most of the nodes are its own",
+     test_most_looks_at_nodes_too},
     {"numbers of dead code stay while they are named",
      test_codes_stay_while_named},
     {"without memory nothing changes", test_without_memory_nothing_changes},

@@ -129,7 +129,7 @@ reclaim_with_everything(void)
         .nodes = calloc(tree.nodes.used, 1),
     };
     CHECK(roots.contexts != NULL && roots.nodes != NULL);
-    CHECK(tm_reclaim(&tree, &codes, &bytes, &roots, REACH_ALL) >= 0);
+    CHECK(tm_reclaim(&tree, &codes, &bytes, &roots, REACH_ALL).taken >= 0);
     free(roots.contexts);
     free(roots.nodes);
     tm_reindex(&tree);

@@ -28,22 +28,26 @@ tm_reclaim_now(enum access access)
         .contexts = calloc(tree->contexts.used, 1),
         .nodes = calloc(tree->nodes.used, 1),
     };
-    long taken = -1;
+    struct reclaimed_nodes done = {
+        .taken = -1,
+        .contexts = tree->contexts.live,
+        .nodes = tree->nodes.live,
+    };
     if (roots.contexts != NULL && roots.nodes != NULL) {
         tm_mark_caches(&roots);
         roots.contexts[CONTEXT_OWN] = 1;
         tm_clear_site_cache();
-        taken = tm_reclaim(
+        done = tm_reclaim(
             tree, &S->codes, &S->bytes, &roots,
             tm_pace_reach(&S->pace, tree));
-        if (taken > 0) {
+        if (done.taken > 0) {
             tm_reindex(tree);
         }
     }
     free(roots.contexts);
     free(roots.nodes);
     tree->generation++;
-    tm_set_pace(&S->pace, tree, &S->codes, &S->bytes, taken);
+    tm_set_pace(&S->pace, tree, &S->codes, &S->bytes, &done);
     tm_access_unlock(access);
 }
 

@@ -23,7 +23,7 @@ context_is_needed(const struct context *context,
     if (peak_blocks != 0) {
         return 1;
     }
-    if (reach == REACH_ALL) {
+    if (reach >= REACH_MOST) {
         return 0;
     }
     code_id code = tm_context_code(context);
@@ -58,21 +58,14 @@ account_keep(struct call_tree *tree, uint32_t *memo,
 }
 
 
-PART long
-tm_reclaim(struct call_tree *tree, struct code_table *codes,
-           const struct traced_bytes *bytes,
-           struct reclaim_roots *roots, enum reclaim_reach reach)
+/* Mark contexts that are needed, and the nodes above them and above the roots.
+   Counts both. */
+static struct reclaimed_nodes
+mark_needed(const struct call_tree *tree, const struct code_table *codes,
+            const struct traced_bytes *bytes, struct reclaim_roots *roots,
+            enum reclaim_reach reach)
 {
-    unsigned char *used_codes = calloc(codes->used, 1);
-    uint32_t *memo = tree->naccounts == 0 ? NULL
-                     : calloc(tree->nodes.used, sizeof(memo[0]));
-    if (used_codes == NULL || (memo == NULL && tree->naccounts != 0)) {
-        free(used_codes);
-        free(memo);
-        return -1;
-    }
-    long taken = 0;
-
+    struct reclaimed_nodes needed = {0};
     for (node_id id = NODE_ROOT + 1; id < tree->nodes.used; id++) {
         if (roots->nodes[id] == 1) {
             node_mark(tree, roots->nodes, id);
@@ -81,13 +74,45 @@ tm_reclaim(struct call_tree *tree, struct code_table *codes,
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = tm_context_at(tree, id);
         node_id node = tm_context_node(context);
-        if (node == NODE_NONE) {
+        if (node != NODE_NONE
+            && (id == CONTEXT_UNKNOWN || roots->contexts[id]
+                || context_is_needed(context, codes, bytes, reach)))
+        {
+            roots->contexts[id] = 1;
+            node_mark(tree, roots->nodes, node);
+            needed.contexts++;
+        }
+    }
+    for (node_id id = NODE_ROOT; id < tree->nodes.used; id++) {
+        needed.nodes += id == NODE_ROOT || roots->nodes[id] != 0;
+    }
+    return needed;
+}
+
+
+/* Whether so many, of which some are needed, are few enough to leave them: not
+   more than four times as many, as pace_of_space() has it anyway, and a good
+   while before it. */
+static inline int
+are_few(const struct number_space *space, size_t limit, size_t needed)
+{
+    return space->live < limit / 2 && space->live < needed / 4 * 13;
+}
+
+
+/* Take away all contexts, and nodes, that are not marked. */
+static long
+sweep(struct call_tree *tree, struct code_table *codes,
+      const struct reclaim_roots *roots, unsigned char *used_codes,
+      uint32_t *memo)
+{
+    long taken = 0;
+    for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
+        const struct context *context = tm_context_at(tree, id);
+        if (tm_context_node(context) == NODE_NONE) {
             continue;
         }
-        if (id == CONTEXT_UNKNOWN || roots->contexts[id]
-            || context_is_needed(context, codes, bytes, reach))
-        {
-            node_mark(tree, roots->nodes, node);
+        if (roots->contexts[id]) {
             used_codes[tm_context_code(context)] = 1;
         }
         else {
@@ -112,9 +137,36 @@ tm_reclaim(struct call_tree *tree, struct code_table *codes,
     }
     tm_recycle_codes(codes, used_codes);
     tm_reclaim_names(codes);
+    return taken;
+}
+
+
+PART struct reclaimed_nodes
+tm_reclaim(struct call_tree *tree, struct code_table *codes,
+           const struct traced_bytes *bytes,
+           struct reclaim_roots *roots, enum reclaim_reach reach)
+{
+    unsigned char *used_codes = calloc(codes->used, 1);
+    uint32_t *memo = tree->naccounts == 0 ? NULL
+                     : calloc(tree->nodes.used, sizeof(memo[0]));
+    struct reclaimed_nodes done = {
+        .taken = -1,
+        .contexts = tree->contexts.live,
+        .nodes = tree->nodes.live,
+    };
+    if (used_codes != NULL && (memo != NULL || tree->naccounts == 0)) {
+        done = mark_needed(tree, codes, bytes, roots, reach);
+        if (reach == REACH_MOST
+            && are_few(&tree->contexts, MAX_CONTEXTS, done.contexts)
+            && are_few(&tree->nodes, MAX_NODES, done.nodes))
+        {
+            (void)mark_needed(tree, codes, bytes, roots, REACH_DEAD);
+        }
+        done.taken = sweep(tree, codes, roots, used_codes, memo);
+    }
     free(used_codes);
     free(memo);
-    return taken;
+    return done;
 }
 
 
@@ -140,16 +192,17 @@ tm_begin_pace(struct reclaim_pace *pace)
 }
 
 
-/* How many nodes of one kind call for the next reclaim.  Four times what is
-   left: the time for it is paid by what was added.  And not before the memory
-   that is there is full: it would not become less, and a program that does the
-   same again finds its contexts.  But before the numbers have run out, as long
-   as enough can be added to pay for it. */
+/* How many nodes of one kind call for the next reclaim.  Four times those that
+   are needed: the time for it is paid by what was added.  And not before the
+   memory that is there is full: it would not become less, and a program that
+   does the same again finds its contexts.  But before the numbers have run
+   out, as long as enough can be added to pay for it. */
 static size_t
-pace_of_space(const struct number_space *space, size_t limit, size_t least)
+pace_of_space(const struct number_space *space, size_t needed, size_t limit,
+              size_t least)
 {
     size_t live = space->live;
-    size_t next = larger(larger(4 * live, space->used), least);
+    size_t next = larger(larger(4 * needed, space->used), least);
     size_t left = live < limit ? limit - live : 0;
     size_t last = larger(limit - limit / 8,
                          live + larger(left / 2, limit / 64));
@@ -170,14 +223,16 @@ PART void
 tm_set_pace(struct reclaim_pace *pace,
             const struct call_tree *tree,
             const struct code_table *codes,
-            const struct traced_bytes *bytes, long taken)
+            const struct traced_bytes *bytes,
+            const struct reclaimed_nodes *done)
 {
-    pace->contexts = pace_of_space(&tree->contexts, MAX_CONTEXTS,
-                                   RECLAIM_CONTEXTS);
-    pace->nodes = pace_of_space(&tree->nodes, MAX_NODES, RECLAIM_NODES);
+    pace->contexts = pace_of_space(&tree->contexts, done->contexts,
+                                   MAX_CONTEXTS, RECLAIM_CONTEXTS);
+    pace->nodes = pace_of_space(&tree->nodes, done->nodes, MAX_NODES,
+                                RECLAIM_NODES);
     pace->retired = larger(2 * codes->retired_bytes, RECLAIM_RETIRED);
     size_t nodes = (size_t)tree->contexts.used + tree->nodes.used;
-    if (taken > 0 && (size_t)taken >= nodes / 64) {
+    if (done->taken > 0 && (size_t)done->taken >= nodes / 64) {
         pace->patience = 1;
     }
     else {
@@ -203,10 +258,11 @@ tm_count_miss(struct reclaim_pace *pace,
 PART enum reclaim_reach
 tm_pace_reach(const struct reclaim_pace *pace, const struct call_tree *tree)
 {
-    if (pace->misses > 0
-        || (size_t)tree->contexts.live + tree->nodes.live > RECLAIM_ALL)
-    {
+    if (pace->misses > 0) {
         return REACH_ALL;
+    }
+    if ((size_t)tree->contexts.live + tree->nodes.live > RECLAIM_ALL) {
+        return REACH_MOST;
     }
     return pace->first ? REACH_SMALL : REACH_DEAD;
 }

@@ -38,8 +38,9 @@
 #endif
 
 /* Contexts that hold nothing go if their code is dead; or if it is, or they
-   have no counters; or all of them. */
-enum reclaim_reach { REACH_DEAD, REACH_SMALL, REACH_ALL };
+   have no counters; or all of them, if these are most, and else those of dead
+   code; or all of them. */
+enum reclaim_reach { REACH_DEAD, REACH_SMALL, REACH_MOST, REACH_ALL };
 
 /* What calls for the next reclaim: nodes that were added, or nodes that could
    not be, for want of numbers or of memory; in either case the more of these,
@@ -58,13 +59,22 @@ struct reclaim_pace {
     int first;                  /* there was no reclaim yet */
 };
 
+/* What became of a reclaim. */
+struct reclaimed_nodes {
+    long taken;                 /* nodes and contexts; -1: out of memory,
+                                   nothing changed */
+    size_t contexts;            /* of those left, as many as were needed, */
+    size_t nodes;               /*     as far as that was asked */
+};
+
 /* No reclaim has been yet. */
 PART void tm_begin_pace(struct reclaim_pace *);
 
-/* After a reclaim that took so many nodes, or none. */
+/* After a reclaim. */
 PART void tm_set_pace(struct reclaim_pace *, const struct call_tree *,
                       const struct code_table *,
-                      const struct traced_bytes *, long taken);
+                      const struct traced_bytes *,
+                      const struct reclaimed_nodes *);
 
 /* Whether it is time for a reclaim: after a node was added (due), and after
    none could be (miss), without looking at the bytes if those are NULL. */
@@ -88,11 +98,12 @@ struct reclaim_roots {
 };
 
 /* Take away contexts without live blocks, now and at the peak, that are within
-   reach, then nodes without contexts.  Number of nodes taken, or -1 when out
-   of memory (nothing changed).  The caller has marked the roots, in arrays of
-   `used` bytes each, which serve for more marks. */
-PART long tm_reclaim(struct call_tree *, struct code_table *,
-                     const struct traced_bytes *, struct reclaim_roots *,
-                     enum reclaim_reach);
+   reach, then nodes without contexts.  The caller has marked the roots, in
+   arrays of `used` bytes each, which serve for more marks. */
+PART struct reclaimed_nodes tm_reclaim(struct call_tree *,
+                                       struct code_table *,
+                                       const struct traced_bytes *,
+                                       struct reclaim_roots *,
+                                       enum reclaim_reach);
 
 #endif  /* !TRACEMALLOC_RECLAIM_H */
