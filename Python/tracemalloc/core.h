@@ -132,7 +132,9 @@ enum {CONTEXT_OWN = CONTEXT_UNKNOWN + 1};
 
 #define NO_ACCOUNT 0
 
-#define COUNTERS_SHIFT (CHUNK_SHIFT + 4)
+#define GROUP_SHIFT (CHUNK_SHIFT + 4)
+#define GROUP_SIZE ((size_t)1 << GROUP_SHIFT)
+#define GROUP_MASK (GROUP_SIZE - 1)
 #define CHUNK_SIZE ((size_t)1 << CHUNK_SHIFT)
 #define CHUNK_MASK (CHUNK_SIZE - 1)
 

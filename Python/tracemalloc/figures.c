@@ -92,12 +92,13 @@ room_left_lock_held(void)
 {
     const struct call_tree *tree = &S->tree;
     const struct number_space *spaces[] = {&tree->nodes, &tree->contexts};
-    size_t node_sizes[] = {sizeof(struct packed_node), sizeof(struct context)};
-    size_t room = 0;
+    /* Of contexts, only those are touched that were given. */
+    size_t room = (tree->nodes.chunks * CHUNK_SIZE - tree->nodes.live)
+                  * sizeof(struct packed_node)
+                  + (tree->contexts.used - tree->contexts.live)
+                    * sizeof(struct context);
     for (size_t i = 0; i < Py_ARRAY_LENGTH(spaces); i++) {
-        room += (spaces[i]->chunks * CHUNK_SIZE - spaces[i]->live)
-                * node_sizes[i]
-                + (spaces[i]->index->mask + 1 - spaces[i]->indexed)
+        room += (spaces[i]->index->mask + 1 - spaces[i]->indexed)
                 * sizeof(spaces[i]->index->slots[0]);
     }
     room += tm_room_of_blocks(&S->large) + tm_room_of_blocks(&S->raw);

@@ -79,17 +79,16 @@ extern _Noreturn void check_failed(const char *file, int line,
     } while (0)
 
 
-/* Bytes that a tree holds, counters that were never given included. */
+/* Bytes that a tree holds, with what was never given. */
 static inline size_t
 size_of_tree(const struct call_tree *tree)
 {
-    size_t size = tm_size_of_tree(tree);
-    for (size_t i = 0; i < MAX_CONTEXTS >> COUNTERS_SHIFT
-         && tree->counter_chunks[i] != NULL; i++)
-    {
-        size += (((size_t)1 << COUNTERS_SHIFT) + 1) * sizeof(struct counters);
-    }
-    return size - tree->used_counters * sizeof(struct counters);
+    return tm_size_of_tree(tree)
+           - tree->contexts.used * sizeof(struct context)
+           - tree->used_some * sizeof(struct some)
+           - tree->used_counters * sizeof(struct counters)
+           + tree->contexts.chunks * (sizeof(struct context_group)
+                                      + GROUP_UNIT);
 }
 
 

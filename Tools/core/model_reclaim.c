@@ -3,7 +3,7 @@
 #include "model_parts.h"
 
 /* What is known of a context before it is reclaimed, or not. */
-enum { IS_ROOT = 1, HAS_COUNTERS = 2 };
+enum { IS_ROOT = 1, IS_BUSY = 2 };
 
 static int
 model_context_is_needed(context_id id, const unsigned char *known,
@@ -22,7 +22,7 @@ model_context_is_needed(context_id id, const unsigned char *known,
     case REACH_SMALL:
         return context->code == CODE_NONE
                || (m.codes[context->code].state == LIVE
-                   && (known[id] & HAS_COUNTERS) != 0);
+                   && (known[id] & IS_BUSY) != 0);
     case REACH_DEAD:
         return context->code == CODE_NONE
                || m.codes[context->code].state == LIVE;
@@ -170,7 +170,8 @@ step_reclaim(void)
         roots.nodes[id] = nodes[id] = 1;
     }
     for (context_id id = CONTEXT_UNKNOWN; id < m.ncontexts; id++) {
-        contexts[id] |= tm_context_at(&tree, id)->has_counters * HAS_COUNTERS;
+        contexts[id] |= tm_context_has_counters(tm_context_at(&tree, id))
+                        * IS_BUSY;
     }
     _PyTraceMalloc_RenewEpochs(&tree, &bytes);
     call_begin();

@@ -341,44 +341,144 @@ test_taken_back_unsaved(void)
 }
 
 
+static int
+is_few(const struct context *context)
+{
+    return !tm_context_has_some(context) && !tm_context_has_counters(context);
+}
+
+
 /* Little is counted beside the key of a context; what the bits there cannot
    hold is not lost. */
 static void
 test_counters_come_in_time(void)
 {
     begin();
-    for (int i = 0; i < MAX_FEW; i++) {
-        CHECK(!contexts[0]->has_counters);
+    for (unsigned i = 0; i < MAX_FEW; i++) {
         both_alloc(0, 3);
         both_free(0, 3);
+        CHECK(is_few(contexts[0]));
+        compare();
     }
-    CHECK(!contexts[0]->has_counters);
-    compare();
+    for (unsigned i = MAX_FEW; i < MAX_SOME; i++) {
+        both_alloc(0, 3);
+        both_free(0, 3);
+        CHECK(tm_context_has_some(contexts[0]));
+        compare();
+    }
     both_alloc(0, 3);
-    CHECK(contexts[0]->has_counters);
+    CHECK(tm_context_has_counters(contexts[0]));
     compare();
 
-    both_alloc(1, UINT16_MAX - 1);
+    both_alloc(1, MAX_FEW_SIZE);
     both_alloc(1, 1);
-    CHECK(!contexts[1]->has_counters);
-    both_alloc(1, 0);
-    CHECK(!contexts[1]->has_counters);
+    CHECK(is_few(contexts[1]));
     compare();
-    both_alloc(1, 1);
-    CHECK(contexts[1]->has_counters);
+    both_alloc(1, 2);
+    CHECK(!is_few(contexts[1]));
     compare();
 
     both_alloc(2, SIZE_MAX / 4);
-    CHECK(contexts[2]->has_counters);
+    CHECK(tm_context_has_counters(contexts[2]));
     compare();
     both_free(2, SIZE_MAX / 4);
     compare();
     struct counters counters = tm_context_counters(contexts[0]);
-    CHECK_EQUAL(counters.allocated_blocks, MAX_FEW + 1);
-    CHECK_EQUAL(counters.freed_blocks, MAX_FEW);
-    CHECK_EQUAL(counters.allocated_bytes, 3 * (MAX_FEW + 1));
-    CHECK_EQUAL(counters.freed_bytes, 3 * MAX_FEW);
+    CHECK_EQUAL(counters.allocated_blocks, MAX_SOME + 1);
+    CHECK_EQUAL(counters.freed_blocks, MAX_SOME);
+    CHECK_EQUAL(counters.allocated_bytes, 3 * (MAX_SOME + 1));
+    CHECK_EQUAL(counters.freed_bytes, 3 * MAX_SOME);
+
+    both_alloc(3, 5);
+    both_alloc(3, 1);
+    CHECK(is_few(contexts[3]));
+    both_alloc(3, MAX_SOME_BYTES - 6);
+    CHECK(tm_context_has_some(contexts[3]));
+    both_alloc(3, 0);
+    CHECK(tm_context_has_some(contexts[3]));
+    compare();
+    both_alloc(3, 1);
+    CHECK(tm_context_has_counters(contexts[3]));
+    compare();
     end();
+}
+
+
+/* Blocks of no bytes are of one size, too. */
+static void
+test_blocks_of_two_sizes(void)
+{
+    begin();
+    for (int second = 0; second < 2; second++) {
+        /* All are gone, and count nevertheless. */
+        size_t sizes[] = {0, 7};
+        for (unsigned i = 0; i < MAX_FEW; i++) {
+            both_alloc(0, sizes[second]);
+            CHECK(is_few(contexts[0]));
+            compare();
+            both_free(0, sizes[second]);
+            compare();
+        }
+    }
+    both_alloc(0, 0);
+    CHECK(tm_context_has_some(contexts[0]));
+    compare();
+    /* Each goes where it came from. */
+    both_alloc(2, 30);
+    both_alloc(2, 0);
+    both_alloc(2, 30);
+    both_alloc(3, 1000);
+    both_free(2, 0);
+    both_free(2, 30);
+    compare();
+    both_alloc(3, 2000);
+    compare();
+    both_free(2, 30);
+    CHECK(is_few(contexts[2]));
+    compare();
+    both_alloc(1, MAX_FEW_SIZE + 1);
+    CHECK(!is_few(contexts[1]));
+    compare();
+    end();
+}
+
+
+/* Each way from one form to the next, with what was saved or was not. */
+static void
+test_forms_keep_the_peak(void)
+{
+    for (int saved = 0; saved < 2; saved++) {
+        for (int full = 0; full < 3; full++) {
+            begin();
+            both_alloc(0, 20);
+            both_alloc(0, 30);
+            if (full > 0) {
+                both_alloc(0, 25);
+                CHECK(tm_context_has_some(contexts[0]));
+            }
+            both_alloc(1, 100);
+            if (saved) {
+                both_free(0, 20);
+            }
+            compare();
+            if (full == 1) {
+                _PyTraceMalloc_GiveCounters(&tree, contexts[0]);
+            }
+            else {
+                both_alloc(0, 1);
+                CHECK(!is_few(contexts[0]));
+            }
+            compare();
+            both_free(1, 100);
+            compare();
+            both_alloc(2, 500);
+            compare();
+            both_alloc(0, 9);
+            compare();
+            CHECK_SOUND(tm_check_tree(&tree));
+            end();
+        }
+    }
 }
 
 
@@ -400,9 +500,9 @@ test_counters_keep_the_peak(void)
     compare();
     both_alloc(0, 1400);
     compare();
-    struct counters *given = contexts[0]->counters;
+    struct counters *given = tm_counters_of(contexts[0]);
     _PyTraceMalloc_GiveCounters(&tree, contexts[0]);
-    CHECK(contexts[0]->counters == given);
+    CHECK(tm_counters_of(contexts[0]) == given);
     both_alloc(1, 200);
     compare();
     end();
@@ -413,18 +513,23 @@ test_counters_keep_the_peak(void)
 static void
 test_lost_counts(void)
 {
-    for (int full = 0; full < 2; full++) {
+    for (int form = 0; form < 3; form++) {
         begin();
-        if (full) {
+        both_alloc(0, 30);
+        both_alloc(0, 40);
+        if (form == 1) {
+            both_alloc(0, 50);
+            both_free(0, 50);
+        }
+        if (form == 2) {
             _PyTraceMalloc_GiveCounters(&tree, contexts[0]);
         }
-        both_alloc(0, 100);
-        both_alloc(0, 30);
         tm_count_lost(&bytes, contexts[0], 30);
-        CHECK_EQUAL(contexts[0]->has_counters, full);
-        CHECK_EQUAL(tm_bytes_current(&bytes), 100);
+        CHECK(form != 0 || is_few(contexts[0]));
+        CHECK(form != 1 || tm_context_has_some(contexts[0]));
+        CHECK_EQUAL(tm_bytes_current(&bytes), 40);
         CHECK_EQUAL(tm_context_live_blocks(contexts[0]), 1);
-        CHECK_EQUAL(tm_context_live_bytes(contexts[0]), 100);
+        CHECK_EQUAL(tm_context_live_bytes(contexts[0]), 40);
         end();
     }
 }
@@ -438,7 +543,9 @@ const struct test counting_tests[] = {
     {"a peak that begins anew 2**32 times", test_many_epochs},
     {"random sequences against whole copies", test_random},
     {"counters come when they are needed", test_counters_come_in_time},
+    {"few blocks are of two sizes", test_blocks_of_two_sizes},
     {"counters keep the peak", test_counters_keep_the_peak},
+    {"all ways to count keep the peak", test_forms_keep_the_peak},
     {"a count without memory to announce it", test_lost_counts},
     {"a free taken back makes a new maximum",
      test_taken_back_after_a_maximum},

@@ -4,7 +4,10 @@
 #include "site_cache.h"
 
 struct context _PyTraceMalloc_NoContext = {
-    .few = {.allocated_bytes = UINT16_MAX, .allocated_blocks = MAX_FEW},
+    /* No room. */
+    .counts = (uint64_t)MAX_FEW << FEW_FIRST | (uint64_t)MAX_FEW << FEW_SECOND
+              | FEW_SIZE_MASK << FEW_FIRST_SIZE
+              | FEW_SIZE_MASK << FEW_SECOND_SIZE,
 };
 struct cached_site _PyTraceMalloc_SiteCache[SITE_CACHE_SIZE];
 

@@ -168,7 +168,7 @@ large_note(void *ctx, void *p, size_t size)
     if (LIKELY(small_is_fast()) && LIKELY(tm_shadow_takes_size(size))) {
         site = tm_capture_met(_PyThreadState_GET());
     }
-    if (LIKELY(site != NULL) && LIKELY(site->context->has_counters)
+    if (LIKELY(site != NULL) && LIKELY(tm_context_has_counters(site->context))
         && LIKELY(large_note_at(site, p, size)))
     {
         return p;

@@ -46,15 +46,22 @@ static_assert(POOL_SIZE / ALIGNMENT <= 1024, "see class_reciprocal()");
 
 /* --- noting -------------------------------------------------------------- */
 
-/* Note a block of a pool that has cells, at a site that has room for it.
-   `more`: whose context is known to have counters. */
+/* What is known of a context that has room; or else it is of few blocks, and
+   this is what one more adds. */
+#define ANY_CONTEXT ((uint64_t)0)
+#define BUSY_CONTEXT ((uint64_t)1)      /* has counters */
+
+/* Note a block of a pool that has cells, at a site that has room for it. */
 static Py_ALWAYS_INLINE inline void
-small_note_at(const struct site *site, int more, poolp pool, void *p,
+small_note_at(const struct site *site, uint64_t more, poolp pool, void *p,
               size_t size, size_t slack, enum access access)
 {
     *cell_of(pool, p) = site->cell | (uint32_t)slack;
-    if (more) {
+    if (more == BUSY_CONTEXT) {
         tm_count_alloc_more(&S->bytes, site->context, size);
+    }
+    else if (more != ANY_CONTEXT) {
+        tm_count_alloc_few(&S->bytes, site->context, size, more);
     }
     else {
         tm_count_alloc(&S->bytes, site->context, size);
@@ -96,8 +103,8 @@ small_note(const struct site *site, void *p, size_t size, enum access access)
         return;
     }
     tm_context_make_room(&S->tree, site->context, size);
-    small_note_at(site, 0, pool, p, size, INDEX2SIZE(pool->szidx) - size,
-                  access);
+    small_note_at(site, ANY_CONTEXT, pool, p, size,
+                  INDEX2SIZE(pool->szidx) - size, access);
 }
 
 
@@ -220,8 +227,8 @@ static Py_NO_INLINE __attribute__((returns_nonnull)) void *
 alloc_last(const struct site *site, poolp pool, void *p, size_t size)
 {
     pymalloc_pool_extend(pool, pool->szidx);
-    small_note_at(site, 0, pool, p, size, INDEX2SIZE(pool->szidx) - size,
-                  ACCESS_GIL);
+    small_note_at(site, ANY_CONTEXT, pool, p, size,
+                  INDEX2SIZE(pool->szidx) - size, ACCESS_GIL);
     return p;
 }
 
@@ -229,7 +236,7 @@ alloc_last(const struct site *site, poolp pool, void *p, size_t size)
 /* A block of a pool that has cells and a block to give, noted at a site that
    has room. */
 static Py_ALWAYS_INLINE inline void *
-alloc_in(poolp pool, const struct site *site, int more, size_t size)
+alloc_in(poolp pool, const struct site *site, uint64_t more, size_t size)
 {
     pymem_block *p = pool->freeblock;
     pool->ref.count++;
@@ -244,11 +251,17 @@ alloc_in(poolp pool, const struct site *site, int more, size_t size)
 
 
 /* The same for a context without counters, aside to leave registers to those
-   that have them.  Never NULL, either. */
-static Py_NO_INLINE __attribute__((returns_nonnull)) void *
+   that have them; or NULL if there is no room. */
+static Py_NO_INLINE void *
 alloc_few(poolp pool, const struct site *site, size_t size)
 {
-    return alloc_in(pool, site, 0, size);
+    const struct context *context = site->context;
+    if (UNLIKELY(tm_context_has_some(context))) {
+        return tm_some_have_room(tm_some_of(context), size)
+               ? alloc_in(pool, site, ANY_CONTEXT, size) : NULL;
+    }
+    uint64_t more = tm_few_more(context->counts, size);
+    return LIKELY(more != 0) ? alloc_in(pool, site, more, size) : NULL;
 }
 
 
@@ -262,13 +275,9 @@ alloc_at(const struct site *site, size_t size)
     if (UNLIKELY(pool == pool->nextpool) || UNLIKELY(pool->cells == NULL)) {
         return NULL;
     }
-    if (LIKELY(site->context->has_counters)) {
-        return alloc_in(pool, site, 1, size);
-    }
-    if (LIKELY(tm_context_has_room(site->context, size))) {
-        return alloc_few(pool, site, size);
-    }
-    return NULL;
+    return LIKELY(tm_context_has_counters(site->context))
+           ? alloc_in(pool, site, BUSY_CONTEXT, size)
+           : alloc_few(pool, site, size);
 }
 
 
@@ -599,7 +608,7 @@ object_take_slow(void *p, const struct site *site)
     if (site == NULL || site->cell == 0) {
         site = tm_capture_new(_PyThreadState_GET(), ACCESS_GIL);
     }
-    if (LIKELY(site != NULL) && LIKELY(site->context->has_counters)) {
+    if (LIKELY(site != NULL) && LIKELY(tm_context_has_counters(site->context))) {
         cell_move(row, cell, site);
     }
     else {
@@ -619,7 +628,7 @@ object_take_fast(void *p)
         return;
     }
     const struct site *site = tm_capture_met(_PyThreadState_GET());
-    if (UNLIKELY(site == NULL) || UNLIKELY(!site->context->has_counters)) {
+    if (UNLIKELY(site == NULL) || UNLIKELY(!tm_context_has_counters(site->context))) {
         object_take_slow(p, site);
         return;
     }

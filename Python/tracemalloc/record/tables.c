@@ -183,32 +183,18 @@ static void
 record_counts(const struct record_source *from, const struct context *context,
               struct record_counters *counts)
 {
-    if (!context->has_counters && from->sampler == NULL) {
-        /* Nearly all are like that. */
-        int saved = context->epoch == from->bytes->epoch;
-        *counts = (struct record_counters){
-            .allocated_blocks = context->few.allocated_blocks,
-            .freed_blocks = context->freed_blocks,
-            .allocated_bytes = context->few.allocated_bytes,
-            .freed_bytes = context->freed_bytes,
-            .peak_blocks = saved ? context->few.peak_blocks
-                           : (uint64_t)context->few.allocated_blocks
-                             - context->freed_blocks,
-            .peak_bytes = saved ? context->few.peak_bytes
-                          : (uint64_t)context->few.allocated_bytes
-                            - context->freed_bytes,
-        };
-        return;
-    }
     struct counters all = tm_context_counters(context);
+    int saved = all.epoch == from->bytes->epoch;
     *counts = (struct record_counters){
         .allocated_blocks = all.allocated_blocks,
         .freed_blocks = all.freed_blocks,
         .allocated_bytes = all.allocated_bytes,
         .freed_bytes = all.freed_bytes,
+        .peak_blocks = saved ? all.peak_blocks
+                       : all.allocated_blocks - all.freed_blocks,
+        .peak_bytes = saved ? all.peak_bytes
+                      : all.allocated_bytes - all.freed_bytes,
     };
-    tm_context_peak(context, from->bytes, &counts->peak_blocks,
-                    &counts->peak_bytes);
     if (from->sampler != NULL) {
         tm_round_totals(from->sampler, 0, &counts->allocated_blocks,
                         &counts->freed_blocks, &counts->peak_blocks);
@@ -226,6 +212,17 @@ sums_add(struct record_sums *sums, const struct record_counters *counts)
     sums->blocks += counts->allocated_blocks - counts->freed_blocks;
     sums->peak_bytes += counts->peak_bytes;
     sums->peak_blocks += counts->peak_blocks;
+}
+
+
+/* Whether they fit beside the numbers of the contexts: then they always did,
+   since what was allocated never becomes less. */
+static int
+counts_are_few(const struct context *context,
+               const struct record_counters *counts)
+{
+    return !tm_context_has_counters(context)
+           && counts->allocated_bytes <= UINT16_MAX;
 }
 
 
@@ -441,7 +438,7 @@ fresh_context_copy(struct record_tables *tables,
         .unit = unit,
         .line = tm_context_line(context),
         .domain = tm_context_domain(context),
-        .few = !context->has_counters,
+        .few = counts_are_few(context, counts),
         .counts = *counts,
         .nodes = tables->fresh_nodes.n,
         .codes = tables->fresh_codes.n,
@@ -481,8 +478,8 @@ context_read(struct record_tables *tables, const struct record_source *from,
     }
     sums_add(&tables->sums, &counts);
     if (number != 0) {
-        int put = counts_put(tables, id, number, !context->has_counters,
-                             &counts);
+        int put = counts_put(tables, id, number,
+                             counts_are_few(context, &counts), &counts);
         if (put == 0) {
             sums_add(&tables->lost, &counts);
         }

@@ -20,7 +20,7 @@ _PyTraceMalloc_CountSample(context_id id, size_t size)
     }
     struct context *context = tm_context_at(&S->tree, id);
     _PyTraceMalloc_GiveCounters(&S->tree, context);
-    if (context->counters->allocated_blocks == 0) {
+    if (tm_counters_of(context)->allocated_blocks == 0) {
         /* The number may have been another context's. */
         sampler->spreads[id] = (struct sample_spread){0, 0};
     }
@@ -69,7 +69,7 @@ _PyTraceMalloc_MoveSample(context_id from, context_id to, size_t size)
     struct context *receiver = tm_context_at(&S->tree, to);
     struct sample_spread *spreads = sampler->spreads;
     _PyTraceMalloc_GiveCounters(&S->tree, receiver);
-    if (receiver->counters->allocated_blocks == 0) {
+    if (tm_counters_of(receiver)->allocated_blocks == 0) {
         spreads[to] = (struct sample_spread){0, 0};
     }
     struct sample_spread spread = tm_spread_sample(sampler, size);

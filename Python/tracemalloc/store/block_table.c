@@ -13,7 +13,7 @@
 #ifdef Py_TRACEMALLOC_STRESS
 #  define FIRST_BLOCK_SLOTS 16
 #else
-#  define FIRST_BLOCK_SLOTS 1024
+#  define FIRST_BLOCK_SLOTS 128
 #endif
 
 static_assert(sizeof(uintptr_t) != 8 || sizeof(struct block) == 24,

@@ -20,9 +20,18 @@ static_assert(MAX_CODES <= (size_t)1 << CODE_BITS, "codes fit a key");
 static_assert((uint64_t)MAX_ACCOUNTS * THREAD_SLOTS + THREAD_SLOTS
               <= (uint64_t)INT32_MAX,
               "the lines of roots are lines");
-static_assert(sizeof(struct context) == 24,
+static_assert(sizeof(struct context) == 16,
               "contexts are many: keep them small");
+static_assert(sizeof(struct some) == 16, "some contexts have them");
 static_assert(sizeof(struct counters) == 64, "a cache line");
+static_assert(FEW_LINE < 64 && MAX_FEW <= FEW_MASK
+              && MAX_FEW_SIZE <= FEW_SIZE_MASK
+              && MAX_FEW_LINE <= (int32_t)FEW_LINE_MASK,
+              "the fields of the few have room");
+static_assert(2 * MAX_FEW <= MAX_SOME
+              && 2 * MAX_FEW * MAX_FEW_SIZE <= MAX_SOME_BYTES
+              && MAX_SHORT_LINE <= UINT16_MAX,
+              "and so have those of some, for the few as well");
 
 
 /* --- numbers ------------------------------------------------------------- */
@@ -56,19 +65,6 @@ node_take(struct call_tree *tree)
 }
 
 
-/* Room for the counters of all contexts up to one. */
-static int
-counters_reserve(struct call_tree *tree, context_id id)
-{
-    struct counters **chunk = &tree->counter_chunks[id >> COUNTERS_SHIFT];
-    if (*chunk == NULL) {
-        *chunk = tm_new_zeros(sizeof((*chunk)[0]) << COUNTERS_SHIFT,
-                              sizeof((*chunk)[0]));
-    }
-    return *chunk != NULL ? 0 : -1;
-}
-
-
 static context_id
 context_take(struct call_tree *tree)
 {
@@ -80,16 +76,16 @@ context_take(struct call_tree *tree)
         return id;
     }
     id = space->used;
-    size_t chunk = id >> CHUNK_SHIFT;
-    if (chunk == space->chunks) {
-        if (id >= MAX_CONTEXTS || counters_reserve(tree, id) < 0) {
+    size_t group = id >> GROUP_SHIFT;
+    if (group == space->chunks) {
+        if (id >= MAX_CONTEXTS) {
             return CONTEXT_NONE;
         }
-        struct context *contexts = calloc(CHUNK_SIZE, sizeof(contexts[0]));
-        if (contexts == NULL) {
+        tree->groups[group] = tm_new_zeros(sizeof(struct context_group),
+                                           GROUP_UNIT);
+        if (tree->groups[group] == NULL) {
             return CONTEXT_NONE;
         }
-        tree->context_chunks[chunk] = contexts;
         space->chunks++;
     }
     space->used++;
@@ -133,11 +129,25 @@ tm_free_node(struct call_tree *tree, node_id id)
 static void
 context_give_back(struct call_tree *tree, context_id id)
 {
-    *tm_context_at(tree, id) = (struct context){
+    struct context *context = tm_context_at(tree, id);
+    struct saved *saved;
+    uint64_t bit = tm_saved_bit(context, &saved);
+    saved->bits &= ~bit;
+    *context = (struct context){
         .key = (uint64_t)tree->contexts.unused << NODE_BITS,
     };
     tree->contexts.unused = id;
     tree->contexts.live--;
+}
+
+
+/* Nobody needs it any more, but somebody may still count there: see
+   tm_count_lost(). */
+static void
+some_leave(struct call_tree *tree, struct some *some)
+{
+    some->next_unused = tree->left_some;
+    tree->left_some = some;
 }
 
 
@@ -154,9 +164,12 @@ tm_free_context(struct call_tree *tree, context_id id)
     tree->reclaimed_blocks += counters.allocated_blocks;
     tree->reclaimed_bytes += counters.allocated_bytes;
     tree->reclaimed_contexts++;
-    if (context->has_counters) {
-        context->counters->next_unused = tree->unused_counters;
-        tree->unused_counters = context->counters;
+    if (tm_context_has_counters(context)) {
+        tm_counters_of(context)->next_unused = tree->unused_counters;
+        tree->unused_counters = tm_counters_of(context);
+    }
+    else if (tm_context_has_some(context)) {
+        some_leave(tree, tm_some_of(context));
     }
     context_give_back(tree, id);
 }
@@ -174,26 +187,100 @@ counters_take(struct call_tree *tree)
     else {
         /* Not more than there are contexts, for which there is room. */
         uint32_t at = tree->used_counters++;
-        counters = &tree->counter_chunks[at >> COUNTERS_SHIFT]
-                        [at & (((uint32_t)1 << COUNTERS_SHIFT) - 1)];
+        counters = &tree->groups[at >> GROUP_SHIFT]->counters[at & GROUP_MASK];
     }
     return counters;
+}
+
+
+static struct some *
+some_take(struct call_tree *tree)
+{
+    struct some *some = tree->unused_some;
+    if (some != NULL) {
+        tree->unused_some = some->next_unused;
+        return some;
+    }
+    /* As with counters: until a reclaim, a context takes one only. */
+    uint32_t at = tree->used_some++;
+    return &tree->groups[at >> GROUP_SHIFT]->some[at & GROUP_MASK];
+}
+
+
+/* From now on its counts are there, which are complete. */
+static void
+counts_move(struct context *context, const void *counts, unsigned form)
+{
+    __atomic_store_n(&context->counts, (uint64_t)(uintptr_t)counts | form,
+                     __ATOMIC_RELEASE);
 }
 
 
 void
 _PyTraceMalloc_GiveCounters(struct call_tree *tree, struct context *context)
 {
-    if (context->has_counters) {
+    if (tm_context_has_counters(context)) {
         return;
     }
     struct counters *counters = counters_take(tree);
     *counters = tm_context_counters(context);
     counters->unit = tm_context_unit(context);
     counters->domain = 0;
-    counters->line = context->few.line;
-    context->counters = counters;
-    __atomic_store_n(&context->has_counters, 1, __ATOMIC_RELEASE);
+    counters->line = tm_context_line(context);
+    struct some *left = tm_context_has_some(context) ? tm_some_of(context)
+                        : NULL;
+    counts_move(context, counters, HAS_COUNTERS);
+    if (left != NULL) {
+        some_leave(tree, left);
+    }
+}
+
+
+/* Make a context of few blocks one of some. */
+static void
+context_give_some(struct call_tree *tree, struct context *context,
+                  const struct counters *counters)
+{
+    struct some *some = some_take(tree);
+    *some = (struct some){
+        .allocated_bytes = (uint16_t)counters->allocated_bytes,
+        .freed_bytes = (uint16_t)counters->freed_bytes,
+        .peak_bytes = (uint16_t)counters->peak_bytes,
+        .line = (uint16_t)tm_context_line(context),
+        .allocated_blocks = (uint8_t)counters->allocated_blocks,
+        .freed_blocks = (uint8_t)counters->freed_blocks,
+        .peak_blocks = (uint8_t)counters->peak_blocks,
+        .epoch = counters->epoch,
+    };
+    counts_move(context, some, HAS_SOME);
+}
+
+
+void
+_PyTraceMalloc_MakeRoom(struct call_tree *tree, struct context *context,
+                        size_t size)
+{
+    struct counters counters = tm_context_counters(context);
+    if (!tm_context_has_some(context) && counters.allocated_blocks < MAX_SOME
+        && size <= MAX_SOME_BYTES - counters.allocated_bytes)
+    {
+        context_give_some(tree, context, &counters);
+    }
+    else {
+        _PyTraceMalloc_GiveCounters(tree, context);
+    }
+}
+
+
+PART void
+tm_recycle_some(struct call_tree *tree)
+{
+    while (tree->left_some != NULL) {
+        struct some *some = tree->left_some;
+        tree->left_some = some->next_unused;
+        some->next_unused = tree->unused_some;
+        tree->unused_some = some;
+    }
 }
 
 
@@ -227,17 +314,12 @@ tm_fini_tree(struct call_tree *tree)
         tree->wide_chunks[i] = NULL;
     }
     for (size_t i = 0; i < tree->contexts.chunks; i++) {
-        free(tree->context_chunks[i]);
-        tree->context_chunks[i] = NULL;
-    }
-    for (size_t i = 0; i < MAX_CONTEXTS >> COUNTERS_SHIFT
-         && tree->counter_chunks[i] != NULL; i++)
-    {
-        tm_free_zeros(tree->counter_chunks[i]);
-        tree->counter_chunks[i] = NULL;
+        tm_free_zeros(tree->groups[i]);
+        tree->groups[i] = NULL;
     }
     tree->unused_counters = NULL;
-    tree->used_counters = 0;
+    tree->unused_some = tree->left_some = NULL;
+    tree->used_counters = tree->used_some = 0;
     tree->nwide_chunks = 0;
     tm_fini_indexes(tree);
     memset(&tree->nodes, 0, sizeof(tree->nodes));
@@ -372,18 +454,22 @@ static void
 context_begin(struct call_tree *tree, struct context *context, uint64_t key,
               uint32_t unit, uint32_t domain, int32_t line)
 {
-    if (key >> UNIT_SHIFT != WIDE_UNIT) {
-        context->few.line = (uint16_t)line;
-    }
-    else {
+    if (key >> UNIT_SHIFT == WIDE_UNIT) {
         struct counters *counters = counters_take(tree);
         *counters = (struct counters){
             .unit = unit,
             .domain = domain,
             .line = line,
         };
-        context->counters = counters;
-        context->has_counters = 1;
+        counts_move(context, counters, HAS_COUNTERS);
+    }
+    else if (line > MAX_FEW_LINE) {
+        struct some *some = some_take(tree);
+        *some = (struct some){.line = (uint16_t)line};
+        counts_move(context, some, HAS_SOME);
+    }
+    else {
+        context->counts = (uint64_t)line << FEW_LINE;
     }
     key_store(&context->key, key);
 }
@@ -438,10 +524,10 @@ PART size_t
 tm_size_of_tree(const struct call_tree *tree)
 {
     size_t size = CHUNK_SIZE * (tree->nodes.chunks * sizeof(struct packed_node)
-                                + tree->nwide_chunks * sizeof(int32_t)
-                                + tree->contexts.chunks
-                                  * sizeof(struct context));
-    size += tree->used_counters * sizeof(struct counters);
+                                + tree->nwide_chunks * sizeof(int32_t));
+    size += tree->contexts.used * sizeof(struct context)
+            + tree->used_counters * sizeof(struct counters)
+            + tree->used_some * sizeof(struct some);
     return size + tm_size_of_indexes(tree);
 }
 
@@ -529,7 +615,7 @@ check_context(const struct call_tree *tree, context_id id)
     if (!node_exists(tree, tm_context_node(context))) {
         return "call tree: I2, a context has no node";
     }
-    if ((tm_context_is_wide(context) && !context->has_counters)
+    if ((tm_context_is_wide(context) && !tm_context_has_counters(context))
         || context->key != tm_context_key(
             tm_context_node(context), tm_context_code(context),
             tm_context_unit(context), tm_context_domain(context),
@@ -548,16 +634,28 @@ check_context(const struct call_tree *tree, context_id id)
 }
 
 
+static size_t
+some_in_chain(const struct some *at)
+{
+    size_t n = 0;
+    for (; at != NULL; at = at->next_unused) {
+        n++;
+    }
+    return n;
+}
+
+
 static const char *
 check_contexts(const struct call_tree *tree)
 {
-    size_t live = 0, unused = 0, counted = 0;
+    size_t live = 0, unused = 0, counted = 0, some = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         if (tm_context_node(tm_context_at(tree, id)) == NODE_NONE) {
             continue;
         }
         live++;
-        counted += tm_context_at(tree, id)->has_counters;
+        counted += tm_context_has_counters(tm_context_at(tree, id));
+        some += tm_context_has_some(tm_context_at(tree, id));
         const char *fault = check_context(tree, id);
         if (fault != NULL) {
             return fault;
@@ -578,7 +676,10 @@ check_contexts(const struct call_tree *tree)
     {
         counted++;
     }
-    if (counted != tree->used_counters) {
+    if (counted != tree->used_counters
+        || some + some_in_chain(tree->unused_some)
+           + some_in_chain(tree->left_some) != tree->used_some)
+    {
         return "call tree: I7, the number of counters is wrong";
     }
     return NULL;

@@ -59,21 +59,46 @@ struct counters {
     uint64_t freed_blocks;
     uint64_t allocated_bytes;
     uint64_t freed_bytes;
-    /* Live when traced memory was highest; see `epoch`. */
+    /* What is said to be live at the peak is, if this is the current epoch;
+       otherwise what is live now was live at the peak. */
     uint64_t peak_blocks;
     uint64_t peak_bytes;
+    uint32_t epoch;
     /* What the context is of; fixed. */
     uint32_t unit;
     uint32_t domain;
     int32_t line;
 };
 
-/* An instruction that allocates, under its callers.  Nearly all allocate
-   little: they count beside their key, in as few bits as that takes.  All
-   others have counters.
+/* The same of some blocks, but for what the context is of.  An unused one is
+   in a chain, over which nobody counts: see tm_count_lost(). */
+struct some {
+    union {
+        struct {
+            uint16_t allocated_bytes;
+            uint16_t peak_bytes;
+            uint8_t allocated_blocks;
+            uint8_t peak_blocks;
+            uint16_t line;      /* fixed */
+        };
+        struct some *next_unused;
+    };
+    uint16_t freed_bytes;
+    uint8_t freed_blocks;
+    uint32_t epoch;
+};
 
-       key  instruction, or WIDE_UNIT   code   node of the callers
-           high                                          low bits
+/* An instruction that allocates, under its callers.  Nearly all allocate
+   little, and blocks of one size, or of two, as a list and its items: they
+   count beside their key, in as few bits as that takes.  Of the others, most
+   allocate some blocks.
+
+       key     instruction, or WIDE_UNIT   code   node of the callers
+               high                                         low bits
+
+       counts  few   line  sizes  blocks of one size, of the other  0
+               some  where they are                         | HAS_SOME
+               many  where they are                         | HAS_COUNTERS
 
    The instruction is in code units; a context is of one domain only.  Another
    domain than 0, and what takes more bits than nearly all take, is told by
@@ -81,30 +106,64 @@ struct counters {
 struct context {
     uint64_t key;               /* fixed while used; unused: next unused, as a
                                    code would be, and no node */
-    union {
-        struct {
-            uint16_t allocated_bytes;
-            uint16_t peak_bytes;
-            uint8_t allocated_blocks;
-            uint8_t peak_blocks;
-            uint16_t line;      /* fixed while used */
-        } few;
-        struct counters *counters;      /* if `has_counters` */
-    };
-    /* Of the few, too, but over no pointer: see tm_count_lost(). */
-    uint16_t freed_bytes;
-    uint8_t freed_blocks;
-    uint8_t has_counters;       /* atomic for tm_count_lost(); stays 1 */
-    /* What is said to be live at the peak is, if this is the current epoch;
-       otherwise what is live now was live at the peak. */
-    uint32_t epoch;
+    uint64_t counts;            /* atomic for tm_count_lost(); from few to
+                                   some to many, never back */
 };
 
+#define HAS_COUNTERS 1u
+#define HAS_SOME 2u
+
+/* The fields of the few.  Of either size there are three: how many blocks were
+   allocated, freed, and live at the peak, if that is saved (tm_few_epoch()). */
+enum {
+    FEW_BITS = 5,
+    FEW_FIRST = 2,
+    FEW_SECOND = FEW_FIRST + 3 * FEW_BITS,
+    FEW_FIRST_SIZE = FEW_SECOND + 3 * FEW_BITS,     /* in bytes; 0 if there is
+                                                       no block of it */
+    FEW_SIZE_BITS = 10,
+    FEW_SECOND_SIZE = FEW_FIRST_SIZE + FEW_SIZE_BITS,
+    FEW_LINE = FEW_SECOND_SIZE + FEW_SIZE_BITS,     /* fixed while used */
+};
+
+#define FEW_MASK (((uint64_t)1 << FEW_BITS) - 1)
+#define FEW_SIZE_MASK (((uint64_t)1 << FEW_SIZE_BITS) - 1)
+#define FEW_LINE_MASK (((uint64_t)1 << (64 - FEW_LINE)) - 1)
+
+/* What is counted where. */
 #ifdef Py_TRACEMALLOC_STRESS
-#  define MAX_FEW 5
+#  define MAX_FEW 2u
+#  define MAX_FEW_SIZE 40u
+#  define MAX_FEW_LINE 60
+#  define MAX_SOME 6u
+#  define MAX_SOME_BYTES 400u
 #else
-#  define MAX_FEW UINT8_MAX
+#  define MAX_FEW ((unsigned)FEW_MASK)
+#  define MAX_FEW_SIZE ((unsigned)FEW_SIZE_MASK)
+#  define MAX_FEW_LINE ((int32_t)FEW_LINE_MASK)
+#  define MAX_SOME ((unsigned)UINT8_MAX)
+#  define MAX_SOME_BYTES ((unsigned)UINT16_MAX)
 #endif
+
+/* Which of 64 contexts of few blocks have saved what was live, in which epoch:
+   a bit for each. */
+struct saved {
+    uint64_t epoch;
+    uint64_t bits;
+};
+
+/* Room for contexts, and for as many counters, and counters of some blocks, so
+   that giving those never fails.  It lies at a multiple of what its contexts
+   take, and is found from each of them.  What was never given is not
+   touched. */
+struct context_group {
+    struct context contexts[GROUP_SIZE];
+    struct saved saved[GROUP_SIZE / 64];
+    struct some some[GROUP_SIZE];
+    struct counters counters[GROUP_SIZE];
+};
+
+#define GROUP_UNIT (GROUP_SIZE * sizeof(struct context))
 
 /* No instruction: before the first one, or beyond what is told apart. */
 #define NO_UNIT ((1u << 24) - 1)
@@ -155,8 +214,9 @@ struct context {
          report any size
      I5  numbers up to `used`: 0, the live ones and the chain of unused ones
      I6  a wide context has counters, and could be no short one
-     I7  each of the counters ever given is one context's or in the chain of
-         unused ones; there is room for as many as for contexts
+     I7  each of the counters ever given, and of those of some blocks, is one
+         context's or in a chain of unused ones; there is room for as many as
+         for contexts
      I8  a node with WIDE_LINE has a place in `wide_chunks`
    tm_check_tree tests them.
 
@@ -178,12 +238,14 @@ struct call_tree {
     /* Lines of nodes with WIDE_LINE; NULL where there is none. */
     int32_t *wide_chunks[MAX_NODES >> CHUNK_SHIFT];
     size_t nwide_chunks;
-    struct context *context_chunks[MAX_CONTEXTS >> CHUNK_SHIFT];
-    /* As many counters as there is room for contexts, so that giving them
-       never fails.  Those that were never given are not touched. */
-    struct counters *counter_chunks[MAX_CONTEXTS >> COUNTERS_SHIFT];
-    struct counters *unused_counters;   /* chain; access, like the next */
+    struct context_group *groups[MAX_CONTEXTS >> GROUP_SHIFT];
+    /* Chains; access, like the next two. */
+    struct counters *unused_counters;
+    struct some *unused_some;
+    struct some *left_some;             /* unused from the next reclaim on:
+                                           see tm_count_lost() */
     uint32_t used_counters;             /* ever given */
+    uint32_t used_some;
 };
 
 /* A tree of the root and the unknown context.  0, or -1 when out of memory. */
@@ -241,6 +303,14 @@ PART void tm_free_context(struct call_tree *, context_id);
 
 /* Let a context have counters, if it has none.  Needs access. */
 extern void _PyTraceMalloc_GiveCounters(struct call_tree *, struct context *);
+
+/* Let it be one of some blocks, or have counters, because it is to count one
+   more block, of so many bytes, and has no room for it.  Needs access. */
+extern void _PyTraceMalloc_MakeRoom(struct call_tree *, struct context *,
+                                    size_t);
+
+/* For reclaim, at its end, while nobody else counts. */
+PART void tm_recycle_some(struct call_tree *);
 
 /* Bytes taken; counters that were never given are none. */
 PART size_t tm_size_of_tree(const struct call_tree *);
@@ -322,7 +392,7 @@ tm_node(const struct call_tree *tree, node_id id)
 static inline struct context *
 tm_context_at(const struct call_tree *tree, context_id id)
 {
-    return &tree->context_chunks[id >> CHUNK_SHIFT][id & CHUNK_MASK];
+    return &tree->groups[id >> GROUP_SHIFT]->contexts[id & GROUP_MASK];
 }
 
 /* The callers of a context; NODE_NONE: it is unused. */
@@ -344,10 +414,71 @@ tm_context_is_wide(const struct context *context)
     return context->key >> UNIT_SHIFT == WIDE_UNIT;
 }
 
+static TM_INLINE int
+tm_context_has_counters(const struct context *context)
+{
+    return (context->counts & HAS_COUNTERS) != 0;
+}
+
+static TM_INLINE int
+tm_context_has_some(const struct context *context)
+{
+    return (context->counts & HAS_SOME) != 0;
+}
+
+/* Those that it has. */
+static TM_INLINE struct counters *
+tm_counters_of(const struct context *context)
+{
+    return (struct counters *)(uintptr_t)(context->counts - HAS_COUNTERS);
+}
+
+static TM_INLINE struct some *
+tm_some_of(const struct context *context)
+{
+    return (struct some *)(uintptr_t)(context->counts - HAS_SOME);
+}
+
+/* Of the few: what is allocated, freed or saved (0, 1, 2) of a size, and the
+   size. */
+static TM_INLINE unsigned
+tm_few(uint64_t counts, unsigned of, unsigned what)
+{
+    return (unsigned)(counts >> (of + what * FEW_BITS) & FEW_MASK);
+}
+
+static TM_INLINE unsigned
+tm_few_size(uint64_t counts, unsigned of)
+{
+    return (unsigned)(counts >> (of == FEW_FIRST ? FEW_FIRST_SIZE
+                                 : FEW_SECOND_SIZE) & FEW_SIZE_MASK);
+}
+
+/* The bit of a context, if it is of few blocks, and where it is. */
+static TM_INLINE uint64_t
+tm_saved_bit(const struct context *context, struct saved **saved)
+{
+    uintptr_t at = (uintptr_t)context;
+    struct context_group *group =
+        (struct context_group *)(at & ~(uintptr_t)(GROUP_UNIT - 1));
+    *saved = &group->saved[at % GROUP_UNIT / (64 * sizeof(*context))];
+    return (uint64_t)1 << at / sizeof(*context) % 64;
+}
+
+/* The epoch for which a context of few blocks has saved what was live; or 0,
+   and then it has not. */
+static inline uint32_t
+tm_few_epoch(const struct context *context)
+{
+    struct saved *saved;
+    uint64_t bit = tm_saved_bit(context, &saved);
+    return (saved->bits & bit) != 0 ? (uint32_t)saved->epoch : 0;
+}
+
 static inline uint32_t
 tm_context_domain(const struct context *context)
 {
-    return tm_context_is_wide(context) ? context->counters->domain : 0;
+    return tm_context_is_wide(context) ? tm_counters_of(context)->domain : 0;
 }
 
 /* The instruction in code units, or NO_UNIT. */
@@ -356,7 +487,7 @@ tm_context_unit(const struct context *context)
 {
     uint32_t unit = (uint32_t)(context->key >> UNIT_SHIFT);
     if (unit == WIDE_UNIT) {
-        return context->counters->unit;
+        return tm_counters_of(context)->unit;
     }
     return unit == SHORT_NO_UNIT ? NO_UNIT : unit;
 }
@@ -365,8 +496,13 @@ tm_context_unit(const struct context *context)
 static inline int32_t
 tm_context_line(const struct context *context)
 {
-    return context->has_counters ? context->counters->line
-                                 : context->few.line;
+    if (tm_context_has_counters(context)) {
+        return tm_counters_of(context)->line;
+    }
+    if (tm_context_has_some(context)) {
+        return tm_some_of(context)->line;
+    }
+    return (int32_t)(context->counts >> FEW_LINE);
 }
 
 /* The key of a context; `line` and `domain` only tell whether it is wide. */

@@ -9,15 +9,34 @@
 PART void
 tm_count_lost(struct traced_bytes *bytes, struct context *context, size_t size)
 {
-    if (__atomic_load_n(&context->has_counters, __ATOMIC_ACQUIRE)) {
+    uint64_t counts = __atomic_load_n(&context->counts, __ATOMIC_ACQUIRE);
+    while (!(counts & (HAS_COUNTERS | HAS_SOME))) {
+        /* It may be something else by now. */
+        if (__atomic_compare_exchange_n(&context->counts, &counts,
+                                        counts + tm_few_free(counts, size), 0,
+                                        __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+        {
+            bytes->headroom += size;
+            return;
+        }
+    }
+    if (counts & HAS_COUNTERS) {
         tm_count_free(bytes, context, size);
         return;
     }
-    /* The peak is not saved: it would be written where a pointer may be by
-       now. */
-    context->freed_blocks++;
-    context->freed_bytes += (uint16_t)size;
+    /* Where it counts now, nobody else does before a reclaim, which needs the
+       store lock.  The peak is not saved, here and above: it would be written
+       where the chain of unused ones may be by now, or beside what others
+       save. */
+    tm_some_add_free((struct some *)(uintptr_t)(counts - HAS_SOME), size);
     bytes->headroom += size;
+}
+
+
+static uint32_t
+epoch_renewed(uint64_t epoch, const struct traced_bytes *bytes)
+{
+    return epoch == bytes->epoch ? 2 : 0;
 }
 
 
@@ -27,9 +46,20 @@ _PyTraceMalloc_RenewEpochs(struct call_tree *tree, struct traced_bytes *bytes)
     if (bytes->epoch < LATE_EPOCH) {
         return;
     }
-    for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
+    for (context_id id = 0; id < tree->contexts.used; id++) {
         struct context *context = tm_context_at(tree, id);
-        context->epoch = context->epoch == bytes->epoch ? 2 : 0;
+        struct saved *saved;
+        if (tm_saved_bit(context, &saved) == 1) {
+            saved->epoch = epoch_renewed(saved->epoch, bytes);
+        }
+        if (tm_context_has_counters(context)) {
+            struct counters *all = tm_counters_of(context);
+            all->epoch = epoch_renewed(all->epoch, bytes);
+        }
+        else if (tm_context_has_some(context)) {
+            struct some *some = tm_some_of(context);
+            some->epoch = epoch_renewed(some->epoch, bytes);
+        }
     }
     bytes->saved = bytes->saved == bytes->epoch ? 2 : 1;
     bytes->epoch = 2;

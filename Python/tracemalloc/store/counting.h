@@ -73,21 +73,40 @@ tm_bytes_maximum(struct traced_bytes *bytes, size_t current)
     bytes->epoch = bytes->saved + 1;
 }
 
-/* The counters of a context, whether it has them or not. */
+/* The counters of a context, whether it has them or not; without what it is
+   of. */
 static inline struct counters
 tm_context_counters(const struct context *context)
 {
-    if (context->has_counters) {
-        return *context->counters;
+    if (tm_context_has_counters(context)) {
+        return *tm_counters_of(context);
     }
-    return (struct counters){
-        .allocated_blocks = context->few.allocated_blocks,
-        .freed_blocks = context->freed_blocks,
-        .allocated_bytes = context->few.allocated_bytes,
-        .freed_bytes = context->freed_bytes,
-        .peak_blocks = context->few.peak_blocks,
-        .peak_bytes = context->few.peak_bytes,
-    };
+    if (tm_context_has_some(context)) {
+        const struct some *some = tm_some_of(context);
+        return (struct counters){
+            .allocated_blocks = some->allocated_blocks,
+            .freed_blocks = some->freed_blocks,
+            .allocated_bytes = some->allocated_bytes,
+            .freed_bytes = some->freed_bytes,
+            .peak_blocks = some->peak_blocks,
+            .peak_bytes = some->peak_bytes,
+            .epoch = some->epoch,
+        };
+    }
+    uint64_t few = context->counts;
+    struct counters counters = {.epoch = tm_few_epoch(context)};
+    for (unsigned of = FEW_FIRST; of <= FEW_SECOND;
+         of += FEW_SECOND - FEW_FIRST)
+    {
+        uint64_t size = tm_few_size(few, of);
+        counters.allocated_blocks += tm_few(few, of, 0);
+        counters.freed_blocks += tm_few(few, of, 1);
+        counters.peak_blocks += tm_few(few, of, 2);
+        counters.allocated_bytes += tm_few(few, of, 0) * size;
+        counters.freed_bytes += tm_few(few, of, 1) * size;
+        counters.peak_bytes += tm_few(few, of, 2) * size;
+    }
+    return counters;
 }
 
 static inline uint64_t
@@ -104,13 +123,50 @@ tm_context_live_bytes(const struct context *context)
     return counters.allocated_bytes - counters.freed_bytes;
 }
 
+/* What one more block of so many bytes adds to few, with its size if it is the
+   first one of that; or 0: there is no room. */
+static TM_INLINE uint64_t
+tm_few_more(uint64_t few, size_t size)
+{
+    unsigned of = FEW_FIRST, size_of = FEW_FIRST_SIZE;
+    if (size != tm_few_size(few, of) && tm_few(few, of, 0) != 0) {
+        of = FEW_SECOND;
+        size_of = FEW_SECOND_SIZE;
+    }
+    unsigned allocated = tm_few(few, of, 0);
+    if (allocated == 0) {
+        return size <= MAX_FEW_SIZE
+               ? (uint64_t)1 << of | (uint64_t)size << size_of : 0;
+    }
+    return allocated < MAX_FEW && size == tm_few_size(few, of)
+           ? (uint64_t)1 << of : 0;
+}
+
+/* What one more that is freed adds. */
+static TM_INLINE uint64_t
+tm_few_free(uint64_t few, size_t size)
+{
+    unsigned of = size == tm_few_size(few, FEW_FIRST) ? FEW_FIRST : FEW_SECOND;
+    return (uint64_t)1 << (of + FEW_BITS);
+}
+
+static inline int
+tm_some_have_room(const struct some *some, size_t size)
+{
+    return some->allocated_blocks < MAX_SOME
+           && size <= (size_t)MAX_SOME_BYTES - some->allocated_bytes;
+}
+
 /* Whether a context can count one more block of so many bytes. */
 static inline int
 tm_context_has_room(const struct context *context, size_t size)
 {
-    return context->has_counters
-           || (context->few.allocated_blocks < MAX_FEW
-               && size <= (size_t)UINT16_MAX - context->few.allocated_bytes);
+    if (tm_context_has_counters(context)) {
+        return 1;
+    }
+    return tm_context_has_some(context)
+           ? tm_some_have_room(tm_some_of(context), size)
+           : tm_few_more(context->counts, size) != 0;
 }
 
 static inline void
@@ -118,40 +174,80 @@ tm_context_make_room(struct call_tree *tree, struct context *context,
                      size_t size)
 {
     if (!tm_context_has_room(context, size)) {
-        _PyTraceMalloc_GiveCounters(tree, context);
+        _PyTraceMalloc_MakeRoom(tree, context, size);
     }
+}
+
+/* Before counts change, other than by a new maximum: save what is live, if it
+   is the first time in this epoch. */
+
+static TM_INLINE void
+tm_counters_touch(struct counters *all, struct traced_bytes *bytes)
+{
+    if (all->epoch != bytes->epoch) {
+        tm_rarely();
+        all->peak_blocks = all->allocated_blocks - all->freed_blocks;
+        all->peak_bytes = all->allocated_bytes - all->freed_bytes;
+        all->epoch = bytes->saved = bytes->epoch;
+    }
+}
+
+static inline void
+tm_some_touch(struct some *some, struct traced_bytes *bytes)
+{
+    if (some->epoch != bytes->epoch) {
+        some->peak_blocks = (uint8_t)(some->allocated_blocks
+                                      - some->freed_blocks);
+        some->peak_bytes = (uint16_t)(some->allocated_bytes
+                                      - some->freed_bytes);
+        some->epoch = bytes->saved = bytes->epoch;
+    }
+}
+
+/* How many of the few are live, of both sizes at once, in the bits where those
+   that were allocated are. */
+static TM_INLINE uint64_t
+tm_few_live(uint64_t few)
+{
+    const uint64_t both = FEW_MASK << FEW_FIRST | FEW_MASK << FEW_SECOND;
+    return (few & both) - (few >> FEW_BITS & both);
+}
+
+static TM_INLINE uint64_t
+tm_few_saved(uint64_t few)
+{
+    const uint64_t peaks = FEW_MASK << (FEW_FIRST + 2 * FEW_BITS)
+                           | FEW_MASK << (FEW_SECOND + 2 * FEW_BITS);
+    return (few & ~peaks) | tm_few_live(few) << 2 * FEW_BITS;
 }
 
 static TM_INLINE void
-tm_counters_save_peak(struct counters *all)
+tm_few_touch(struct context *context, struct traced_bytes *bytes)
 {
-    all->peak_blocks = all->allocated_blocks - all->freed_blocks;
-    all->peak_bytes = all->allocated_bytes - all->freed_bytes;
+    struct saved *saved;
+    uint64_t bit = tm_saved_bit(context, &saved);
+    if (saved->epoch != bytes->epoch) {
+        *saved = (struct saved){.epoch = bytes->epoch};
+    }
+    if ((saved->bits & bit) == 0) {
+        tm_rarely();
+        saved->bits |= bit;
+        bytes->saved = bytes->epoch;
+        context->counts = tm_few_saved(context->counts);
+    }
 }
 
-static TM_INLINE void
-tm_context_save_peak(struct context *context, struct traced_bytes *bytes)
-{
-    if (context->has_counters) {
-        tm_counters_save_peak(context->counters);
-    }
-    else {
-        context->few.peak_blocks = (uint8_t)(context->few.allocated_blocks
-                                             - context->freed_blocks);
-        context->few.peak_bytes = (uint16_t)(context->few.allocated_bytes
-                                             - context->freed_bytes);
-    }
-    context->epoch = bytes->epoch;
-    bytes->saved = bytes->epoch;
-}
-
-/* Before a context changes, other than by a new maximum. */
 static TM_INLINE void
 tm_context_touch(struct context *context, struct traced_bytes *bytes)
 {
-    if (context->epoch != bytes->epoch) {
-        tm_rarely();
-        tm_context_save_peak(context, bytes);
+    if (tm_context_has_counters(context)) {
+        tm_counters_touch(tm_counters_of(context), bytes);
+    }
+    else if (tm_context_has_some(context)) {
+        tm_some_touch(tm_some_of(context), bytes);
+    }
+    else {
+        tm_few_touch(context, bytes);
     }
 }
 
@@ -170,40 +266,61 @@ tm_counters_add_free(struct counters *all, size_t size)
     all->freed_bytes += size;
 }
 
+static inline void
+tm_some_add_alloc(struct some *some, size_t size)
+{
+    some->allocated_blocks++;
+    some->allocated_bytes += (uint16_t)size;
+}
+
+static inline void
+tm_some_add_free(struct some *some, size_t size)
+{
+    some->freed_blocks++;
+    some->freed_bytes += (uint16_t)size;
+}
+
 static TM_INLINE void
 tm_context_add_alloc(struct context *context, size_t size)
 {
-    if (context->has_counters) {
-        tm_counters_add_alloc(context->counters, size);
+    if (tm_context_has_counters(context)) {
+        tm_counters_add_alloc(tm_counters_of(context), size);
+    }
+    else if (tm_context_has_some(context)) {
+        tm_some_add_alloc(tm_some_of(context), size);
     }
     else {
-        context->few.allocated_blocks++;
-        context->few.allocated_bytes += (uint16_t)size;
+        context->counts += tm_few_more(context->counts, size);
     }
 }
 
 static TM_INLINE void
 tm_context_add_free(struct context *context, size_t size)
 {
-    if (context->has_counters) {
-        tm_counters_add_free(context->counters, size);
+    if (tm_context_has_counters(context)) {
+        tm_counters_add_free(tm_counters_of(context), size);
+    }
+    else if (tm_context_has_some(context)) {
+        tm_some_add_free(tm_some_of(context), size);
     }
     else {
-        context->freed_blocks++;
-        context->freed_bytes += (uint16_t)size;
+        context->counts += tm_few_free(context->counts, size);
     }
 }
 
 static inline void
 tm_context_take_free(struct context *context, size_t size)
 {
-    if (context->has_counters) {
-        context->counters->freed_blocks--;
-        context->counters->freed_bytes -= size;
+    if (tm_context_has_counters(context)) {
+        tm_counters_of(context)->freed_blocks--;
+        tm_counters_of(context)->freed_bytes -= size;
+    }
+    else if (tm_context_has_some(context)) {
+        tm_some_of(context)->freed_blocks--;
+        tm_some_of(context)->freed_bytes -= (uint16_t)size;
     }
     else {
-        context->freed_blocks--;
-        context->freed_bytes -= (uint16_t)size;
+        context->counts -= tm_few_free(context->counts, size);
     }
 }
 
@@ -238,34 +355,45 @@ tm_count_alloc(struct traced_bytes *bytes, struct context *context,
     tm_context_add_alloc(context, size);
 }
 
+/* The same for a context of few blocks, with what this one adds. */
+static TM_INLINE void
+tm_count_alloc_few(struct traced_bytes *bytes, struct context *context,
+                   size_t size, uint64_t more)
+{
+    if (!tm_bytes_rise(bytes, size)) {
+        tm_few_touch(context, bytes);
+    }
+    context->counts += more;
+}
+
 /* The same for a context that is known to have counters. */
 static TM_INLINE void
 tm_count_alloc_more(struct traced_bytes *bytes, struct context *context,
                     size_t size)
 {
-    struct counters *all = context->counters;
-    if (!tm_bytes_rise(bytes, size) && context->epoch != bytes->epoch) {
-        tm_rarely();
-        tm_counters_save_peak(all);
-        context->epoch = bytes->saved = bytes->epoch;
+    struct counters *all = tm_counters_of(context);
+    if (!tm_bytes_rise(bytes, size)) {
+        tm_counters_touch(all, bytes);
     }
     tm_in_turn();
-    all->allocated_blocks++;
-    all->allocated_bytes += size;
+    tm_counters_add_alloc(all, size);
 }
 
 static TM_INLINE void
 tm_count_free(struct traced_bytes *bytes, struct context *context, size_t size)
 {
     bytes->headroom += size;
-    /* Asked once: both know it then, and the common one is a straight line. */
-    if (context->has_counters) {
-        tm_context_touch(context, bytes);
-        tm_context_add_free(context, size);
+    if (tm_context_has_counters(context)) {
+        tm_counters_touch(tm_counters_of(context), bytes);
+        tm_counters_add_free(tm_counters_of(context), size);
+    }
+    else if (tm_context_has_some(context)) {
+        tm_some_touch(tm_some_of(context), bytes);
+        tm_some_add_free(tm_some_of(context), size);
     }
     else {
-        tm_context_touch(context, bytes);
-        tm_context_add_free(context, size);
+        tm_few_touch(context, bytes);
+        context->counts += tm_few_free(context->counts, size);
     }
 }
 
@@ -286,9 +414,9 @@ tm_count_move(struct traced_bytes *bytes, struct context *from,
 static TM_INLINE void
 tm_count_again(struct context *context, size_t size)
 {
-    if (context->has_counters) {
+    if (tm_context_has_counters(context)) {
         /* They stay where they are, which the compiler cannot know. */
-        struct counters *all = context->counters;
+        struct counters *all = tm_counters_of(context);
         tm_counters_add_free(all, size);
         tm_in_turn();
         tm_counters_add_alloc(all, size);
@@ -341,8 +469,8 @@ PART void tm_count_lost(struct traced_bytes *, struct context *, size_t size);
 static inline void
 tm_count_own_settled(struct traced_bytes *bytes, struct context *own)
 {
-    struct counters *all = own->counters;
-    tm_context_touch(own, bytes);
+    struct counters *all = tm_counters_of(own);
+    tm_counters_touch(all, bytes);
     uint64_t live = all->allocated_bytes - all->freed_bytes;
     size_t current = tm_bytes_current(bytes);
     bytes->peak += (size_t)(live - all->peak_bytes);
@@ -359,10 +487,11 @@ static inline void
 tm_count_own_alloc(struct traced_bytes *bytes, struct context *own,
                    struct sample_weight weight)
 {
-    tm_context_touch(own, bytes);
+    struct counters *all = tm_counters_of(own);
+    tm_counters_touch(all, bytes);
     bytes->headroom -= (size_t)weight.bytes;
-    own->counters->allocated_blocks += weight.blocks;
-    own->counters->allocated_bytes += weight.bytes;
+    all->allocated_blocks += weight.blocks;
+    all->allocated_bytes += weight.bytes;
     tm_count_own_settled(bytes, own);
 }
 
@@ -373,11 +502,28 @@ tm_context_peak(const struct context *context,
                 uint64_t *nbytes)
 {
     struct counters counters = tm_context_counters(context);
-    int saved = context->epoch == bytes->epoch;
+    int saved = counters.epoch == bytes->epoch;
     *nblocks = saved ? counters.peak_blocks
                      : counters.allocated_blocks - counters.freed_blocks;
     *nbytes = saved ? counters.peak_bytes
                     : counters.allocated_bytes - counters.freed_bytes;
+}
+
+/* Whether a context has live blocks, now or at the peak. */
+static inline int
+tm_context_holds(const struct context *context,
+                 const struct traced_bytes *bytes)
+{
+    if ((context->counts & (HAS_COUNTERS | HAS_SOME)) == 0) {
+        /* Nearly all are like that. */
+        uint64_t few = context->counts;
+        return tm_few_live(few) != 0
+               || ((tm_few(few, FEW_FIRST, 2) | tm_few(few, FEW_SECOND, 2))
+                   != 0 && tm_few_epoch(context) == bytes->epoch);
+    }
+    uint64_t peak_blocks, peak_bytes;
+    tm_context_peak(context, bytes, &peak_blocks, &peak_bytes);
+    return peak_blocks != 0 || tm_context_live_blocks(context) != 0;
 }
 
 /* As tm_count_alloc(), tm_count_free() and tm_uncount_free(), for samples.
@@ -387,8 +533,8 @@ tm_count_sample_alloc(struct traced_bytes *bytes, struct context *context,
                       struct sample_weight weight)
 {
     tm_count_rise(bytes, context, (size_t)weight.bytes);
-    context->counters->allocated_blocks += weight.blocks;
-    context->counters->allocated_bytes += weight.bytes;
+    tm_counters_of(context)->allocated_blocks += weight.blocks;
+    tm_counters_of(context)->allocated_bytes += weight.bytes;
 }
 
 static inline void
@@ -396,8 +542,8 @@ tm_count_sample_free(struct traced_bytes *bytes, struct context *context,
                      struct sample_weight weight)
 {
     tm_context_touch(context, bytes);
-    context->counters->freed_blocks += weight.blocks;
-    context->counters->freed_bytes += weight.bytes;
+    tm_counters_of(context)->freed_blocks += weight.blocks;
+    tm_counters_of(context)->freed_bytes += weight.bytes;
     bytes->headroom += (size_t)weight.bytes;
 }
 
@@ -406,8 +552,8 @@ tm_uncount_sample_free(struct traced_bytes *bytes, struct context *context,
                        struct sample_weight weight)
 {
     tm_count_rise(bytes, context, (size_t)weight.bytes);
-    context->counters->freed_blocks -= weight.blocks;
-    context->counters->freed_bytes -= weight.bytes;
+    tm_counters_of(context)->freed_blocks -= weight.blocks;
+    tm_counters_of(context)->freed_bytes -= weight.bytes;
 }
 
 /* A live sample belongs to another context from now on, as if it had been
@@ -418,10 +564,10 @@ tm_count_sample_move(struct traced_bytes *bytes, struct context *from,
 {
     tm_context_touch(from, bytes);
     tm_context_touch(to, bytes);
-    from->counters->allocated_blocks -= weight.blocks;
-    from->counters->allocated_bytes -= weight.bytes;
-    to->counters->allocated_blocks += weight.blocks;
-    to->counters->allocated_bytes += weight.bytes;
+    tm_counters_of(from)->allocated_blocks -= weight.blocks;
+    tm_counters_of(from)->allocated_bytes -= weight.bytes;
+    tm_counters_of(to)->allocated_blocks += weight.blocks;
+    tm_counters_of(to)->allocated_bytes += weight.bytes;
 }
 
 #endif  /* !TRACEMALLOC_COUNTING_H */

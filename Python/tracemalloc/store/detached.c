@@ -232,8 +232,8 @@ list_take_peak(struct detached_counts *list, struct call_tree *tree,
         struct context *context = tm_context_at(tree, count->context);
         count_save_peak(list, count);
         _PyTraceMalloc_GiveCounters(tree, context);
-        context->counters->allocated_blocks += count->peak_blocks;
-        context->counters->allocated_bytes += count->peak_bytes;
+        tm_counters_of(context)->allocated_blocks += count->peak_blocks;
+        tm_counters_of(context)->allocated_bytes += count->peak_bytes;
         count->allocated_blocks -= count->peak_blocks;
         count->allocated_bytes -= count->peak_bytes;
     }
@@ -255,10 +255,10 @@ tm_take_detached(struct detached_counts *list,
         struct context *context = tm_context_at(tree, count->context);
         _PyTraceMalloc_GiveCounters(tree, context);
         tm_context_touch(context, bytes);
-        context->counters->allocated_blocks += count->allocated_blocks;
-        context->counters->allocated_bytes += count->allocated_bytes;
-        context->counters->freed_blocks += count->freed_blocks;
-        context->counters->freed_bytes += count->freed_bytes;
+        tm_counters_of(context)->allocated_blocks += count->allocated_blocks;
+        tm_counters_of(context)->allocated_bytes += count->allocated_bytes;
+        tm_counters_of(context)->freed_blocks += count->freed_blocks;
+        tm_counters_of(context)->freed_bytes += count->freed_bytes;
     }
     bytes->headroom -= list->bytes;
     size_t current = tm_bytes_current(bytes);

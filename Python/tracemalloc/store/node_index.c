@@ -14,7 +14,7 @@
 #ifdef Py_TRACEMALLOC_STRESS
 #  define FIRST_SLOTS 16
 #else
-#  define FIRST_SLOTS 4096
+#  define FIRST_SLOTS 512
 #endif
 
 static_assert(MAX_NODES <= (size_t)1 << NODE_BITS, "numbers fit a slot");
@@ -92,8 +92,8 @@ context_is(const struct call_tree *tree, context_id id, uint64_t key,
     const struct context *context = tm_context_at(tree, id);
     return __atomic_load_n(&context->key, __ATOMIC_ACQUIRE) == key
            && (key >> UNIT_SHIFT != WIDE_UNIT
-               || (context->counters->unit == unit
-                   && context->counters->domain == domain));
+               || (tm_counters_of(context)->unit == unit
+                   && tm_counters_of(context)->domain == domain));
 }
 
 

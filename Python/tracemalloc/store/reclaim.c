@@ -15,12 +15,7 @@ context_is_needed(const struct context *context,
                   const struct code_table *codes,
                   const struct traced_bytes *bytes, enum reclaim_reach reach)
 {
-    if (tm_context_live_blocks(context) != 0) {
-        return 1;
-    }
-    uint64_t peak_blocks, peak_bytes;
-    tm_context_peak(context, bytes, &peak_blocks, &peak_bytes);
-    if (peak_blocks != 0) {
+    if (tm_context_holds(context, bytes)) {
         return 1;
     }
     if (reach >= REACH_MOST) {
@@ -29,7 +24,7 @@ context_is_needed(const struct context *context,
     code_id code = tm_context_code(context);
     return code == CODE_NONE
            || (tm_code_at(codes, code)->owner != NULL
-               && (reach == REACH_DEAD || context->has_counters));
+               && (reach == REACH_DEAD || tm_context_has_counters(context)));
 }
 
 
@@ -58,14 +53,13 @@ account_keep(struct call_tree *tree, uint32_t *memo,
 }
 
 
-/* Mark contexts that are needed, and the nodes above them and above the roots.
-   Counts both. */
-static struct reclaimed_nodes
+/* Mark contexts that are needed, and the nodes above them and above the
+   roots. */
+static void
 mark_needed(const struct call_tree *tree, const struct code_table *codes,
             const struct traced_bytes *bytes, struct reclaim_roots *roots,
             enum reclaim_reach reach)
 {
-    struct reclaimed_nodes needed = {0};
     for (node_id id = NODE_ROOT + 1; id < tree->nodes.used; id++) {
         if (roots->nodes[id] == 1) {
             node_mark(tree, roots->nodes, id);
@@ -80,13 +74,20 @@ mark_needed(const struct call_tree *tree, const struct code_table *codes,
         {
             roots->contexts[id] = 1;
             node_mark(tree, roots->nodes, node);
-            needed.contexts++;
         }
     }
-    for (node_id id = NODE_ROOT; id < tree->nodes.used; id++) {
-        needed.nodes += id == NODE_ROOT || roots->nodes[id] != 0;
+}
+
+
+/* How many numbers are marked, from one on. */
+static size_t
+count_marks(const unsigned char *marks, uint32_t first, uint32_t used)
+{
+    size_t marked = 0;
+    for (uint32_t i = first; i < used; i++) {
+        marked += marks[i] != 0;
     }
-    return needed;
+    return marked;
 }
 
 
@@ -135,6 +136,7 @@ sweep(struct call_tree *tree, struct code_table *codes,
             taken++;
         }
     }
+    tm_recycle_some(tree);
     tm_recycle_codes(codes, used_codes);
     tm_reclaim_names(codes);
     return taken;
@@ -155,12 +157,16 @@ tm_reclaim(struct call_tree *tree, struct code_table *codes,
         .nodes = tree->nodes.live,
     };
     if (used_codes != NULL && (memo != NULL || tree->naccounts == 0)) {
-        done = mark_needed(tree, codes, bytes, roots, reach);
+        mark_needed(tree, codes, bytes, roots, reach);
+        done.contexts = count_marks(roots->contexts, CONTEXT_UNKNOWN,
+                                    tree->contexts.used);
+        done.nodes = 1 + count_marks(roots->nodes, NODE_ROOT + 1,
+                                     tree->nodes.used);
         if (reach == REACH_MOST
             && are_few(&tree->contexts, MAX_CONTEXTS, done.contexts)
             && are_few(&tree->nodes, MAX_NODES, done.nodes))
         {
-            (void)mark_needed(tree, codes, bytes, roots, REACH_DEAD);
+            mark_needed(tree, codes, bytes, roots, REACH_DEAD);
         }
         done.taken = sweep(tree, codes, roots, used_codes, memo);
     }
