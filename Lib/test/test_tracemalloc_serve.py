@@ -20,6 +20,7 @@ from test.tracemalloc_processes import FakeProcess, FakeSource, damaged
 from test.tracemalloc_profiles import Profile
 from unittest import mock
 
+from tracemalloc import SnapshotFormatError
 from tracemalloc._cli import serve
 from tracemalloc._agent import (
     answers, deadline, metrics, page, requests, server, sources)
@@ -529,6 +530,15 @@ class SourceTests(CommandTests):
         with self.assertRaisesRegex(sources.SourceError,
                                     "no/such: No such file"):
             sources.Source("no/such")
+
+    def test_what_takes_too_much_memory_is_told(self):
+        _, faults, _ = sources.Source("full.tmz", max_size=100).look()
+        self.assertRegex(faults[0], r"full\.tmz.* needs more than the 100 B "
+                         r"of memory .* give a larger --max-size$")
+        process, = sources.Source("full.tmz").look()[0]
+        process = sources.Process(process.path, process, 100)
+        with self.assertRaisesRegex(SnapshotFormatError, "needs more than"):
+            process.load()
 
     @unittest.skipUnless(hasattr(os, "mkfifo"), "needs pipes")
     def test_pipes_do_not_block(self):

@@ -2,6 +2,7 @@
 
 import time
 
+from tracemalloc._agent.sources import said
 from tracemalloc._pprof import LABELS as OWN_LABELS
 from tracemalloc._pprof import ProfileWriter, has_totals
 
@@ -37,10 +38,9 @@ class _Parts:
                 # Cleaned up meanwhile.
                 continue
             except OSError as error:
-                self.faults.append(
-                    f"{process.name}: {error.strerror or error}")
+                self.faults.append(f"{process.name}: {said(error)}")
             except ValueError as error:
-                self.faults.append(str(error))
+                self.faults.append(said(error))
 
     def add(self, process, snapshot, signs=None):
         labels = ()
@@ -49,7 +49,7 @@ class _Parts:
         try:
             self.writer.add(snapshot, signs=signs, labels=labels)
         except ValueError as error:
-            self.faults.append(f"{process.name}: {error}")
+            self.faults.append(f"{process.name}: {said(error)}")
         else:
             self.processes.append(process)
 

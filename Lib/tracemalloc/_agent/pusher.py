@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from tracemalloc._agent.ingest import LIMIT, NotDelivered, as_name
 from tracemalloc._agent.profiles import allocated_bytes
-from tracemalloc._agent.sources import SourceError
+from tracemalloc._agent.sources import SourceError, said
 from tracemalloc._pprof import ProfileWriter, has_totals
 
 # Seconds from one attempt to the next, after the first failure and at most.
@@ -121,7 +121,7 @@ class Pusher:
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
-                faults.append(str(getattr(error, "strerror", None) or error))
+                faults.append(said(error))
         stream = io.BytesIO()
         writer = ProfileWriter(
             stream, merged=True,
@@ -135,7 +135,7 @@ class Pusher:
                 if self._add(writer, process, snapshot):
                     written.append(process)
             except ValueError as error:
-                faults.append(str(error))
+                faults.append(said(error))
         if written:
             writer.describe(
                 shown="inuse_space", when=now, seconds=now - self._last,

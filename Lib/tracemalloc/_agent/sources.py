@@ -10,6 +10,7 @@ import stat
 
 import tracemalloc
 from tracemalloc import _format
+from tracemalloc._errors import LARGER
 from tracemalloc._pprof import program_of, seconds_of
 
 # States of processes that are no more.
@@ -17,6 +18,12 @@ ENDED = "exited", "gone"
 # More records than these are not looked at, and it is said that there are
 # more.
 MOST = 10_000
+
+
+def said(error):
+    """Return what an error says, in the words of the command line."""
+    text = getattr(error, "strerror", None) or str(error)
+    return text.replace(LARGER, "give a larger --max-size")
 
 
 class SourceError(Exception):
@@ -36,8 +43,9 @@ class Process:
     The other attributes are those of pictures of records.
     """
 
-    def __init__(self, path, picture):
+    def __init__(self, path, picture, max_size=None):
         self.path = path
+        self._max_size = max_size
         self.name = os.path.basename(path)
         self.pid = picture.pid
         self.program = program_of(picture.program)
@@ -58,8 +66,9 @@ class Process:
 
         Raises OSError and SnapshotFormatError.
         """
-        picture = _read(self.path)
-        return Process(self.path, picture), picture.snapshot()
+        picture = _read(self.path, self._max_size)
+        return (Process(self.path, picture, self._max_size),
+                picture.snapshot())
 
 
 class _SnapshotPicture:
@@ -105,7 +114,7 @@ def _number(value):
     return value if type(value) is int and value > 0 else 0
 
 
-def _read(path, about=False):
+def _read(path, max_size, about=False):
     """Return the picture of a record or of a snapshot."""
     from tracemalloc._record import reader
 
@@ -114,9 +123,12 @@ def _read(path, about=False):
         raise tracemalloc.SnapshotFormatError(
             f"{path!r} is no regular file, as records are")
     if reader.is_record(path):
-        return (reader.read_about if about else reader.read)(path)
+        if about:
+            return reader.read_about(path)
+        return (reader.read(path) if max_size is None
+                else reader.read_bounded(path, max_size))
     # By now, something else may be there.
-    return _SnapshotPicture(_format.load_at_once(path))
+    return _SnapshotPicture(_format.load_at_once(path, max_size))
 
 
 class Source:
@@ -125,15 +137,18 @@ class Source:
     what -- a file, a folder, or the number of a process as text; None for
             the folder where this user's records are
     children -- with the processes that these started
+    max_size -- bytes of memory that loading a file may take, as for
+            Snapshot.load(); without, records may be of any size
     Raises SourceError if there is no such file or folder now; that a process
     has no record may change.
     """
 
-    def __init__(self, what, children=False):
+    def __init__(self, what, children=False, max_size=None):
         from tracemalloc._record import places
 
         self.is_default = what is None
         self._children = children
+        self._max_size = max_size
         self.what = places.default_folder() if what is None else what
         # (path, size, time) -> what a snapshot says about its process
         self._snapshots = {}
@@ -178,9 +193,9 @@ class Source:
                 # Cleaned up meanwhile.
                 continue
             except OSError as error:
-                faults.append(f"{path!r}: {error.strerror or error}")
+                faults.append(f"{path!r}: {said(error)}")
             except ValueError as error:
-                faults.append(str(error))
+                faults.append(said(error))
         processes.sort(key=lambda each: (-each.current, each.name))
         return processes, faults, max(len(paths) - MOST, 0)
 
@@ -190,7 +205,8 @@ class Source:
         key = path, status.st_size, status.st_mtime_ns, status.st_ino
         known = self._snapshots.get(key)
         if known is None:
-            known = Process(path, _read(path, about=True))
+            known = Process(path, _read(path, self._max_size, about=True),
+                            self._max_size)
             if known.state == _SnapshotPicture.state:
                 if len(self._snapshots) >= MOST:
                     self._snapshots.clear()

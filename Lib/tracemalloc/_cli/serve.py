@@ -43,6 +43,9 @@ def add_source(parser):
                              "programs' records)")
     parser.add_argument("--children", action="store_true",
                         help="with the processes that it started")
+    parser.add_argument("--max-size", type=checked(size), metavar="SIZE",
+                        help="memory that loading a file may take (default: "
+                             "1GiB for a snapshot)")
 
 
 def add_labels(parser, default):
@@ -118,7 +121,7 @@ def source_of(options):
 
     what = options.source
     try:
-        source = Source(what, options.children)
+        source = Source(what, options.children, options.max_size)
     except SourceError as error:
         raise UsageError(error) from None
     if what is not None and is_process(what) and not any(source.look()):
