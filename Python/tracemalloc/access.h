@@ -69,6 +69,19 @@ tm_access_unlock(enum access access)
 }
 
 
+/* Let a context have room for one more block of so many bytes.  Needs
+   access. */
+static inline void
+tm_make_room(struct context *context, size_t size, enum access access)
+{
+    if (!tm_context_has_room(context, size)) {
+        tm_access_lock(access);
+        _PyTraceMalloc_MakeRoom(&_PyTraceMalloc_State.tree, context, size);
+        tm_access_unlock(access);
+    }
+}
+
+
 /* Take over what detached threads counted.  Needs access and the lock. */
 PART void tm_drain_detached_lock_held(void);
 

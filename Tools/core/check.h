@@ -92,13 +92,23 @@ size_of_tree(const struct call_tree *tree)
 }
 
 
+/* Let a context have room for a block of any size. */
+static inline void
+make_room(struct call_tree *tree, struct context *context, size_t size)
+{
+    if (!tm_context_has_room(context, size)) {
+        _PyTraceMalloc_MakeRoom(tree, context, size);
+    }
+    CHECK(tm_context_has_room(context, size));
+}
+
+
 /* Count a new block of any size. */
 static inline void
 count_any(struct call_tree *tree, struct traced_bytes *bytes,
           struct context *context, size_t size)
 {
-    tm_context_make_room(tree, context, size);
-    CHECK(tm_context_has_room(context, size));
+    make_room(tree, context, size);
     tm_count_alloc(bytes, context, size);
 }
 

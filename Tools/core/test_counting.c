@@ -93,7 +93,7 @@ both_take_back(int context, size_t size)
 static void
 both_move(int from, int to, size_t size)
 {
-    tm_context_make_room(&tree, contexts[to], size);
+    make_room(&tree, contexts[to], size);
     if (from == to) {
         tm_count_again(contexts[to], size);
     }

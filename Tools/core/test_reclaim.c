@@ -267,15 +267,15 @@ test_first_takes_small_ones(void)
 
     struct reclaim_pace pace;
     tm_begin_pace(&pace);
-    CHECK_EQUAL(tm_pace_reach(&pace, &tree), REACH_SMALL);
+    CHECK_EQUAL(tm_pace_reach(&pace, &tree, &codes), REACH_SMALL);
     CHECK_EQUAL(reclaim(0, 0, REACH_SMALL), 2);
     CHECK(context_is_there(busy) && context_is_there(held));
     CHECK(!context_is_there(small) && !context_is_there(dead));
     CHECK_EQUAL(tree.reclaimed_bytes, 10);
     pace_set(&pace, &codes, 2);
-    CHECK_EQUAL(tm_pace_reach(&pace, &tree), REACH_DEAD);
+    CHECK_EQUAL(tm_pace_reach(&pace, &tree, &codes), REACH_DEAD);
     tm_count_miss(&pace, &bytes);
-    CHECK_EQUAL(tm_pace_reach(&pace, &tree), REACH_ALL);
+    CHECK_EQUAL(tm_pace_reach(&pace, &tree, &codes), REACH_ALL);
     end();
 }
 
@@ -328,6 +328,32 @@ test_most_leaves_what_is_little(void)
     CHECK_EQUAL(done.taken, 2 * 400);
     CHECK_EQUAL(done.contexts, tree.contexts.live);
     CHECK_EQUAL(done.nodes, tree.nodes.live);
+    end();
+}
+
+
+/* What is left because it is little can be had when memory is short, and goes
+   when it keeps much of dead code. */
+static void
+test_most_does_not_wait(void)
+{
+    struct reclaimed_nodes done = reclaim_most(100, 200, REACH_MOST);
+    struct reclaim_pace pace;
+    tm_begin_pace(&pace);
+    for (int i = 0; i < 3; i++) {
+        tm_set_pace(&pace, &tree, &codes, &bytes, &done);
+        CHECK_EQUAL(pace.patience, 1);
+        done.taken = 0;
+    }
+    CHECK_EQUAL(pace.retired, RECLAIM_RETIRED);
+    const struct number_space contexts = tree.contexts;
+    tree.contexts.live = RECLAIM_ALL;
+    CHECK_EQUAL(tm_pace_reach(&pace, &tree, &codes), REACH_MOST);
+    size_t retired_bytes = codes.retired_bytes;
+    codes.retired_bytes = RECLAIM_RETIRED;
+    CHECK_EQUAL(tm_pace_reach(&pace, &tree, &codes), REACH_ALL);
+    codes.retired_bytes = retired_bytes;
+    tree.contexts = contexts;
     end();
 }
 
@@ -481,7 +507,7 @@ test_calls_for_a_reclaim_when_nothing_is_left(void)
     tm_bytes_maximum(&bytes, 4000);
     tm_begin_pace(&pace);
     CHECK(tm_count_miss(&pace, &bytes));
-    CHECK_EQUAL(tm_pace_reach(&pace, &tree), REACH_ALL);
+    CHECK_EQUAL(tm_pace_reach(&pace, &tree, &codes), REACH_ALL);
     size_t expected = nodes / 64;
     for (int i = 0; i < 10; i++) {
         pace_set(&pace, &none, i % 2 ? 0 : -1);
@@ -526,7 +552,7 @@ block_note(struct reclaim_pace *pace, uint32_t n, size_t size, int *reclaims)
         : tm_count_miss(pace, &bytes))
     {
         struct reclaimed_nodes done = reclaim_with(
-            id, 0, tm_pace_reach(pace, &tree));
+            id, 0, tm_pace_reach(pace, &tree, &codes));
         tm_set_pace(pace, &tree, &codes, &bytes, &done);
         ++*reclaims;
     }
@@ -603,6 +629,8 @@ const struct test reclaim_tests[] = {
      test_first_takes_small_ones},
     {"what holds nothing stays while it is not most",
      test_most_leaves_what_is_little},
+    {"and goes without memory, or with much dead code",
+     test_most_does_not_wait},
     {"and goes if most of the nodes are its own",
      test_most_looks_at_nodes_too},
     {"numbers of dead code stay while they are named",

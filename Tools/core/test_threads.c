@@ -17,6 +17,9 @@ enum { NATTACHED = 2, NDETACHED = 2, NCODES = 40, NLINES = 60 };
 static struct call_tree tree;
 static struct code_table codes;
 static struct traced_bytes bytes;
+/* A block that only counters can count. */
+#define LARGEST ((size_t)MAX_SOME_BYTES + 1)
+
 static pthread_mutex_t gil = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t store = PTHREAD_MUTEX_INITIALIZER;
 static char owners[NCODES + 1];
@@ -111,12 +114,25 @@ stack_capture(struct worker *worker)
         at = node_get(worker, at, 1 + worker_random(worker, NCODES) / depth,
                       (int32_t)(worker_random(worker, NLINES) / depth));
     }
+    /* Some have counters, or those of some blocks, from the beginning. */
+    static const struct {
+        uint32_t unit;
+        int32_t line;
+    } sites[] = {{0, 5}, {1, MAX_FEW_LINE + 1}, {MAX_SHORT_UNIT + 1, 5}};
+    uint32_t site = worker_random(worker, 3);
     context_id id = context_get(worker, at, 1 + worker_random(worker, NCODES),
-                                worker_random(worker, 3), 5);
+                                sites[site].unit, sites[site].line);
     if (worker->attached) {
+        static const size_t sizes[] = {10, 20, 30, LARGEST};
         struct context *context = tm_context_at(&tree, id);
-        count_any(&tree, &bytes, context, 10);
-        tm_count_free(&bytes, context, 10);
+        size_t size = sizes[worker_random(worker, 4)];
+        if (!tm_context_has_room(context, size)) {
+            store_lock(worker);
+            make_room(&tree, context, size);
+            store_unlock(worker);
+        }
+        tm_count_alloc(&bytes, context, size);
+        tm_count_free(&bytes, context, size);
     }
 }
 
@@ -220,7 +236,7 @@ run_workers(int rounds)
     CHECK(found + added > 100);
     CHECK_SOUND(tm_check_tree(&tree));
     CHECK_EQUAL(tm_bytes_current(&bytes), 0);
-    CHECK_EQUAL(bytes.peak, 10);
+    CHECK_EQUAL(bytes.peak, LARGEST);
     tm_fini_tree(&tree);
     tm_fini_codes(&codes);
 }

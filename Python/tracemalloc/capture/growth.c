@@ -39,7 +39,7 @@ tm_reclaim_now(enum access access)
         tm_clear_site_cache();
         done = tm_reclaim(
             tree, &S->codes, &S->bytes, &roots,
-            tm_pace_reach(&S->pace, tree));
+            tm_pace_reach(&S->pace, tree, &S->codes));
         if (done.taken > 0) {
             tm_reindex(tree);
         }

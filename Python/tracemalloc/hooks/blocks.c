@@ -66,6 +66,14 @@ table_lock(const struct block_table *table, enum access access)
 }
 
 
+/* What the thread has then. */
+static inline enum access
+table_access(const struct block_table *table, enum access access)
+{
+    return table == &S->raw && access == ACCESS_GIL ? ACCESS_LOCK : access;
+}
+
+
 static inline void
 table_unlock(const struct block_table *table, enum access access)
 {
@@ -166,7 +174,8 @@ _PyTraceMalloc_NoteBlock(struct block_table *table, uint32_t domain,
     if (block.context != CONTEXT_NONE) {
         put = block_put(table, &block, access);
         noted = put == 0
-                && tm_count_block(block.context, size, access) == 0;
+                && tm_count_block(block.context, size,
+                                  table_access(table, access)) == 0;
     }
     if (!noted && _PyTraceMalloc_RemoveBlock(table, domain, address, &stale)
         && put < 0)
@@ -295,7 +304,7 @@ block_move(struct block_table *table, uintptr_t address, enum access access)
         found = tm_find_block(table, DEFAULT_DOMAIN, address, &block);
     }
     if (found) {
-        tm_context_make_room(&S->tree, site->context, block.size);
+        tm_make_room(site->context, block.size, table_access(table, access));
         tm_count_move(&S->bytes, tm_context_at(&S->tree, block.context),
                       site->context, block.size);
         tm_set_block_context(table, DEFAULT_DOMAIN, address,

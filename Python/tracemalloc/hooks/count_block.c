@@ -40,7 +40,7 @@ tm_count_block(context_id id, size_t size, enum access access)
             tm_count_detached_alloc(&S->detached, id, size));
     }
     struct context *context = tm_context_at(&S->tree, id);
-    tm_context_make_room(&S->tree, context, size);
+    tm_make_room(context, size, access);
     tm_count_alloc(&S->bytes, context, size);
     return 0;
 }

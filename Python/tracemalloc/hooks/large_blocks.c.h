@@ -147,7 +147,7 @@ large_note_new(void *ctx, void *p, size_t size)
     if (LIKELY(small_is_fast()) && LIKELY(tm_shadow_takes_size(size))) {
         const struct site *site = tm_capture(_PyThreadState_GET(), ACCESS_GIL);
         if (LIKELY(site != NULL)) {
-            tm_context_make_room(&S->tree, site->context, size);
+            tm_make_room(site->context, size, ACCESS_GIL);
             if (LIKELY(large_note_at(site, p, size))) {
                 return p;
             }

@@ -102,7 +102,7 @@ small_note(const struct site *site, void *p, size_t size, enum access access)
         _PyTraceMalloc_CountDrop(access);
         return;
     }
-    tm_context_make_room(&S->tree, site->context, size);
+    tm_make_room(site->context, size, access);
     small_note_at(site, ANY_CONTEXT, pool, p, size,
                   INDEX2SIZE(pool->szidx) - size, access);
 }
@@ -318,7 +318,7 @@ alloc_slow(void *ctx, size_t count, size_t size, int zero)
     if (fast) {
         site = tm_capture_new(_PyThreadState_GET(), ACCESS_GIL);
         if (LIKELY(site != NULL)) {
-            tm_context_make_room(&S->tree, site->context, count * size);
+            tm_make_room(site->context, count * size, ACCESS_GIL);
             p = alloc_at(site, count * size);
             if (LIKELY(p != NULL)) {
                 return zero ? memset(p, 0, count * size) : p;
@@ -542,7 +542,7 @@ cell_move_to(struct cell_row *row, uint32_t *at, const struct site *site,
 {
     size_t size = row->block_size - CELL_SLACK(*at);
     if (LIKELY(site != NULL)) {
-        tm_context_make_room(&S->tree, site->context, size);
+        tm_make_room(site->context, size, access);
         cell_move(row, at, site);
         return;
     }

@@ -71,21 +71,22 @@ struct counters {
 };
 
 /* The same of some blocks, but for what the context is of.  An unused one is
-   in a chain, over which nobody counts: see tm_count_lost(). */
+   in a chain; what others may read or count meanwhile lies beside that: see
+   tm_count_lost() and tm_context_line(). */
 struct some {
     union {
         struct {
             uint16_t allocated_bytes;
             uint16_t peak_bytes;
-            uint8_t allocated_blocks;
-            uint8_t peak_blocks;
-            uint16_t line;      /* fixed */
+            uint32_t epoch;
         };
         struct some *next_unused;
     };
     uint16_t freed_bytes;
+    uint16_t line;              /* fixed */
     uint8_t freed_blocks;
-    uint32_t epoch;
+    uint8_t allocated_blocks;
+    uint8_t peak_blocks;
 };
 
 /* An instruction that allocates, under its callers.  Nearly all allocate
@@ -220,7 +221,8 @@ struct context_group {
      I8  a node with WIDE_LINE has a place in `wide_chunks`
    tm_check_tree tests them.
 
-   What counts needs access, all else the store lock. */
+   What counts needs access, all else the store lock; to give counters needs
+   both. */
 struct call_tree {
     struct number_space nodes;
     struct number_space contexts;
@@ -239,7 +241,8 @@ struct call_tree {
     int32_t *wide_chunks[MAX_NODES >> CHUNK_SHIFT];
     size_t nwide_chunks;
     struct context_group *groups[MAX_CONTEXTS >> GROUP_SHIFT];
-    /* Chains; access, like the next two. */
+    /* Chains; the store lock, like the next two: who has no access adds
+       contexts, too, and some have counters from the beginning. */
     struct counters *unused_counters;
     struct some *unused_some;
     struct some *left_some;             /* unused from the next reclaim on:
@@ -255,7 +258,7 @@ PART void tm_fini_tree(struct call_tree *);
 /* A node or context, added if new: NODE_NONE or CONTEXT_NONE when out of
    memory or numbers.  The context is of domain 0, `unit` its instruction or
    NO_UNIT, and the line is always the same for that instruction of that code
-   object.  Contexts need access, too. */
+   object. */
 PART node_id tm_add_node(struct call_tree *, node_id parent, code_id,
                          int32_t line);
 PART context_id tm_add_context(struct call_tree *, node_id, code_id,
@@ -301,11 +304,12 @@ PART uint32_t tm_find_account(const struct call_tree *, uint32_t *memo,
 PART void tm_free_node(struct call_tree *, node_id);
 PART void tm_free_context(struct call_tree *, context_id);
 
-/* Let a context have counters, if it has none.  Needs access. */
+/* Let a context have counters, if it has none.  Needs access and the store
+   lock, like the next. */
 extern void _PyTraceMalloc_GiveCounters(struct call_tree *, struct context *);
 
 /* Let it be one of some blocks, or have counters, because it is to count one
-   more block, of so many bytes, and has no room for it.  Needs access. */
+   more block, of so many bytes, and has no room for it. */
 extern void _PyTraceMalloc_MakeRoom(struct call_tree *, struct context *,
                                     size_t);
 
@@ -492,17 +496,18 @@ tm_context_unit(const struct context *context)
     return unit == SHORT_NO_UNIT ? NO_UNIT : unit;
 }
 
-/* Needs access: counters may be given. */
+/* Needs access, or the store lock, since it may get counters meanwhile. */
 static inline int32_t
 tm_context_line(const struct context *context)
 {
-    if (tm_context_has_counters(context)) {
-        return tm_counters_of(context)->line;
+    struct context now = {
+        .counts = __atomic_load_n(&context->counts, __ATOMIC_ACQUIRE),
+    };
+    if (tm_context_has_counters(&now)) {
+        return tm_counters_of(&now)->line;
     }
-    if (tm_context_has_some(context)) {
-        return tm_some_of(context)->line;
-    }
-    return (int32_t)(context->counts >> FEW_LINE);
+    return tm_context_has_some(&now) ? tm_some_of(&now)->line
+                                     : (int32_t)(now.counts >> FEW_LINE);
 }
 
 /* The key of a context; `line` and `domain` only tell whether it is wide. */

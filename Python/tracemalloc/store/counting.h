@@ -169,15 +169,6 @@ tm_context_has_room(const struct context *context, size_t size)
            : tm_few_more(context->counts, size) != 0;
 }
 
-static inline void
-tm_context_make_room(struct call_tree *tree, struct context *context,
-                     size_t size)
-{
-    if (!tm_context_has_room(context, size)) {
-        _PyTraceMalloc_MakeRoom(tree, context, size);
-    }
-}
-
 /* Before counts change, other than by a new maximum: save what is live, if it
    is the first time in this epoch. */
 
@@ -210,7 +201,7 @@ static TM_INLINE uint64_t
 tm_few_live(uint64_t few)
 {
     const uint64_t both = FEW_MASK << FEW_FIRST | FEW_MASK << FEW_SECOND;
-    return (few & both) - (few >> FEW_BITS & both);
+    return ((few & both) - (few >> FEW_BITS & both)) & both;
 }
 
 static TM_INLINE uint64_t

@@ -238,7 +238,11 @@ tm_set_pace(struct reclaim_pace *pace,
                                 RECLAIM_NODES);
     pace->retired = larger(2 * codes->retired_bytes, RECLAIM_RETIRED);
     size_t nodes = (size_t)tree->contexts.used + tree->nodes.used;
-    if (done->taken > 0 && (size_t)done->taken >= nodes / 64) {
+    /* What was left is there to be taken when there is no memory. */
+    size_t worth = (size_t)(done->taken > 0 ? done->taken : 0)
+                   + (tree->contexts.live - done->contexts)
+                   + (tree->nodes.live - done->nodes);
+    if (worth > 0 && worth >= nodes / 64) {
         pace->patience = 1;
     }
     else {
@@ -262,13 +266,15 @@ tm_count_miss(struct reclaim_pace *pace,
 
 
 PART enum reclaim_reach
-tm_pace_reach(const struct reclaim_pace *pace, const struct call_tree *tree)
+tm_pace_reach(const struct reclaim_pace *pace, const struct call_tree *tree,
+              const struct code_table *codes)
 {
     if (pace->misses > 0) {
         return REACH_ALL;
     }
     if ((size_t)tree->contexts.live + tree->nodes.live > RECLAIM_ALL) {
-        return REACH_MOST;
+        /* Contexts of live code may keep dead code that calls it. */
+        return codes->retired_bytes < pace->retired ? REACH_MOST : REACH_ALL;
     }
     return pace->first ? REACH_SMALL : REACH_DEAD;
 }

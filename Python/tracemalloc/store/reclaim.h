@@ -89,7 +89,8 @@ PART int tm_count_miss(struct reclaim_pace *, const struct traced_bytes *);
 
 /* What the next reclaim is to take. */
 PART enum reclaim_reach tm_pace_reach(const struct reclaim_pace *,
-                                      const struct call_tree *);
+                                      const struct call_tree *,
+                                      const struct code_table *);
 
 /* What must stay though no live block names it. */
 struct reclaim_roots {
