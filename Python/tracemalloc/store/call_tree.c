@@ -81,8 +81,9 @@ context_take(struct call_tree *tree)
         if (id >= MAX_CONTEXTS) {
             return CONTEXT_NONE;
         }
-        tree->groups[group] = tm_new_zeros(sizeof(struct context_group),
-                                           GROUP_UNIT);
+        tree->groups[group] = tm_new_zeros_in(
+            &tree->group_memory[group], sizeof(struct context_group),
+            GROUP_UNIT);
         if (tree->groups[group] == NULL) {
             return CONTEXT_NONE;
         }
@@ -314,7 +315,7 @@ tm_fini_tree(struct call_tree *tree)
         tree->wide_chunks[i] = NULL;
     }
     for (size_t i = 0; i < tree->contexts.chunks; i++) {
-        tm_free_zeros(tree->groups[i]);
+        free(tree->group_memory[i]);
         tree->groups[i] = NULL;
     }
     tree->unused_counters = NULL;

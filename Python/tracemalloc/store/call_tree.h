@@ -241,6 +241,7 @@ struct call_tree {
     int32_t *wide_chunks[MAX_NODES >> CHUNK_SHIFT];
     size_t nwide_chunks;
     struct context_group *groups[MAX_CONTEXTS >> GROUP_SHIFT];
+    void *group_memory[MAX_CONTEXTS >> GROUP_SHIFT];    /* they lie in it */
     /* Chains; the store lock, like the next two: who has no access adds
        contexts, too, and some have counters from the beginning. */
     struct counters *unused_counters;

@@ -15,15 +15,22 @@
 
 
 PART void *
-tm_new_zeros(size_t size, size_t unit)
+tm_new_zeros_in(void **memory, size_t size, size_t unit)
 {
     assert(unit >= 2 * sizeof(void *) && (unit & (unit - 1)) == 0);
-    char *begin = calloc(1, size + unit);
-    if (begin == NULL) {
-        return NULL;
+    char *begin = *memory = calloc(1, size + unit);
+    return begin == NULL ? NULL : begin + unit - (uintptr_t)begin % unit;
+}
+
+
+PART void *
+tm_new_zeros(size_t size, size_t unit)
+{
+    void *begin;
+    void *zeros = tm_new_zeros_in(&begin, size, unit);
+    if (zeros != NULL) {
+        ((void **)zeros)[-1] = begin;
     }
-    char *zeros = begin + unit - (uintptr_t)begin % unit;
-    ((char **)(void *)zeros)[-1] = begin;
     return zeros;
 }
 
@@ -31,5 +38,5 @@ tm_new_zeros(size_t size, size_t unit)
 PART void
 tm_free_zeros(void *zeros)
 {
-    free(((char **)zeros)[-1]);
+    free(((void **)zeros)[-1]);
 }

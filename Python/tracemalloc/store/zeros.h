@@ -11,4 +11,8 @@
 PART void *tm_new_zeros(size_t size, size_t unit);
 PART void tm_free_zeros(void *);
 
+/* The same, for who keeps what is to be given to free() itself: where it is
+   kept above takes a page of its own, if the unit is as large as one. */
+PART void *tm_new_zeros_in(void **memory, size_t size, size_t unit);
+
 #endif  /* !TRACEMALLOC_ZEROS_H */
