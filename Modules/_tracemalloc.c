@@ -660,7 +660,7 @@ module_get_verified(PyObject *self, PyObject *unused)
 #endif
 
 
-/* --- children of `run` ---------------------------------------------------- */
+/* --- children of `run` --------------------------------------------------- */
 
 /* Lib/tracemalloc/_cli/family.py sets it, and knows what is in it. */
 #define FAMILY_VARIABLE "_PYTHON_TRACEMALLOC_RUN"

@@ -73,13 +73,12 @@ sums_check_lock_held(const struct live_sums *live)
     uint64_t current = 0, peak = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = tm_context_at(tree, id);
-        uint64_t peak_blocks, peak_bytes;
-        tm_context_peak(context, &S->bytes, &peak_blocks, &peak_bytes);
-        current += tm_context_live_bytes(context);
-        peak += peak_bytes;
-        if (live[id].blocks != tm_context_live_blocks(context)
-            || live[id].bytes != tm_context_live_bytes(context))
-        {
+        struct counters totals = tm_context_totals(context, &S->bytes);
+        uint64_t blocks = totals.allocated_blocks - totals.freed_blocks;
+        uint64_t bytes = totals.allocated_bytes - totals.freed_bytes;
+        current += bytes;
+        peak += totals.peak_bytes;
+        if (live[id].blocks != blocks || live[id].bytes != bytes) {
             return "the counters of a context differ from its blocks";
         }
     }

@@ -62,11 +62,10 @@ tm_program_bytes(size_t *current, size_t *peak)
 {
     struct context *own = tm_context_at(&S->tree, CONTEXT_OWN);
     tm_count_own_settled(&S->bytes, own);
-    uint64_t blocks, bytes;
-    tm_context_peak(own, &S->bytes, &blocks, &bytes);
+    struct counters mine = tm_context_totals(own, &S->bytes);
     *current = (size_t)tm_sampled_bytes(
-        &S->sampler,
-        tm_bytes_current(&S->bytes) - (size_t)tm_context_live_bytes(own));
-    *peak = (size_t)tm_sampled_bytes(&S->sampler,
-                                     S->bytes.peak - (size_t)bytes);
+        &S->sampler, tm_bytes_current(&S->bytes)
+                     - (size_t)(mine.allocated_bytes - mine.freed_bytes));
+    *peak = (size_t)tm_sampled_bytes(
+        &S->sampler, S->bytes.peak - (size_t)mine.peak_bytes);
 }

@@ -66,16 +66,14 @@ compare_contexts(void)
         CHECK_EQUAL(tm_context_unit(context), expected->unit);
         CHECK_EQUAL(tm_context_domain(context), expected->domain);
         CHECK_EQUAL(tm_context_line(context), expected->line);
-        struct counters counters = tm_context_counters(context);
+        struct counters counters = tm_context_totals(context, &bytes);
         CHECK_EQUAL(counters.allocated_blocks, expected->allocated_blocks);
         CHECK_EQUAL(counters.allocated_bytes, expected->allocated_bytes);
         CHECK_EQUAL(tm_context_live_blocks(context), expected->live_blocks);
         CHECK_EQUAL(tm_context_live_bytes(context), expected->live_bytes);
-        uint64_t peak_blocks, peak_bytes;
-        tm_context_peak(context, &bytes, &peak_blocks, &peak_bytes);
-        CHECK_EQUAL(peak_blocks, expected->peak_blocks);
-        CHECK_EQUAL(peak_bytes, expected->peak_bytes);
-        peak += peak_bytes;
+        CHECK_EQUAL(counters.peak_blocks, expected->peak_blocks);
+        CHECK_EQUAL(counters.peak_bytes, expected->peak_bytes);
+        peak += counters.peak_bytes;
     }
     CHECK_EQUAL(tm_bytes_current(&bytes), m.current);
     CHECK_EQUAL(bytes.peak, m.peak);

@@ -122,13 +122,12 @@ compare(void)
     CHECK_EQUAL(tm_bytes_current(&bytes), m.current);
     CHECK_EQUAL(bytes.peak, m.peak);
     for (int i = 0; i < N; i++) {
-        uint64_t nblocks, nbytes;
-        tm_context_peak(contexts[i], &bytes, &nblocks, &nbytes);
-        CHECK_EQUAL(nblocks, m.peak_blocks[i]);
-        CHECK_EQUAL(nbytes, m.peak_bytes[i]);
+        struct counters totals = tm_context_totals(contexts[i], &bytes);
+        CHECK_EQUAL(totals.peak_blocks, m.peak_blocks[i]);
+        CHECK_EQUAL(totals.peak_bytes, m.peak_bytes[i]);
         CHECK_EQUAL(tm_context_live_blocks(contexts[i]), m.live_blocks[i]);
         CHECK_EQUAL(tm_context_live_bytes(contexts[i]), m.live_bytes[i]);
-        sum += nbytes;
+        sum += totals.peak_bytes;
     }
     CHECK_EQUAL(sum, bytes.peak);
 }

@@ -144,16 +144,14 @@ take_and_compare(void)
     uint64_t sum = 0;
     for (int i = 0; i < N; i++) {
         const struct context *context = tm_context_at(&tree, ids[i]);
-        uint64_t nblocks, nbytes;
-        tm_context_peak(context, &bytes, &nblocks, &nbytes);
-        CHECK_EQUAL(nblocks, m.peak_blocks[i]);
-        CHECK_EQUAL(nbytes, m.peak_bytes[i]);
-        struct counters counters = tm_context_counters(context);
+        struct counters counters = tm_context_totals(context, &bytes);
+        CHECK_EQUAL(counters.peak_blocks, m.peak_blocks[i]);
+        CHECK_EQUAL(counters.peak_bytes, m.peak_bytes[i]);
         CHECK_EQUAL(counters.allocated_blocks, m.allocated_blocks[i]);
         CHECK_EQUAL(counters.allocated_bytes, m.allocated_bytes[i]);
         CHECK_EQUAL(tm_context_live_blocks(context), m.live_blocks[i]);
         CHECK_EQUAL(tm_context_live_bytes(context), m.live_bytes[i]);
-        sum += nbytes;
+        sum += counters.peak_bytes;
     }
     CHECK_EQUAL(sum, bytes.peak);
 }
@@ -335,11 +333,9 @@ test_sizes_beyond_all_memory(void)
             tm_take_detached(&list, &tree, &bytes);
             uint64_t live = 0, peak = 0;
             for (int j = 0; j < 3; j++) {
-                uint64_t nblocks, nbytes;
                 const struct context *at = tm_context_at(&tree, ids[j]);
-                tm_context_peak(at, &bytes, &nblocks, &nbytes);
                 live += tm_context_live_bytes(at);
-                peak += nbytes;
+                peak += tm_context_totals(at, &bytes).peak_bytes;
             }
             CHECK_EQUAL(tm_bytes_current(&bytes), live);
             CHECK_EQUAL(bytes.peak, peak);

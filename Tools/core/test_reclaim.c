@@ -175,9 +175,8 @@ test_accounts_keep_their_sums(void)
     for (int round = 0; round < 2; round++) {
         for (uint32_t i = 0; i < 4; i++) {
             CHECK_EQUAL(tm_find_account(&tree, memo, roots[i]), i / 2 * 3);
-            CHECK_EQUAL(tm_find_account(&tree, memo,
-                                        tm_context_node(tm_context_at(&tree, ids[i]))),
-                        i / 2 * 3);
+            node_id node = tm_context_node(tm_context_at(&tree, ids[i]));
+            CHECK_EQUAL(tm_find_account(&tree, memo, node), i / 2 * 3);
         }
     }
     free(memo);
@@ -202,10 +201,10 @@ test_contexts_of_the_peak_stay(void)
     count_any(&tree, &bytes, tm_context_at(&tree, id), 10);
     tm_count_free(&bytes, tm_context_at(&tree, id), 10);
     CHECK_EQUAL(reclaim(0, 0, REACH_ALL), 0);
-    uint64_t nblocks, nbytes;
-    tm_context_peak(tm_context_at(&tree, id), &bytes, &nblocks, &nbytes);
-    CHECK_EQUAL(nblocks, 1);
-    CHECK_EQUAL(nbytes, 10);
+    struct counters totals = tm_context_totals(tm_context_at(&tree, id),
+                                               &bytes);
+    CHECK_EQUAL(totals.peak_blocks, 1);
+    CHECK_EQUAL(totals.peak_bytes, 10);
 
     /* A higher peak without it: now it may go. */
     count_any(&tree, &bytes, tm_context_at(&tree, CONTEXT_UNKNOWN), 11);

@@ -443,10 +443,9 @@ weighted_compare(void)
     CHECK_EQUAL(world.bytes.peak, world.highest);
     for (int i = 0; i < NWEIGHTED; i++) {
         const struct context *context = world.contexts[i];
-        uint64_t nblocks, nbytes;
-        tm_context_peak(context, &world.bytes, &nblocks, &nbytes);
-        CHECK_EQUAL(nbytes, world.peak[i]);
-        CHECK_EQUAL(nblocks, world.peak_blocks[i]);
+        struct counters totals = tm_context_totals(context, &world.bytes);
+        CHECK_EQUAL(totals.peak_bytes, world.peak[i]);
+        CHECK_EQUAL(totals.peak_blocks, world.peak_blocks[i]);
         CHECK_EQUAL(tm_context_live_bytes(context), world.live[i]);
         CHECK_EQUAL(tm_context_live_blocks(context), world.live_blocks[i]);
     }

@@ -303,17 +303,15 @@ check_context(const struct snapshot *snapshot, size_t number, context_id id)
     CHECK_EQUAL(snapshot->context_domain[number], 0);
     uint32_t depth = tm_context_depth(&tree, context, UINT32_MAX);
     CHECK_EQUAL(snapshot->context_depth[number], depth ? depth : 1);
-    struct counters counters = tm_context_counters(context);
+    struct counters counters = tm_context_totals(context, &bytes);
     CHECK_EQUAL(snapshot->context_allocated_blocks[number],
                 counters.allocated_blocks);
     CHECK_EQUAL(snapshot->context_allocated_bytes[number],
                 counters.allocated_bytes);
     CHECK_EQUAL(snapshot->context_freed_blocks[number], counters.freed_blocks);
     CHECK_EQUAL(snapshot->context_freed_bytes[number], counters.freed_bytes);
-    uint64_t peak_blocks, peak_bytes;
-    tm_context_peak(context, &bytes, &peak_blocks, &peak_bytes);
-    CHECK_EQUAL(snapshot->context_peak_blocks[number], peak_blocks);
-    CHECK_EQUAL(snapshot->context_peak_bytes[number], peak_bytes);
+    CHECK_EQUAL(snapshot->context_peak_blocks[number], counters.peak_blocks);
+    CHECK_EQUAL(snapshot->context_peak_bytes[number], counters.peak_bytes);
 
     uint32_t unit = tm_context_unit(context);
     struct location location = {-1, -1, -1};
@@ -321,7 +319,8 @@ check_context(const struct snapshot *snapshot, size_t number, context_id id)
         location = expected[unit];
     }
     CHECK(snapshot->context_end_line[number]
-          == (location.lines < 0 ? -1 : tm_context_line(context) + location.lines));
+          == (location.lines < 0 ? -1
+              : tm_context_line(context) + location.lines));
     CHECK(snapshot->context_column[number] == location.column);
     CHECK(snapshot->context_end_column[number] == location.end_column);
 }

@@ -14,12 +14,12 @@
 
 enum { NATTACHED = 2, NDETACHED = 2, NCODES = 40, NLINES = 60 };
 
-static struct call_tree tree;
-static struct code_table codes;
-static struct traced_bytes bytes;
 /* A block that only counters can count. */
 #define LARGEST ((size_t)MAX_SOME_BYTES + 1)
 
+static struct call_tree tree;
+static struct code_table codes;
+static struct traced_bytes bytes;
 static pthread_mutex_t gil = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t store = PTHREAD_MUTEX_INITIALIZER;
 static char owners[NCODES + 1];

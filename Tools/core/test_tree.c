@@ -773,7 +773,8 @@ test_bytes_may_overflow(void)
         count_any(&tree, &bytes, context, large);
     }
     tm_count_free(&bytes, context, large);
-    CHECK(tm_counters_of(context)->freed_bytes > tm_counters_of(context)->allocated_bytes);
+    CHECK(tm_counters_of(context)->freed_bytes
+          > tm_counters_of(context)->allocated_bytes);
     CHECK_EQUAL(tm_context_live_bytes(context), (uint64_t)2 * large);
     CHECK_SOUND(tm_check_tree(&tree));
     tm_count_free(&bytes, context, large);
@@ -798,8 +799,8 @@ test_nodes_are_aligned(void)
         const struct context *context = tm_context_at(&tree, id);
         CHECK_EQUAL((uintptr_t)context % sizeof(struct context), 0);
         _PyTraceMalloc_GiveCounters(&tree, tm_context_at(&tree, id));
-        CHECK_EQUAL((uintptr_t)tm_counters_of(context) % sizeof(struct counters),
-                    0);
+        CHECK_EQUAL((uintptr_t)tm_counters_of(context)
+                    % sizeof(struct counters), 0);
         CHECK_EQUAL((uintptr_t)tm_packed_node_at(&tree, node)
                     % _Alignof(struct packed_node), 0);
     }

@@ -1,12 +1,12 @@
 /* Sees to it that the sanitizers' reports reach a file, all of them and whole.
 
    Linked into the interpreters that `make sanitize` builds, ours and the base.
-   gcc gives each of its sanitizers a library with variables of its own, and all
-   of them export the function that sets the path of reports.  libubsan, at its
-   first report, calls it with what UBSAN_OPTIONS says of log_path, and gets that
-   of libasan, which comes first: so the option sends the other's reports to that
-   path, and its own stay on stderr, which tests keep from us or take for theirs.
-   Here libubsan's own function is called.
+   gcc gives each of its sanitizers a library with variables of its own, and
+   all of them export the function that sets the path of reports.  libubsan,
+   at its first report, calls it with what UBSAN_OPTIONS says of log_path, and
+   gets that of libasan, which comes first: so the option sends the other's
+   reports to that path, and its own stay on stderr, which tests keep from us
+   or take for theirs.  Here libubsan's own function is called.
 
    clang has one library for both, where the option works. */
 

@@ -1,7 +1,7 @@
-"""Tests of what the repository's own Python files look like: PEP 8's width.
+"""Tests of what the repository's own files look like: the width of PEP 7, 8.
 
-The lines of a string that goes over several, such as a program that a test
-runs or the output that it expects, are what they are, and not counted.
+The lines of a string of Python that goes over several, such as a program that
+a test runs or the output that it expects, are what they are, and not counted.
 """
 import ast
 import io
@@ -27,15 +27,20 @@ def is_python(path):
     return first.startswith(b"#!") and b"python" in first
 
 
-def python_files(root):
-    """The Python files of a repository; those of upstream are in build/."""
+def is_c(path):
+    """Whether a file is C, a header included."""
+    return path.suffix in (".c", ".h")
+
+
+def own_files(root, wanted):
+    """The files of a repository that are wanted; build/ has upstream's."""
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(
             name for name in folders if not name.startswith(".")
             and pathlib.Path(folder, name) != root / "build")
         for name in sorted(files):
             path = pathlib.Path(folder, name)
-            if not path.is_symlink() and is_python(path):
+            if not path.is_symlink() and wanted(path):
                 yield path
 
 
@@ -70,15 +75,18 @@ def long_lines(path):
     text = path.read_text(encoding="utf-8")
     found = {number for number, line in enumerate(text.splitlines(), 1)
              if len(line) > COLUMNS}
-    return sorted(found - lines_in_strings(text)) if found else []
+    if found and is_python(path):
+        found -= lines_in_strings(text)
+    return sorted(found)
 
 
 class WidthTests(unittest.TestCase):
 
-    def test_lines_of_python_have_79_columns_at_most(self):
-        self.assertEqual([f"{path.relative_to(ROOT)}:{number}"
-                          for path in python_files(ROOT)
-                          for number in long_lines(path)], [])
+    def test_lines_have_79_columns_at_most(self):
+        for wanted in (is_python, is_c):
+            self.assertEqual([f"{path.relative_to(ROOT)}:{number}"
+                              for path in own_files(ROOT, wanted)
+                              for number in long_lines(path)], [])
 
     def test_what_is_looked_at(self):
         with tempfile.TemporaryDirectory() as scratch:
@@ -86,19 +94,27 @@ class WidthTests(unittest.TestCase):
             for name, text in (
                     ("Lib/module.py", ""), ("Lib/build/module.py", ""),
                     ("build/tree/upstream.py", ""), (".git/hook.py", ""),
+                    ("Python/unit.c", ""), ("Python/unit.c.h", ""),
                     ("Tools/script", "#!/usr/bin/env python3\n"),
                     ("Tools/shell", "#!/bin/sh\n"), ("Tools/data", "\0\n")):
                 path = root / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text)
             (root / "link.py").symlink_to(root / "build/tree/upstream.py")
-            self.assertEqual([str(path.relative_to(root))
-                              for path in python_files(root)],
-                             ["Lib/module.py", "Lib/build/module.py",
-                              "Tools/script"])
+            for wanted, expected in (
+                    (is_python, ["Lib/module.py", "Lib/build/module.py",
+                                 "Tools/script"]),
+                    (is_c, ["Python/unit.c", "Python/unit.c.h"])):
+                self.assertEqual([str(path.relative_to(root))
+                                  for path in own_files(root, wanted)],
+                                 expected)
 
     def test_what_is_too_long(self):
         wide = "x" * (COLUMNS + 1)
+        with tempfile.NamedTemporaryFile("w", suffix=".h") as stream:
+            stream.write(f"/* A comment.\n{wide} */\n{wide[1:]}\n")
+            stream.flush()
+            self.assertEqual(long_lines(pathlib.Path(stream.name)), [2])
         for text, expected in (
                 (wide[1:], []), (wide, [1]),
                 (f"# {wide}\n\n{wide} = 1", [1, 3]),

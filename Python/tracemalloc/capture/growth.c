@@ -28,11 +28,7 @@ tm_reclaim_now(enum access access)
         .contexts = calloc(tree->contexts.used, 1),
         .nodes = calloc(tree->nodes.used, 1),
     };
-    struct reclaimed_nodes done = {
-        .taken = -1,
-        .contexts = tree->contexts.live,
-        .nodes = tree->nodes.live,
-    };
+    struct reclaimed_nodes done = tm_nothing_reclaimed(tree);
     if (roots.contexts != NULL && roots.nodes != NULL) {
         tm_mark_caches(&roots);
         roots.contexts[CONTEXT_OWN] = 1;

@@ -608,7 +608,9 @@ object_take_slow(void *p, const struct site *site)
     if (site == NULL || site->cell == 0) {
         site = tm_capture_new(_PyThreadState_GET(), ACCESS_GIL);
     }
-    if (LIKELY(site != NULL) && LIKELY(tm_context_has_counters(site->context))) {
+    if (LIKELY(site != NULL)
+        && LIKELY(tm_context_has_counters(site->context)))
+    {
         cell_move(row, cell, site);
     }
     else {
@@ -628,7 +630,9 @@ object_take_fast(void *p)
         return;
     }
     const struct site *site = tm_capture_met(_PyThreadState_GET());
-    if (UNLIKELY(site == NULL) || UNLIKELY(!tm_context_has_counters(site->context))) {
+    if (UNLIKELY(site == NULL)
+        || UNLIKELY(!tm_context_has_counters(site->context)))
+    {
         object_take_slow(p, site);
         return;
     }

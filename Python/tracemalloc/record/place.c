@@ -5,9 +5,9 @@
 
    The private folder is one that only this user may enter, and is not believed
    before that has been seen: its name can be guessed.  In any folder, a file
-   is made under a name that nobody knows and never through a link, and gets its
-   own name when it is complete.  So it does not matter what others may have
-   put there, and nobody sees half a record. */
+   is made under a name that nobody knows and never through a link, and gets
+   its own name when it is complete.  So it does not matter what others may
+   have put there, and nobody sees half a record. */
 
 #define _GNU_SOURCE 1
 

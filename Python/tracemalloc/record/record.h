@@ -14,7 +14,7 @@ struct record_options {
 };
 
 /* All that follow but the last three need the GIL, if there is one, and the
-   control lock; those of this unit's users, which are in control.c, take it. */
+   control lock, which the users of this unit take, in control.c. */
 
 /* Make the record's file and the helper that writes it, before tracing starts
    or while it is on: 0, or -1 with a text in *fault that stays until the next

@@ -183,17 +183,14 @@ static void
 record_counts(const struct record_source *from, const struct context *context,
               struct record_counters *counts)
 {
-    struct counters all = tm_context_counters(context);
-    int saved = all.epoch == from->bytes->epoch;
+    struct counters all = tm_context_totals(context, from->bytes);
     *counts = (struct record_counters){
         .allocated_blocks = all.allocated_blocks,
         .freed_blocks = all.freed_blocks,
         .allocated_bytes = all.allocated_bytes,
         .freed_bytes = all.freed_bytes,
-        .peak_blocks = saved ? all.peak_blocks
-                       : all.allocated_blocks - all.freed_blocks,
-        .peak_bytes = saved ? all.peak_bytes
-                      : all.allocated_bytes - all.freed_bytes,
+        .peak_blocks = all.peak_blocks,
+        .peak_bytes = all.peak_bytes,
     };
     if (from->sampler != NULL) {
         tm_round_totals(from->sampler, 0, &counts->allocated_blocks,

@@ -58,7 +58,7 @@ ascends(PyObject *self, PyObject *object)
 
 /* --- columns of 64 bits -------------------------------------------------- */
 
-/* Two columns of one length: 0, or -1 with an exception and none to release. */
+/* Two columns of one length: 0, or -1 with an exception, none to release. */
 static int
 pair_get(PyObject *const *args, Py_buffer views[2], size_t *length)
 {
@@ -203,8 +203,8 @@ pick_rows(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 PyDoc_STRVAR(group_rows_doc,
 "_group_rows($module, groups, n, /)\n--\n\n"
 "The rows of each of n groups: what row is in which is said by *groups*.\n\n"
-"Returns a column of n + 1 places, and one of rows: those of group i are from\n"
-"place i to place i + 1, ascending.");
+"Returns a column of n + 1 places, and one of rows: those of group i are\n"
+"from place i to place i + 1, ascending.");
 
 
 static PyObject *

@@ -274,9 +274,7 @@ tm_shown_counters(const struct context *context,
                   const struct traced_bytes *bytes,
                   const struct sampler *sampler)
 {
-    struct counters counters = tm_context_counters(context);
-    tm_context_peak(context, bytes, &counters.peak_blocks,
-                    &counters.peak_bytes);
+    struct counters counters = tm_context_totals(context, bytes);
     if (sampler != NULL) {
         /* Let samples stand for what was not noted. */
         tm_round_totals(sampler, 0, &counters.allocated_blocks,

@@ -115,7 +115,8 @@ struct context {
 #define HAS_SOME 2u
 
 /* The fields of the few.  Of either size there are three: how many blocks were
-   allocated, freed, and live at the peak, if that is saved (tm_few_epoch()). */
+   allocated, freed, and live at the peak, if that is saved: see
+   tm_few_epoch(). */
 enum {
     FEW_BITS = 5,
     FEW_FIRST = 2,

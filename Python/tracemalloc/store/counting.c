@@ -50,6 +50,7 @@ _PyTraceMalloc_RenewEpochs(struct call_tree *tree, struct traced_bytes *bytes)
         struct context *context = tm_context_at(tree, id);
         struct saved *saved;
         if (tm_saved_bit(context, &saved) == 1) {
+            /* Once for all that share it. */
             saved->epoch = epoch_renewed(saved->epoch, bytes);
         }
         if (tm_context_has_counters(context)) {

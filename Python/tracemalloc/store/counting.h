@@ -486,18 +486,18 @@ tm_count_own_alloc(struct traced_bytes *bytes, struct context *own,
     tm_count_own_settled(bytes, own);
 }
 
-/* Live blocks and bytes at the peak. */
-static inline void
-tm_context_peak(const struct context *context,
-                const struct traced_bytes *bytes, uint64_t *nblocks,
-                uint64_t *nbytes)
+/* The counters of a context, with what was live at the peak, saved or not. */
+static inline struct counters
+tm_context_totals(const struct context *context,
+                  const struct traced_bytes *bytes)
 {
     struct counters counters = tm_context_counters(context);
-    int saved = counters.epoch == bytes->epoch;
-    *nblocks = saved ? counters.peak_blocks
-                     : counters.allocated_blocks - counters.freed_blocks;
-    *nbytes = saved ? counters.peak_bytes
-                    : counters.allocated_bytes - counters.freed_bytes;
+    if (counters.epoch != bytes->epoch) {
+        counters.peak_blocks = counters.allocated_blocks
+                               - counters.freed_blocks;
+        counters.peak_bytes = counters.allocated_bytes - counters.freed_bytes;
+    }
+    return counters;
 }
 
 /* Whether a context has live blocks, now or at the peak. */
@@ -512,9 +512,9 @@ tm_context_holds(const struct context *context,
                || ((tm_few(few, FEW_FIRST, 2) | tm_few(few, FEW_SECOND, 2))
                    != 0 && tm_few_epoch(context) == bytes->epoch);
     }
-    uint64_t peak_blocks, peak_bytes;
-    tm_context_peak(context, bytes, &peak_blocks, &peak_bytes);
-    return peak_blocks != 0 || tm_context_live_blocks(context) != 0;
+    struct counters totals = tm_context_totals(context, bytes);
+    return totals.peak_blocks != 0
+           || totals.allocated_blocks != totals.freed_blocks;
 }
 
 /* As tm_count_alloc(), tm_count_free() and tm_uncount_free(), for samples.

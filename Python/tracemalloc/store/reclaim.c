@@ -91,9 +91,8 @@ count_marks(const unsigned char *marks, uint32_t first, uint32_t used)
 }
 
 
-/* Whether so many, of which some are needed, are few enough to leave them: not
-   more than four times as many, as pace_of_space() has it anyway, and a good
-   while before it. */
+/* Whether those that are not needed may stay: pace_of_space() calls again at
+   four times what is needed, so that there must be less, by some time. */
 static inline int
 are_few(const struct number_space *space, size_t limit, size_t needed)
 {
@@ -151,11 +150,7 @@ tm_reclaim(struct call_tree *tree, struct code_table *codes,
     unsigned char *used_codes = calloc(codes->used, 1);
     uint32_t *memo = tree->naccounts == 0 ? NULL
                      : calloc(tree->nodes.used, sizeof(memo[0]));
-    struct reclaimed_nodes done = {
-        .taken = -1,
-        .contexts = tree->contexts.live,
-        .nodes = tree->nodes.live,
-    };
+    struct reclaimed_nodes done = tm_nothing_reclaimed(tree);
     if (used_codes != NULL && (memo != NULL || tree->naccounts == 0)) {
         mark_needed(tree, codes, bytes, roots, reach);
         done.contexts = count_marks(roots->contexts, CONTEXT_UNKNOWN,

@@ -10,8 +10,10 @@
    In the mild form only contexts of dead code go: they cannot come back, so
    nothing is lost but their history, whose sum is kept.  The first reclaim
    takes those of live code as well that have no counters: most are of modules
-   that were imported, and their history is short.  Names go with the last code
-   object that has them.
+   that were imported, and their history is short.  When there are many, those
+   of live code go that hold nothing, but only if two thirds of all hold
+   nothing: they may come again, and then have to be made again.  Names go with
+   the last code object that has them.
 
    Time: proportional to the nodes; 1 byte each of memory meanwhile, and 4
    more if there are accounts. */
@@ -66,6 +68,17 @@ struct reclaimed_nodes {
     size_t contexts;            /* of those left, as many as were needed, */
     size_t nodes;               /*     as far as that was asked */
 };
+
+/* That of one that had no memory. */
+static inline struct reclaimed_nodes
+tm_nothing_reclaimed(const struct call_tree *tree)
+{
+    return (struct reclaimed_nodes){
+        .taken = -1,
+        .contexts = tree->contexts.live,
+        .nodes = tree->nodes.live,
+    };
+}
 
 /* No reclaim has been yet. */
 PART void tm_begin_pace(struct reclaim_pace *);

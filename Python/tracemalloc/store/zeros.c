@@ -1,7 +1,7 @@
 /* Aligned memory full of zeros.
 
-   Called by cells.c and call_tree.c, for rows and counters; calls nobody.  Memory
-   of calloc() is not touched before it is used, and aligned_alloc() has
+   Called by cells.c and call_tree.c, for rows and counters; calls nobody.
+   Memory of calloc() is not touched before it is used, and aligned_alloc() has
    nothing like it.
 
        [ begin . | zeros ...           ]
