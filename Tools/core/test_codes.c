@@ -13,7 +13,7 @@ static char owners[20000];
 static void
 test_codes_grow_and_keep_their_place(void)
 {
-    uint32_t n = 3 * CHUNK_SIZE + 5;
+    uint32_t n = 3 * CODE_CHUNK_SIZE + 5;
     CHECK_EQUAL(tm_init_codes(&table), 0);
     name_id file = tm_add_name(table.names, 1, "f", 1);
     const struct code_entry *first = NULL;

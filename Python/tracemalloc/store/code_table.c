@@ -19,7 +19,7 @@ PART int
 tm_init_codes(struct code_table *table)
 {
     table->names = tm_new_names();
-    table->chunks[0] = calloc(CHUNK_SIZE, sizeof(table->chunks[0][0]));
+    table->chunks[0] = calloc(CODE_CHUNK_SIZE, sizeof(table->chunks[0][0]));
     if (table->names == NULL || table->chunks[0] == NULL) {
         tm_fini_codes(table);
         return -1;
@@ -42,7 +42,9 @@ tm_fini_codes(struct code_table *table)
             free((void *)entry->locations);
         }
     }
-    for (size_t i = 0; i < MAX_CODES >> CHUNK_SHIFT && table->chunks[i]; i++) {
+    for (size_t i = 0; i < MAX_CODES >> CODE_CHUNK_SHIFT && table->chunks[i];
+         i++)
+    {
         free(table->chunks[i]);
         table->chunks[i] = NULL;
     }
@@ -65,9 +67,9 @@ code_take(struct code_table *table)
     if (id >= MAX_CODES) {
         return CODE_NONE;
     }
-    struct code_entry **chunk = &table->chunks[id >> CHUNK_SHIFT];
+    struct code_entry **chunk = &table->chunks[id >> CODE_CHUNK_SHIFT];
     if (*chunk == NULL) {
-        *chunk = calloc(CHUNK_SIZE, sizeof((*chunk)[0]));
+        *chunk = calloc(CODE_CHUNK_SIZE, sizeof((*chunk)[0]));
         if (*chunk == NULL) {
             return CODE_NONE;
         }
@@ -191,9 +193,9 @@ tm_size_of_codes(const struct code_table *table)
     if (table->names == NULL) {
         return 0;
     }
-    size_t nchunks = (table->used + CHUNK_SIZE - 1) >> CHUNK_SHIFT;
+    size_t nchunks = (table->used + CODE_CHUNK_SIZE - 1) >> CODE_CHUNK_SHIFT;
     return table->names->bytes
-           + nchunks * CHUNK_SIZE * sizeof(table->chunks[0][0])
+           + nchunks * CODE_CHUNK_SIZE * sizeof(table->chunks[0][0])
            + table->line_bytes + table->retired_bytes;
 }
 

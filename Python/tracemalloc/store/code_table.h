@@ -91,6 +91,14 @@ struct code_entry {
 
 #define MAX_CODES ((size_t)1 << 25)
 
+/* Entries per chunk: a small program has some hundred. */
+#ifdef Py_TRACEMALLOC_STRESS
+#  define CODE_CHUNK_SHIFT 4
+#else
+#  define CODE_CHUNK_SHIFT 8
+#endif
+#define CODE_CHUNK_SIZE ((size_t)1 << CODE_CHUNK_SHIFT)
+
 /* Invariants: a live entry's owner carries the entry's number; every entry
    below `used` but number 0 is in one of the three states; each name of an
    entry that is live or retired is in `names`.
@@ -104,7 +112,8 @@ struct code_table {
     uint32_t retired;           /* how many are */
     size_t line_bytes;
     size_t retired_bytes;       /* location tables of retired ones */
-    struct code_entry *chunks[MAX_CODES >> CHUNK_SHIFT];    /* never move */
+    struct code_entry *chunks[MAX_CODES >> CODE_CHUNK_SHIFT];   /* never
+                                                                   move */
 };
 
 /* Begin with an empty table, and with names of its own.  0, or -1 when out of
@@ -140,7 +149,8 @@ PART void tm_count_codes(const struct code_table *,
 static inline struct code_entry *
 tm_code_at(const struct code_table *table, code_id code)
 {
-    return &table->chunks[code >> CHUNK_SHIFT][code & CHUNK_MASK];
+    return &table->chunks[code >> CODE_CHUNK_SHIFT]
+                         [code & (CODE_CHUNK_SIZE - 1)];
 }
 
 /* The line of a code unit of a live code object; 0 if it has none.  -1 stands

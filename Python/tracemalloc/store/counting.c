@@ -1,9 +1,67 @@
 /* Counting: what is too rare for counting.h.
 
-   Called by what frees without access (tm_count_lost), by reclaim and by who
-   resets the peak; calls nobody. */
+   Called by what frees without access (tm_count_lost), by reclaim, by who
+   resets the peak, and by who looks; calls nobody. */
 
 #include "counting.h"
+
+
+static struct counters
+some_counters(const struct some *some)
+{
+    return (struct counters){
+        .allocated_blocks = some->allocated_blocks,
+        .freed_blocks = some->freed_blocks,
+        .allocated_bytes = some->allocated_bytes,
+        .freed_bytes = some->freed_bytes,
+        .peak_blocks = some->peak_blocks,
+        .peak_bytes = some->peak_bytes,
+        .epoch = some->epoch,
+    };
+}
+
+
+static struct counters
+few_counters(const struct context *context)
+{
+    uint64_t few = context->counts;
+    struct counters counters = {.epoch = tm_few_epoch(context)};
+    for (unsigned of = FEW_FIRST; of <= FEW_SECOND;
+         of += FEW_SECOND - FEW_FIRST)
+    {
+        uint64_t size = tm_few_size(few, of);
+        counters.allocated_blocks += tm_few(few, of, 0);
+        counters.freed_blocks += tm_few(few, of, 1);
+        counters.peak_blocks += tm_few(few, of, 2);
+        counters.allocated_bytes += tm_few(few, of, 0) * size;
+        counters.freed_bytes += tm_few(few, of, 1) * size;
+        counters.peak_bytes += tm_few(few, of, 2) * size;
+    }
+    return counters;
+}
+
+
+PART struct counters
+tm_context_counters(const struct context *context)
+{
+    return tm_context_has_counters(context) ? *tm_counters_of(context)
+           : tm_context_has_some(context) ? some_counters(tm_some_of(context))
+           : few_counters(context);
+}
+
+
+PART struct counters
+tm_context_totals(const struct context *context,
+                  const struct traced_bytes *bytes)
+{
+    struct counters counters = tm_context_counters(context);
+    if (counters.epoch != bytes->epoch) {
+        counters.peak_blocks = counters.allocated_blocks
+                               - counters.freed_blocks;
+        counters.peak_bytes = counters.allocated_bytes - counters.freed_bytes;
+    }
+    return counters;
+}
 
 
 PART void

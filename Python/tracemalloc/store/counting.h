@@ -75,39 +75,11 @@ tm_bytes_maximum(struct traced_bytes *bytes, size_t current)
 
 /* The counters of a context, whether it has them or not; without what it is
    of. */
-static inline struct counters
-tm_context_counters(const struct context *context)
-{
-    if (tm_context_has_counters(context)) {
-        return *tm_counters_of(context);
-    }
-    if (tm_context_has_some(context)) {
-        const struct some *some = tm_some_of(context);
-        return (struct counters){
-            .allocated_blocks = some->allocated_blocks,
-            .freed_blocks = some->freed_blocks,
-            .allocated_bytes = some->allocated_bytes,
-            .freed_bytes = some->freed_bytes,
-            .peak_blocks = some->peak_blocks,
-            .peak_bytes = some->peak_bytes,
-            .epoch = some->epoch,
-        };
-    }
-    uint64_t few = context->counts;
-    struct counters counters = {.epoch = tm_few_epoch(context)};
-    for (unsigned of = FEW_FIRST; of <= FEW_SECOND;
-         of += FEW_SECOND - FEW_FIRST)
-    {
-        uint64_t size = tm_few_size(few, of);
-        counters.allocated_blocks += tm_few(few, of, 0);
-        counters.freed_blocks += tm_few(few, of, 1);
-        counters.peak_blocks += tm_few(few, of, 2);
-        counters.allocated_bytes += tm_few(few, of, 0) * size;
-        counters.freed_bytes += tm_few(few, of, 1) * size;
-        counters.peak_bytes += tm_few(few, of, 2) * size;
-    }
-    return counters;
-}
+PART struct counters tm_context_counters(const struct context *);
+
+/* The same, with what was live at the peak, whether that was saved or not. */
+PART struct counters tm_context_totals(const struct context *,
+                                       const struct traced_bytes *);
 
 static inline uint64_t
 tm_context_live_blocks(const struct context *context)
@@ -484,20 +456,6 @@ tm_count_own_alloc(struct traced_bytes *bytes, struct context *own,
     all->allocated_blocks += weight.blocks;
     all->allocated_bytes += weight.bytes;
     tm_count_own_settled(bytes, own);
-}
-
-/* The counters of a context, with what was live at the peak, saved or not. */
-static inline struct counters
-tm_context_totals(const struct context *context,
-                  const struct traced_bytes *bytes)
-{
-    struct counters counters = tm_context_counters(context);
-    if (counters.epoch != bytes->epoch) {
-        counters.peak_blocks = counters.allocated_blocks
-                               - counters.freed_blocks;
-        counters.peak_bytes = counters.allocated_bytes - counters.freed_bytes;
-    }
-    return counters;
 }
 
 /* Whether a context has live blocks, now or at the peak. */

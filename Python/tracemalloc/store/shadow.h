@@ -16,7 +16,7 @@
 #  define BRANCH_SHIFT 13
 #else
 #  define LEAF_SHIFT 15         /* 256 KiB of entries for 16 MiB */
-#  define BRANCH_SHIFT 12       /* 32 KiB of pointers for 64 GiB */
+#  define BRANCH_SHIFT 9        /* 4 KiB of pointers for 8 GiB */
 #endif
 #define SHADOW_BITS 48
 #define ROOT_SHIFT (SHADOW_BITS - GRANULE_SHIFT - LEAF_SHIFT - BRANCH_SHIFT)
@@ -34,7 +34,7 @@
 
 /* Granules of 512 bytes, and their entries:
 
-       address     | root 12 | branch 12 | leaf 15 | in the granule 9 |
+       address     | root 15 | branch 9  | leaf 15 | in the granule 9 |
                        |          |           |
                        v          v           v
        root [. . b . .]
