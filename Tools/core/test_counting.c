@@ -56,7 +56,14 @@ model_copy(void)
 static void
 both_alloc(int context, size_t size)
 {
-    count_any(&tree, &bytes, contexts[context], size);
+    uint64_t more = random_below(2) ? tm_context_more(contexts[context], size)
+                    : 0;
+    if (more != 0) {
+        tm_count_alloc_few(&bytes, contexts[context], size, more);
+    }
+    else {
+        count_any(&tree, &bytes, contexts[context], size);
+    }
     m.live_blocks[context]++;
     m.live_bytes[context] += size;
     m.current += size;
@@ -93,12 +100,24 @@ both_take_back(int context, size_t size)
 static void
 both_move(int from, int to, size_t size)
 {
-    make_room(&tree, contexts[to], size);
-    if (from == to) {
-        tm_count_again(contexts[to], size);
+    uint64_t more = random_below(2) ? tm_context_more(contexts[to], size) : 0;
+    if (more != 0) {
+        if (from == to) {
+            tm_count_again_few(contexts[to], size, more);
+        }
+        else {
+            tm_count_move_few(&bytes, contexts[from], contexts[to], size,
+                              more);
+        }
     }
     else {
-        tm_count_move(&bytes, contexts[from], contexts[to], size);
+        make_room(&tree, contexts[to], size);
+        if (from == to) {
+            tm_count_again(contexts[to], size);
+        }
+        else {
+            tm_count_move(&bytes, contexts[from], contexts[to], size);
+        }
     }
     m.live_blocks[from]--;
     m.live_bytes[from] -= size;
@@ -340,13 +359,6 @@ test_taken_back_unsaved(void)
 }
 
 
-static int
-is_few(const struct context *context)
-{
-    return !tm_context_has_some(context) && !tm_context_has_counters(context);
-}
-
-
 /* Little is counted beside the key of a context; what the bits there cannot
    hold is not lost. */
 static void
@@ -356,7 +368,7 @@ test_counters_come_in_time(void)
     for (unsigned i = 0; i < MAX_FEW; i++) {
         both_alloc(0, 3);
         both_free(0, 3);
-        CHECK(is_few(contexts[0]));
+        CHECK(tm_context_is_of_few(contexts[0]));
         compare();
     }
     for (unsigned i = MAX_FEW; i < MAX_SOME; i++) {
@@ -371,10 +383,10 @@ test_counters_come_in_time(void)
 
     both_alloc(1, MAX_FEW_SIZE);
     both_alloc(1, 1);
-    CHECK(is_few(contexts[1]));
+    CHECK(tm_context_is_of_few(contexts[1]));
     compare();
     both_alloc(1, 2);
-    CHECK(!is_few(contexts[1]));
+    CHECK(!tm_context_is_of_few(contexts[1]));
     compare();
 
     both_alloc(2, SIZE_MAX / 4);
@@ -390,7 +402,7 @@ test_counters_come_in_time(void)
 
     both_alloc(3, 5);
     both_alloc(3, 1);
-    CHECK(is_few(contexts[3]));
+    CHECK(tm_context_is_of_few(contexts[3]));
     both_alloc(3, MAX_SOME_BYTES - 6);
     CHECK(tm_context_has_some(contexts[3]));
     both_alloc(3, 0);
@@ -413,7 +425,7 @@ test_blocks_of_two_sizes(void)
         size_t sizes[] = {0, 7};
         for (unsigned i = 0; i < MAX_FEW; i++) {
             both_alloc(0, sizes[second]);
-            CHECK(is_few(contexts[0]));
+            CHECK(tm_context_is_of_few(contexts[0]));
             compare();
             both_free(0, sizes[second]);
             compare();
@@ -433,10 +445,10 @@ test_blocks_of_two_sizes(void)
     both_alloc(3, 2000);
     compare();
     both_free(2, 30);
-    CHECK(is_few(contexts[2]));
+    CHECK(tm_context_is_of_few(contexts[2]));
     compare();
     both_alloc(1, MAX_FEW_SIZE + 1);
-    CHECK(!is_few(contexts[1]));
+    CHECK(!tm_context_is_of_few(contexts[1]));
     compare();
     end();
 }
@@ -465,7 +477,7 @@ test_forms_keep_the_peak(void)
             }
             else {
                 both_alloc(0, 1);
-                CHECK(!is_few(contexts[0]));
+                CHECK(!tm_context_is_of_few(contexts[0]));
             }
             compare();
             both_free(1, 100);
@@ -524,7 +536,7 @@ test_lost_counts(void)
             _PyTraceMalloc_GiveCounters(&tree, contexts[0]);
         }
         tm_count_lost(&bytes, contexts[0], 30);
-        CHECK(form != 0 || is_few(contexts[0]));
+        CHECK(form != 0 || tm_context_is_of_few(contexts[0]));
         CHECK(form != 1 || tm_context_has_some(contexts[0]));
         CHECK_EQUAL(tm_bytes_current(&bytes), 40);
         CHECK_EQUAL(tm_context_live_blocks(contexts[0]), 1);

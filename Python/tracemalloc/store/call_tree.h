@@ -432,6 +432,13 @@ tm_context_has_some(const struct context *context)
     return (context->counts & HAS_SOME) != 0;
 }
 
+/* Neither. */
+static TM_INLINE int
+tm_context_is_of_few(const struct context *context)
+{
+    return (context->counts & (HAS_COUNTERS | HAS_SOME)) == 0;
+}
+
 /* Those that it has. */
 static TM_INLINE struct counters *
 tm_counters_of(const struct context *context)
