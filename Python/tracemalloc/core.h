@@ -42,10 +42,10 @@
    Access.  The counters of contexts, the cells and the table of large blocks,
    with its shadow, belong to whoever has the right to change them: the holder
    of the GIL while the process has one GIL, the holder of the store lock
-   otherwise (access.h).
-   All else needs the store lock, except that nodes and contexts may be looked
-   up without it: they never move, are complete before an index names them, and
-   an index that was replaced is kept until its readers are gone.
+   otherwise (access.h).  All else needs the store lock, except that nodes and
+   contexts may be looked up without it: they never move, are complete before
+   an index names them, and an index that was replaced is kept until its
+   readers are gone.
 
    No function of the store calls back, and all memory comes from the C
    library, so the store lock is a leaf: nothing else is ever taken under

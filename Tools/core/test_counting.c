@@ -56,8 +56,9 @@ model_copy(void)
 static void
 both_alloc(int context, size_t size)
 {
-    uint64_t more = random_below(2) ? tm_context_more(contexts[context], size)
-                    : 0;
+    /* Either way that hooks take for those of few blocks. */
+    uint64_t more = tm_context_is_of_few(contexts[context]) && random_below(2)
+                    ? tm_few_more(contexts[context]->counts, size) : 0;
     if (more != 0) {
         tm_count_alloc_few(&bytes, contexts[context], size, more);
     }
@@ -100,24 +101,12 @@ both_take_back(int context, size_t size)
 static void
 both_move(int from, int to, size_t size)
 {
-    uint64_t more = random_below(2) ? tm_context_more(contexts[to], size) : 0;
-    if (more != 0) {
-        if (from == to) {
-            tm_count_again_few(contexts[to], size, more);
-        }
-        else {
-            tm_count_move_few(&bytes, contexts[from], contexts[to], size,
-                              more);
-        }
+    make_room(&tree, contexts[to], size);
+    if (from == to) {
+        tm_count_again(contexts[to], size);
     }
     else {
-        make_room(&tree, contexts[to], size);
-        if (from == to) {
-            tm_count_again(contexts[to], size);
-        }
-        else {
-            tm_count_move(&bytes, contexts[from], contexts[to], size);
-        }
+        tm_count_move(&bytes, contexts[from], contexts[to], size);
     }
     m.live_blocks[from]--;
     m.live_bytes[from] -= size;

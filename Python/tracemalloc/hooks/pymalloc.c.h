@@ -517,31 +517,17 @@ _PyTraceMalloc_UsePymalloc(struct hook *hook, PyMemAllocatorEx *traced)
    again, as far as counters go.  The site must have room, and the block be one
    that was noted; does nothing if not. */
 static Py_ALWAYS_INLINE inline void
-cell_move(struct cell_row *row, uint32_t *at, const struct site *site,
-          uint64_t more)
+cell_move(struct cell_row *row, uint32_t *at, const struct site *site)
 {
-    int few = more != ANY_CONTEXT && more != BUSY_CONTEXT;
     uint32_t cell = *at, slack = cell - site->cell;
     if (slack <= MAX_SLACK) {
-        size_t size = row->block_size - slack;
-        if (few) {
-            tm_count_again_few(site->context, size, more);
-        }
-        else {
-            tm_count_again(site->context, size);
-        }
+        tm_count_again(site->context, row->block_size - slack);
     }
     else if (LIKELY(cell != 0)) {
         slack = CELL_SLACK(cell);
         *at = site->cell | slack;
-        struct context *from = tm_context_at(&S->tree, CELL_CONTEXT(cell));
-        size_t size = row->block_size - slack;
-        if (few) {
-            tm_count_move_few(&S->bytes, from, site->context, size, more);
-        }
-        else {
-            tm_count_move(&S->bytes, from, site->context, size);
-        }
+        tm_count_move(&S->bytes, tm_context_at(&S->tree, CELL_CONTEXT(cell)),
+                      site->context, row->block_size - slack);
     }
 }
 
@@ -556,13 +542,8 @@ cell_move_to(struct cell_row *row, uint32_t *at, const struct site *site,
 {
     size_t size = row->block_size - CELL_SLACK(*at);
     if (LIKELY(site != NULL)) {
-        uint64_t more = tm_context_more(site->context, size);
-        if (LIKELY(more != 0)) {
-            cell_move(row, at, site, more);
-            return;
-        }
         tm_make_room(site->context, size, access);
-        cell_move(row, at, site, ANY_CONTEXT);
+        cell_move(row, at, site);
         return;
     }
     if (tm_is_quiet(_PyThreadState_GET())) {
@@ -630,7 +611,7 @@ object_take_slow(void *p, const struct site *site)
     if (LIKELY(site != NULL)
         && LIKELY(tm_context_has_counters(site->context)))
     {
-        cell_move(row, cell, site, BUSY_CONTEXT);
+        cell_move(row, cell, site);
     }
     else {
         cell_move_to(row, cell, site, ACCESS_GIL);
@@ -655,7 +636,7 @@ object_take_fast(void *p)
         object_take_slow(p, site);
         return;
     }
-    cell_move(row, cell_in_row(row, pool, p), site, BUSY_CONTEXT);
+    cell_move(row, cell_in_row(row, pool, p), site);
 }
 
 

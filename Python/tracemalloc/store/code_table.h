@@ -112,8 +112,8 @@ struct code_table {
     uint32_t retired;           /* how many are */
     size_t line_bytes;
     size_t retired_bytes;       /* location tables of retired ones */
-    struct code_entry *chunks[MAX_CODES >> CODE_CHUNK_SHIFT];   /* never
-                                                                   move */
+    /* They never move. */
+    struct code_entry *chunks[MAX_CODES >> CODE_CHUNK_SHIFT];
 };
 
 /* Begin with an empty table, and with names of its own.  0, or -1 when out of

@@ -141,14 +141,6 @@ tm_context_has_room(const struct context *context, size_t size)
            : tm_few_more(context->counts, size) != 0;
 }
 
-/* What that adds if it is one of few blocks and has room; else 0. */
-static TM_INLINE uint64_t
-tm_context_more(const struct context *context, size_t size)
-{
-    return tm_context_is_of_few(context)
-           ? tm_few_more(context->counts, size) : 0;
-}
-
 /* Before counts change, other than by a new maximum: save what is live, if it
    is the first time in this epoch. */
 
@@ -397,24 +389,6 @@ tm_count_again(struct context *context, size_t size)
         tm_in_turn();
         tm_context_add_alloc(context, size);
     }
-}
-
-/* The two for a context of few blocks, with what this one adds. */
-
-static TM_INLINE void
-tm_count_move_few(struct traced_bytes *bytes, struct context *from,
-                  struct context *to, size_t size, uint64_t more)
-{
-    tm_context_touch(from, bytes);
-    tm_few_touch(to, bytes);
-    tm_context_add_free(from, size);
-    to->counts += more;
-}
-
-static TM_INLINE void
-tm_count_again_few(struct context *context, size_t size, uint64_t more)
-{
-    context->counts += tm_few_free(context->counts, size) + more;
 }
 
 /* Take back a tm_count_free(): the block is still there.  Others may have

@@ -1,6 +1,6 @@
 /* Aligned memory full of zeros.
 
-   Called by cells.c and call_tree.c, for rows and counters; calls nobody.
+   Called by cells.c and call_tree.c, for rows and contexts; calls nobody.
    Memory of calloc() is not touched before it is used, and aligned_alloc() has
    nothing like it.
 
