@@ -361,6 +361,13 @@ test_short_and_wide_contexts(void)
                 struct context *context = tm_context_at(&tree, id);
                 CHECK_EQUAL(tm_find_context(&tree, NODE_ROOT, 1 + line,
                                             units[unit], lines[line]), id);
+                /* The line is no part of short keys. */
+                CHECK_EQUAL(tm_find_context(&tree, NODE_ROOT, 1 + line,
+                                            units[unit], ANY_SHORT_LINE),
+                            lines[line] <= MAX_SHORT_LINE
+                            || (units[unit] > MAX_SHORT_UNIT
+                                && units[unit] != NO_UNIT)
+                            ? id : CONTEXT_NONE);
                 CHECK_EQUAL(tm_context_node(context), NODE_ROOT);
                 CHECK_EQUAL(tm_context_code(context), 1 + line);
                 CHECK_EQUAL(tm_context_unit(context), units[unit]);

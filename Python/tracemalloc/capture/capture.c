@@ -158,7 +158,7 @@ resumed_compare(struct _PyTraceMalloc_ThreadCache *cache,
 static inline int
 resumed_mend(struct _PyTraceMalloc_ThreadCache *cache,
              struct frame_entry *base, struct frame_entry *entry,
-             const struct resumed *found, enum access access)
+             const struct resumed *found, enum access *access)
 {
     node_id parent;
     cache->top = base;
@@ -168,7 +168,7 @@ resumed_mend(struct _PyTraceMalloc_ThreadCache *cache,
         if (parent == NODE_NONE) {
             return -1;
         }
-        tm_entry_update(at, found->frames[n - 1], parent, access);
+        tm_entry_update(at, found->frames[n - 1], parent, *access);
         cache->top = at;
         if (n <= found->highest && at[1].key.parent == at->site.node) {
             return 0;
@@ -178,7 +178,7 @@ resumed_mend(struct _PyTraceMalloc_ThreadCache *cache,
     if (parent == NODE_NONE) {
         return -1;
     }
-    tm_entry_update(entry, entry->frame, parent, access);
+    tm_entry_update(entry, entry->frame, parent, *access);
     return 0;
 }
 
@@ -192,12 +192,12 @@ resumed_mend(struct _PyTraceMalloc_ThreadCache *cache,
    of them are marked. */
 static Py_ALWAYS_INLINE inline struct frame_entry *
 capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
-                _PyInterpreterFrame *frame, enum access access)
+                _PyInterpreterFrame *frame, enum access *access)
 {
     struct frame_entry *entry = resumed_entry(cache, frame), *base;
     struct resumed found;
     if (entry == NULL
-        || (base = resumed_compare(cache, entry, &found, access)) == NULL
+        || (base = resumed_compare(cache, entry, &found, *access)) == NULL
         || (found.lowest >= 0
             && resumed_mend(cache, base, entry, &found, access) < 0))
     {
@@ -216,11 +216,11 @@ capture_resumed(struct _PyTraceMalloc_ThreadCache *cache,
    of memory. */
 static Py_NO_INLINE _PyInterpreterFrame **
 cache_more_frames(struct _PyTraceMalloc_ThreadCache *cache,
-                  _PyInterpreterFrame **frames, size_t n, enum access access)
+                  _PyInterpreterFrame **frames, size_t n, enum access *access)
 {
-    tm_access_lock(access);
+    tm_access_lock(*access);
     int failed = tm_reserve_frames(cache, n + 1) < 0;
-    tm_access_unlock(access);
+    tm_access_unlock(*access);
     if (failed) {
         return NULL;
     }
@@ -234,11 +234,11 @@ cache_more_frames(struct _PyTraceMalloc_ThreadCache *cache,
 /* Room for `depth` frames, all entries of which have been written to. */
 static Py_NO_INLINE int
 cache_extend(struct _PyTraceMalloc_ThreadCache *cache, size_t depth,
-             enum access access)
+             enum access *access)
 {
-    tm_access_lock(access);
+    tm_access_lock(*access);
     int failed = tm_reserve_entries(cache, depth) < 0;
-    tm_access_unlock(access);
+    tm_access_unlock(*access);
     if (failed) {
         return -1;
     }
@@ -266,7 +266,7 @@ struct new_frames {
 static inline struct frame_entry *
 collect_frames(struct _PyTraceMalloc_ThreadCache *cache,
                _PyInterpreterFrame *frame, struct new_frames *found,
-               enum access access)
+               enum access *access)
 {
     _PyInterpreterFrame **frames = found->near;
     size_t n = 0, room = NEAR;
@@ -279,7 +279,7 @@ collect_frames(struct _PyTraceMalloc_ThreadCache *cache,
         }
         if (tm_frame_is_marked(frame)) {
             if (!lost && (entry = cache_find(cache, frame)) != NULL) {
-                tm_entry_update(entry, frame, entry[-1].site.node, access);
+                tm_entry_update(entry, frame, entry[-1].site.node, *access);
                 break;
             }
             /* Another greenlet's: looking for each of them would take time
@@ -293,7 +293,7 @@ collect_frames(struct _PyTraceMalloc_ThreadCache *cache,
                  && tries++ < RESUMED_TRIES
                  && (entry = capture_resumed(cache, frame, access)) != NULL)
         {
-            tm_entry_update(entry, frame, entry->key.parent, access);
+            tm_entry_update(entry, frame, entry->key.parent, *access);
             break;
         }
         if (n == room) {
@@ -316,7 +316,7 @@ collect_frames(struct _PyTraceMalloc_ThreadCache *cache,
 static inline struct frame_entry *
 enter_frames(struct _PyTraceMalloc_ThreadCache *cache,
              struct frame_entry *entry, const struct new_frames *found,
-             enum access access)
+             enum access *access)
 {
     cache->top = entry;
     size_t n = found->n, base = entry - cache->entries;
@@ -334,7 +334,7 @@ enter_frames(struct _PyTraceMalloc_ThreadCache *cache,
         }
         _PyInterpreterFrame *frame = found->frames[--n];
         entry++;
-        tm_entry_update(entry, frame, parent, access);
+        tm_entry_update(entry, frame, parent, *access);
         tm_frame_mark(frame, entry - cache->entries);
     }
     cache->top = entry;
@@ -345,20 +345,20 @@ enter_frames(struct _PyTraceMalloc_ThreadCache *cache,
 /* What is known of an entry's call site, with its context: or NULL when out of
    memory. */
 static inline const struct site *
-entry_site(struct frame_entry *entry, enum access access)
+entry_site(struct frame_entry *entry, enum access *access)
 {
     if (entry->site.cell == 0) {
         if (tm_entry_find_context(entry, access) == NULL) {
             return NULL;
         }
-        tm_entry_remember(entry, access);
+        tm_entry_remember(entry, *access);
     }
-    else if (access != ACCESS_DETACHED
+    else if (*access != ACCESS_DETACHED
              && tm_site_cached(entry->instruction, &entry->key,
                                entry->salt) == NULL)
     {
         /* So that the next one is found at once. */
-        tm_entry_remember(entry, access);
+        tm_entry_remember(entry, *access);
     }
     return &entry->site;
 }
@@ -366,7 +366,7 @@ entry_site(struct frame_entry *entry, enum access access)
 
 static const struct site *
 capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
-               _PyInterpreterFrame *frame, enum access access)
+               _PyInterpreterFrame *frame, enum access *access)
 {
     struct new_frames found;
     struct frame_entry *entry = collect_frames(cache, frame, &found, access);
@@ -386,7 +386,7 @@ capture_frames(struct _PyTraceMalloc_ThreadCache *cache,
    contexts are to be reclaimed, and where nothing is to be found: a quiet
    thread's cache is put aside. */
 static Py_NO_INLINE const struct site *
-capture_first(PyThreadState *tstate, enum access access)
+capture_first(PyThreadState *tstate, enum access *access)
 {
     if (tm_is_quiet(tstate)) {
         return NULL;
@@ -394,32 +394,32 @@ capture_first(PyThreadState *tstate, enum access access)
     if (tstate == NULL || _PyThreadState_GetFrame(tstate) == NULL) {
         return &S->unknown.site;
     }
-    if (tm_reclaim_is_wanted() && access != ACCESS_DETACHED) {
-        tm_reclaim_now(access);
+    if (tm_reclaim_is_wanted() && *access != ACCESS_DETACHED) {
+        tm_reclaim_now(*access);
     }
     struct _PyTraceMalloc_ThreadCache **owner =
         &((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
     if (*owner == NULL) {
-        tm_access_lock(access);
+        tm_access_lock(*access);
         node_id root = tm_thread_root(tstate);
-        tm_watch_growth_lock_held(root, access);
+        tm_watch_growth_lock_held(root, *access);
         if (root != NODE_NONE) {
             tm_new_cache(root, owner);
         }
-        tm_access_unlock(access);
+        tm_access_unlock(*access);
         if (*owner == NULL) {
             return NULL;
         }
     }
-    if (tm_follow_account(tstate, *owner, access) < 0) {
+    if (tm_follow_account(tstate, *owner, *access) < 0) {
         return NULL;
     }
     return capture_frames(*owner, tstate->current_frame, access);
 }
 
 
-const struct site *
-_PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
+static inline const struct site *
+capture_slow(PyThreadState *tstate, enum access access, enum access *now)
 {
     struct _PyTraceMalloc_ThreadCache *cache = NULL;
     if (tstate != NULL) {
@@ -427,7 +427,7 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
     }
     if (cache == NULL || tm_capture_is_held_up()) {
         if (cache == NULL || tm_reclaim_is_wanted()) {
-            return capture_first(tstate, access);
+            return capture_first(tstate, now);
         }
         if (tm_follow_account(tstate, cache, access) < 0) {
             return NULL;
@@ -445,7 +445,7 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
             entry = NULL;       /* tm_capture_called() has been tried */
         }
         else {
-            entry = capture_resumed(cache, frame, access);
+            entry = capture_resumed(cache, frame, now);
             resumed = 1;
             const struct site *site;
             if (entry == NULL
@@ -461,13 +461,32 @@ _PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
             if (cached != NULL && cached->site.cell != 0) {
                 return &cached->site;
             }
-            tm_entry_update(entry, frame, resumed ? entry->key.parent
-                                                  : entry[-1].site.node,
-                            access);
-            return entry_site(entry, access);
+            struct site_key key = {
+                .code = tm_frame_code(frame),
+                .parent = resumed ? entry->key.parent : entry[-1].site.node,
+            };
+            if (!tm_entry_has_key(entry, &key)) {
+                tm_entry_update(entry, frame, key.parent, access);
+            }
+            else if (entry->instruction != frame->instr_ptr) {
+                tm_entry_go(entry, frame->instr_ptr, cached);
+            }
+            return entry_site(entry, now);
         }
     }
-    return capture_frames(cache, frame, access);
+    return capture_frames(cache, frame, now);
+}
+
+
+const struct site *
+_PyTraceMalloc_CaptureSlow(PyThreadState *tstate, enum access access)
+{
+    enum access now = access;
+    const struct site *site = capture_slow(tstate, access, &now);
+    if (now != access) {
+        tm_entries_added();
+    }
+    return site;
 }
 
 

@@ -11,29 +11,41 @@
 #define S (&_PyTraceMalloc_State)
 
 
-/* Free indexes that were just outgrown.  Only the holder of the one GIL looks
-   up without the lock, and the caller is that.  Needs the lock. */
+/* Something is to be added: a capture adds all that it has to add under one
+   lock, since locking and unlocking each takes as long as adding a node. */
 static inline void
-free_replaced(enum access access)
+lock_to_add(enum access *access)
 {
-    if (access == ACCESS_GIL && S->tree.replaced != NULL) {
+    tm_access_lock(*access);
+    if (*access == ACCESS_GIL) {
+        *access = ACCESS_LOCK;
+    }
+}
+
+
+PART void
+tm_entries_added(void)
+{
+    /* Indexes that were just outgrown: only the holder of the one GIL looks up
+       without the lock, and the caller is that. */
+    if (S->tree.replaced != NULL) {
         tm_free_replaced(&S->tree);
     }
+    tm_unlock();
 }
 
 
 /* Give an entry's code object a number: 0, or -1 when out of memory. */
 static Py_NO_INLINE int
-entry_number(struct frame_entry *entry, enum access access)
+entry_number(struct frame_entry *entry, enum access *access)
 {
     PyCodeObject *co = _PyFrame_GetCode(entry->frame);
-    tm_access_lock(access);
+    lock_to_add(access);
     entry->key.code = tm_number_code_object(co);
     entry->salt = tm_site_salt(entry->key);
     if (entry->key.code == CODE_NONE) {
-        tm_watch_growth_lock_held(CODE_NONE, access);
+        tm_watch_growth_lock_held(CODE_NONE, *access);
     }
-    tm_access_unlock(access);
     return entry->key.code != CODE_NONE ? 0 : -1;
 }
 
@@ -47,63 +59,63 @@ entry_unit(const struct frame_entry *entry)
 }
 
 
-/* The line of an entry, after making sure its code object has a number: -1
-   when out of memory. */
-static inline int32_t
-entry_line(struct frame_entry *entry, enum access access)
+/* Whether an entry's code object has a number now: not when out of memory. */
+static inline int
+entry_has_number(struct frame_entry *entry, enum access *access)
 {
-    if (entry->key.code == CODE_NONE && entry_number(entry, access) < 0) {
-        return -1;
-    }
+    return entry->key.code != CODE_NONE || entry_number(entry, access) == 0;
+}
+
+
+/* The line of an entry that has a number. */
+static inline int32_t
+entry_line(const struct frame_entry *entry)
+{
     return tm_code_line(&S->codes, entry->key.code, entry_unit(entry));
 }
 
 
 PART node_id
-tm_entry_find_node(struct frame_entry *entry, enum access access)
+tm_entry_find_node(struct frame_entry *entry, enum access *access)
 {
-    int32_t line = entry_line(entry, access);
-    if (line < 0) {
+    if (!entry_has_number(entry, access)) {
         return NODE_NONE;
     }
+    tm_prefetch_nodes(&S->tree, entry->key.parent);
+    int32_t line = entry_line(entry);
     node_id node = tm_find_node(&S->tree, entry->key.parent,
                                 entry->key.code, line);
     if (node == NODE_NONE) {
-        tm_access_lock(access);
+        lock_to_add(access);
         node = tm_add_node(&S->tree, entry->key.parent,
                            entry->key.code, line);
-        tm_watch_growth_lock_held(node, access);
-        free_replaced(access);
-        tm_access_unlock(access);
+        tm_watch_growth_lock_held(node, *access);
     }
     entry->site.node = node;
     if (node != NODE_NONE) {
-        tm_entry_remember(entry, access);
+        tm_entry_remember(entry, *access);
     }
     return node;
 }
 
 
 PART struct context *
-tm_entry_find_context(struct frame_entry *entry, enum access access)
+tm_entry_find_context(struct frame_entry *entry, enum access *access)
 {
-    tm_prefetch_contexts(&S->tree, entry->key.parent);
-    int32_t line = entry_line(entry, access);
-    if (line < 0) {
+    if (!entry_has_number(entry, access)) {
         return NULL;
     }
     intptr_t unit = entry_unit(entry);
     uint32_t site = 0 <= unit && unit < (intptr_t)NO_UNIT
                     ? (uint32_t)unit : NO_UNIT;
     context_id id = tm_find_context(&S->tree, entry->key.parent,
-                                    entry->key.code, site, line);
+                                    entry->key.code, site, ANY_SHORT_LINE);
     if (id == CONTEXT_NONE) {
-        tm_access_lock(access);
+        int32_t line = entry_line(entry);
+        lock_to_add(access);
         id = tm_add_context(&S->tree, entry->key.parent,
                             entry->key.code, site, line);
-        tm_watch_growth_lock_held(id, access);
-        free_replaced(access);
-        tm_access_unlock(access);
+        tm_watch_growth_lock_held(id, *access);
         if (id == CONTEXT_NONE) {
             return NULL;
         }

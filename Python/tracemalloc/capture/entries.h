@@ -11,9 +11,12 @@
 
 /* Find or make the node of an entry, or the context of an allocation there,
    and keep it: NODE_NONE or NULL when out of memory.  The site cache learns of
-   a node. */
-PART node_id tm_entry_find_node(struct frame_entry *, enum access);
-PART struct context *tm_entry_find_context(struct frame_entry *, enum access);
+   a node.  What is added takes the store lock, which is kept: ACCESS_GIL
+   becomes ACCESS_LOCK, and tm_entries_added() is to be called. */
+PART node_id tm_entry_find_node(struct frame_entry *, enum access *);
+PART struct context *tm_entry_find_context(struct frame_entry *,
+                                           enum access *);
+PART void tm_entries_added(void);
 
 /* Let what was looked up for an entry be recalled. */
 static inline void
@@ -30,7 +33,25 @@ tm_entry_remember(const struct frame_entry *entry, enum access access)
 }
 
 
-/* Make an entry say where its frame is now: keep what is still right. */
+/* Let its frame be there now, of which the site cache has this, or NULL. */
+static inline void
+tm_entry_go(struct frame_entry *entry, const _Py_CODEUNIT *instruction,
+            const struct cached_site *cached)
+{
+    entry->instruction = instruction;
+    entry->site = cached != NULL ? cached->site : NO_SITE;
+}
+
+
+/* Whether it is what this code object does, called from there. */
+static inline int
+tm_entry_has_key(const struct frame_entry *entry, const struct site_key *key)
+{
+    return memcmp(&entry->key, key, sizeof(*key)) == 0;
+}
+
+
+/* Make it one of this frame, where that is now: keep what is still right. */
 static inline void
 tm_entry_update(struct frame_entry *entry, _PyInterpreterFrame *frame,
                 node_id parent, enum access access)
@@ -38,23 +59,21 @@ tm_entry_update(struct frame_entry *entry, _PyInterpreterFrame *frame,
     struct site_key key = {.code = tm_frame_code(frame), .parent = parent};
     const _Py_CODEUNIT *instruction = frame->instr_ptr;
     entry->frame = frame;
-    if (memcmp(&entry->key, &key, sizeof(key)) != 0) {
+    if (!tm_entry_has_key(entry, &key)) {
         entry->key = key;
         entry->salt = tm_site_salt(key);
     }
     else if (entry->instruction == instruction) {
         return;
     }
-    entry->instruction = instruction;
-    const struct cached_site *cached = access == ACCESS_DETACHED ? NULL
-        : tm_site_cached(instruction, &key, entry->salt);
-    entry->site = cached != NULL ? cached->site : NO_SITE;
+    tm_entry_go(entry, instruction, access == ACCESS_DETACHED ? NULL
+                : tm_site_cached(instruction, &key, entry->salt));
 }
 
 
 /* The node of an entry, or NODE_NONE when out of memory. */
 static inline node_id
-tm_entry_node(struct frame_entry *entry, enum access access)
+tm_entry_node(struct frame_entry *entry, enum access *access)
 {
     return entry->site.node != NODE_NONE ? entry->site.node
                                          : tm_entry_find_node(entry, access);

@@ -308,6 +308,18 @@ alloc_at_once(size_t size)
 }
 
 
+/* The same after making room, if that was missing. */
+static Py_NO_INLINE void *
+alloc_with_room(const struct site *site, size_t size)
+{
+    if (tm_context_has_room(site->context, size)) {
+        return NULL;
+    }
+    tm_make_room(site->context, size, ACCESS_GIL);
+    return alloc_at(site, size);
+}
+
+
 /* Frames are new, or the pool is, or a context that must have counters. */
 static Py_NO_INLINE void *
 alloc_slow(void *ctx, size_t count, size_t size, int zero)
@@ -318,9 +330,10 @@ alloc_slow(void *ctx, size_t count, size_t size, int zero)
     if (fast) {
         site = tm_capture_new(_PyThreadState_GET(), ACCESS_GIL);
         if (LIKELY(site != NULL)) {
-            tm_make_room(site->context, count * size, ACCESS_GIL);
             p = alloc_at(site, count * size);
-            if (LIKELY(p != NULL)) {
+            if (LIKELY(p != NULL)
+                || (p = alloc_with_room(site, count * size)) != NULL)
+            {
                 return zero ? memset(p, 0, count * size) : p;
             }
         }

@@ -183,6 +183,9 @@ struct context_group {
 #  define MAX_SHORT_LINE UINT16_MAX
 #endif
 
+/* To look contexts up by, before the line is known. */
+#define ANY_SHORT_LINE 0
+
 /* The tree of all that ever called an allocation:
 
        nodes      root

@@ -242,11 +242,10 @@ note_found(struct number_space *space, uint32_t number)
 
 
 PART void
-tm_prefetch_contexts(const struct call_tree *tree, node_id node)
+tm_prefetch_nodes(const struct call_tree *tree, node_id parent)
 {
-    const struct node_index *index = index_of(&tree->contexts);
-    __builtin_prefetch(
-        &index->slots[bucket_at(index, node, CONTEXTS_BUCKET)]);
+    const struct node_index *index = index_of(&tree->nodes);
+    __builtin_prefetch(&index->slots[bucket_at(index, parent, NODES_BUCKET)]);
 }
 
 
@@ -255,13 +254,13 @@ node_find(const struct call_tree *tree, node_id parent, code_id code,
           int32_t line, node_id guess)
 {
     uint64_t key = tm_node_key(parent, code, line);
+    if (node_is(tree, guess, key, line)) {
+        return guess;
+    }
     node_id found = first_load(&tm_packed_node_at(tree, parent)->first_child)
                     & NODE_MASK;
     if (found == NODE_NONE || node_is(tree, found, key, line)) {
         return found;
-    }
-    if (node_is(tree, guess, key, line)) {
-        return guess;
     }
     (void)node_probe(tree, index_of(&tree->nodes), parent, code, line, &found);
     return found;
@@ -272,14 +271,14 @@ static inline context_id
 context_find(const struct call_tree *tree, uint64_t key, uint32_t unit,
              uint32_t domain, context_id guess)
 {
+    if (context_is(tree, guess, key, unit, domain)) {
+        return guess;
+    }
     const struct packed_node *node =
         tm_packed_node_at(tree, (node_id)key & NODE_MASK);
     context_id found = first_load(&node->first_context) & CONTEXT_MASK;
     if (found == CONTEXT_NONE || context_is(tree, found, key, unit, domain)) {
         return found;
-    }
-    if (context_is(tree, guess, key, unit, domain)) {
-        return guess;
     }
     (void)context_probe(tree, index_of(&tree->contexts), key, unit, domain,
                         &found);

@@ -53,15 +53,16 @@ struct number_space {
 };
 
 /* A node or context that exists, or NODE_NONE or CONTEXT_NONE.  No lock.
-   Contexts found here are of domain 0. */
+   Contexts found here are of domain 0; those of short lines are found by any
+   short line. */
 PART node_id tm_find_node(struct call_tree *, node_id parent, code_id,
                           int32_t line);
 PART context_id tm_find_context(struct call_tree *, node_id, code_id,
                                 uint32_t unit, int32_t line);
 
-/* A context of a node is about to be looked for: let the processor fetch the
+/* A node below one is about to be looked for: let the processor fetch the
    slots where it is, if it is in the index, while the line is looked up. */
-PART void tm_prefetch_contexts(const struct call_tree *, node_id);
+PART void tm_prefetch_nodes(const struct call_tree *, node_id parent);
 
 /* Where a number is, or goes: as the first one, or in the index. */
 struct index_place {
