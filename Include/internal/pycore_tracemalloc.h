@@ -90,6 +90,9 @@ extern void _PyTraceMalloc_RetireCodeObject(PyCodeObject *co);
 /* The thread state's memory goes away. */
 extern void _PyTraceMalloc_ForgetThread(PyThreadState *tstate);
 
+/* It is new. */
+extern void _PyTraceMalloc_InitThread(PyThreadState *tstate);
+
 /* A frame on the calling thread's stack goes on at another instruction than
    the one at which it called. */
 extern void _PyTraceMalloc_FrameMoved(struct _PyInterpreterFrame *frame);

@@ -24,13 +24,11 @@ _PyTraceMalloc_SetQuiet(PyThreadState *tstate, int quiet)
         return was_quiet;
     }
     tm_lock();
-    struct _PyTraceMalloc_ThreadCache
-        **from = quiet ? &state->tracemalloc_cache : &state->tracemalloc_kept,
-        **to = quiet ? &state->tracemalloc_kept : &state->tracemalloc_cache;
-    *to = *from;
-    *from = NULL;
-    if (*to != NULL) {
-        (*to)->owner = to;
+    if (quiet) {
+        tm_put_cache_aside(tstate);
+    }
+    else {
+        tm_put_cache_back(tstate);
     }
     state->tracemalloc_quiet = quiet;
     if (tm_is_tracing()) {

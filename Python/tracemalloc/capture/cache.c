@@ -29,7 +29,7 @@ tm_reserve_entries(struct _PyTraceMalloc_ThreadCache *cache, size_t depth)
         allocated *= 2;
     }
     struct frame_entry *base = cache->entries ? cache->entries - 1 : NULL;
-    size_t top = cache->top - cache->entries;
+    size_t top = *cache->top - cache->entries;
     struct frame_entry *entries = realloc(
         base, (allocated + 1) * sizeof(entries[0]));
     if (entries == NULL) {
@@ -38,7 +38,7 @@ tm_reserve_entries(struct _PyTraceMalloc_ThreadCache *cache, size_t depth)
     entries++;
     S->cache_bytes += (allocated - cache->allocated) * sizeof(entries[0]);
     cache->entries = entries;
-    cache->top = entries + top;
+    *cache->top = entries + top;
     cache->allocated = allocated;
     return 0;
 }
@@ -64,13 +64,68 @@ tm_reserve_frames(struct _PyTraceMalloc_ThreadCache *cache, size_t n)
 }
 
 
+/* No frame has this address, so these are never taken for one. */
+static struct frame_entry no_frames[2] = {
+    {.frame = (_PyInterpreterFrame *)no_frames},
+    {.frame = (_PyInterpreterFrame *)no_frames},
+};
+
+
+void
+_PyTraceMalloc_InitThread(PyThreadState *tstate)
+{
+    ((_PyThreadStateImpl *)tstate)->tracemalloc_top = &no_frames[1];
+}
+
+
+/* Let captures find the cache, which is where it is kept otherwise. */
+static void
+cache_show(struct _PyTraceMalloc_ThreadCache *cache,
+           _PyThreadStateImpl *state)
+{
+    cache->top = &state->tracemalloc_top;
+    *cache->top = cache->top_aside;
+    cache->owner = &state->tracemalloc_cache;
+    *cache->owner = cache;
+}
+
+
 PART void
-tm_new_cache(node_id root, struct _PyTraceMalloc_ThreadCache **owner)
+tm_put_cache_aside(PyThreadState *tstate)
+{
+    _PyThreadStateImpl *state = (_PyThreadStateImpl *)tstate;
+    struct _PyTraceMalloc_ThreadCache *cache = state->tracemalloc_cache;
+    if (cache != NULL) {
+        cache->top_aside = *cache->top;
+        cache->top = &cache->top_aside;
+        cache->owner = &state->tracemalloc_kept;
+        *cache->owner = cache;
+        state->tracemalloc_cache = NULL;
+        _PyTraceMalloc_InitThread(tstate);
+    }
+}
+
+
+PART void
+tm_put_cache_back(PyThreadState *tstate)
+{
+    _PyThreadStateImpl *state = (_PyThreadStateImpl *)tstate;
+    struct _PyTraceMalloc_ThreadCache *cache = state->tracemalloc_kept;
+    if (cache != NULL) {
+        state->tracemalloc_kept = NULL;
+        cache_show(cache, state);
+    }
+}
+
+
+PART void
+tm_new_cache(node_id root, PyThreadState *tstate)
 {
     struct _PyTraceMalloc_ThreadCache *cache = calloc(1, sizeof(*cache));
     if (cache == NULL) {
         return;
     }
+    cache->top = &cache->top_aside;
     if (tm_reserve_entries(cache, 1) < 0) {
         free(cache);
         return;
@@ -78,19 +133,17 @@ tm_new_cache(node_id root, struct _PyTraceMalloc_ThreadCache **owner)
     cache->known = 1;
     cache->entries[0] = S->unknown;
     cache->entries[0].site.node = root;
-    /* No frame has this address, so these are never taken for one. */
-    cache->entries[0].frame = (_PyInterpreterFrame *)cache;
+    cache->entries[0].frame = no_frames[0].frame;
     cache->entries[-1] = cache->entries[0];
     cache->account = tm_root_account(
         (uint32_t)tm_node_line(&S->tree, root));
-    cache->owner = owner;
     cache->next = S->caches;
     if (cache->next != NULL) {
         cache->next->previous = cache;
     }
     S->caches = cache;
     S->cache_bytes += sizeof(*cache);
-    *owner = cache;
+    cache_show(cache, (_PyThreadStateImpl *)tstate);
 }
 
 
@@ -110,6 +163,7 @@ tm_free_cache(struct _PyTraceMalloc_ThreadCache *cache)
                       + cache->allocated * sizeof(cache->entries[0])
                       + cache->frames_allocated * sizeof(cache->frames[0]);
     *cache->owner = NULL;
+    *cache->top = &no_frames[1];
     free(cache->entries - 1);
     free(cache->frames);
     free(cache);
@@ -136,7 +190,7 @@ tm_mark_caches(struct reclaim_roots *roots)
         for (struct frame_entry *entry = cache->entries + 1; entry < end;
              entry++)
         {
-            if (entry > cache->top) {
+            if (entry > *cache->top) {
                 /* Right only as long as its numbers mean what they meant. */
                 memset(entry, 0, sizeof(*entry));
                 continue;

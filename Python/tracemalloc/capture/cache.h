@@ -5,7 +5,8 @@
                                                   ^ top before, gone since
 
    Invariants: entry 0 is the root; an entry's parent is the node of the one
-   below; what entries up to `top` name is not reclaimed. */
+   below; what entries up to the top name is not reclaimed.  Where a thread has
+   no cache, its top is an entry of no frame: captures need not ask. */
 
 #ifndef TRACEMALLOC_CACHE_H
 #define TRACEMALLOC_CACHE_H
@@ -17,7 +18,10 @@
    for "no caller"; those behind `top` are what was there before, and may still
    be right. */
 struct _PyTraceMalloc_ThreadCache {
-    struct frame_entry *top;            /* newest frame, or entry 0 */
+    struct frame_entry **top;           /* which is the newest frame's, or
+                                           entry 0: told in the thread state,
+                                           or in the next */
+    struct frame_entry *top_aside;
     struct frame_entry *entries;        /* entries[-1] is there, too, and
                                            no frame's */
     size_t allocated;                   /* entries */
@@ -31,16 +35,20 @@ struct _PyTraceMalloc_ThreadCache {
 
 /* All that follow need the store lock. */
 
-/* Make a thread's cache, below the node of its root, and store it into *owner;
-   nothing when out of memory. */
-PART void tm_new_cache(node_id root,
-                       struct _PyTraceMalloc_ThreadCache **owner);
+/* Make a thread's cache, below the node of its root; nothing when out of
+   memory. */
+PART void tm_new_cache(node_id root, PyThreadState *);
+
+/* Put a thread's cache, if it has one, where captures do not find it; or back
+   to where they do. */
+PART void tm_put_cache_aside(PyThreadState *);
+PART void tm_put_cache_back(PyThreadState *);
 
 /* Let a cache know no frame: all that the thread has are new then. */
 static inline void
 tm_empty_cache(struct _PyTraceMalloc_ThreadCache *cache)
 {
-    cache->top = cache->entries;
+    *cache->top = cache->entries;
     cache->known = 1;
 }
 

@@ -53,7 +53,7 @@ static struct frame_entry *
 cache_find(struct _PyTraceMalloc_ThreadCache *cache,
            const _PyInterpreterFrame *frame)
 {
-    for (struct frame_entry *entry = cache->top; entry > cache->entries;
+    for (struct frame_entry *entry = *cache->top; entry > cache->entries;
          entry--)
     {
         if (entry->frame == frame) {
@@ -87,7 +87,7 @@ static inline struct frame_entry *
 resumed_entry(struct _PyTraceMalloc_ThreadCache *cache,
               const _PyInterpreterFrame *frame)
 {
-    intptr_t depth = cache->top - cache->entries;
+    intptr_t depth = *cache->top - cache->entries;
     /* Seven bits of it, and the nearest depth that has them. */
     depth += (signed char)((frame->tracemalloc_mark & ~1) - (depth << 1)) / 2;
     if (depth < 1 || depth >= (intptr_t)cache->known) {
@@ -125,7 +125,7 @@ resumed_compare(struct _PyTraceMalloc_ThreadCache *cache,
         if (frame == NULL) {
             return NULL;
         }
-        if (tm_frame_is_marked(frame) && entry <= cache->top) {
+        if (tm_frame_is_marked(frame) && entry <= *cache->top) {
             break;
         }
         if (found->n == most) {
@@ -161,7 +161,7 @@ resumed_mend(struct _PyTraceMalloc_ThreadCache *cache,
              const struct resumed *found, enum access *access)
 {
     node_id parent;
-    cache->top = base;
+    *cache->top = base;
     for (intptr_t n = found->lowest; n > 0; n--) {
         struct frame_entry *at = entry - n;
         parent = tm_entry_node(at - 1, access);
@@ -169,7 +169,7 @@ resumed_mend(struct _PyTraceMalloc_ThreadCache *cache,
             return -1;
         }
         tm_entry_update(at, found->frames[n - 1], parent, *access);
-        cache->top = at;
+        *cache->top = at;
         if (n <= found->highest && at[1].key.parent == at->site.node) {
             return 0;
         }
@@ -318,7 +318,7 @@ enter_frames(struct _PyTraceMalloc_ThreadCache *cache,
              struct frame_entry *entry, const struct new_frames *found,
              enum access *access)
 {
-    cache->top = entry;
+    *cache->top = entry;
     size_t n = found->n, base = entry - cache->entries;
     if (base + n >= cache->known) {
         if (cache_extend(cache, base + n, access) < 0) {
@@ -329,7 +329,7 @@ enter_frames(struct _PyTraceMalloc_ThreadCache *cache,
     while (n > 0) {
         node_id parent = tm_entry_node(entry, access);
         if (parent == NODE_NONE) {
-            cache->top = entry;
+            *cache->top = entry;
             return NULL;
         }
         _PyInterpreterFrame *frame = found->frames[--n];
@@ -337,7 +337,7 @@ enter_frames(struct _PyTraceMalloc_ThreadCache *cache,
         tm_entry_update(entry, frame, parent, *access);
         tm_frame_mark(frame, entry - cache->entries);
     }
-    cache->top = entry;
+    *cache->top = entry;
     return entry;
 }
 
@@ -404,7 +404,7 @@ capture_first(PyThreadState *tstate, enum access *access)
         node_id root = tm_thread_root(tstate);
         tm_watch_growth_lock_held(root, *access);
         if (root != NODE_NONE) {
-            tm_new_cache(root, owner);
+            tm_new_cache(root, tstate);
         }
         tm_access_unlock(*access);
         if (*owner == NULL) {
@@ -455,7 +455,7 @@ capture_slow(PyThreadState *tstate, enum access access, enum access *now)
             }
         }
         if (entry != NULL) {
-            cache->top = entry;
+            *cache->top = entry;
             const struct cached_site *cached = tm_site_cached(
                 frame->instr_ptr, &entry->key, entry->salt);
             if (cached != NULL && cached->site.cell != 0) {

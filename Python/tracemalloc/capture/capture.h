@@ -57,26 +57,22 @@ tm_capture_verified(PyThreadState *tstate, const struct site *site)
 static Py_ALWAYS_INLINE inline const struct site *
 tm_capture_met(PyThreadState *tstate)
 {
-    const struct _PyTraceMalloc_ThreadCache *cache =
-        ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
+    const struct frame_entry *entry =
+        ((_PyThreadStateImpl *)tstate)->tracemalloc_top;
     _PyInterpreterFrame *frame = tstate->current_frame;
-    if (cache != NULL) {
-        const struct frame_entry *entry = cache->top;
-        entry -= entry->frame != frame;
-        if (entry->frame == frame
-            && (tm_frame_is_marked(frame)
-                || tm_frame_runs_again(frame, entry)))
-        {
-            const struct cached_site *cached = tm_site_cache_at(
-                frame->instr_ptr, entry->salt);
-            if (tm_site_is(cached, frame->instr_ptr, &entry->key)) {
-                const struct site *site = &cached->site;
-                if (site == NULL) {
-                    /* Pointers may wrap in CPython, says its Makefile. */
-                    __builtin_unreachable();
-                }
-                return tm_capture_verified(tstate, site);
+    entry -= entry->frame != frame;
+    if (entry->frame == frame
+        && (tm_frame_is_marked(frame) || tm_frame_runs_again(frame, entry)))
+    {
+        const struct cached_site *cached = tm_site_cache_at(
+            frame->instr_ptr, entry->salt);
+        if (tm_site_is(cached, frame->instr_ptr, &entry->key)) {
+            const struct site *site = &cached->site;
+            if (site == NULL) {
+                /* Pointers may wrap in CPython, says its Makefile. */
+                __builtin_unreachable();
             }
+            return tm_capture_verified(tstate, site);
         }
     }
     return NULL;
@@ -98,7 +94,7 @@ tm_capture_called(struct _PyTraceMalloc_ThreadCache *cache,
     if (caller != NULL && caller->owner == FRAME_OWNED_BY_CSTACK) {
         caller = caller->previous;
     }
-    struct frame_entry *entry = cache->top;
+    struct frame_entry *entry = *cache->top;
     for (int i = 0; entry->frame != caller; i++) {
         if (i == RETURNED_MOST || entry == cache->entries) {
             return NULL;
@@ -111,7 +107,7 @@ tm_capture_called(struct _PyTraceMalloc_ThreadCache *cache,
     {
         return NULL;
     }
-    cache->top = entry;
+    *cache->top = entry;
     const struct cached_site *cached;
     if (entry->instruction != caller->instr_ptr) {
         cached = tm_site_cached(caller->instr_ptr, &entry->key, entry->salt);
@@ -144,7 +140,7 @@ tm_capture_called(struct _PyTraceMalloc_ThreadCache *cache,
     }
     entry->frame = frame;
     tm_frame_mark(frame, entry - cache->entries);
-    cache->top = entry;
+    *cache->top = entry;
     return &entry->site;
 }
 

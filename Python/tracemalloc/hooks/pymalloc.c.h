@@ -250,10 +250,9 @@ alloc_in(poolp pool, const struct site *site, uint64_t more, size_t size)
 }
 
 
-/* The same for a context without counters, aside to leave registers to those
-   that have them; or NULL if there is no room. */
-static Py_NO_INLINE void *
-alloc_few(poolp pool, const struct site *site, size_t size)
+/* The same for a context without counters, or NULL if there is no room. */
+static Py_ALWAYS_INLINE inline void *
+alloc_few_in(poolp pool, const struct site *site, size_t size)
 {
     const struct context *context = site->context;
     if (UNLIKELY(tm_context_has_some(context))) {
@@ -265,14 +264,32 @@ alloc_few(poolp pool, const struct site *site, size_t size)
 }
 
 
-/* The same for any context, or NULL if there is no such pool, or no room. */
-static Py_ALWAYS_INLINE inline void *
-alloc_at(const struct site *site, size_t size)
+/* Aside, to leave registers to those that have counters. */
+static Py_NO_INLINE void *
+alloc_few(poolp pool, const struct site *site, size_t size)
+{
+    return alloc_few_in(pool, site, size);
+}
+
+
+/* A pool that has cells and a block of that size to give, or NULL. */
+static Py_ALWAYS_INLINE inline poolp
+pool_at_hand(size_t size)
 {
     OMState *state = get_state();
     unsigned size_class = (unsigned)(size - 1) >> ALIGNMENT_SHIFT;
     poolp pool = usedpools[size_class + size_class];
-    if (UNLIKELY(pool == pool->nextpool) || UNLIKELY(pool->cells == NULL)) {
+    return LIKELY(pool != pool->nextpool) && LIKELY(pool->cells != NULL)
+           ? pool : NULL;
+}
+
+
+/* For any context, or NULL if there is no such pool, or no room. */
+static Py_ALWAYS_INLINE inline void *
+alloc_at(const struct site *site, size_t size)
+{
+    poolp pool = pool_at_hand(size);
+    if (UNLIKELY(pool == NULL)) {
         return NULL;
     }
     return LIKELY(tm_context_has_counters(site->context))
@@ -291,20 +308,6 @@ alloc_is_fast(size_t size)
 #endif
     return LIKELY(size - 1 < SMALL_REQUEST_THRESHOLD) && pymalloc
            && LIKELY(small_is_fast());
-}
-
-
-/* What nearly all calls are: asked for at a site that was met before.  Calls
-   nothing, so that no register needs to be saved.  NULL if it is anything
-   else. */
-static Py_ALWAYS_INLINE inline void *
-alloc_at_once(size_t size)
-{
-    if (UNLIKELY(!alloc_is_fast(size))) {
-        return NULL;
-    }
-    const struct site *site = tm_capture_met(_PyThreadState_GET());
-    return LIKELY(site != NULL) ? alloc_at(site, size) : NULL;
 }
 
 
@@ -359,12 +362,28 @@ alloc_slow(void *ctx, size_t count, size_t size, int zero)
 }
 
 
+static Py_NO_INLINE void *
+alloc_few_or_slow(void *ctx, poolp pool, const struct site *site, size_t size)
+{
+    void *p = alloc_few_in(pool, site, size);
+    return LIKELY(p != NULL) ? p : alloc_slow(ctx, 1, size, 0);
+}
+
+
+/* What nearly all calls are: asked for at a site that was met before.  Calls
+   nothing but at its ends, so that no register needs to be saved. */
 static void *
 traced_malloc(void *ctx, size_t size)
 {
-    void *p = alloc_at_once(size);
-    if (LIKELY(p != NULL)) {
-        return p;
+    const struct site *site;
+    poolp pool;
+    if (LIKELY(alloc_is_fast(size))
+        && LIKELY((site = tm_capture_met(_PyThreadState_GET())) != NULL)
+        && LIKELY((pool = pool_at_hand(size)) != NULL))
+    {
+        return LIKELY(tm_context_has_counters(site->context))
+               ? alloc_in(pool, site, BUSY_CONTEXT, size)
+               : alloc_few_or_slow(ctx, pool, site, size);
     }
     return size > SMALL_REQUEST_THRESHOLD ? large_malloc(ctx, size)
                                           : alloc_slow(ctx, 1, size, 0);
@@ -374,8 +393,12 @@ traced_malloc(void *ctx, size_t size)
 static void *
 traced_calloc(void *ctx, size_t count, size_t size)
 {
-    void *p = alloc_at_once(count * size);
-    if (LIKELY(p != NULL)) {
+    const struct site *site;
+    void *p;
+    if (LIKELY(alloc_is_fast(count * size))
+        && LIKELY((site = tm_capture_met(_PyThreadState_GET())) != NULL)
+        && LIKELY((p = alloc_at(site, count * size)) != NULL))
+    {
         return memset(p, 0, count * size);
     }
     return count * size > SMALL_REQUEST_THRESHOLD
@@ -534,7 +557,7 @@ cell_move(struct cell_row *row, uint32_t *at, const struct site *site)
 {
     uint32_t cell = *at, slack = cell - site->cell;
     if (slack <= MAX_SLACK) {
-        tm_count_again(site->context, row->block_size - slack);
+        tm_count_again(site->context, row->block_size - (size_t)slack);
     }
     else if (LIKELY(cell != 0)) {
         slack = CELL_SLACK(cell);
