@@ -32,7 +32,7 @@ tm_reclaim_now(enum access access)
     if (roots.contexts != NULL && roots.nodes != NULL) {
         tm_mark_caches(&roots);
         roots.contexts[CONTEXT_OWN] = 1;
-        tm_clear_site_cache();
+        tm_widen_site_cache();
         done = tm_reclaim(
             tree, &S->codes, &S->bytes, &roots,
             tm_pace_reach(&S->pace, tree, &S->codes));

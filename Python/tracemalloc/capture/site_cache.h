@@ -44,11 +44,19 @@ struct cached_site {
     struct site site;
 };
 
-#define SITE_CACHE_SIZE 1024
+/* How many there are of them: few at first, since small programs need no
+   more memory than these take, and all as soon as there are many contexts. */
+#define FIRST_SITES 1024
+#define MOST_SITES 4096
 
 /* By tm_site_cache_at(); access.  Not part of the tracer's state: its address
    costs nothing then. */
-extern struct cached_site _PyTraceMalloc_SiteCache[SITE_CACHE_SIZE];
+extern struct cached_site _PyTraceMalloc_SiteCache[MOST_SITES];
+
+/* The offset in bytes of the last one that is used, which has all bits that
+   such an offset may have; access. */
+extern uint32_t _PyTraceMalloc_LastSite;
+#define LAST_SITE(n) (((n) - 1) * (uint32_t)sizeof(struct cached_site))
 
 /* Where the instructions of a key begin in the cache, as an offset in bytes;
    higher bits are noise. */
@@ -65,8 +73,7 @@ static inline struct cached_site *
 tm_site_cache_at(const _Py_CODEUNIT *instruction, uint32_t salt)
 {
     size_t offset = (uintptr_t)instruction * (sizeof(struct cached_site) / 2);
-    offset = (offset ^ salt)
-             & (SITE_CACHE_SIZE - 1) * sizeof(struct cached_site);
+    offset = (offset ^ salt) & _PyTraceMalloc_LastSite;
     return (struct cached_site *)((char *)_PyTraceMalloc_SiteCache + offset);
 }
 
@@ -88,7 +95,10 @@ tm_site_cached(const _Py_CODEUNIT *instruction, const struct site_key *key,
     return tm_site_is(cached, instruction, key) ? cached : NULL;
 }
 
-/* Forget all of them; needs access. */
+/* Forget all of them; needs access, like the next. */
 PART void tm_clear_site_cache(void);
+
+/* The same, and use all from now on. */
+PART void tm_widen_site_cache(void);
 
 #endif  /* !TRACEMALLOC_SITE_CACHE_H */
