@@ -267,6 +267,37 @@ class GeneratorTests(CaptureTest):
         for depth in (0, 20, 3, 20, 20, 1, 0):
             descend(depth, generator)
 
+    def test_another_one_is_made_meanwhile(self):
+        def finite():
+            for number in range(4):
+                yield self.seen(bytearray(number))
+
+        def work():
+            first = None
+            for _ in range(2):
+                another = finite()
+                if first is None:
+                    first = another
+                    for _ in first:
+                        break
+            for _ in first:
+                pass
+
+        for _ in range(60):         # until loops resume generators themselves
+            work()
+        work()                      # from elsewhere: all call sites are new
+
+    def test_made_and_resumed_at_each_depth(self):
+        def descend(depth):
+            if depth:
+                return descend(depth - 1)
+            made = (self.seen(bytearray(number)) for number in range(5))
+            next(made)
+            return tuple(made)      # resumed by C
+
+        for depth in range(100, 160):
+            descend(depth)
+
     def test_delegation(self):
         def delegate(depth, leaf):
             self.seen(bytearray(depth))

@@ -117,6 +117,11 @@ tm_capture_called(struct _PyTraceMalloc_ThreadCache *cache,
         entry->instruction = cached->instruction;
         entry->site = cached->site;
     }
+    if (entry->site.node == NODE_NONE) {
+        /* Nothing was called there yet.  Unlike a node, that is the same for
+           all callers, and no key. */
+        return NULL;
+    }
     struct site_key key = {
         .code = tm_frame_code(frame),
         .parent = entry->site.node,

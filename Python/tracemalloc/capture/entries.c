@@ -81,6 +81,7 @@ tm_entry_find_node(struct frame_entry *entry, enum access *access)
     if (!entry_has_number(entry, access)) {
         return NODE_NONE;
     }
+    assert(entry->key.parent != NODE_NONE);
     tm_prefetch_nodes(&S->tree, entry->key.parent);
     int32_t line = entry_line(entry);
     node_id node = tm_find_node(&S->tree, entry->key.parent,
@@ -105,6 +106,7 @@ tm_entry_find_context(struct frame_entry *entry, enum access *access)
     if (!entry_has_number(entry, access)) {
         return NULL;
     }
+    assert(entry->key.parent != NODE_NONE);
     intptr_t unit = entry_unit(entry);
     uint32_t site = 0 <= unit && unit < (intptr_t)NO_UNIT
                     ? (uint32_t)unit : NO_UNIT;
