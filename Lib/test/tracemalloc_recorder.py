@@ -28,10 +28,13 @@ def stack_of(frame):
 
 
 class Recorder:
-    """Blocks, and the stacks that were seen when they were allocated."""
+    """Blocks, and the stacks that were seen when they were allocated;
+    no more than *most* of them.
+    """
 
-    def __init__(self):
+    def __init__(self, most=sys.maxsize):
         self.records = []
+        self.most = most
 
     def __call__(self, block):
         """Record *block*, which the calling line has just allocated.
@@ -39,6 +42,8 @@ class Recorder:
         Another block is allocated by this function itself, so that the caller
         is seen both as the newest frame and as one below it.
         """
+        if len(self.records) >= self.most:
+            return block
         self.records.append((block, stack_of(sys._getframe(1))))
         inner = bytearray(3), stack_of(sys._getframe())
         self.records.append(inner)
