@@ -151,7 +151,8 @@ class Program:
         keyword = "async def" if kind in (COROUTINE, STREAM) else "def"
         leave = ("yield seen(bytearray(8)); return"
                  if kind in (GENERATOR, STREAM) else "return")
-        lines = [" g0 = g1 = g2 = c0 = s0 = s1 = None", f" if left <= 0: {leave}"]
+        lines = [" g0 = g1 = g2 = c0 = s0 = s1 = None",
+                 f" if left <= 0: {leave}"]
         if self.random.random() < 0.8:
             lines.insert(0, " burn()")
         body = self.block(kind, 2)
@@ -220,7 +221,8 @@ class Program:
 def check_flow(number):
     """Run the program with a number while every frame is traced.
 
-    Return how many blocks were compared; AssertionError if the tracer is wrong.
+    Return how many blocks were compared; AssertionError if the tracer is
+    wrong.
     """
     with warnings.catch_warnings(action="ignore"):
         hook, sys.unraisablehook = sys.unraisablehook, lambda *_: None
