@@ -25,7 +25,7 @@ FUNCTION, GENERATOR, COROUTINE, STREAM = KINDS = (
 PLAIN = (FUNCTION, GENERATOR, GENERATOR)
 MIXED = (FUNCTION, GENERATOR, GENERATOR, COROUTINE, STREAM, STREAM)
 
-# <word> is replaced by what Program.<word>() gives, or by one of a table.
+# <word> is replaced by what Program.word() gives for it.
 EXPRESSIONS = (
     "seen(bytearray(<size>))", "seen(bytearray(<size>))", "seen(bytearray(7))",
     "<function>(left - 1)",

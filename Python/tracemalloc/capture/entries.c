@@ -12,7 +12,7 @@
 
 
 /* Something is to be added: a capture adds all that it has to add under one
-   lock, since locking and unlocking each takes as long as adding a node. */
+   lock, which is kept until tm_entries_added(). */
 static inline void
 lock_to_add(enum access *access)
 {
