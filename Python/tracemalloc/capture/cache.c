@@ -198,8 +198,9 @@ tm_mark_caches(struct reclaim_roots *roots)
             if (entry->site.node != NODE_NONE) {
                 roots->nodes[entry->site.node] = 1;
             }
-            if (entry->key.parent != NODE_NONE) {
-                roots->nodes[entry->key.parent] = 1;
+            node_id parent = tm_key_parent(entry->key);
+            if (parent != NODE_NONE) {
+                roots->nodes[parent] = 1;
             }
             if (entry->site.cell != 0) {
                 roots->contexts[tm_site_context(&entry->site)] = 1;

@@ -94,7 +94,9 @@ resumed_entry(struct _PyTraceMalloc_ThreadCache *cache,
         return NULL;
     }
     struct frame_entry *entry = cache->entries + depth;
-    if (entry->frame != frame || entry->key.code != tm_frame_code(frame)) {
+    if (entry->frame != frame
+        || tm_key_code(entry->key) != tm_frame_code(frame))
+    {
         return NULL;
     }
     return entry;
@@ -133,8 +135,8 @@ resumed_compare(struct _PyTraceMalloc_ThreadCache *cache,
         }
         found->frames[found->n++] = frame;
         if (entry->frame != frame || entry->instruction != frame->instr_ptr
-            || entry[1].key.parent != entry->site.node
-            || entry->key.code != tm_frame_code(frame))
+            || tm_key_parent(entry[1].key) != entry->site.node
+            || tm_key_code(entry->key) != tm_frame_code(frame))
         {
             found->lowest = found->n;
             found->highest = found->highest != 0 ? found->highest : found->n;
@@ -146,7 +148,7 @@ resumed_compare(struct _PyTraceMalloc_ThreadCache *cache,
     if (entry->instruction != frame->instr_ptr) {
         tm_entry_update(entry, frame, entry[-1].site.node, access);
     }
-    if (entry[1].key.parent != entry->site.node) {
+    if (tm_key_parent(entry[1].key) != entry->site.node) {
         found->lowest = found->n;
     }
     return entry;
@@ -170,7 +172,7 @@ resumed_mend(struct _PyTraceMalloc_ThreadCache *cache,
         }
         tm_entry_update(at, found->frames[n - 1], parent, *access);
         *cache->top = at;
-        if (n <= found->highest && at[1].key.parent == at->site.node) {
+        if (n <= found->highest && tm_key_parent(at[1].key) == at->site.node) {
             return 0;
         }
     }
@@ -293,7 +295,7 @@ collect_frames(struct _PyTraceMalloc_ThreadCache *cache,
                  && tries++ < RESUMED_TRIES
                  && (entry = capture_resumed(cache, frame, access)) != NULL)
         {
-            tm_entry_update(entry, frame, entry->key.parent, *access);
+            tm_entry_update(entry, frame, tm_key_parent(entry->key), *access);
             break;
         }
         if (n == room) {
@@ -354,7 +356,7 @@ entry_site(struct frame_entry *entry, enum access *access)
         tm_entry_remember(entry, *access);
     }
     else if (*access != ACCESS_DETACHED
-             && tm_site_cached(entry->instruction, &entry->key,
+             && tm_site_cached(entry->instruction, entry->key,
                                entry->salt) == NULL)
     {
         /* So that the next one is found at once. */
@@ -436,37 +438,26 @@ capture_slow(PyThreadState *tstate, enum access access, enum access *now)
     _PyInterpreterFrame *frame = tstate->current_frame;
     if (frame != NULL && access != ACCESS_DETACHED) {
         /* With access: the site cache may be read. */
-        struct frame_entry *entry;
+        struct frame_entry *entry = NULL;
         int resumed = 0;
         if (tm_frame_is_marked(frame)) {
             entry = cache_find(cache, frame);
         }
-        else if (frame->tracemalloc_mark == NOT_MARKED) {
-            entry = NULL;       /* tm_capture_called() has been tried */
-        }
-        else {
+        else if (tm_frame_was_suspended(frame)) {
             entry = capture_resumed(cache, frame, now);
             resumed = 1;
-            const struct site *site;
-            if (entry == NULL
-                && (site = tm_capture_called(cache, frame)) != NULL)
-            {
-                return site;
-            }
         }
         if (entry != NULL) {
             *cache->top = entry;
             const struct cached_site *cached = tm_site_cached(
-                frame->instr_ptr, &entry->key, entry->salt);
+                frame->instr_ptr, entry->key, entry->salt);
             if (cached != NULL && cached->site.cell != 0) {
                 return &cached->site;
             }
-            struct site_key key = {
-                .code = tm_frame_code(frame),
-                .parent = resumed ? entry->key.parent : entry[-1].site.node,
-            };
-            if (!tm_entry_has_key(entry, &key)) {
-                tm_entry_update(entry, frame, key.parent, access);
+            node_id parent = resumed ? tm_key_parent(entry->key)
+                                     : entry[-1].site.node;
+            if (entry->key != tm_site_key(tm_frame_code(frame), parent)) {
+                tm_entry_update(entry, frame, parent, access);
             }
             else if (entry->instruction != frame->instr_ptr) {
                 tm_entry_go(entry, frame->instr_ptr, cached);

@@ -28,7 +28,7 @@ tm_frame_runs_again(_PyInterpreterFrame *frame,
     if (frame->previous == entry[-1].frame
         && tm_frame_is_marked(frame->previous)
         && frame->previous->instr_ptr == entry[-1].instruction
-        && tm_frame_code(frame) == entry->key.code
+        && tm_frame_code(frame) == tm_key_code(entry->key)
         && !_PyFrame_IsIncomplete(frame))
     {
         tm_frame_mark_again(frame);
@@ -66,7 +66,7 @@ tm_capture_met(PyThreadState *tstate)
     {
         const struct cached_site *cached = tm_site_cache_at(
             frame->instr_ptr, entry->salt);
-        if (tm_site_is(cached, frame->instr_ptr, &entry->key)) {
+        if (tm_site_is(cached, frame->instr_ptr, entry->key)) {
             const struct site *site = &cached->site;
             if (site == NULL) {
                 /* Pointers may wrap in CPython, says its Makefile. */
@@ -79,73 +79,113 @@ tm_capture_met(PyThreadState *tstate)
 }
 
 
-/* How far below the newest entry the caller's may be: of this many calls that
-   have returned since nothing is left to know. */
-#define RETURNED_MOST 3
+/* So many frames may be new, and so many may have returned since the last
+   capture, for which nothing has to be collected. */
+#define NEW_MOST 4
+#define RETURNED_MOST 8
 
-/* The newest frame is not marked, its caller is in the cache, and both are at
-   sites that were met before: where it is, or NULL.  The cache is right
-   either way.  Needs access. */
-static inline const struct site *
-tm_capture_called(struct _PyTraceMalloc_ThreadCache *cache,
-                  _PyInterpreterFrame *frame)
+/* The newest frames, as far as they are not marked, newest first. */
+struct near_frames {
+    _PyInterpreterFrame *frames[NEW_MOST];
+    int n;
+    _PyInterpreterFrame *marked;        /* who called them */
+};
+
+/* 0, or -1 if there are more of them, or one was suspended that has called. */
+static inline int
+tm_near_frames(_PyInterpreterFrame *frame, struct near_frames *near)
 {
-    const _PyInterpreterFrame *caller = frame->previous;
-    if (caller != NULL && caller->owner == FRAME_OWNED_BY_CSTACK) {
-        caller = caller->previous;
+    near->n = 0;
+    while (!tm_frame_is_marked(frame)) {
+        if (!_PyFrame_IsIncomplete(frame)) {
+            if (near->n == NEW_MOST
+                || (near->n > 0 && tm_frame_was_suspended(frame)))
+            {
+                return -1;
+            }
+            near->frames[near->n++] = frame;
+        }
+        frame = frame->previous;
+        if (frame == NULL) {
+            return -1;
+        }
+    }
+    near->marked = frame;
+    return 0;
+}
+
+
+/* Let an entry be where its frame is: 0, or -1 if that was never met. */
+static inline int
+tm_entry_follow(struct frame_entry *entry, const _PyInterpreterFrame *frame)
+{
+    if (entry->instruction != frame->instr_ptr) {
+        const struct cached_site *cached = tm_site_cached(
+            frame->instr_ptr, entry->key, entry->salt);
+        if (cached == NULL) {
+            return -1;
+        }
+        entry->instruction = cached->instruction;
+        entry->site = cached->site;
+    }
+    return 0;
+}
+
+
+/* Few frames are new or have returned, and all are at sites that were met
+   before: where the newest is, or NULL.  The cache is right either way.  Needs
+   access. */
+static inline const struct site *
+tm_capture_near(struct _PyTraceMalloc_ThreadCache *cache,
+                _PyInterpreterFrame *frame)
+{
+    struct near_frames near;
+    if (tm_near_frames(frame, &near) < 0) {
+        return NULL;
     }
     struct frame_entry *entry = *cache->top;
-    for (int i = 0; entry->frame != caller; i++) {
+    for (int i = 0; entry->frame != near.marked; i++) {
         if (i == RETURNED_MOST || entry == cache->entries) {
             return NULL;
         }
         entry--;
     }
-    if (caller == NULL || !tm_frame_is_marked(caller)
-        || frame->owner == FRAME_OWNED_BY_CSTACK
-        || entry + 1 == cache->entries + cache->known)
-    {
+    *cache->top = entry;
+    if (tm_entry_follow(entry, near.marked) < 0) {
         return NULL;
     }
-    *cache->top = entry;
-    const struct cached_site *cached;
-    if (entry->instruction != caller->instr_ptr) {
-        cached = tm_site_cached(caller->instr_ptr, &entry->key, entry->salt);
-        if (cached == NULL) {
+    while (near.n > 0) {
+        if (entry->site.node == NODE_NONE
+            || entry + 1 == cache->entries + cache->known)
+        {
+            /* "No node", unlike a node, is the same for all callers, and no
+               key. */
             return NULL;
         }
-        entry->instruction = cached->instruction;
-        entry->site = cached->site;
+        _PyInterpreterFrame *called = near.frames[--near.n];
+        site_key key = tm_site_key(tm_frame_code(called), entry->site.node);
+        entry++;
+        if (entry->key != key) {
+            entry->key = key;
+            entry->salt = tm_site_salt(key);
+            entry->instruction = NULL;
+        }
+        if (tm_entry_follow(entry, called) < 0) {
+            return NULL;
+        }
+        entry->frame = called;
+        tm_frame_mark(called, entry - cache->entries);
+        *cache->top = entry;
     }
-    if (entry->site.node == NODE_NONE) {
-        /* Nothing was called there yet.  Unlike a node, that is the same for
-           all callers, and no key. */
-        return NULL;
-    }
-    struct site_key key = {
-        .code = tm_frame_code(frame),
-        .parent = entry->site.node,
-    };
-    entry++;
-    if (memcmp(&entry->key, &key, sizeof(key)) != 0) {
-        entry->key = key;
-        entry->salt = tm_site_salt(key);
-        entry->instruction = NULL;
-    }
-    if (entry->instruction != frame->instr_ptr
-        || entry->site.cell == 0)
-    {
-        /* Instructions before a frame has begun are no sites. */
-        cached = tm_site_cached(frame->instr_ptr, &key, entry->salt);
+    if (entry->site.cell == 0) {
+        /* Another thread may have allocated there. */
+        const struct cached_site *cached = tm_site_cached(
+            entry->instruction, entry->key, entry->salt);
         if (cached == NULL || cached->site.cell == 0) {
             return NULL;
         }
-        entry->instruction = cached->instruction;
         entry->site = cached->site;
     }
-    entry->frame = frame;
-    tm_frame_mark(frame, entry - cache->entries);
-    *cache->top = entry;
     return &entry->site;
 }
 
@@ -159,10 +199,8 @@ tm_capture_new(PyThreadState *tstate, enum access access)
     struct _PyTraceMalloc_ThreadCache *cache =
         ((_PyThreadStateImpl *)tstate)->tracemalloc_cache;
     _PyInterpreterFrame *frame = tstate->current_frame;
-    if (cache != NULL && frame != NULL
-        && frame->tracemalloc_mark == NOT_MARKED)
-    {
-        site = tm_capture_called(cache, frame);
+    if (cache != NULL && frame != NULL) {
+        site = tm_capture_near(cache, frame);
     }
     if (site == NULL) {
         site = _PyTraceMalloc_CaptureSlow(tstate, access);

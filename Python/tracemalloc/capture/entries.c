@@ -41,12 +41,13 @@ entry_number(struct frame_entry *entry, enum access *access)
 {
     PyCodeObject *co = _PyFrame_GetCode(entry->frame);
     lock_to_add(access);
-    entry->key.code = tm_number_code_object(co);
+    code_id code = tm_number_code_object(co);
+    entry->key = tm_site_key(code, tm_key_parent(entry->key));
     entry->salt = tm_site_salt(entry->key);
-    if (entry->key.code == CODE_NONE) {
+    if (code == CODE_NONE) {
         tm_watch_growth_lock_held(CODE_NONE, *access);
     }
-    return entry->key.code != CODE_NONE ? 0 : -1;
+    return code != CODE_NONE ? 0 : -1;
 }
 
 
@@ -63,7 +64,8 @@ entry_unit(const struct frame_entry *entry)
 static inline int
 entry_has_number(struct frame_entry *entry, enum access *access)
 {
-    return entry->key.code != CODE_NONE || entry_number(entry, access) == 0;
+    return tm_key_code(entry->key) != CODE_NONE
+           || entry_number(entry, access) == 0;
 }
 
 
@@ -71,7 +73,7 @@ entry_has_number(struct frame_entry *entry, enum access *access)
 static inline int32_t
 entry_line(const struct frame_entry *entry)
 {
-    return tm_code_line(&S->codes, entry->key.code, entry_unit(entry));
+    return tm_code_line(&S->codes, tm_key_code(entry->key), entry_unit(entry));
 }
 
 
@@ -81,15 +83,15 @@ tm_entry_find_node(struct frame_entry *entry, enum access *access)
     if (!entry_has_number(entry, access)) {
         return NODE_NONE;
     }
-    assert(entry->key.parent != NODE_NONE);
-    tm_prefetch_nodes(&S->tree, entry->key.parent);
+    node_id parent = tm_key_parent(entry->key);
+    code_id code = tm_key_code(entry->key);
+    assert(parent != NODE_NONE);
+    tm_prefetch_nodes(&S->tree, parent);
     int32_t line = entry_line(entry);
-    node_id node = tm_find_node(&S->tree, entry->key.parent,
-                                entry->key.code, line);
+    node_id node = tm_find_node(&S->tree, parent, code, line);
     if (node == NODE_NONE) {
         lock_to_add(access);
-        node = tm_add_node(&S->tree, entry->key.parent,
-                           entry->key.code, line);
+        node = tm_add_node(&S->tree, parent, code, line);
         tm_watch_growth_lock_held(node, *access);
     }
     entry->site.node = node;
@@ -106,17 +108,18 @@ tm_entry_find_context(struct frame_entry *entry, enum access *access)
     if (!entry_has_number(entry, access)) {
         return NULL;
     }
-    assert(entry->key.parent != NODE_NONE);
+    node_id parent = tm_key_parent(entry->key);
+    code_id code = tm_key_code(entry->key);
+    assert(parent != NODE_NONE);
     intptr_t unit = entry_unit(entry);
     uint32_t site = 0 <= unit && unit < (intptr_t)NO_UNIT
                     ? (uint32_t)unit : NO_UNIT;
-    context_id id = tm_find_context(&S->tree, entry->key.parent,
-                                    entry->key.code, site, ANY_SHORT_LINE);
+    context_id id = tm_find_context(&S->tree, parent, code, site,
+                                    ANY_SHORT_LINE);
     if (id == CONTEXT_NONE) {
         int32_t line = entry_line(entry);
         lock_to_add(access);
-        id = tm_add_context(&S->tree, entry->key.parent,
-                            entry->key.code, site, line);
+        id = tm_add_context(&S->tree, parent, code, site, line);
         tm_watch_growth_lock_held(id, *access);
         if (id == CONTEXT_NONE) {
             return NULL;

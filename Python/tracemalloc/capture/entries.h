@@ -43,23 +43,15 @@ tm_entry_go(struct frame_entry *entry, const _Py_CODEUNIT *instruction,
 }
 
 
-/* Whether it is what this code object does, called from there. */
-static inline int
-tm_entry_has_key(const struct frame_entry *entry, const struct site_key *key)
-{
-    return memcmp(&entry->key, key, sizeof(*key)) == 0;
-}
-
-
 /* Make it one of this frame, where that is now: keep what is still right. */
 static inline void
 tm_entry_update(struct frame_entry *entry, _PyInterpreterFrame *frame,
                 node_id parent, enum access access)
 {
-    struct site_key key = {.code = tm_frame_code(frame), .parent = parent};
+    site_key key = tm_site_key(tm_frame_code(frame), parent);
     const _Py_CODEUNIT *instruction = frame->instr_ptr;
     entry->frame = frame;
-    if (!tm_entry_has_key(entry, &key)) {
+    if (entry->key != key) {
         entry->key = key;
         entry->salt = tm_site_salt(key);
     }
@@ -67,7 +59,7 @@ tm_entry_update(struct frame_entry *entry, _PyInterpreterFrame *frame,
         return;
     }
     tm_entry_go(entry, instruction, access == ACCESS_DETACHED ? NULL
-                : tm_site_cached(instruction, &key, entry->salt));
+                : tm_site_cached(instruction, key, entry->salt));
 }
 
 

@@ -12,7 +12,7 @@
 struct frame_entry {
     _PyInterpreterFrame *frame;
     const _Py_CODEUNIT *instruction;    /* where the frame was */
-    struct site_key key;        /* parent: node of the entry below */
+    site_key key;               /* parent: node of the entry below */
     struct site site;
     uint32_t salt;              /* of the key */
 };
@@ -46,12 +46,24 @@ tm_frame_is_marked(const _PyInterpreterFrame *frame)
 }
 
 
+/* Write the mark and the owner, which stays what it is: tm_frame_is_marked()
+   reads both at once, and would wait for the one byte to reach memory. */
+static Py_ALWAYS_INLINE inline void
+tm_frame_set_mark(_PyInterpreterFrame *frame, char owner, char mark)
+{
+    const char both[2] = {owner, mark};
+    memcpy((char *)frame + offsetof(_PyInterpreterFrame, owner), both,
+           sizeof(both));
+}
+
+
 /* Mark a frame that is somewhere in the cache, from now on. */
 static inline void
 tm_frame_mark(_PyInterpreterFrame *frame, intptr_t depth)
 {
-    frame->tracemalloc_mark = frame->owner == FRAME_OWNED_BY_GENERATOR
-                              ? (char)((size_t)depth << 1) : 0;
+    char owner = frame->owner;
+    tm_frame_set_mark(frame, owner, owner == FRAME_OWNED_BY_GENERATOR
+                                    ? (char)((size_t)depth << 1) : 0);
 }
 
 
@@ -59,7 +71,18 @@ tm_frame_mark(_PyInterpreterFrame *frame, intptr_t depth)
 static inline void
 tm_frame_mark_again(_PyInterpreterFrame *frame)
 {
-    frame->tracemalloc_mark &= ~NOT_MARKED;
+    tm_frame_set_mark(frame, frame->owner,
+                      frame->tracemalloc_mark & ~NOT_MARKED);
+}
+
+
+/* Whether it is a generator's that was in a cache when it was suspended, and
+   has not been captured since. */
+static inline int
+tm_frame_was_suspended(const _PyInterpreterFrame *frame)
+{
+    return (frame->tracemalloc_mark & NOT_MARKED) != 0
+           && frame->tracemalloc_mark != NOT_MARKED;
 }
 
 

@@ -30,17 +30,33 @@ tm_site_context(const struct site *site)
     return CELL_CONTEXT(site->cell);
 }
 
-/* What runs where, but for the instruction. */
-struct site_key {
-    code_id code;
-    node_id parent;             /* node of the caller */
-};
+/* What runs where, but for the instruction: a code object, and the node of its
+   caller.  One number, which is made, compared and hashed in a register. */
+typedef uint64_t site_key;
+
+static inline site_key
+tm_site_key(code_id code, node_id parent)
+{
+    return (site_key)parent << 32 | code;
+}
+
+static inline code_id
+tm_key_code(site_key key)
+{
+    return (code_id)key;
+}
+
+static inline node_id
+tm_key_parent(site_key key)
+{
+    return (node_id)(key >> 32);
+}
 
 /* A call site under a caller, met before: saves looking its line up, and then
    its node and its context. */
 struct cached_site {
     const _Py_CODEUNIT *instruction;
-    struct site_key key;
+    site_key key;
     struct site site;
 };
 
@@ -61,10 +77,9 @@ extern uint32_t _PyTraceMalloc_LastSite;
 /* Where the instructions of a key begin in the cache, as an offset in bytes;
    higher bits are noise. */
 static inline uint32_t
-tm_site_salt(struct site_key key)
+tm_site_salt(site_key key)
 {
-    uint64_t bits = (uint64_t)key.parent << 32 | key.code;
-    return (uint32_t)(bits * 0x9e3779b97f4a7c15u >> 32);
+    return (uint32_t)(key * 0x9e3779b97f4a7c15u >> 32);
 }
 
 /* The place of an instruction: those of one key, which are multiples of two
@@ -79,17 +94,15 @@ tm_site_cache_at(const _Py_CODEUNIT *instruction, uint32_t salt)
 
 static inline int
 tm_site_is(const struct cached_site *cached, const _Py_CODEUNIT *instruction,
-           const struct site_key *key)
+           site_key key)
 {
-    return cached->instruction == instruction
-           && memcmp(&cached->key, key, sizeof(*key)) == 0;
+    return cached->instruction == instruction && cached->key == key;
 }
 
 
 /* What is known, or NULL. */
 static inline const struct cached_site *
-tm_site_cached(const _Py_CODEUNIT *instruction, const struct site_key *key,
-               uint32_t salt)
+tm_site_cached(const _Py_CODEUNIT *instruction, site_key key, uint32_t salt)
 {
     const struct cached_site *cached = tm_site_cache_at(instruction, salt);
     return tm_site_is(cached, instruction, key) ? cached : NULL;
