@@ -60,6 +60,46 @@ class FunctionTests(CaptureTest):
         self.at_least = 200
         descend(40)
 
+    def test_so_many_return_and_so_many_are_called(self):
+        # With no block between those two, and none of the test's.
+        keep = []
+
+        def descend(depth, then):
+            if depth:
+                descend(depth - 1, then)
+            else:
+                then()
+
+        def both():
+            descend(returned, hold)
+            descend(called, hold)
+
+        def hold():
+            keep.append(bytearray(7))
+
+        def frames(function, *lines):
+            code = function.__code__
+            return [(code.co_filename, code.co_firstlineno + line)
+                    for line in lines]
+
+        def down(depth):
+            return frames(descend, 4) + depth * frames(descend, 2)
+
+        for stay in 0, 1, 5:
+            for returned in range(12):
+                for called in range(8):
+                    keep.clear()
+                    for _ in range(3):
+                        outer = stack_of(sys._getframe()); descend(stay, both)
+                    for number, block in enumerate(keep):
+                        depth = called if number % 2 else returned
+                        self.seen.records.append((
+                            block, frames(hold, 1) + down(depth)
+                            + frames(both, 1 + number % 2) + down(stay)
+                            + outer))
+                    self.assertEqual(len(keep), 6)
+                    self.check()
+
     def test_alternating_lines_of_one_loop(self):
         def choose(number):
             if number % 3 == 0:

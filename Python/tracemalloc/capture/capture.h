@@ -117,17 +117,42 @@ tm_near_frames(_PyInterpreterFrame *frame, struct near_frames *near)
 
 /* Let an entry be where its frame is: 0, or -1 if that was never met. */
 static inline int
-tm_entry_follow(struct frame_entry *entry, const _PyInterpreterFrame *frame)
+tm_entry_follow(struct frame_entry *entry, const _Py_CODEUNIT *instruction)
 {
-    if (entry->instruction != frame->instr_ptr) {
-        const struct cached_site *cached = tm_site_cached(
-            frame->instr_ptr, entry->key, entry->salt);
-        if (cached == NULL) {
-            return -1;
-        }
-        entry->instruction = cached->instruction;
-        entry->site = cached->site;
+    const struct cached_site *cached = tm_site_cached(
+        instruction, entry->key, entry->salt);
+    if (cached == NULL) {
+        return -1;
     }
+    entry->instruction = instruction;
+    entry->site = cached->site;
+    return 0;
+}
+
+
+/* Let the entry above one be that of a frame which was called there: 0, or -1
+   if a node is not known, or the place where the frame is. */
+static inline int
+tm_entry_enter(struct frame_entry *entry, _PyInterpreterFrame *called)
+{
+    node_id parent = entry->site.node;
+    if (parent == NODE_NONE) {
+        /* Unlike a node, that is the same for all callers, and no key. */
+        return -1;
+    }
+    site_key key = tm_site_key(tm_frame_code(called), parent);
+    entry++;
+    if (entry->key != key) {
+        entry->key = key;
+        entry->salt = tm_site_salt(key);
+        entry->instruction = NULL;
+    }
+    if (entry->instruction != called->instr_ptr
+        && tm_entry_follow(entry, called->instr_ptr) < 0)
+    {
+        return -1;
+    }
+    entry->frame = called;
     return 0;
 }
 
@@ -150,43 +175,29 @@ tm_capture_near(struct _PyTraceMalloc_ThreadCache *cache,
         }
         entry--;
     }
+    if (entry + near.n >= cache->entries + cache->known) {
+        return NULL;
+    }
     *cache->top = entry;
-    if (tm_entry_follow(entry, near.marked) < 0) {
+    if (entry->instruction != near.marked->instr_ptr
+        && tm_entry_follow(entry, near.marked->instr_ptr) < 0)
+    {
         return NULL;
     }
     while (near.n > 0) {
-        if (entry->site.node == NODE_NONE
-            || entry + 1 == cache->entries + cache->known)
-        {
-            /* "No node", unlike a node, is the same for all callers, and no
-               key. */
-            return NULL;
-        }
         _PyInterpreterFrame *called = near.frames[--near.n];
-        site_key key = tm_site_key(tm_frame_code(called), entry->site.node);
-        entry++;
-        if (entry->key != key) {
-            entry->key = key;
-            entry->salt = tm_site_salt(key);
-            entry->instruction = NULL;
-        }
-        if (tm_entry_follow(entry, called) < 0) {
+        if (tm_entry_enter(entry, called) < 0) {
             return NULL;
         }
-        entry->frame = called;
+        entry++;
         tm_frame_mark(called, entry - cache->entries);
         *cache->top = entry;
     }
-    if (entry->site.cell == 0) {
-        /* Another thread may have allocated there. */
-        const struct cached_site *cached = tm_site_cached(
-            entry->instruction, entry->key, entry->salt);
-        if (cached == NULL || cached->site.cell == 0) {
-            return NULL;
-        }
-        entry->site = cached->site;
-    }
-    return &entry->site;
+    /* Perhaps it was only called from when it was looked up, and another
+       thread has allocated there. */
+    return entry->site.cell != 0
+           || (tm_entry_follow(entry, entry->instruction) == 0
+               && entry->site.cell != 0) ? &entry->site : NULL;
 }
 
 
