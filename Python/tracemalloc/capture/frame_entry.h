@@ -46,33 +46,35 @@ tm_frame_is_marked(const _PyInterpreterFrame *frame)
 }
 
 
-/* Write the mark and the owner, which stays what it is: tm_frame_is_marked()
-   reads both at once, and would wait for the one byte to reach memory. */
-static Py_ALWAYS_INLINE inline void
-tm_frame_set_mark(_PyInterpreterFrame *frame, char owner, char mark)
+/* Mark a frame that is somewhere in the cache, from now on.  Written with the
+   owner, which stays what it is: tm_frame_is_marked() reads both at once, and
+   would wait for a single byte to reach memory. */
+static inline void
+tm_frame_mark(_PyInterpreterFrame *frame, intptr_t depth)
 {
-    const char both[2] = {owner, mark};
+    char owner = frame->owner;
+    const char both[2] = {
+        owner,
+        owner == FRAME_OWNED_BY_GENERATOR ? (char)((size_t)depth << 1) : 0,
+    };
     memcpy((char *)frame + offsetof(_PyInterpreterFrame, owner), both,
            sizeof(both));
 }
 
 
-/* Mark a frame that is somewhere in the cache, from now on. */
-static inline void
-tm_frame_mark(_PyInterpreterFrame *frame, intptr_t depth)
-{
-    char owner = frame->owner;
-    tm_frame_set_mark(frame, owner, owner == FRAME_OWNED_BY_GENERATOR
-                                    ? (char)((size_t)depth << 1) : 0);
-}
-
-
 /* The same for one that may have been suspended, and is where it was. */
-static inline void
+static Py_ALWAYS_INLINE inline void
 tm_frame_mark_again(_PyInterpreterFrame *frame)
 {
-    tm_frame_set_mark(frame, frame->owner,
-                      frame->tracemalloc_mark & ~NOT_MARKED);
+    static const unsigned char set[2] = {0xff, (unsigned char)~NOT_MARKED};
+    char *at = (char *)frame + offsetof(_PyInterpreterFrame, owner);
+    uint16_t both, mask;
+    /* Loaded again: no register is kept for it where it was tested. */
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    memcpy(&both, at, sizeof(both));
+    memcpy(&mask, set, sizeof(mask));
+    both &= mask;
+    memcpy(at, &both, sizeof(both));
 }
 
 

@@ -46,6 +46,16 @@ static_assert(POOL_SIZE / ALIGNMENT <= 1024, "see class_reciprocal()");
 
 /* --- noting -------------------------------------------------------------- */
 
+/* The context that a cell names.  In the width of addresses, so that two
+   shifts become one. */
+static Py_ALWAYS_INLINE inline struct context *
+cell_context(size_t cell)
+{
+    size_t id = CELL_CONTEXT(cell);
+    return &S->tree.groups[id >> GROUP_SHIFT]->contexts[id & GROUP_MASK];
+}
+
+
 /* What is known of a context that has room; or else it is of few blocks, and
    this is what one more adds. */
 #define ANY_CONTEXT ((uint64_t)0)
@@ -108,18 +118,27 @@ small_note(const struct site *site, void *p, size_t size, enum access access)
 }
 
 
-/* Forget a block of a pool that has cells: its cell, or 0 if it was empty. */
+/* Empty the cell of a block of a pool that has cells: what it was. */
 static Py_ALWAYS_INLINE inline uint32_t
-small_forget(poolp pool, void *p)
+cell_take(poolp pool, void *p)
 {
-    struct cell_row *row = pool->cells;
-    uint32_t *at = cell_in_row(row, pool, p);
+    uint32_t *at = cell_in_row(pool->cells, pool, p);
     uint32_t cell = *at;
     if (LIKELY(cell != 0)) {
         *at = 0;
-        tm_count_free(&S->bytes,
-                      tm_context_at(&S->tree, CELL_CONTEXT(cell)),
-                      row->block_size - CELL_SLACK(cell));
+    }
+    return cell;
+}
+
+
+/* Forget a block of a pool that has cells: its cell, or 0 if it was empty. */
+static inline uint32_t
+small_forget(poolp pool, void *p)
+{
+    uint32_t cell = cell_take(pool, p);
+    if (LIKELY(cell != 0)) {
+        tm_count_free(&S->bytes, cell_context(cell),
+                      pool->cells->block_size - CELL_SLACK(cell));
     }
     return cell;
 }
@@ -436,7 +455,17 @@ free_far(OMState *state, void *p)
 }
 
 
-/* Calls nothing on its way, like alloc_at_once(). */
+/* Of a context of few blocks.  Aside, to leave registers to those that have
+   counters. */
+static Py_NO_INLINE void
+free_few(OMState *state, void *p, struct context *context, size_t size)
+{
+    tm_count_free(&S->bytes, context, size);
+    pymalloc_free_in_pool(state, POOL_ADDR(p), p);
+}
+
+
+/* Calls nothing on its way, like traced_malloc(). */
 static void
 traced_free(void *ctx, void *p)
 {
@@ -453,8 +482,17 @@ traced_free(void *ctx, void *p)
         return;
     }
     poolp pool = POOL_ADDR(p);
-    if (LIKELY(pool->cells != NULL)) {
-        small_forget(pool, p);
+    uint32_t cell;
+    if (LIKELY(pool->cells != NULL)
+        && LIKELY((cell = cell_take(pool, p)) != 0))
+    {
+        struct context *context = cell_context(cell);
+        size_t size = pool->cells->block_size - CELL_SLACK(cell);
+        if (UNLIKELY(!tm_context_has_counters(context))) {
+            free_few(state, p, context, size);
+            return;
+        }
+        tm_count_free(&S->bytes, context, size);
     }
     pymalloc_free_in_pool(state, pool, p);
 }
@@ -509,8 +547,7 @@ traced_realloc(void *ctx, void *p, size_t size)
     else if (cell != 0 && (access = tm_begin()) != ACCESS_NONE) {
         if (generation == S->tree.generation && pool->cells != NULL) {
             *cell_of(pool, p) = cell;
-            tm_uncount_free(&S->bytes,
-                            tm_context_at(&S->tree, CELL_CONTEXT(cell)),
+            tm_uncount_free(&S->bytes, cell_context(cell),
                             room - CELL_SLACK(cell));
         }
         tm_end(access);
@@ -549,6 +586,15 @@ _PyTraceMalloc_UsePymalloc(struct hook *hook, PyMemAllocatorEx *traced)
 
 /* --- objects ------------------------------------------------------------- */
 
+/* Between contexts one of which is of few blocks.  Aside, to leave registers
+   to those that have counters. */
+static Py_NO_INLINE void
+count_move_few(struct context *from, struct context *to, size_t size)
+{
+    tm_count_move(&S->bytes, from, to, size);
+}
+
+
 /* An object from a free list belongs to who takes it now: freed and allocated
    again, as far as counters go.  The site must have room, and the block be one
    that was noted; does nothing if not. */
@@ -562,8 +608,16 @@ cell_move(struct cell_row *row, uint32_t *at, const struct site *site)
     else if (LIKELY(cell != 0)) {
         slack = CELL_SLACK(cell);
         *at = site->cell | slack;
-        tm_count_move(&S->bytes, tm_context_at(&S->tree, CELL_CONTEXT(cell)),
-                      site->context, row->block_size - slack);
+        size_t size = row->block_size - slack;
+        struct context *from = cell_context(cell), *to = site->context;
+        if (LIKELY(tm_context_has_counters(from))
+            && LIKELY(tm_context_has_counters(to)))
+        {
+            tm_count_move_more(&S->bytes, from, to, size);
+        }
+        else {
+            count_move_few(from, to, size);
+        }
     }
 }
 
@@ -585,7 +639,7 @@ cell_move_to(struct cell_row *row, uint32_t *at, const struct site *site,
     if (tm_is_quiet(_PyThreadState_GET())) {
         return;
     }
-    tm_count_free(&S->bytes, tm_context_at(&S->tree, CELL_CONTEXT(*at)), size);
+    tm_count_free(&S->bytes, cell_context(*at), size);
     *at = 0;
     _PyTraceMalloc_CountDrop(access);
 }
@@ -636,6 +690,9 @@ object_take_slow(void *p, const struct site *site)
 {
     poolp pool = POOL_ADDR(p);
     struct cell_row *row = pool->cells;
+    if (UNLIKELY(row == NULL)) {
+        return;
+    }
     uint32_t *cell = cell_in_row(row, pool, p);
     if (UNLIKELY(*cell == 0)) {
         /* Not noted, so that no context is to be made for it. */
@@ -660,11 +717,7 @@ object_take_slow(void *p, const struct site *site)
 static Py_ALWAYS_INLINE inline void
 object_take_fast(void *p)
 {
-    poolp pool = POOL_ADDR(p);
-    struct cell_row *row = pool->cells;
-    if (UNLIKELY(row == NULL)) {
-        return;
-    }
+    /* First, while there is nothing else to hold in registers. */
     const struct site *site = tm_capture_met(_PyThreadState_GET());
     if (UNLIKELY(site == NULL)
         || UNLIKELY(!tm_context_has_counters(site->context)))
@@ -672,7 +725,11 @@ object_take_fast(void *p)
         object_take_slow(p, site);
         return;
     }
-    cell_move(row, cell_in_row(row, pool, p), site);
+    poolp pool = POOL_ADDR(p);
+    struct cell_row *row = pool->cells;
+    if (LIKELY(row != NULL)) {
+        cell_move(row, cell_in_row(row, pool, p), site);
+    }
 }
 
 

@@ -342,13 +342,17 @@ tm_count_alloc_more(struct traced_bytes *bytes, struct context *context,
     tm_counters_add_alloc(all, size);
 }
 
+/* A block is gone. */
 static TM_INLINE void
 tm_count_free(struct traced_bytes *bytes, struct context *context, size_t size)
 {
     bytes->headroom += size;
     if (tm_context_has_counters(context)) {
-        tm_counters_touch(tm_counters_of(context), bytes);
-        tm_counters_add_free(tm_counters_of(context), size);
+        /* They stay where they are, which the compiler cannot know. */
+        struct counters *all = tm_counters_of(context);
+        tm_counters_touch(all, bytes);
+        tm_in_turn();
+        tm_counters_add_free(all, size);
     }
     else if (tm_context_has_some(context)) {
         tm_some_touch(tm_some_of(context), bytes);
@@ -372,13 +376,26 @@ tm_count_move(struct traced_bytes *bytes, struct context *from,
     tm_context_add_alloc(to, size);
 }
 
-/* The same, where both are one context: what is live there stays as it is, so
-   that there is nothing to save. */
+/* The same for contexts that are known to have counters. */
+static TM_INLINE void
+tm_count_move_more(struct traced_bytes *bytes, struct context *from,
+                   struct context *to, size_t size)
+{
+    struct counters *had = tm_counters_of(from);
+    struct counters *has = tm_counters_of(to);
+    tm_counters_touch(had, bytes);
+    tm_counters_touch(has, bytes);
+    tm_in_turn();
+    tm_counters_add_free(had, size);
+    tm_counters_add_alloc(has, size);
+}
+
+/* As tm_count_move(), where both are one context: what is live there stays as
+   it is, so that there is nothing to save. */
 static TM_INLINE void
 tm_count_again(struct context *context, size_t size)
 {
     if (tm_context_has_counters(context)) {
-        /* They stay where they are, which the compiler cannot know. */
         struct counters *all = tm_counters_of(context);
         tm_counters_add_free(all, size);
         tm_in_turn();
