@@ -39,6 +39,9 @@ EXPRESSIONS = (
     "list(map(<function>, [left - 1]))",
     "(lambda: <expression>)()",
     "sorted((2, 1), key=lambda _: (<expression>, 0)[1])",
+    "deep(<steps>, lambda: <expression>)",
+    "deep(<steps>, Thing)",
+    "Thing(left - 1)",
 )
 STATEMENTS = (
     "<expression>", "<expression>", "<expression>; <expression>",
@@ -77,9 +80,16 @@ OF_KIND = {
     COROUTINE: AWAITS,
     STREAM: AWAITS + YIELDS,
 }
-DEEP = """
+# Calls and returns of many frames without a block; and objects, whose
+# __init__() the specialised interpreter calls from a frame of its own.
+BEGINNING = """
 def deep(depth, call):
     return deep(depth - 1, call) if depth else call()
+class Thing:
+    def __init__(self, left=1):
+        self.made = seen(bytearray(6)) if left > 1 else made(left)
+def made(left):
+    return seen(bytearray(6)) if left > 0 else None
 """
 
 
@@ -97,7 +107,8 @@ class Program:
         self.seen = Recorder(MOST_RECORDS)
         self.pool = []
         self.fuel = 0
-        self.text = "\n".join([DEEP, *map(self.definition, range(FUNCTIONS))])
+        self.text = "\n".join(
+            [BEGINNING, *map(self.definition, range(FUNCTIONS))])
         self.scope = {
             "seen": self.seen, "keep": self.keep, "kept": self.one_kept,
             "burn": self.burn, "fail": self.fail, "attempt": self.attempt,
@@ -123,6 +134,7 @@ class Program:
         return {
             "size": lambda: str(self.random.randrange(1, 600)),
             "few": lambda: str(self.random.randrange(4)),
+            "steps": lambda: str(self.random.randrange(14)),
             "name": lambda: self.random.choice(("g0", "g1", "g2")),
             "awaited": lambda: "c0",
             "flow": lambda: self.random.choice(("s0", "s1")),
