@@ -414,8 +414,10 @@ class QuietTests(unittest.TestCase):
     def test_trace_functions_and_audit_hooks_are_traced(self):
         self.run_in_the_middle("""
             def trace(frame, event, argument):
+                frame.f_trace_opcodes = True
                 if len(kept) < 100:
                     kept.append([event])
+                return trace
 
             def audit(*_):
                 if len(kept) < 200:
@@ -432,7 +434,8 @@ class QuietTests(unittest.TestCase):
                 return len(values)
 
             check()
-            assert {each[0] for each in kept} >= {"call", "audit"}, kept
+            events = {each[0] for each in kept}
+            assert events >= {"call", "line", "opcode", "return", "audit"}
         """)
 
     def test_exceptions_end_it(self):
