@@ -33,6 +33,7 @@
 #include "tracemalloc/store/shadow.c"
 #include "tracemalloc/store/block_table.c"
 #include "tracemalloc/store/detached.c"
+#include "tracemalloc/store/taken_paths.c"
 #include "tracemalloc/store/reclaim.c"
 #include "tracemalloc/store/filters.c"
 

@@ -1,5 +1,6 @@
 """_tracemalloc._get_counts(): how many of each kind the tracer has."""
 import _tracemalloc
+import sysconfig
 import tracemalloc
 import types
 import unittest
@@ -98,6 +99,42 @@ class CountsTest(unittest.TestCase):
         counts = _tracemalloc._get_counts()
         for name in "blocks", "blocks_made", "contexts", "contexts_made":
             self.assertLess(counts[name], 100, name)
+
+    def made_by(self, rounds, walk):
+        """How many contexts and nodes there are after so many rounds, and how
+        many were made in the last one."""
+        for number in range(rounds):
+            before = _tracemalloc._get_counts()
+            walk(number)
+        after = _tracemalloc._get_counts()
+        there = made = 0
+        for name in "contexts", "paths":
+            there += after[name]
+            made += after[name + "_made"] - before[name + "_made"]
+        return there, made
+
+    @unittest.skipIf(
+        "TRACEMALLOC_STRESS" in (sysconfig.get_config_var("PY_CORE_CFLAGS")
+                                 or ""),
+        "so many contexts do not fit into the tiny tables of this build")
+    def test_paths_that_come_again_stay(self):
+        # 32,768 paths, each with a dozen lines that allocate: with the nodes
+        # above, more than stay if none of them comes again.
+        lines = ["def leaf():", *["    [None]"] * 12, "def walk(depth):",
+                 "    if depth == 0:", "        return leaf()",
+                 "    walk(depth - 1)", "    walk(depth - 1)"]
+        scope = {}
+        exec("\n".join(lines), scope)
+        tracemalloc.start(100)
+        there, made = self.made_by(4, lambda number: scope["walk"](15))
+        self.assertGreater(there, 300_000)
+        self.assertLess(made, 1000)
+        # Of new ones, four millions in all, a million stays at most, and what
+        # is made until the next reclaim.
+        there, made = self.made_by(
+            8, lambda number: exec("\n" * number + "walk(15)", scope))
+        self.assertGreater(made, 300_000)
+        self.assertLess(there, 1_500_000)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ static const struct {
     {"counting", counting_tests},
     {"detached", detached_tests},
     {"reclaim", reclaim_tests},
+    {"taken_paths", taken_paths_tests},
     {"filters", filters_tests},
     {"snapshot", snapshot_tests},
     {"trace_copy", trace_copy_tests},

@@ -35,6 +35,7 @@ extern const struct test cells_tests[];
 extern const struct test counting_tests[];
 extern const struct test detached_tests[];
 extern const struct test reclaim_tests[];
+extern const struct test taken_paths_tests[];
 extern const struct test filters_tests[];
 extern const struct test snapshot_tests[];
 extern const struct test trace_copy_tests[];

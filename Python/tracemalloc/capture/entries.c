@@ -124,6 +124,9 @@ tm_entry_find_context(struct frame_entry *entry, enum access *access)
         if (id == CONTEXT_NONE) {
             return NULL;
         }
+        if (id % ASK_EACH == 0 && S->tree.taken.any) {
+            tm_ask_path(&S->tree, tm_context_at(&S->tree, id));
+        }
     }
     entry->site.context = tm_context_at(&S->tree, id);
     entry->site.cell = CELL(id, 0);

@@ -23,6 +23,7 @@ tm_reclaim_now(enum access access)
     }
     struct call_tree *tree = &S->tree;
     tm_reclaim_want(0);
+    tm_judge_reclaims(&S->pace, tree);
     _PyTraceMalloc_RenewEpochs(tree, &S->bytes);
     struct reclaim_roots roots = {
         .contexts = calloc(tree->contexts.used, 1),

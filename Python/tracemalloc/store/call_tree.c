@@ -330,6 +330,7 @@ tm_fini_tree(struct call_tree *tree)
     tree->accounts = NULL;
     tree->naccounts = 0;
     tree->reclaimed_contexts = tree->reclaimed_nodes = 0;
+    tm_forget_paths(&tree->taken);
     tree->generation++;
 }
 

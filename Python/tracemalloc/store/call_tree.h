@@ -5,6 +5,7 @@
 
 #include "../core.h"
 #include "node_index.h"
+#include "taken_paths.h"
 
 /* What was allocated, and freed again, in contexts that are no more. */
 struct reclaimed {
@@ -240,6 +241,7 @@ struct call_tree {
                                        root has */
     uint64_t reclaimed_contexts;    /* how many */
     uint64_t reclaimed_nodes;
+    struct taken_paths taken;       /* by the last reclaims */
     struct packed_node *node_chunks[MAX_NODES >> CHUNK_SHIFT];
     /* Lines of nodes with WIDE_LINE; NULL where there is none. */
     int32_t *wide_chunks[MAX_NODES >> CHUNK_SHIFT];

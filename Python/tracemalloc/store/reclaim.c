@@ -10,6 +10,14 @@
 #include <stdlib.h>
 
 
+/* Whether the code object of a context may run again. */
+static inline int
+code_lives(const struct code_table *codes, const struct context *context)
+{
+    return tm_code_at(codes, tm_context_code(context))->owner != NULL;
+}
+
+
 static int
 context_is_needed(const struct context *context,
                   const struct code_table *codes,
@@ -21,9 +29,8 @@ context_is_needed(const struct context *context,
     if (reach >= REACH_MOST) {
         return 0;
     }
-    code_id code = tm_context_code(context);
-    return code == CODE_NONE
-           || (tm_code_at(codes, code)->owner != NULL
+    return tm_context_code(context) == CODE_NONE
+           || (code_lives(codes, context)
                && (reach == REACH_DEAD || tm_context_has_counters(context)));
 }
 
@@ -100,12 +107,20 @@ are_few(const struct number_space *space, size_t limit, size_t needed)
 }
 
 
+/* What a reclaim needs for a while. */
+struct scratch {
+    unsigned char *used_codes;  /* by code_id: not 0 if one is named */
+    uint32_t *accounts;         /* see account_keep(); NULL: there are none */
+    uint32_t *paths;            /* see tm_keep_path(); NULL: no memory */
+};
+
+
 /* Take away all contexts, and nodes, that are not marked. */
 static long
 sweep(struct call_tree *tree, struct code_table *codes,
-      const struct reclaim_roots *roots, unsigned char *used_codes,
-      uint32_t *memo)
+      const struct reclaim_roots *roots, const struct scratch *scratch)
 {
+    unsigned char *used_codes = scratch->used_codes;
     long taken = 0;
     for (context_id id = CONTEXT_UNKNOWN; id < tree->contexts.used; id++) {
         const struct context *context = tm_context_at(tree, id);
@@ -116,8 +131,11 @@ sweep(struct call_tree *tree, struct code_table *codes,
             used_codes[tm_context_code(context)] = 1;
         }
         else {
-            if (memo != NULL) {
-                account_keep(tree, memo, context);
+            if (scratch->accounts != NULL) {
+                account_keep(tree, scratch->accounts, context);
+            }
+            if (scratch->paths != NULL && code_lives(codes, context)) {
+                tm_keep_path(tree, scratch->paths, context);
             }
             tm_free_context(tree, id);
             taken++;
@@ -147,11 +165,15 @@ tm_reclaim(struct call_tree *tree, struct code_table *codes,
            const struct traced_bytes *bytes,
            struct reclaim_roots *roots, enum reclaim_reach reach)
 {
-    unsigned char *used_codes = calloc(codes->used, 1);
-    uint32_t *memo = tree->naccounts == 0 ? NULL
-                     : calloc(tree->nodes.used, sizeof(memo[0]));
+    struct scratch scratch = {
+        .used_codes = calloc(codes->used, 1),
+        .accounts = tree->naccounts == 0 ? NULL
+                    : calloc(tree->nodes.used, sizeof(uint32_t)),
+    };
     struct reclaimed_nodes done = tm_nothing_reclaimed(tree);
-    if (used_codes != NULL && (memo != NULL || tree->naccounts == 0)) {
+    if (scratch.used_codes != NULL
+        && (scratch.accounts != NULL || tree->naccounts == 0))
+    {
         mark_needed(tree, codes, bytes, roots, reach);
         done.contexts = count_marks(roots->contexts, CONTEXT_UNKNOWN,
                                     tree->contexts.used);
@@ -163,10 +185,14 @@ tm_reclaim(struct call_tree *tree, struct code_table *codes,
         {
             mark_needed(tree, codes, bytes, roots, REACH_DEAD);
         }
-        done.taken = sweep(tree, codes, roots, used_codes, memo);
+        else if (reach >= REACH_MOST) {
+            scratch.paths = calloc(tree->nodes.used, sizeof(uint32_t));
+        }
+        done.taken = sweep(tree, codes, roots, &scratch);
     }
-    free(used_codes);
-    free(memo);
+    free(scratch.used_codes);
+    free(scratch.accounts);
+    free(scratch.paths);
     return done;
 }
 
@@ -187,6 +213,7 @@ tm_begin_pace(struct reclaim_pace *pace)
         .contexts = RECLAIM_CONTEXTS,
         .nodes = RECLAIM_NODES,
         .retired = RECLAIM_RETIRED,
+        .all = RECLAIM_ALL,
         .patience = 1,
         .first = 1,
     };
@@ -260,6 +287,20 @@ tm_count_miss(struct reclaim_pace *pace,
 }
 
 
+PART void
+tm_judge_reclaims(struct reclaim_pace *pace, struct call_tree *tree)
+{
+    if (tm_paths_return(&tree->taken)) {
+        pace->all = 4 * pace->all < RECLAIM_ALL_MOST ? 4 * pace->all
+                                                     : RECLAIM_ALL_MOST;
+    }
+    else if (tm_enough_asked(&tree->taken)) {
+        pace->all = RECLAIM_ALL;
+    }
+    tm_begin_asking(&tree->taken);
+}
+
+
 PART enum reclaim_reach
 tm_pace_reach(const struct reclaim_pace *pace, const struct call_tree *tree,
               const struct code_table *codes)
@@ -267,7 +308,7 @@ tm_pace_reach(const struct reclaim_pace *pace, const struct call_tree *tree,
     if (pace->misses > 0) {
         return REACH_ALL;
     }
-    if ((size_t)tree->contexts.live + tree->nodes.live > RECLAIM_ALL) {
+    if ((size_t)tree->contexts.live + tree->nodes.live > pace->all) {
         /* Contexts of live code may keep dead code that calls it. */
         return codes->retired_bytes < pace->retired ? REACH_MOST : REACH_ALL;
     }

@@ -12,11 +12,12 @@
    takes those of live code as well that have no counters: most are of modules
    that were imported, and their history is short.  When there are many, those
    of live code go that hold nothing, but only if two thirds of all hold
-   nothing: they may come again, and then have to be made again.  Names go with
-   the last code object that has them.
+   nothing: they may come again, and then have to be made again.  If most did,
+   there may be more the next time.  Names go with the last code object that
+   has them.
 
-   Time: proportional to the nodes; 1 byte each of memory meanwhile, and 4
-   more if there are accounts. */
+   Time: proportional to the nodes; 1 byte each of memory meanwhile, 4 more
+   when contexts of live code go, and 4 more if there are accounts. */
 
 #ifndef TRACEMALLOC_RECLAIM_H
 #define TRACEMALLOC_RECLAIM_H
@@ -25,17 +26,19 @@
 #include "counting.h"
 
 /* So many contexts, or nodes, call for a reclaim at first, so many of both
-   together for one that takes contexts of live code too, and so many bytes
-   kept of dead code. */
+   together for one that takes contexts of live code too, at first and at most,
+   and so many bytes kept of dead code. */
 #ifdef Py_TRACEMALLOC_STRESS
 #  define RECLAIM_CONTEXTS 256
 #  define RECLAIM_NODES 256
 #  define RECLAIM_ALL 4096
+#  define RECLAIM_ALL_MOST 16384
 #  define RECLAIM_RETIRED 1024
 #else
 #  define RECLAIM_CONTEXTS ((size_t)1 << 14)
 #  define RECLAIM_NODES ((size_t)1 << 16)
 #  define RECLAIM_ALL ((size_t)1 << 18)
+#  define RECLAIM_ALL_MOST ((size_t)1 << 20)
 #  define RECLAIM_RETIRED ((size_t)1 << 22)
 #endif
 
@@ -50,6 +53,7 @@ enum reclaim_reach { REACH_DEAD, REACH_SMALL, REACH_MOST, REACH_ALL };
 struct reclaim_pace {
     size_t contexts;            /* so many of them */
     size_t nodes;
+    size_t all;                 /* so many of both for those of live code */
     size_t retired;             /* so many bytes of dead code */
     size_t misses;              /* nodes and codes that were wanted since the
                                    last one, and that there was no number or
@@ -99,6 +103,10 @@ tm_pace_is_due(const struct reclaim_pace *pace, const struct call_tree *tree)
 }
 
 PART int tm_count_miss(struct reclaim_pace *, const struct traced_bytes *);
+
+/* Before the next reclaim: what the contexts that were added since the last
+   one say of what was taken. */
+PART void tm_judge_reclaims(struct reclaim_pace *, struct call_tree *);
 
 /* What the next reclaim is to take. */
 PART enum reclaim_reach tm_pace_reach(const struct reclaim_pace *,
