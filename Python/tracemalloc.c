@@ -23,6 +23,7 @@
 #define PART static
 
 #include "tracemalloc/store/name_table.c"
+#include "tracemalloc/store/line_map.c"
 #include "tracemalloc/store/code_table.c"
 #include "tracemalloc/store/locations.c"
 #include "tracemalloc/store/zeros.c"

@@ -1,49 +1,14 @@
 /* Code objects: what is taken of one when it is first met.
 
    Called by capture.c, with the store lock; calls the tables of names and of
-   code objects. */
+   code objects, and line maps. */
 
 #include "Python.h"
-#include "pycore_code.h"          // _PyCode_InitAddressRange()
 #include "code_objects.h"
 
 #include <stdlib.h>               // malloc()
 
 #define S (&_PyTraceMalloc_State)
-
-
-/* The line of each unit of a code object.  What its table does not know is
-   line 0, as tracebacks of traces have it. */
-static struct line_map *
-lines_make(PyCodeObject *co)
-{
-    PyCodeAddressRange range;
-    int lowest = Py_MAX(co->co_firstlineno, 0);
-    int highest = lowest;
-    _PyCode_InitAddressRange(co, &range);
-    while (_PyLineTable_NextAddressRange(&range)) {
-        if (range.ar_line >= 0) {
-            lowest = Py_MIN(lowest, range.ar_line);
-            highest = Py_MAX(highest, range.ar_line);
-        }
-    }
-
-    Py_ssize_t nunits = Py_SIZE(co);
-    struct line_map *map = tm_new_lines((uint32_t)nunits, lowest, highest);
-    if (map == NULL) {
-        return NULL;
-    }
-    _PyCode_InitAddressRange(co, &range);
-    while (_PyLineTable_NextAddressRange(&range)) {
-        Py_ssize_t unit = range.ar_start / (int)sizeof(_Py_CODEUNIT);
-        Py_ssize_t end = range.ar_end / (int)sizeof(_Py_CODEUNIT);
-        for (; range.ar_line >= 0 && unit < Py_MIN(end, nunits); unit++) {
-            tm_set_line(map, (size_t)unit, range.ar_line);
-        }
-    }
-    tm_set_line(map, (size_t)nunits, Py_MAX(co->co_firstlineno, 0));
-    return map;
-}
 
 
 static name_id
@@ -69,7 +34,9 @@ tm_number_code_object(PyCodeObject *co)
         .nlocations = (uint32_t)PyBytes_GET_SIZE(co->co_linetable),
     };
     if (info.file == NAME_NONE || info.function == NAME_NONE
-        || (info.lines = lines_make(co)) == NULL)
+        || (info.lines = tm_read_lines(info.locations, info.nlocations,
+                                       (uint32_t)Py_SIZE(co),
+                                       co->co_firstlineno)) == NULL)
     {
         return CODE_NONE;
     }

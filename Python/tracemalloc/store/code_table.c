@@ -79,30 +79,6 @@ code_take(struct code_table *table)
 }
 
 
-PART struct line_map *
-tm_new_lines(uint32_t nunits, int32_t lowest, int32_t highest)
-{
-    int64_t range = (int64_t)highest - lowest;
-    uint32_t unit_size = range < UINT8_MAX ? 1 : range < UINT16_MAX ? 2 : 4;
-    size_t size = (nunits + (size_t)1) * unit_size;
-    struct line_map *map = malloc(sizeof(*map) + size);
-    if (map != NULL) {
-        map->nunits = nunits;
-        map->first = lowest;
-        map->unit_size = unit_size;
-        memset(map->units, unit_size == 4 ? 0 : UINT8_MAX, size);
-    }
-    return map;
-}
-
-
-static size_t
-line_map_size(const struct line_map *map)
-{
-    return sizeof(*map) + (map->nunits + (size_t)1) * map->unit_size;
-}
-
-
 PART code_id
 tm_add_code(struct code_table *table, void *owner,
             const struct code_info *info)
@@ -119,7 +95,7 @@ tm_add_code(struct code_table *table, void *owner,
             .file = info->file,
             .function = info->function,
         };
-        table->line_bytes += line_map_size(info->lines);
+        table->line_bytes += tm_size_of_lines(info->lines);
     }
     return id;
 }
@@ -131,7 +107,7 @@ tm_retire_code(struct code_table *table, code_id id)
     assert(id != CODE_NONE && id < table->used);
     struct code_entry *entry = tm_code_at(table, id);
     assert(entry->owner != NULL);
-    table->line_bytes -= line_map_size(entry->lines);
+    table->line_bytes -= tm_size_of_lines(entry->lines);
     free(entry->lines);
     entry->lines = NULL;
     entry->owner = NULL;

@@ -4,51 +4,8 @@
 #define TRACEMALLOC_CODE_TABLE_H
 
 #include "../core.h"
+#include "line_map.h"
 #include "name_table.h"
-
-/* The line of each code unit of a code object, made once: its own table is
-   compressed, and takes time proportional to its length.  Most take a byte a
-   unit: the line minus `first`, or all bits, where there is none. */
-struct line_map {
-    uint32_t nunits;
-    int32_t first;
-    uint32_t unit_size;         /* bytes: 1, 2; or 4, and units are lines */
-    unsigned char units[];      /* and one more: where the code begins */
-};
-
-/* A map without any line so far, of lines from the lowest to the highest one,
-   or NULL when out of memory: see free(). */
-PART struct line_map *tm_new_lines(uint32_t nunits, int32_t lowest,
-                                   int32_t highest);
-
-static inline void
-tm_set_line(struct line_map *map, size_t at, int32_t line)
-{
-    if (map->unit_size == 1) {
-        map->units[at] = (uint8_t)(line - map->first);
-    }
-    else if (map->unit_size == 2) {
-        ((uint16_t *)(void *)map->units)[at] = (uint16_t)(line - map->first);
-    }
-    else {
-        ((int32_t *)(void *)map->units)[at] = line;
-    }
-}
-
-/* The line, or 0 if there is none. */
-static inline int32_t
-tm_line_at(const struct line_map *map, size_t at)
-{
-    if (map->unit_size == 1) {
-        uint8_t line = map->units[at];
-        return line == UINT8_MAX ? 0 : map->first + line;
-    }
-    if (map->unit_size == 2) {
-        uint16_t line = ((const uint16_t *)(const void *)map->units)[at];
-        return line == UINT16_MAX ? 0 : map->first + line;
-    }
-    return ((const int32_t *)(const void *)map->units)[at];
-}
 
 /* What is known of a code object. */
 struct code_info {
