@@ -36,6 +36,8 @@ OPERATIONS = (
               ("small_object", "small_number", "small_bytes")),
     Operation("free_list", "an object taken from a free list",
               ("listed_float", "listed_tuple", "listed_list", "listed_dict")),
+    Operation("traded", "the same, where another line let go of it",
+              ("traded_float",)),
     Operation("new_frame", "a frame that is new", ("framed_object",),
               "small_object"),
     Operation("large_block", "bytes(1000): a large block", ("large_bytes",),

@@ -97,6 +97,20 @@ def listed_dict(size):
     return step
 
 
+@operation
+def traded_float(size):
+    """A product or a sum of floats, from a free list, where the other one
+    put it.
+    """
+    def step():
+        half = 0.5
+        for _ in itertools.repeat(None, size // 2):
+            half * half
+            half + half
+        return size, None
+    return step
+
+
 def fresh():
     object()
 
