@@ -114,7 +114,8 @@ class BudgetTest(unittest.TestCase):
     def test_bad_lists_are_refused_with_the_line(self):
         complete = self.lines()
         for lines, message in (
-                ([*complete, "new_frame 1 2 again"], r":7: new_frame has a "),
+                ([*complete, "new_frame 1 2 again"],
+                 rf":{len(complete) + 1}: new_frame has a line above"),
                 ([*complete, "other 1 2 reason"], "no such operation: other"),
                 (self.lines("new_frame"), "no budget for new_frame"),
                 (["new_frame 10 reason", *complete], r":1: expected: "),
